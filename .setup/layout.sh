@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Puts beside the programs in bin/ what they look for there: libtorch's CPU set, models, fonts. Links, not copies.
+set -euo pipefail
+mkdir -p bin/lib bin/models
+link() { ln -sfn "$1" "$2"; }
+for so in libtorch_cpu.so libc10.so libgomp.so.1 libcudart.so.13 libcupti.so.13; do link "$KAKOI_TORCH/lib/$so" "bin/lib/$so"; done
+link ../../resources/starter bin/models/starter
+link "$KAKOI_EMBEDDER" bin/models/multilingual-e5-small
+link "$KAKOI_FONTS" bin/fonts

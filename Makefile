@@ -1,0 +1,56 @@
+# Kakoi. `make help` lists the targets. Everything fetched or built outside Go lies in KAKOI_BUILD_CACHE
+# (default: the user's cache folder), made once by .setup/setup.sh; afterwards no target touches the network.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+ENGINE_ENV = . .setup/env.sh && kakoi_engine_env
+# Packages that need libtorch or the tokenizer library (build tag torch).
+NATIVE = ./core/internal/... ./core/neox/... ./core/bert/... ./core/token/... ./core/engine/... ./cmd/...
+GO_TEST = go test -count=1 -timeout 30m
+
+.PHONY: help run build test check bench test-gpu golden clean setup setup-tests
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+
+run: build ## build, add the sample collection, and answer two questions from it
+	@bash .setup/run.sh
+
+build: setup ## build bin/kakoi and bin/kakoi-engine
+	@mkdir -p bin/models
+	go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/kakoi ./cmd/kakoi
+	@$(ENGINE_ENV) && go build -tags torch -ldflags '-s -w -X main.version=$(VERSION) -extldflags "-Wl,-rpath,$$ORIGIN/lib -Wl,--enable-new-dtags"' -o bin/kakoi-engine ./cmd/kakoi-engine
+	@. .setup/env.sh && bash .setup/layout.sh
+
+test: build setup-tests ## every test that needs no GPU
+	$(GO_TEST) ./...
+	@$(ENGINE_ENV) && export KAKOI_HOME=$$PWD/bin && $(GO_TEST) -p 1 -tags torch $(NATIVE)
+
+check: ## format, vet and the pure tests under the race detector
+	@test -z "$$(gofmt -l app cmd core index resources *.go | tee /dev/stderr)" || { echo "run gofmt -w on these files" >&2; exit 1; }
+	go vet ./...
+	go test -race -short ./app/... ./core/... ./index/...
+
+bench: build ## figures of this machine, against its own limits
+	bin/kakoi bench ingest
+	bin/kakoi bench index
+	bin/kakoi bench embed
+	bin/kakoi bench prefill
+	bin/kakoi bench decode
+	bin/kakoi bench ask
+
+test-gpu: build ## the device self-test on this machine's GPU
+	bin/kakoi-engine selftest --device cuda:0
+
+golden: ## make the golden files anew with the Python originals (needs network once)
+	bash .setup/golden.sh
+
+clean: ## remove bin (set-up pieces stay; remove KAKOI_BUILD_CACHE by hand)
+	rm -rf bin
+
+setup:
+	@bash .setup/setup.sh
+
+setup-tests:
+	@bash .setup/setup.sh --tests
