@@ -9,7 +9,7 @@ ENGINE_ENV = . .setup/env.sh && kakoi_engine_env
 NATIVE = ./core/internal/... ./core/neox/... ./core/bert/... ./core/token/... ./core/engine/... ./cmd/...
 GO_TEST = go test -count=1 -timeout 30m
 
-.PHONY: help run build test check bench test-gpu golden clean setup setup-tests
+.PHONY: help run build test check bench test-gpu cuda golden clean setup setup-tests
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -39,6 +39,9 @@ bench: build ## figures of this machine, against its own limits
 	bin/kakoi bench prefill
 	bin/kakoi bench decode
 	bin/kakoi bench ask
+
+cuda: build ## fetch the libraries for an NVIDIA GPU (2.5 GB)
+	@bash .setup/setup.sh --cuda && . .setup/env.sh && bash .setup/layout.sh
 
 test-gpu: build ## the device self-test on this machine's GPU
 	bin/kakoi-engine selftest --device cuda:0

