@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# `make run`: the sample collection in place and two questions answered from it in the terminal.
+set -euo pipefail
+kakoi=bin/kakoi
+"$kakoi" add --collection samples resources/samples
+mapfile -t questions <resources/samples/questions.txt
+for question in "${questions[@]:0:2}"; do
+  printf '\n> %s\n' "$question"
+  # 3 means "not in the documents": an answer too
+  "$kakoi" ask --collection samples "$question" || [ $? -eq 3 ]
+done
+cat <<'END'
+
+Your own documents:
+  bin/kakoi add PATH...
+  bin/kakoi ask "QUESTION"
+  bin/kakoi help
+END
