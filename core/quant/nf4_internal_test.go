@@ -1,0 +1,231 @@
+package quant
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"testing"
+
+	"kakoi/core"
+)
+
+func hash(b []byte) string {
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:8])
+}
+
+// goldenWeight is weight() of testdata/golden.py.
+func goldenWeight(n int, seed uint32) []float32 {
+	w := make([]float32, n)
+	s := seed
+	for i := range w {
+		v := int64(-1 << 21)
+		for range 4 {
+			s ^= s << 13
+			s ^= s >> 17
+			s ^= s << 5
+			v += int64(s >> 12)
+		}
+		w[i] = float32(float64(v) / (1 << 23))
+	}
+	for b := 0; b*64 < n; b++ {
+		block := w[64*b : min(n, 64*b+64)]
+		for i := range block {
+			switch {
+			case b%11 == 5:
+				block[i] = 0
+			case b%13 == 6:
+				block[i] *= 0x1p-20
+			}
+		}
+		if b%17 == 8 {
+			for i := range block {
+				block[i] = block[0]
+			}
+		}
+	}
+	return w
+}
+
+type goldenFile struct {
+	Map   string `json:"map"`
+	Cases []struct {
+		Shape                                                        []int64
+		DType, Packed, Absmax, Codes, Absmax2, Plain, Nested, Source string
+		Offset                                                       float64
+	} `json:"cases"`
+}
+
+func TestBitExactToBitsandbytes(t *testing.T) {
+	raw, err := os.ReadFile("testdata/nf4.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g goldenFile
+	if err := json.Unmarshal(raw, &g); err != nil {
+		t.Fatal(err)
+	}
+	if got := hash(bytesOf(DynamicMap[:])); got != g.Map {
+		t.Errorf("dynamic map differs: %v", DynamicMap)
+	}
+	if len(g.Cases) != 15 {
+		t.Fatalf("%d golden cases, want 15", len(g.Cases))
+	}
+	for _, c := range g.Cases {
+		t.Run(fmt.Sprint(c.Shape, c.DType), func(t *testing.T) {
+			n := int(c.Shape[0] * c.Shape[1])
+			w := goldenWeight(n, uint32(1234567+n))
+			s, err := QuantizeNF4(w, c.DType, c.Shape, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			round, _ := rounder(c.DType)
+			for i := range w {
+				w[i] = round(w[i])
+			}
+			check := func(what, got, want string) {
+				if got != want {
+					t.Errorf("%s differs from bitsandbytes", what)
+				}
+			}
+			check("source", hash(bytesOf(w)), c.Source)
+			check("packed", hash(s.Packed), c.Packed)
+			check("absmax", hash(bytesOf(s.Absmax)), c.Absmax)
+			dst := make([]float32, n)
+			if err := s.Dequantize(dst); err != nil {
+				t.Fatal(err)
+			}
+			check("values", hash(bytesOf(dst)), c.Plain)
+
+			// The mean's last bit depends on the order of torch's vector sum; everything after it must not.
+			if m := mean(s.Absmax); math.Abs(float64(m)-c.Offset) > c.Offset*0x1p-22 {
+				t.Errorf("offset %v, want %v", m, c.Offset)
+			}
+			s.Nested, s.Absmax = nest(s.Absmax, float32(c.Offset)), nil
+			check("nested codes", hash(s.Nested.Codes), c.Codes)
+			check("nested absmax", hash(bytesOf(s.Nested.Absmax)), c.Absmax2)
+			if err := s.Dequantize(dst); err != nil {
+				t.Fatal(err)
+			}
+			check("nested values", hash(bytesOf(dst)), c.Nested)
+		})
+	}
+}
+
+func TestThresholdsAreMidpoints(t *testing.T) {
+	for i, v := range thresholds {
+		if m := (NF4[i] + NF4[i+1]) / 2; math.Abs(float64(m-v)) > 0x1p-24 {
+			t.Errorf("threshold %d is %v, the midpoint %v", i, v, m)
+		}
+		if encode(v) != byte(i) || encode(math.Nextafter32(v, 2)) != byte(i+1) {
+			t.Errorf("threshold %d is not strict", i)
+		}
+	}
+	if encode(float32(math.NaN())) != 0 {
+		t.Error("NaN must get code 0")
+	}
+}
+
+func TestNotFinite(t *testing.T) {
+	for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+		w := make([]float32, 1024)
+		w[700] = bad
+		if _, err := QuantizeNF4(w, "float32", []int64{16, 64}, true); !errors.Is(err, core.ErrCorrupt) {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	// 65520 rounds to infinity in float16.
+	if _, err := QuantizeNF4([]float32{65520, 1}, "float16", []int64{1, 2}, false); !errors.Is(err, core.ErrCorrupt) {
+		t.Error("float16 overflow was accepted")
+	}
+}
+
+func TestRoundF16EveryValue(t *testing.T) {
+	// Between two neighbours the nearest wins, the even one on a tie; magnitude order of the patterns is that of the values.
+	value := func(h uint16) float64 {
+		if h < 0x400 {
+			return float64(h) * 0x1p-24
+		}
+		return math.Ldexp(1+float64(h&0x3ff)/1024, int(h>>10)-15)
+	}
+	for h := uint16(0); h < 0x7bff; h++ {
+		a, b := value(h), value(h+1)
+		mid := float32((a + b) / 2)
+		even := a
+		if h&1 == 1 {
+			even = b
+		}
+		for in, want := range map[float32]float64{float32(a): a, mid: even, math.Nextafter32(mid, 0): a, math.Nextafter32(mid, 1e6): b} {
+			if got := roundF16(in); float64(got) != want || float64(roundF16(-in)) != -want {
+				t.Fatalf("roundF16(%v) = %v, want %v", in, got, want)
+			}
+		}
+	}
+}
+
+func TestMarshalRoundTrip(t *testing.T) {
+	for _, nested := range []bool{false, true} {
+		w := goldenWeight(70*131, 99)
+		s, err := QuantizeNF4(w, "bfloat16", []int64{70, 131}, nested)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries := map[string][]byte{}
+		for _, e := range s.Marshal() {
+			entries[e.Suffix] = e.Data
+		}
+		get := func(k string) ([]byte, bool) { b, ok := entries[k]; return b, ok }
+		u, err := Unmarshal(get)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := make([]float32, len(w)), make([]float32, len(w))
+		if s.Dequantize(a) != nil || u.Dequantize(b) != nil || hash(bytesOf(a)) != hash(bytesOf(b)) {
+			t.Error("values differ after Marshal and Unmarshal")
+		}
+		half := make([]float32, 64*40+7)
+		if err := u.DequantizeRange(half, 64*3); err != nil || hash(bytesOf(half)) != hash(bytesOf(a[64*3:64*43+7])) {
+			t.Errorf("range differs: %v", err)
+		}
+		for k := range entries {
+			keep := entries[k]
+			if len(keep) > 0 {
+				entries[k] = keep[:len(keep)-1]
+				if _, err := Unmarshal(get); !errors.Is(err, core.ErrCorrupt) {
+					t.Errorf("short %q: %v", k, err)
+				}
+			}
+			entries[k] = keep
+		}
+		entries[keyState] = []byte(`{"quant_type": "fp4", "blocksize": 64}`)
+		if _, err := Unmarshal(get); !errors.Is(err, core.ErrUnsupported) {
+			t.Errorf("fp4: %v", err)
+		}
+	}
+}
+
+func TestPythonFloat(t *testing.T) {
+	for v, want := range map[float64]string{1: "1.0", 0.09161869436502457: "0.09161869436502457", 1e-5: "1e-05", 1.5e-7: "1.5e-07", 0: "0.0", 1e16: "1e+16"} {
+		if got := pythonFloat(v); got != want {
+			t.Errorf("%v: %s, want %s", v, got, want)
+		}
+	}
+}
+
+func BenchmarkDequantize(b *testing.B) {
+	s, err := QuantizeNF4(goldenWeight(1<<20, 7), "float16", []int64{1024, 1024}, true)
+	if err != nil {
+		b.Fatal(err)
+	}
+	dst := make([]float32, 1<<20)
+	b.SetBytes(4 << 20)
+	for b.Loop() {
+		if err := s.Dequantize(dst); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
