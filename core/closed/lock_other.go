@@ -1,0 +1,19 @@
+//go:build !linux || !amd64
+
+package closed
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"kakoi/core"
+)
+
+// Lock has no filter for this system: the program must not start.
+func Lock() (Proof, error) {
+	closeHTTP()
+	p := Proof{When: time.Now(), Attempts: []Attempt{attempt("HTTP GET through Go's default client", tryHTTP())}}
+	err := fmt.Errorf("seccomp filter for %s/%s: %w", runtime.GOOS, runtime.GOARCH, core.ErrUnsupported)
+	return p, core.Explain(err, "error.closed.seccomp")
+}
