@@ -1,0 +1,175 @@
+//go:build torch
+
+#include "shim.h"
+#include <ATen/ATen.h>
+#include <ATen/Context.h>
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/Parallel.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/GradMode.h>
+#include <dlfcn.h>
+#include <string>
+
+#include "shim_linear.h"
+
+// One error text per thread. what_without_backtrace: what() symbolises a C++ backtrace, which takes
+// 6 to 12 ms.
+static thread_local std::string *last;
+
+static void remember(const char *text) {
+  delete last;
+  last = new std::string(text);
+}
+
+#define TRY(body, fail)                          \
+  try {                                          \
+    body                                         \
+  } catch (const c10::Error &e) {                \
+    remember(e.what_without_backtrace());        \
+  } catch (const std::exception &e) {            \
+    remember(e.what());                          \
+  } catch (...) {                                \
+    remember("unknown C++ exception");           \
+  }                                              \
+  return fail;
+
+static at::Device device_of(int d) {
+  return d < 0 ? at::Device(at::kCPU) : at::Device(at::kCUDA, (c10::DeviceIndex)d);
+}
+static at::Tensor &T(kk_tensor t) { return *(at::Tensor *)t; }
+static kk_tensor give(at::Tensor t) { return new at::Tensor(std::move(t)); }
+
+extern "C" {
+
+char *kk_error(void) {
+  if (!last) return nullptr;
+  char *p = strdup(last->c_str());
+  delete last;
+  last = nullptr;
+  return p;
+}
+
+kk_tensor kk_from_blob(void *data, int64_t *dims, int n, int dtype) {
+  TRY(return give(at::from_blob(data, at::IntArrayRef(dims, n),
+                                at::TensorOptions().dtype((at::ScalarType)dtype)));
+      , nullptr)
+}
+
+kk_tensor kk_empty(int64_t *dims, int n, int dtype, int device) {
+  TRY(return give(at::empty(at::IntArrayRef(dims, n), at::TensorOptions()
+                                                          .dtype((at::ScalarType)dtype)
+                                                          .device(device_of(device))));
+      , nullptr)
+}
+
+kk_tensor kk_to(kk_tensor t, int dtype, int device, int copy) {
+  TRY(return give(T(t).to(device_of(device), (at::ScalarType)dtype, false, copy != 0));, nullptr)
+}
+
+int kk_copy_(kk_tensor dst, kk_tensor src, int non_blocking) {
+  TRY(T(dst).copy_(T(src), non_blocking != 0); return 0;, -1)
+}
+
+int kk_read_f32(kk_tensor t, float *dst, int64_t n) {
+  TRY(at::Tensor c = T(t).to(at::kCPU, at::kFloat).contiguous();
+      TORCH_CHECK(c.numel() == n, "read of ", n, " elements from a tensor of ", c.numel());
+      memcpy(dst, c.const_data_ptr<float>(), n * sizeof(float)); return 0;, -1)
+}
+
+int kk_device(kk_tensor t) { return T(t).is_cuda() ? T(t).get_device() : -1; }
+
+static bool small_linear = true;
+void kk_small_linear(int on) { small_linear = on != 0; }
+
+kk_tensor kk_linear(kk_tensor xh, kk_tensor wh, kk_tensor bh) {
+  TRY(const at::Tensor &x = T(xh); const at::Tensor &w = T(wh);
+      if (small_linear && kk::can_small_linear(x, w)) return give(
+          kk::small_linear(x, w, bh ? &T(bh) : nullptr));
+      return give(bh ? at::linear(x, w, T(bh)) : at::linear(x, w));, nullptr)
+}
+
+kk_tensor kk_sdpa(kk_tensor q, kk_tensor k, kk_tensor v, kk_tensor mask, int causal) {
+  TRY(return give(at::scaled_dot_product_attention(
+                 T(q), T(k), T(v), mask ? std::optional<at::Tensor>(T(mask)) : std::nullopt, 0.0,
+                 causal != 0));
+      , nullptr)
+}
+
+kk_tensor kk_gelu(kk_tensor x, int tanh_approximation) {
+  TRY(return give(at::gelu(T(x), tanh_approximation ? "tanh" : "none"));, nullptr)
+}
+
+// With x = [x1, x2, rest], x1 and x2 of R/2 each: x1' = x1 cos - x2 sin, x2' = x2 cos + x1 sin
+// (RoFormer, arXiv 2104.09864, in the rotate-half form of GPT-NeoX).
+int kk_rotary_(kk_tensor xh, kk_tensor ch, kk_tensor sh) {
+  TRY(const at::Tensor &c = T(ch); const at::Tensor &s = T(sh); int64_t half = c.size(-1);
+      at::Tensor x1 = T(xh).narrow(-1, 0, half); at::Tensor x2 = T(xh).narrow(-1, half, half);
+      at::Tensor y1 = x1 * c; y1.sub_(x2 * s); at::Tensor y2 = x2 * c; y2.add_(x1 * s);
+      x1.copy_(y1); x2.copy_(y2); return 0;, -1)
+}
+
+// [t, s] of 0 where query i (at position past+i) may look at key j, -inf elsewhere.
+kk_tensor kk_causal_mask(int64_t t, int64_t s, int64_t past, int dtype, int device) {
+  TRY(at::Tensor m = at::full({t, s}, -INFINITY, at::TensorOptions()
+                                                     .dtype((at::ScalarType)dtype)
+                                                     .device(device_of(device)));
+      return give(m.triu_(past + 1));, nullptr)
+}
+
+void kk_seed(int64_t seed) {
+  try { at::manual_seed(seed); } catch (...) { }
+}
+void kk_set_threads(int n) {
+  try { at::set_num_threads(n); } catch (...) { }
+}
+int kk_threads(void) { return at::get_num_threads(); }
+void kk_grad_off(void) { c10::GradMode::set_enabled(false); }
+
+char *kk_library(void) {
+  Dl_info info;
+  at::Tensor (*inside)(const at::Tensor &, const at::Tensor &) = &at::mm;
+  // A function of libtorch_cpu: mm is only a header inline in some builds, so ask for a real symbol.
+  void *symbol = dlsym(RTLD_DEFAULT, "_ZN2at4_ops2mm4callERKNS_6TensorES4_");
+  if (!dladdr(symbol ? symbol : (void *)inside, &info) || !info.dli_fname) return strdup("");
+  return strdup(info.dli_fname);
+}
+
+char *kk_driver(int *count) {
+  *count = 0;
+  void *h = dlopen("libcuda.so.1", RTLD_NOW);
+  if (!h) return strdup("no NVIDIA driver (libcuda.so.1) on this machine");
+  auto init = (int (*)(unsigned))dlsym(h, "cuInit");
+  auto number = (int (*)(int *))dlsym(h, "cuDeviceGetCount");
+  if (!init || !number) return strdup("libcuda.so.1 lacks cuInit");
+  if (int r = init(0)) return strdup(("the NVIDIA driver answers error " + std::to_string(r)).c_str());
+  if (int r = number(count)) return strdup(("cuDeviceGetCount answers error " + std::to_string(r)).c_str());
+  if (*count == 0) return strdup("the NVIDIA driver sees no GPU");
+  return nullptr;
+}
+
+char *kk_load_cuda(const char *path) {
+  if (!dlopen(path, RTLD_NOW | RTLD_GLOBAL)) return strdup(dlerror());
+  return nullptr;
+}
+
+int kk_tf32(int on) {
+  TRY(at::globalContext().setAllowTF32CuBLAS(on != 0);
+      at::globalContext().setAllowTF32CuDNN(on != 0); return 0;, -1)
+}
+
+int kk_cuda_memory(int device, int64_t *o) {
+  TRY(auto *a = at::getDeviceAllocator(at::kCUDA);
+      auto s = a->getDeviceStats((c10::DeviceIndex)device); o[0] = s.allocated_bytes[0].current;
+      o[1] = s.allocated_bytes[0].peak; o[2] = s.reserved_bytes[0].current;
+      o[3] = s.num_alloc_retries; auto m = a->getMemoryInfo((c10::DeviceIndex)device);
+      o[4] = (int64_t)m.first; o[5] = (int64_t)m.second; return 0;, -1)
+}
+
+int kk_cuda_reset_peak(int device) {
+  TRY(at::getDeviceAllocator(at::kCUDA)->resetPeakStats((c10::DeviceIndex)device); return 0;, -1)
+}
+
+void kk_empty_cache(void) {
+  try { at::getDeviceAllocator(at::kCUDA)->emptyCache(); } catch (...) { }
+}
+}
