@@ -68,7 +68,8 @@ type Vector []float32
 
 // SplitSettings says how Pages become Chunks (core/ingest).
 type SplitSettings struct {
-	Separators []string `json:"separators"` // tried in order; "" splits between characters
-	Size       int      `json:"size"`       // characters (code points) at most
-	Overlap    int      `json:"overlap"`    // characters repeated from the previous chunk
+	Separators []string `json:"separators"`         // tried in order; "" splits between characters
+	Size       int      `json:"size"`               // characters (code points) at most
+	Overlap    int      `json:"overlap"`            // characters repeated from the previous chunk
+	KeepEnd    bool     `json:"keep_end,omitempty"` // a separator ends its piece; otherwise it begins the next, as in LangChain
 }
