@@ -1,0 +1,177 @@
+package job
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"kakoi/core"
+)
+
+// sampleEvery is how often a listener hears of progress: 10 Hz.
+const sampleEvery = 100 * time.Millisecond
+
+// State is how far a Job has come.
+type State struct {
+	core.Update
+	Elapsed time.Duration // since the work began; waiting for a turn does not count
+	Left    time.Duration // estimate for this stage; 0 when unknown
+	Ended   bool          // the last State of a Job
+}
+
+// Work is what a Job does. It reports as often as it likes.
+type Work func(ctx context.Context, p core.Progress) error
+
+// Runner starts Jobs, one at a time.
+type Runner struct {
+	turn chan struct{}
+}
+
+// NewRunner returns a Runner without Jobs.
+func NewRunner() *Runner { return &Runner{turn: make(chan struct{}, 1)} }
+
+// Job is one piece of running work.
+type Job struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // set before done closes
+
+	mu      sync.Mutex
+	update  core.Update
+	changed bool
+	began   time.Time // zero while waiting for a turn
+	pace    pace
+}
+
+// Start runs work as soon as the Jobs started before it have ended. listen (nil is allowed) is called from one goroutine,
+// at most ten times a second and only when something changed, and once at the end with Ended set.
+func (r *Runner) Start(ctx context.Context, work Work, listen func(State)) *Job {
+	ctx, cancel := context.WithCancel(ctx)
+	j := &Job{cancel: cancel, done: make(chan struct{})}
+	ended := make(chan error, 1)
+	go func() { ended <- r.run(ctx, j, work) }()
+	go j.sample(ended, listen)
+	return j
+}
+
+func (r *Runner) run(ctx context.Context, j *Job, work Work) error {
+	select {
+	case r.turn <- struct{}{}:
+	default:
+		j.report(core.Update{Stage: "wait"})
+		select {
+		case r.turn <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer func() { <-r.turn }()
+	j.mu.Lock()
+	j.began = time.Now()
+	j.mu.Unlock()
+	return work(ctx, j.report)
+}
+
+func (j *Job) report(u core.Update) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.pace.add(time.Now(), j.update.Stage != u.Stage, u)
+	j.update, j.changed = u, true
+}
+
+// sample delivers progress until the work has ended.
+func (j *Job) sample(ended <-chan error, listen func(State)) {
+	defer close(j.done)
+	defer j.cancel()
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case j.err = <-ended:
+			if listen != nil {
+				s := j.State()
+				s.Ended, s.Left = true, 0
+				listen(s)
+			}
+			return
+		case <-tick.C:
+			j.mu.Lock()
+			changed := j.changed
+			j.changed = false
+			j.mu.Unlock()
+			if changed && listen != nil {
+				listen(j.State())
+			}
+		}
+	}
+}
+
+// State is how far the Job has come now.
+func (j *Job) State() State {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := State{Update: j.update, Left: j.pace.left(j.update)}
+	if !j.began.IsZero() {
+		s.Elapsed = time.Since(j.began)
+	}
+	return s
+}
+
+// Cancel asks the Job to end. It returns at once.
+func (j *Job) Cancel() { j.cancel() }
+
+// Wait returns the work's error once it has ended and its last progress was delivered. When ctx ends first, the Job goes
+// on and the error is that of ctx.
+func (j *Job) Wait(ctx context.Context) error {
+	select {
+	case <-j.done:
+		return j.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pace remembers recent progress of one stage: enough to say how long the rest takes.
+type pace struct {
+	points []point // oldest first, at least a second apart
+}
+
+type point struct {
+	at   time.Time
+	done int64
+}
+
+const (
+	paceWindow  = 20 * time.Second
+	paceSpacing = time.Second
+)
+
+func (p *pace) add(now time.Time, newStage bool, u core.Update) {
+	if newStage {
+		p.points = p.points[:0]
+	}
+	if n := len(p.points); n == 0 || now.Sub(p.points[n-1].at) >= paceSpacing {
+		p.points = append(p.points, point{now, u.Done})
+	}
+	for len(p.points) > 2 && now.Sub(p.points[1].at) > paceWindow {
+		p.points = p.points[1:]
+	}
+}
+
+// left is the time for the rest at the recent speed; 0 when there is too little to go by.
+func (p *pace) left(u core.Update) time.Duration {
+	if u.Total <= 0 || len(p.points) < 2 || u.Done >= u.Total {
+		return 0
+	}
+	first := p.points[0]
+	last := p.points[len(p.points)-1]
+	done, spent := last.done-first.done, last.at.Sub(first.at)
+	if done <= 0 || spent <= 0 {
+		return 0
+	}
+	left := float64(spent) * float64(u.Total-u.Done) / float64(done)
+	if left > float64(1000*time.Hour) {
+		return 0
+	}
+	return time.Duration(left)
+}

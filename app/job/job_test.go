@@ -1,0 +1,122 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"kakoi/core"
+)
+
+func TestLastProgressIsDelivered(t *testing.T) {
+	var states []State
+	j := NewRunner().Start(t.Context(), func(_ context.Context, p core.Progress) error {
+		for i := range int64(5000) {
+			p.Report(core.Update{Stage: "embed", Done: i + 1, Total: 5000})
+		}
+		return nil
+	}, func(s State) { states = append(states, s) })
+	if err := j.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(states) == 0 {
+		t.Fatal("no progress was delivered")
+	}
+	last := states[len(states)-1]
+	if last.Done != 5000 || !last.Ended {
+		t.Errorf("last state is %+v, want the 5000th update, ended", last)
+	}
+	if len(states) > 50 { // 5000 reports take far less than 5 s
+		t.Errorf("%d deliveries of 5000 reports: not sampled", len(states))
+	}
+}
+
+func TestCancelEndsTheWork(t *testing.T) {
+	began := make(chan struct{})
+	j := NewRunner().Start(t.Context(), func(ctx context.Context, _ core.Progress) error {
+		close(began)
+		<-ctx.Done()
+		return ctx.Err()
+	}, nil)
+	<-began
+	j.Cancel()
+	if err := j.Wait(t.Context()); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v, want context.Canceled", err)
+	}
+}
+
+func TestWaitGivesUpWithItsContext(t *testing.T) {
+	release := make(chan struct{})
+	j := NewRunner().Start(t.Context(), func(context.Context, core.Progress) error { <-release; return nil }, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := j.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v, want context.Canceled", err)
+	}
+	close(release)
+	if err := j.Wait(t.Context()); err != nil {
+		t.Errorf("the job itself ended with %v", err)
+	}
+}
+
+func TestOneJobAtATime(t *testing.T) {
+	r := NewRunner()
+	var now, most atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		j := r.Start(t.Context(), func(context.Context, core.Progress) error {
+			if n := now.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			time.Sleep(time.Millisecond)
+			now.Add(-1)
+			return nil
+		}, nil)
+		wg.Go(func() {
+			if err := j.Wait(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if most.Load() != 1 {
+		t.Errorf("%d jobs ran side by side", most.Load())
+	}
+}
+
+func TestWaitingJobCanBeCancelled(t *testing.T) {
+	r := NewRunner()
+	release, began := make(chan struct{}), make(chan struct{})
+	first := r.Start(t.Context(), func(context.Context, core.Progress) error { close(began); <-release; return nil }, nil)
+	<-began
+	second := r.Start(t.Context(), func(context.Context, core.Progress) error { t.Error("cancelled job ran"); return nil }, nil)
+	second.Cancel()
+	if err := second.Wait(t.Context()); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v, want context.Canceled", err)
+	}
+	close(release)
+	if err := first.Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTimeLeft(t *testing.T) {
+	var p pace
+	start := time.Now()
+	for i := range int64(11) { // 10 units a second
+		p.add(start.Add(time.Duration(i)*time.Second), i == 0, core.Update{Done: i * 10, Total: 300})
+	}
+	if got := p.left(core.Update{Done: 100, Total: 300}); got != 20*time.Second {
+		t.Errorf("time left is %v, want 20s", got)
+	}
+	if got := p.left(core.Update{Done: 100}); got != 0 {
+		t.Errorf("time left without a total is %v, want 0", got)
+	}
+	p.add(start.Add(12*time.Second), true, core.Update{})
+	if got := p.left(core.Update{Done: 0, Total: 300}); got != 0 {
+		t.Errorf("time left at the start of a stage is %v, want 0", got)
+	}
+}
