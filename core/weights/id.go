@@ -1,0 +1,223 @@
+package weights
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"kakoi/core"
+)
+
+// File is one file of a Folder that has a say in what the model computes.
+type File struct {
+	Name     string    `json:"name"` // with / below the folder
+	Size     int64     `json:"size"` // bytes
+	Modified time.Time `json:"modified"`
+	SHA256   string    `json:"sha256"` // hex
+}
+
+// cacheFrom is the size from which hashing takes long enough for a note of its result.
+const cacheFrom = 256 << 20
+
+// Files lists the files that make the model: its weight files, and the .json, .model and .txt files of the folder
+// and of the folders directly below it, sorted by name. SHA256 is left empty.
+func (f *Folder) Files() ([]File, error) {
+	var names []string
+	for _, m := range f.files {
+		names = append(names, m.name)
+	}
+	for _, pattern := range []string{"*", "*/*"} {
+		found, err := filepath.Glob(filepath.Join(globEscape(f.dir), pattern))
+		if err != nil {
+			return nil, fmt.Errorf("list %q: %w", f.dir, err)
+		}
+		for _, path := range found {
+			name, err := filepath.Rel(f.dir, path)
+			if err != nil {
+				return nil, fmt.Errorf("list %q: %w", f.dir, err)
+			}
+			switch filepath.Ext(name) {
+			case ".json", ".model", ".txt":
+				if !strings.HasPrefix(filepath.Base(name), ".") && !strings.HasPrefix(name, ".") {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	var files []File
+	for _, name := range slices.Compact(names) {
+		st, err := os.Stat(filepath.Join(f.dir, name))
+		if err != nil {
+			return nil, fmt.Errorf("list %q: %w", f.dir, err)
+		}
+		if st.Mode().IsRegular() {
+			files = append(files, File{Name: filepath.ToSlash(name), Size: st.Size(), Modified: st.ModTime()})
+		}
+	}
+	return files, nil
+}
+
+func globEscape(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
+}
+
+// ID is 16 hex digits over names, sizes and contents of Files: it changes when the model does, and only then.
+// Stage "hash" reports bytes. For a large folder the hashes are kept in a hidden file beside it, where that may be
+// written, and believed as long as sizes and times stay the same.
+func (f *Folder) ID(ctx context.Context, p core.Progress) (string, error) {
+	files, err := f.Files()
+	if err != nil {
+		return "", err
+	}
+	if err := f.hashFiles(ctx, files, p); err != nil {
+		return "", err
+	}
+	return contentID(files), nil
+}
+
+func contentID(files []File) string {
+	h := sha256.New()
+	for _, x := range files {
+		fmt.Fprintf(h, "%q %d %s\n", x.Name, x.Size, x.SHA256)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// hashFiles fills in SHA256, from the note where it holds.
+func (f *Folder) hashFiles(ctx context.Context, files []File, p core.Progress) error {
+	var total int64
+	for _, x := range files {
+		total += x.Size
+	}
+	note := notePath(f.dir)
+	if total >= cacheFrom && recall(note, files) {
+		return nil
+	}
+	if err := hashAll(ctx, f.dir, files, total, p); err != nil {
+		return err
+	}
+	if total >= cacheFrom {
+		remember(note, files)
+	}
+	return nil
+}
+
+// hashAll hashes on as many cores as there are, largest file first.
+func hashAll(ctx context.Context, dir string, files []File, total int64, p core.Progress) error {
+	order := make([]int, len(files))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return int(min(1, max(-1, files[b].Size-files[a].Size))) })
+	var (
+		mu   sync.Mutex
+		done int64
+		bad  error
+		next int
+		wg   sync.WaitGroup
+	)
+	advance := func(name string, n int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		done += n
+		p.Report(core.Update{Stage: "hash", Done: done, Total: total, Note: name})
+	}
+	for range min(runtime.GOMAXPROCS(0), len(files)) {
+		wg.Go(func() {
+			for {
+				mu.Lock()
+				if next == len(order) || bad != nil {
+					mu.Unlock()
+					return
+				}
+				x := &files[order[next]]
+				next++
+				mu.Unlock()
+				sum, err := hashFile(ctx, filepath.Join(dir, filepath.FromSlash(x.Name)), func(n int64) { advance(x.Name, n) })
+				mu.Lock()
+				if x.SHA256 = sum; err != nil && bad == nil {
+					bad = fmt.Errorf("hash %q: %w", x.Name, err)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return bad
+}
+
+func hashFile(ctx context.Context, path string, advance func(int64)) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	buf := make([]byte, 4<<20)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		n, err := f.Read(buf)
+		h.Write(buf[:n])
+		advance(int64(n))
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+func notePath(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		abs = dir
+	}
+	return filepath.Join(filepath.Dir(abs), "."+filepath.Base(abs)+".sha256.json")
+}
+
+// recall fills the hashes from a note of the same files, sizes and times.
+func recall(path string, files []File) bool {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	var old []File
+	if json.Unmarshal(b, &old) != nil || len(old) != len(files) {
+		return false
+	}
+	for i, x := range files {
+		if o := old[i]; o.Name != x.Name || o.Size != x.Size || !o.Modified.Equal(x.Modified) || len(o.SHA256) != 64 {
+			return false
+		}
+	}
+	for i := range files {
+		files[i].SHA256 = old[i].SHA256
+	}
+	return true
+}
+
+// remember keeps the hashes if it can; not being able to only costs time.
+func remember(path string, files []File) {
+	b, err := json.Marshal(files)
+	if err != nil {
+		return
+	}
+	tmp := path + ".new"
+	if os.WriteFile(tmp, b, 0o600) == nil {
+		_ = os.Rename(tmp, path)
+	}
+}
