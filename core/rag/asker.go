@@ -1,0 +1,225 @@
+package rag
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"kakoi/core"
+)
+
+// Searcher is what an Asker needs of the library: the two searches of one collection, best first, and the text
+// of a page. Both searches run at the same time.
+type Searcher interface {
+	Dense(ctx context.Context, v core.Vector, embedder string, k int) ([]core.Hit, error) // embedder: EmbedderInfo.ID
+	Lexical(ctx context.Context, text string, k int) ([]core.Hit, error)
+	PageText(ctx context.Context, document string, page int) (string, error)
+}
+
+// AskOptions says how to search and how to generate. Take a preset and change what is wanted.
+type AskOptions struct {
+	Candidates int           // hits taken from each search
+	Passages   int           // passages shown to the model at most
+	Sampling   core.Sampling // MaxNewTokens is taken off the model's context
+	Adapter    string        // recorded in the Answer
+}
+
+// TECHLab is the preset of design.md section 5.
+func TECHLab() AskOptions {
+	return AskOptions{
+		Candidates: 20, Passages: 4,
+		Sampling: core.Sampling{Temperature: 0.2, RepetitionPenalty: 1.1, MaxNewTokens: 56, Seed: 1},
+	}
+}
+
+// Recommended is our own preset: greedy, so that a question asked twice has one answer.
+func Recommended() AskOptions {
+	return AskOptions{Candidates: 20, Passages: 4, Sampling: core.Sampling{MaxNewTokens: 96}}
+}
+
+// Preset returns the options called name, "TECH Lab" or "Recommended", whatever their case and spaces.
+func Preset(name string) (AskOptions, error) {
+	switch bare(name) {
+	case "techlab":
+		return TECHLab(), nil
+	case "recommended", "":
+		return Recommended(), nil
+	}
+	return AskOptions{}, core.Explain(fmt.Errorf("preset %q: %w", name, core.ErrNotFound), "error.ask.preset", name)
+}
+
+// Asker answers questions. Embedder may be nil: then only lexical search is used. It owns nothing and may be
+// used by several goroutines when its parts may.
+type Asker struct {
+	Search    Searcher
+	Embedder  core.Embedder
+	Generator core.Generator
+	Templates Templates
+	Now       func() time.Time // nil: time.Now
+}
+
+// Passages finds what the library has on a question, best first, at most opt.Passages.
+func (a *Asker) Passages(ctx context.Context, question string, opt AskOptions) ([]core.Passage, error) {
+	hits, err := a.Hits(ctx, question, opt.Candidates)
+	if err != nil {
+		return nil, err
+	}
+	passages, err := Join(ctx, hits, a.Search.PageText)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Passages > 0 && len(passages) > opt.Passages {
+		passages = passages[:opt.Passages]
+	}
+	return passages, nil
+}
+
+// Hits runs dense search (with the embedding before it) and lexical search side by side, k hits each, and fuses them.
+func (a *Asker) Hits(ctx context.Context, question string, k int) ([]core.Hit, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var dense []core.Hit
+	done := make(chan error, 1)
+	go func() {
+		err := func() error {
+			if a.Embedder == nil {
+				return nil
+			}
+			vecs, err := a.Embedder.Embed(ctx, core.EmbedQuery, []string{question})
+			if err != nil {
+				return fmt.Errorf("embed question: %w", err)
+			}
+			if len(vecs) != 1 {
+				return fmt.Errorf("embed question: %d vectors: %w", len(vecs), core.ErrCorrupt)
+			}
+			if dense, err = a.Search.Dense(ctx, vecs[0], a.Embedder.Info().ID, k); err != nil {
+				return fmt.Errorf("search dense: %w", err)
+			}
+			return nil
+		}()
+		if err != nil {
+			cancel(err)
+		}
+		done <- err
+	}()
+	lexical, err := a.Search.Lexical(ctx, question, k)
+	if err != nil {
+		err = fmt.Errorf("search lexical: %w", err)
+		cancel(err)
+	}
+	if derr := <-done; derr != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = derr // the first failure; the other one only saw the cancel
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Fuse(dense, lexical), nil
+}
+
+// Ask answers a question from the library. emit (may be nil) gets the answer's text as it comes. When the documents do
+// not answer, Answer.Refused is true and its passages are the closest places. On an error, also the
+// end of ctx, the Answer holds what came until then.
+//
+// Errors: core.ErrUsage (no question), core.ErrTooLarge (question over the model's context), core.ErrNoModel, and those of
+// the parts.
+func (a *Asker) Ask(ctx context.Context, question string, opt AskOptions, emit func(core.Delta) error) (core.Answer, error) {
+	now := a.Now
+	if now == nil {
+		now = time.Now
+	}
+	start := now()
+	question = strings.TrimSpace(question)
+	ans := core.Answer{Question: question, Adapter: opt.Adapter, Citations: []core.Citation{}, Unsupported: []string{}, Passages: []core.Passage{}}
+	err := a.answer(ctx, &ans, opt, func(d core.Delta) error {
+		if ans.FirstToken == 0 {
+			ans.FirstToken = now().Sub(start).Seconds()
+		}
+		if emit == nil {
+			return nil
+		}
+		return emit(d)
+	})
+	ans.Seconds = now().Sub(start).Seconds()
+	return ans, err
+}
+
+func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, emit func(core.Delta) error) error {
+	if ans.Question == "" {
+		return core.Explain(fmt.Errorf("ask: no question: %w", core.ErrUsage), "error.ask.empty")
+	}
+	if a.Generator == nil {
+		return core.Explain(fmt.Errorf("ask: %w", core.ErrNoModel), "error.ask.nomodel")
+	}
+	model := a.Generator.Info()
+	ans.Model = model.Name
+	t := a.Templates.For(ans.Question)
+	if t == nil {
+		return fmt.Errorf("ask: template %q: %w", Language(ans.Question), core.ErrNotFound)
+	}
+	sampling := opt.Sampling
+	if sampling.MaxNewTokens <= 0 {
+		sampling.MaxNewTokens = model.MaxTokens / 4
+	}
+	sampling.Stop = append(append([]string{}, sampling.Stop...), t.Stop()...)
+	budget := model.MaxTokens - sampling.MaxNewTokens
+	// Before the search: embedding a question that the model cannot read would be minutes for nothing.
+	if _, _, _, err := Fit(ctx, a.Generator, t, nil, ans.Question, budget); err != nil {
+		return fmt.Errorf("ask: %w", err)
+	}
+	passages, err := a.Passages(ctx, ans.Question, opt)
+	if err != nil {
+		return fmt.Errorf("ask: %w", err)
+	}
+	if len(passages) > 0 {
+		ans.Passages = passages
+	}
+	var info core.EmbedderInfo
+	if a.Embedder != nil {
+		info = a.Embedder.Info()
+	}
+	if nothingFound(ans.Question, passages, info) {
+		return refuse(ans, t, emit)
+	}
+	fit, prompt, tokens, err := Fit(ctx, a.Generator, t, passages, ans.Question, budget)
+	if err != nil {
+		return fmt.Errorf("ask: %w", err)
+	}
+	ans.Passages, ans.PromptTokens = fit, tokens
+	if len(fit) == 0 {
+		return core.Explain(fmt.Errorf("ask: no room for passages in %d tokens: %w", budget, core.ErrTooLarge), "error.ask.toolong", len([]rune(ans.Question)), budget)
+	}
+	req := core.GenerateRequest{Prompt: prompt, Sampling: sampling}
+	var streamed strings.Builder
+	replies, err := a.Generator.Generate(ctx, []core.GenerateRequest{req}, func(_ int, d core.Delta) error {
+		streamed.WriteString(d.Text)
+		return emit(d)
+	})
+	text := streamed.String()
+	if len(replies) == 1 {
+		text, ans.NewTokens = replies[0].Text, replies[0].NewTokens
+		if replies[0].PromptTokens > 0 {
+			ans.PromptTokens = replies[0].PromptTokens
+		}
+	}
+	ans.Text = strings.TrimSpace(text)
+	if err != nil {
+		return fmt.Errorf("ask: generate: %w", err)
+	}
+	if Refused(ans.Text, t) {
+		ans.Refused, ans.Text = true, t.Refusal()
+		return nil
+	}
+	ans.Citations, ans.Unsupported, err = CiteAnswer(ctx, ans.Question, ans.Text, ans.Passages, a.Embedder)
+	if err != nil {
+		return fmt.Errorf("ask: %w", err)
+	}
+	return nil
+}
+
+// refuse answers without the model.
+func refuse(ans *core.Answer, t *Template, emit func(core.Delta) error) error {
+	ans.Refused, ans.Text = true, t.Refusal()
+	return emit(core.Delta{Text: ans.Text})
+}
