@@ -190,3 +190,10 @@ func (o *Owner) Close() {
 	o.held = nil
 	runtime.KeepAlive(o)
 }
+
+// Annotate puts a place in front of the Scope's error.
+func (s *Scope) Annotate(format string, args ...any) {
+	if s.err != nil {
+		s.err = fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), s.err)
+	}
+}

@@ -1,0 +1,27 @@
+package neox
+
+// BenchOptions says what Bench measures.
+type BenchOptions struct {
+	Dir     string // model folder; empty: random weights of Shape, made on the device
+	Shape   Config // used when Dir is empty
+	Load    LoadOptions
+	Prompt  int     // tokens of the prompt (default 600, at most what the model takes)
+	New     int     // tokens to decode (default 64)
+	Seconds float64 // per figure, at least one run (default 3)
+}
+
+// BenchResult is one figure. Bytes per token over Seconds per token is what the machine's copy bandwidth bounds.
+type BenchResult struct {
+	Name         string  `json:"name"` // "copy", "matmul", "load", "prefill", "decode"
+	Device       string  `json:"device"`
+	DType        string  `json:"dtype"`
+	Runs         int     `json:"runs"`
+	Tokens       int     `json:"tokens,omitempty"`  // of one run
+	Context      int     `json:"context,omitempty"` // tokens in the cache before the run
+	Milliseconds float64 `json:"milliseconds"`      // median of a run
+	TokensPerSec float64 `json:"tokens_per_second,omitempty"`
+	BytesPerTok  float64 `json:"bytes_per_token,omitempty"` // weights and cache read for one token
+	GBPerSec     float64 `json:"gb_per_second,omitempty"`
+	GFLOPPerSec  float64 `json:"gflop_per_second,omitempty"`
+	OfLimit      float64 `json:"of_limit,omitempty"` // share of copy bandwidth (decode) or matmul rate (prefill)
+}

@@ -1,0 +1,285 @@
+//go:build torch
+
+package neox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"kakoi/core"
+	"kakoi/core/internal/device"
+	"kakoi/core/internal/torch"
+	"kakoi/core/token"
+	"kakoi/core/weights"
+)
+
+// Load reads the model folder dir (config.json, weights, tokenizer) onto a device. Errors name the layer and the
+// tensor; the sentinels are those of core/weights, core.ErrUnsupported, core.ErrNoDevice and core.ErrOutOfMemory.
+func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ *Generator, err error) {
+	defer func() {
+		if err != nil {
+			err = readable(fmt.Errorf("load model %q: %w", filepath.Base(dir), err))
+		}
+	}()
+	folder, err := weights.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	var cfg Config
+	if err := folder.Config(&cfg); err != nil {
+		return nil, err
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	dev, dtype, err := place(opt)
+	if err != nil {
+		return nil, err
+	}
+
+	g := &Generator{dev: dev, end: endTokens(dir, cfg)}
+	tokens := make(chan error, 1)
+	go func() { // beside the weights: both take a few hundred ms
+		var terr error
+		g.tok, terr = token.Load(dir)
+		if terr == nil && g.tok.VocabSize() > cfg.VocabSize {
+			terr = core.Explain(fmt.Errorf("tokenizer of %d tokens for %d embeddings: %w", g.tok.VocabSize(), cfg.VocabSize, core.ErrCorrupt),
+				"error.model.vocabulary", g.tok.VocabSize(), cfg.VocabSize)
+		}
+		tokens <- terr
+	}()
+	id, err := folder.ID(ctx, p)
+	if err == nil {
+		g.model, err = loadModel(ctx, dev, cfg, dtype, folder, p)
+	}
+	if err = errors.Join(err, <-tokens); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	g.info = core.GeneratorInfo{
+		ID: id, Name: filepath.Base(dir), MaxTokens: cfg.MaxPositionEmbeddings, Layers: cfg.Layers, Hidden: cfg.HiddenSize,
+		Vocab: cfg.VocabSize, Device: dev.Name(), DType: dtype.String(), Bytes: g.model.Bytes(),
+	}
+	return g, nil
+}
+
+// place opens the device and settles the dtype.
+func place(opt LoadOptions) (*device.Device, torch.DType, error) {
+	dtypes := map[string]torch.DType{"fp32": torch.Float32, "bf16": torch.BFloat16, "fp16": torch.Float16}
+	dtype, ok := dtypes[opt.DType]
+	if !ok && opt.DType != "" && opt.DType != "auto" {
+		return nil, 0, fmt.Errorf("dtype %q: %w (auto, fp32, bf16, fp16)", opt.DType, core.ErrUsage)
+	}
+	dev, err := device.Open(opt.Device, opt.Threads)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !ok {
+		dtype = torch.Float32
+		if dev.CUDA() {
+			dtype = torch.BFloat16
+		}
+	}
+	return dev, dtype, nil
+}
+
+// endTokens are the ids that end an answer: config.json's and generation_config.json's.
+func endTokens(dir string, cfg Config) []int32 {
+	ids := slices.Clone(cfg.EOS)
+	var gen struct {
+		EOS TokenIDs `json:"eos_token_id"`
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "generation_config.json")); err == nil && json.Unmarshal(b, &gen) == nil {
+		ids = append(ids, gen.EOS...)
+	}
+	return ids
+}
+
+// readable puts a sentence for people around errors that have none yet.
+func readable(err error) error {
+	var u *core.UserError
+	switch {
+	case err == nil || errors.As(err, &u):
+		return err
+	case errors.Is(err, core.ErrOutOfMemory):
+		return core.Explain(err, "error.model.memory")
+	case errors.Is(err, core.ErrNoDevice):
+		return core.Explain(err, "error.device.none")
+	}
+	return err
+}
+
+// source is where weights come from: a folder, or memory.
+type source interface {
+	Has(name string) bool
+	Tensor(name string) (weights.Tensor, error)
+	Linear(name string) (weights.Linear, error)
+}
+
+// loadModel builds the model on dev; what was built is freed again when something fails.
+func loadModel(ctx context.Context, dev *device.Device, cfg Config, dtype torch.DType, src source, p core.Progress) (*Model, error) {
+	m := &Model{Config: cfg, DType: dtype, layer: make([]layer, cfg.Layers)}
+	total := int64(cfg.Layers + 1)
+	p.Report(core.Update{Stage: "load", Total: total})
+	err := dev.Do(ctx, func(s *torch.Scope) error { return m.loadEnds(s, src) })
+	for i := range m.layer {
+		if err != nil {
+			break
+		}
+		p.Report(core.Update{Stage: "load", Done: int64(i + 1), Total: total})
+		if err = dev.Do(ctx, func(s *torch.Scope) error { return m.loadLayer(s, src, i) }); err != nil {
+			err = fmt.Errorf("layer %d: %w", i, err)
+		}
+	}
+	if err != nil {
+		closing := dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { m.Close(); return nil })
+		return nil, errors.Join(err, closing)
+	}
+	p.Report(core.Update{Stage: "load", Done: total, Total: total})
+	return m, nil
+}
+
+// prefix is what stands before the names of the tensors: nothing in a folder saved from the model without head.
+func prefix(src source) string {
+	if !src.Has("gpt_neox.embed_in.weight") && src.Has("embed_in.weight") {
+		return ""
+	}
+	return "gpt_neox."
+}
+
+// loadEnds loads what is not in a layer.
+func (m *Model) loadEnds(s *torch.Scope, src source) error {
+	r := reader{m: m, s: s, src: src}
+	name := prefix(src)
+	m.embed = r.matrix(name+"embed_in.weight", m.VocabSize, m.HiddenSize)
+	m.head = m.embed
+	if !m.TieWordEmbeddings {
+		m.head = r.matrix("embed_out.weight", m.VocabSize, m.HiddenSize)
+	}
+	m.norm = r.norm(name + "final_layer_norm")
+	if half := m.RotaryDims() / 2; half > 0 {
+		cos, sin := rotaryTables(m.Config, m.MaxPositionEmbeddings)
+		for _, table := range []struct {
+			to   *torch.Tensor
+			vals []float32
+		}{{&m.cos, cos}, {&m.sin, sin}} {
+			*table.to = s.Keep(&m.owner, s.To(s.Floats(table.vals, int64(m.MaxPositionEmbeddings), int64(half)), m.DType))
+		}
+	}
+	return r.err(s)
+}
+
+// loadLayer loads layer i.
+func (m *Model) loadLayer(s *torch.Scope, src source, i int) error {
+	r := reader{m: m, s: s, src: src}
+	name := fmt.Sprintf("%slayers.%d.", prefix(src), i)
+	d, f := m.HiddenSize, m.IntermediateSize
+	m.layer[i] = layer{
+		inputNorm:     r.norm(name + "input_layernorm"),
+		postNorm:      r.norm(name + "post_attention_layernorm"),
+		queryKeyValue: r.linear(name+"attention.query_key_value", 3*d, d, m.AttentionBias),
+		dense:         r.linear(name+"attention.dense", d, d, m.AttentionBias),
+		up:            r.linear(name+"mlp.dense_h_to_4h", f, d, true),
+		down:          r.linear(name+"mlp.dense_4h_to_h", d, f, true),
+	}
+	return r.err(s)
+}
+
+// reader turns tensors of a source into tensors of the model and remembers the first error.
+type reader struct {
+	m     *Model
+	s     *torch.Scope
+	src   source
+	first error
+}
+
+func (r *reader) err(s *torch.Scope) error {
+	if r.first != nil {
+		return r.first
+	}
+	return s.Err()
+}
+
+func (r *reader) fail(name string, err error) torch.Tensor {
+	if r.first == nil {
+		r.first = fmt.Errorf("tensor %q: %w", name, err)
+	}
+	return torch.Tensor{}
+}
+
+func (r *reader) norm(name string) norm {
+	return norm{r.vector(name+".weight", r.m.HiddenSize), r.vector(name+".bias", r.m.HiddenSize)}
+}
+
+func (r *reader) linear(name string, out, in int, bias bool) linear {
+	l := linear{w: r.matrix(name+".weight", out, in)}
+	if bias {
+		l.b = r.vector(name+".bias", out)
+	}
+	return l
+}
+
+func (r *reader) vector(name string, n int) torch.Tensor {
+	t, err := r.src.Tensor(name)
+	if err != nil {
+		return r.fail(name, err)
+	}
+	if len(t.Shape) != 1 || t.Shape[0] != int64(n) {
+		return r.fail(name, wrongShape(name, t.Shape, []int64{int64(n)}))
+	}
+	vals := make([]float32, n)
+	if err := t.Float32(vals); err != nil {
+		return r.fail(name, err)
+	}
+	return r.kept(name, r.s.To(r.s.Floats(vals, int64(n)), r.m.DType))
+}
+
+// matrix loads a matrix [out, in]. 4-bit and int8 storages are dequantised in fp32 and rounded to the model's dtype.
+func (r *reader) matrix(name string, out, in int) torch.Tensor {
+	if r.first != nil || r.s.Err() != nil {
+		return torch.Tensor{}
+	}
+	l, err := r.src.Linear(name)
+	if err != nil {
+		return r.fail(name, err)
+	}
+	shape := []int64{int64(out), int64(in)}
+	if l.Out != out || l.In != in {
+		return r.fail(name, wrongShape(name, []int64{int64(l.Out), int64(l.In)}, shape))
+	}
+	plain := map[weights.DType]torch.DType{weights.F32: torch.Float32, weights.F16: torch.Float16, weights.BF16: torch.BFloat16}
+	onHost := r.s.Device() < 0 && r.m.DType == torch.Float32
+	t := r.s.In(func(s *torch.Scope) torch.Tensor {
+		if l.Plain != nil && !onHost {
+			return s.Copy(s.Borrow(l.Plain.Data, plain[l.Plain.DType], shape...), r.m.DType)
+		}
+		t := s.EmptyHost(torch.Float32, shape...)
+		if s.Err() != nil {
+			return t
+		}
+		if err := l.Float32(t.HostFloats()); err != nil {
+			r.fail(name, err)
+		}
+		if onHost {
+			return t
+		}
+		return s.Copy(t, r.m.DType)
+	})
+	return r.kept(name, t)
+}
+
+func (r *reader) kept(name string, t torch.Tensor) torch.Tensor {
+	if err := r.s.Err(); err != nil {
+		return r.fail(name, err)
+	}
+	return r.s.Keep(&r.m.owner, t)
+}
+
+func wrongShape(name string, got, want []int64) error {
+	return core.Explain(fmt.Errorf("shape %v, want %v: %w", got, want, core.ErrCorrupt), "error.model.tensor.shape", name)
+}
