@@ -1,0 +1,9 @@
+// Command kakoi-engine is the process with libtorch: it loads models and computes, and nothing else. `kakoi` starts it
+// over an inherited socketpair (descriptor 3); it sees no documents, no library and no network.
+//
+// It can also be run by hand:
+//
+//	kakoi-engine selftest [--device cpu|cuda:0]
+//	kakoi-engine bench decode|prefill|embed --model DIR [...]
+//	kakoi-engine --version
+package main

@@ -1,0 +1,17 @@
+// Package engine is the client of the engine process: it starts `kakoi-engine` when a model is first needed, speaks
+// gRPC with it over an inherited socketpair, and keeps it alive.
+//
+// The engine process may die (a driver fault, the out-of-memory killer, a bug in native code); this process does not.
+// The call that was running fails with core.ErrEngine, the way the process ended and its last words. The next call
+// starts a new engine, at most three times a minute, and loads the models again: the core.Generator and core.Embedder
+// handed out stay valid until they are closed. A call that was cancelled and yet occupies the engine for another
+// minute counts as a hang and ends the engine.
+//
+// The engine ends when this process does, even by kill -9: the kernel closes the socketpair, and the parent-death
+// signal is set as well.
+//
+// Owners: whoever called Start closes the Client; whoever loaded a model closes it. Closing the Client ends the
+// engine and with it all models.
+//
+// Package enginepb is the schema, package server the service.
+package engine
