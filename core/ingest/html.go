@@ -1,0 +1,227 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"kakoi/core"
+)
+
+// declared finds the charset of an XML declaration or a meta element in the first bytes of a page.
+var declared = regexp.MustCompile(`(?i)<(?:\?xml[^>]*encoding|meta[^>]*charset)\s*=\s*["']?\s*([a-z0-9_:.-]+)`)
+
+// readHTML is the text of a page as a browser shows it, without navigation, scripts and readings (ruby).
+func readHTML(ctx context.Context, data []byte) (string, error) {
+	charset := ""
+	if m := declared.FindSubmatch(data[:min(len(data), 4096)]); m != nil {
+		charset = string(m[1])
+	}
+	text, _, err := DecodeAs(data, charset)
+	if err != nil {
+		return "", err
+	}
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	return htmlText([]byte(text))
+}
+
+func htmlText(data []byte) (string, error) {
+	root, err := html.Parse(bytes.NewReader(data))
+	if err != nil {
+		return "", fmt.Errorf("parse html: %w: %w", err, core.ErrCorrupt)
+	}
+	var w htmlWriter
+	w.children(root)
+	body := w.String()
+	if title := oneLine(textOf(find(root, atom.Title))); title != "" && !strings.HasPrefix(body, title) {
+		body = title + "\n\n" + body
+	}
+	return body, nil
+}
+
+// htmlWriter gathers text; white space between words is one space, breaks are counted and written before the next word.
+type htmlWriter struct {
+	b      strings.Builder
+	breaks int // line ends owed
+	space  bool
+	pre    int
+}
+
+func (w *htmlWriter) String() string { return w.b.String() }
+
+func (w *htmlWriter) line(n int) { w.breaks, w.space = max(w.breaks, n), false }
+
+func (w *htmlWriter) flush() {
+	if w.b.Len() > 0 {
+		for range w.breaks {
+			w.b.WriteByte('\n')
+		}
+		if w.space && w.breaks == 0 {
+			w.b.WriteByte(' ')
+		}
+	}
+	w.breaks, w.space = 0, false
+}
+
+func (w *htmlWriter) text(s string) {
+	if w.pre > 0 {
+		if s != "" {
+			w.flush()
+			w.b.WriteString(s)
+		}
+		return
+	}
+	for i, word := range strings.FieldsFunc(s, htmlSpace) {
+		if i > 0 || htmlSpace(rune(s[0])) {
+			w.space = true
+		}
+		w.flush()
+		w.b.WriteString(word)
+	}
+	if s != "" && htmlSpace(rune(s[len(s)-1])) {
+		w.space = true
+	}
+}
+
+// htmlSpace: the white space that a browser collapses; U+3000 and U+00A0 are characters.
+func htmlSpace(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' }
+
+func (w *htmlWriter) children(n *html.Node) {
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		w.node(c)
+	}
+}
+
+func (w *htmlWriter) node(n *html.Node) {
+	if n.Type == html.TextNode {
+		w.text(n.Data)
+		return
+	}
+	if n.Type == html.ElementNode && dropped(n) {
+		return
+	}
+	switch n.DataAtom {
+	case atom.Br:
+		w.breaks++
+		w.space = false
+	case atom.Pre, atom.Textarea:
+		w.line(2)
+		w.pre++
+		w.children(n)
+		w.pre--
+		w.line(2)
+	case atom.Li:
+		w.line(1)
+		w.flush()
+		w.b.WriteString(listMark(n))
+		w.children(n)
+		w.line(1)
+	case atom.Table:
+		w.line(2)
+		w.table(n)
+		w.line(2)
+	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Blockquote, atom.Hr,
+		atom.Article, atom.Section, atom.Header, atom.Footer, atom.Main, atom.Aside, atom.Fieldset, atom.Dl, atom.Figure:
+		w.line(2)
+		w.children(n)
+		w.line(2)
+	case atom.Ul, atom.Ol:
+		gap := 2
+		if n.Parent != nil && n.Parent.DataAtom == atom.Li {
+			gap = 1
+		}
+		w.line(gap)
+		w.children(n)
+		w.line(gap)
+	case atom.Div, atom.Dt, atom.Dd, atom.Address, atom.Form, atom.Figcaption, atom.Caption, atom.Tr, atom.Legend,
+		atom.Details, atom.Summary, atom.Option:
+		w.line(1)
+		w.children(n)
+		w.line(1)
+	default:
+		w.children(n)
+	}
+}
+
+func listMark(n *html.Node) string {
+	if n.Parent == nil || n.Parent.DataAtom != atom.Ol {
+		return "- "
+	}
+	number := 1
+	if start, err := strconv.Atoi(attr(n.Parent, "start")); err == nil {
+		number = start
+	}
+	for s := n.PrevSibling; s != nil; s = s.PrevSibling {
+		if s.DataAtom == atom.Li {
+			number++
+		}
+	}
+	return strconv.Itoa(number) + ". "
+}
+
+// dropped elements hold no text of the document, or text that a reader does not see.
+func dropped(n *html.Node) bool {
+	switch n.DataAtom {
+	case atom.Script, atom.Style, atom.Noscript, atom.Template, atom.Title, atom.Nav, atom.Rt, atom.Rp, atom.Rtc, atom.Svg, atom.Math,
+		atom.Canvas, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Button, atom.Select, atom.Datalist:
+		return true
+	}
+	for _, a := range n.Attr {
+		switch a.Key {
+		case "hidden":
+			return true
+		case "aria-hidden":
+			if a.Val == "true" {
+				return true
+			}
+		case "role":
+			if a.Val == "navigation" {
+				return true
+			}
+		case "style":
+			if strings.Contains(strings.ReplaceAll(strings.ToLower(a.Val), " ", ""), "display:none") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func find(n *html.Node, a atom.Atom) *html.Node {
+	for d := range n.Descendants() {
+		if d.DataAtom == a && d.Type == html.ElementNode {
+			return d
+		}
+	}
+	return nil
+}
+
+func textOf(n *html.Node) string {
+	if n == nil {
+		return ""
+	}
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,101 @@
+package ingest
+
+import (
+	"strconv"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+const maxSpan = 100 // rows or columns one cell may span
+
+// table writes the rows of a table of data; a table that only lays out the page is written like its content.
+func (w *htmlWriter) table(n *html.Node) {
+	var rows []*html.Node
+	layout := false
+	for d := range n.Descendants() {
+		switch d.DataAtom {
+		case atom.Tr:
+			rows = append(rows, d)
+		case atom.Table, atom.H1, atom.H2, atom.H3, atom.Form, atom.Article, atom.Section, atom.Main:
+			layout = true
+		}
+	}
+	if layout {
+		w.children(n)
+		return
+	}
+	var header []string
+	var body [][]string
+	hanging := map[int]*hangingCell{}
+	for i, tr := range rows {
+		cells, allHeads := tableRow(tr, hanging)
+		if i == 0 && len(rows) > 1 && (allHeads || tr.Parent.DataAtom == atom.Thead) {
+			header = cells
+		} else {
+			body = append(body, cells)
+		}
+	}
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if c.DataAtom == atom.Caption {
+			w.node(c)
+		}
+	}
+	if s := tableText(header, body); s != "" {
+		w.flush()
+		w.b.WriteString(s)
+	}
+}
+
+// hangingCell is a cell with rowspan: it belongs to the next rows as well.
+type hangingCell struct {
+	text string
+	rows int
+}
+
+// tableRow reads the cells of a row, by column. A cell over several rows is repeated in each, one over several
+// columns stands in the first.
+func tableRow(tr *html.Node, hanging map[int]*hangingCell) (cells []string, allHeads bool) {
+	allHeads = true
+	hang := func() {
+		for {
+			h := hanging[len(cells)]
+			if h == nil {
+				return
+			}
+			if h.rows--; h.rows == 0 {
+				delete(hanging, len(cells))
+			}
+			cells = append(cells, h.text)
+		}
+	}
+	for c := tr.FirstChild; c != nil; c = c.NextSibling {
+		if c.DataAtom != atom.Td && c.DataAtom != atom.Th {
+			continue
+		}
+		hang()
+		var cw htmlWriter
+		if !dropped(c) {
+			cw.children(c)
+		}
+		allHeads = allHeads && c.DataAtom == atom.Th
+		text := oneLine(cw.String())
+		if rows := cellSpan(c, "rowspan"); rows > 1 {
+			hanging[len(cells)] = &hangingCell{text, rows - 1}
+		}
+		cells = append(cells, text)
+		for range cellSpan(c, "colspan") - 1 {
+			cells = append(cells, "")
+		}
+	}
+	hang()
+	return cells, allHeads && len(cells) > 0
+}
+
+func cellSpan(n *html.Node, key string) int {
+	v, err := strconv.Atoi(attr(n, key))
+	if err != nil || v < 1 {
+		return 1
+	}
+	return min(v, maxSpan)
+}

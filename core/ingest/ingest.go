@@ -1,0 +1,233 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"kakoi/core"
+)
+
+// Options of Read, Walk and PageBoxes; the zero value works.
+type Options struct {
+	CacheDir string            // keeps PDFium's compiled code (about 21 MB); empty: compiled again by each process (6 s)
+	FontsDir string            // fonts for PDFs that embed none; empty: the system's
+	MaxBytes int64             // largest file; 0: 64 MiB for text, Markdown and HTML, 512 MiB for PDF and DOCX
+	Timeout  time.Duration     // for one file; 0: five minutes
+	OnSkip   func(path string) // told of each file in a folder that Walk passes over because of its kind
+}
+
+const (
+	maxTextBytes     = 64 << 20  // 20 million Japanese characters
+	maxDocumentBytes = 512 << 20 // PDF and DOCX hold pictures
+	defaultTimeout   = 5 * time.Minute
+)
+
+var kinds = map[string]string{
+	".txt": "txt", ".text": "txt", ".log": "txt",
+	".md": "md", ".markdown": "md",
+	".html": "html", ".htm": "html", ".xhtml": "html",
+	".pdf":  "pdf",
+	".docx": "docx", ".docm": "docx",
+}
+
+// Kind is the Document.Kind that a path's ending stands for, or "".
+func Kind(path string) string { return kinds[strings.ToLower(filepath.Ext(path))] }
+
+func (o Options) maxBytes(kind string) int64 {
+	switch {
+	case o.MaxBytes > 0:
+		return o.MaxBytes
+	case kind == "pdf" || kind == "docx":
+		return maxDocumentBytes
+	}
+	return maxTextBytes
+}
+
+// Read reads the file at path. The Document has all that the file alone tells, also when an error comes
+// back; ID, Added, Chunks, State and Reason are the caller's.
+//
+// Every error but the end of ctx is a core.UserError that wraps one of core.ErrNotFound, ErrEmpty,
+// ErrTooLarge, ErrUnsupported, ErrEncrypted, ErrCorrupt or an error of the system.
+func Read(ctx context.Context, path string, opt Options) (core.Document, []core.Page, error) {
+	doc := core.Document{Name: filepath.Base(path), Source: path, Kind: Kind(path)}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return doc, nil, fmt.Errorf("read %q: %w", path, err)
+	}
+	doc.Source = abs
+	data, err := load(ctx, abs, &doc, opt)
+	if err != nil {
+		return doc, nil, err
+	}
+	sum := sha256.Sum256(data)
+	doc.SHA256 = hex.EncodeToString(sum[:])
+
+	limit := opt.Timeout
+	if limit <= 0 {
+		limit = defaultTimeout
+	}
+	inner, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	pages, err := parse(inner, doc.Kind, data, opt)
+	if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return doc, nil, ctx.Err()
+		case inner.Err() != nil:
+			err = core.Explain(fmt.Errorf("read %q: %w", abs, err), "error.file.slow", doc.Name)
+		default:
+			err = explain(err, doc)
+		}
+		return doc, nil, err
+	}
+	doc.Pages = len(pages)
+	return doc, pages, nil
+}
+
+func parse(ctx context.Context, kind string, data []byte, opt Options) ([]core.Page, error) {
+	var text string
+	var err error
+	switch kind {
+	case "pdf":
+		return readPDF(ctx, data, opt)
+	case "docx":
+		text, err = readDOCX(ctx, data)
+	case "html":
+		text, err = readHTML(ctx, data)
+	default:
+		if text, _, err = Decode(data); err == nil && kind == "md" {
+			text = markdownText(text)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if text = tidy(text); strings.TrimSpace(text) == "" {
+		return nil, core.ErrEmpty
+	}
+	return []core.Page{{Number: 1, Text: text}}, nil
+}
+
+// load checks what can be checked before reading a byte, then reads the file whole.
+func load(ctx context.Context, abs string, doc *core.Document, opt Options) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return nil, explain(err, *doc)
+	}
+	doc.Size, doc.Modified = info.Size(), info.ModTime()
+	if err := admit(info, *doc, opt); err != nil {
+		return nil, err
+	}
+	// O_NONBLOCK: should the file have become a pipe since, opening it does not hang.
+	f, err := os.OpenFile(abs, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, explain(err, *doc)
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil {
+		return nil, explain(err, *doc)
+	}
+	if err := admit(info, *doc, opt); err != nil {
+		return nil, err
+	}
+	limit := opt.maxBytes(doc.Kind)
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, explain(err, *doc)
+	}
+	if int64(len(data)) > limit { // grew while being read
+		return nil, tooLarge(*doc, limit)
+	}
+	if len(data) == 0 {
+		return nil, explain(core.ErrEmpty, *doc)
+	}
+	doc.Size = int64(len(data))
+	return data, ctx.Err()
+}
+
+// admit refuses what cannot be a document: folders, devices, pipes, other kinds, empty and too large files.
+func admit(info fs.FileInfo, doc core.Document, opt Options) error {
+	switch limit := opt.maxBytes(doc.Kind); {
+	case info.IsDir():
+		return core.Explain(fmt.Errorf("read %q: is a folder: %w", doc.Source, core.ErrUnsupported), "error.file.folder", doc.Name)
+	case !info.Mode().IsRegular():
+		return core.Explain(fmt.Errorf("read %q: %s: %w", doc.Source, info.Mode().Type(), core.ErrUnsupported), "error.file.special", doc.Name)
+	case doc.Kind == "":
+		return core.Explain(fmt.Errorf("read %q: %w", doc.Source, core.ErrUnsupported), "error.file.kind", doc.Name)
+	case info.Size() == 0:
+		return explain(core.ErrEmpty, doc)
+	case info.Size() > limit:
+		return tooLarge(doc, limit)
+	}
+	return nil
+}
+
+func tooLarge(doc core.Document, limit int64) error {
+	err := fmt.Errorf("read %q: %d bytes, limit %d: %w", doc.Source, doc.Size, limit, core.ErrTooLarge)
+	return core.Explain(err, "error.file.large", doc.Name, mib(doc.Size), mib(limit))
+}
+
+func mib(n int64) string {
+	if n < 10<<20 {
+		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%d MB", n>>20)
+}
+
+// explain gives err the sentence for people, unless it has one.
+func explain(err error, doc core.Document) error {
+	var user *core.UserError
+	wrapped := fmt.Errorf("read %q: %w", doc.Source, err)
+	switch {
+	case errors.As(err, &user):
+		return err
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return core.Explain(fmt.Errorf("read %q: %w: %w", doc.Source, core.ErrNotFound, err), "error.file.missing", doc.Source)
+	case errors.Is(err, syscall.ELOOP):
+		return core.Explain(fmt.Errorf("read %q: %w: %w", doc.Source, core.ErrNotFound, err), "error.file.loop", doc.Source)
+	case errors.Is(err, fs.ErrPermission):
+		return core.Explain(wrapped, "error.file.permission", doc.Source)
+	case errors.Is(err, errNotText):
+		return core.Explain(wrapped, "error.file.not_text", doc.Name)
+	case errors.Is(err, errScan):
+		return core.Explain(wrapped, "error.file.scan", doc.Name)
+	case errors.Is(err, errBomb):
+		return core.Explain(wrapped, "error.file.bomb", doc.Name)
+	case errors.Is(err, errOldWord):
+		return core.Explain(wrapped, "error.file.old_word", doc.Name)
+	case errors.Is(err, core.ErrEmpty):
+		return core.Explain(wrapped, "error.file.empty", doc.Name)
+	case errors.Is(err, core.ErrEncrypted):
+		return core.Explain(wrapped, "error.file.encrypted", doc.Name)
+	case errors.Is(err, core.ErrCorrupt):
+		return core.Explain(wrapped, "error.file.broken", doc.Name, strings.ToUpper(doc.Kind))
+	}
+	return core.Explain(wrapped, "error.file.unreadable", doc.Name)
+}
+
+var (
+	errNotText = fmt.Errorf("not text: %w", core.ErrUnsupported)
+	errScan    = fmt.Errorf("no text on any page: %w", core.ErrEmpty)
+	errBomb    = fmt.Errorf("unpacks to far more than its size: %w", core.ErrTooLarge)
+	errOldWord = fmt.Errorf("old Word format: %w", core.ErrUnsupported)
+)
+
+// tidy gives a text "\n" line ends, no NUL and no byte order mark, and ends it without white space.
+func tidy(s string) string {
+	s = strings.TrimPrefix(s, "\ufeff")
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "").Replace(s)
+	return strings.TrimRight(s, " \t\n\f\v")
+}

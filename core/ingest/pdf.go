@@ -1,0 +1,122 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/klippa-app/go-pdfium"
+	pdfium_errors "github.com/klippa-app/go-pdfium/errors"
+	"github.com/klippa-app/go-pdfium/references"
+	"github.com/klippa-app/go-pdfium/requests"
+
+	"kakoi/core"
+)
+
+// readPDF gives one Page for each sheet, also for those without text. Text follows the content order of the file.
+func readPDF(ctx context.Context, data []byte, opt Options) ([]core.Page, error) {
+	var pages []core.Page
+	err := withPDF(ctx, data, opt, func(p pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
+		count, err := p.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: doc})
+		if err != nil {
+			return err
+		}
+		if count.PageCount == 0 {
+			return errors.New("no pages")
+		}
+		text, lost := false, error(nil)
+		for i := range count.PageCount {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			chars, err := pageChars(p, doc, i, false)
+			if err != nil {
+				lost = err // one broken page: the others are worth having
+			}
+			s, _ := pageText(chars)
+			text = text || strings.TrimSpace(s) != ""
+			pages = append(pages, core.Page{Number: i + 1, Text: s})
+		}
+		switch {
+		case !text && lost != nil:
+			return lost
+		case !text:
+			return errScan
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pages, nil
+}
+
+// withPDF opens data in an instance of its own. Errors of PDFium become core.ErrEncrypted or core.ErrCorrupt.
+func withPDF(ctx context.Context, data []byte, opt Options, fn func(pdfium.Pdfium, references.FPDF_DOCUMENT) error) error {
+	// Readers accept up to 1,024 bytes before the header (PDF 1.7, appendix H.3.4.1).
+	if !bytes.Contains(data[:min(len(data), 1024)], []byte("%PDF-")) {
+		return fmt.Errorf("no pdf header: %w", core.ErrCorrupt)
+	}
+	e, err := engine(opt)
+	if err != nil {
+		return err
+	}
+	return e.do(ctx, func(p pdfium.Pdfium) error {
+		opened, err := p.OpenDocument(&requests.OpenDocument{File: &data})
+		switch {
+		case errors.Is(err, pdfium_errors.ErrPassword), errors.Is(err, pdfium_errors.ErrSecurity):
+			return fmt.Errorf("open pdf: %w: %w", err, core.ErrEncrypted)
+		case err != nil:
+			return fmt.Errorf("open pdf: %w: %w", err, core.ErrCorrupt)
+		}
+		if err := fn(p, opened.Document); err != nil && !errors.Is(err, errScan) && !errors.Is(err, core.ErrNotFound) {
+			return fmt.Errorf("read pdf: %w: %w", err, core.ErrCorrupt)
+		} else if err != nil {
+			return err
+		}
+		return nil
+	})
+}
+
+// char is a character of PDFium's text page. Box is filled only when asked for.
+type char struct {
+	code rune
+	box  Box
+}
+
+// pageChars reads the characters of the page with this index, in content order.
+func pageChars(p pdfium.Pdfium, doc references.FPDF_DOCUMENT, index int, boxes bool) ([]char, error) {
+	page, err := p.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: doc, Index: index})
+	if err != nil {
+		return nil, fmt.Errorf("load page %d: %w", index+1, err)
+	}
+	defer p.FPDF_ClosePage(&requests.FPDF_ClosePage{Page: page.Page})
+	tp, err := p.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: requests.Page{ByReference: &page.Page}})
+	if err != nil {
+		return nil, fmt.Errorf("load text of page %d: %w", index+1, err)
+	}
+	defer p.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: tp.TextPage})
+	count, err := p.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: tp.TextPage})
+	if err != nil {
+		return nil, fmt.Errorf("count characters of page %d: %w", index+1, err)
+	}
+	chars := make([]char, 0, max(count.Count, 0))
+	for i := range count.Count {
+		u, err := p.FPDFText_GetUnicode(&requests.FPDFText_GetUnicode{TextPage: tp.TextPage, Index: i})
+		if err != nil {
+			return chars, fmt.Errorf("character %d of page %d: %w", i, index+1, err)
+		}
+		c := char{code: rune(uint32(u.Unicode))}
+		if boxes {
+			b, err := p.FPDFText_GetCharBox(&requests.FPDFText_GetCharBox{TextPage: tp.TextPage, Index: i})
+			if err != nil {
+				return chars, fmt.Errorf("box of character %d of page %d: %w", i, index+1, err)
+			}
+			c.box = Box{Left: b.Left, Bottom: b.Bottom, Right: b.Right, Top: b.Top}
+		}
+		chars = append(chars, c)
+	}
+	return chars, nil
+}

@@ -1,0 +1,131 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+
+	"github.com/klippa-app/go-pdfium"
+	"github.com/klippa-app/go-pdfium/webassembly"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"kakoi/core"
+)
+
+// PDFium as WebAssembly: compiling takes 3 to 6 s and 300 MB (0.2 s and 50 MB from the cache), so a process keeps one
+// engine. An instance is one thread with memory of its own; a document gets a fresh one, so that a hostile file
+// leaves nothing behind for the next.
+const pdfInstances = 2
+
+type pdfEngine struct {
+	pool  pdfium.Pool
+	cache wazero.CompilationCache
+}
+
+type pdfKey struct{ cacheDir, fontsDir string }
+
+var engines = struct {
+	sync.Mutex
+	open map[pdfKey]*pdfEngine
+}{open: map[pdfKey]*pdfEngine{}}
+
+// Close frees the PDF engine. No Read or PageBoxes may be running; a later one opens it again.
+func Close() error {
+	engines.Lock()
+	defer engines.Unlock()
+	var errs []error
+	for key, e := range engines.open {
+		errs = append(errs, e.pool.Close())
+		if e.cache != nil {
+			errs = append(errs, e.cache.Close(context.Background()))
+		}
+		delete(engines.open, key)
+	}
+	return errors.Join(errs...)
+}
+
+func engine(opt Options) (*pdfEngine, error) {
+	engines.Lock()
+	defer engines.Unlock()
+	key := pdfKey{opt.CacheDir, opt.FontsDir}
+	if e := engines.open[key]; e != nil {
+		return e, nil
+	}
+	e, err := openEngine(opt)
+	if err != nil {
+		return nil, core.Explain(fmt.Errorf("open the pdf engine: %w", err), "error.file.pdf_engine")
+	}
+	engines.open[key] = e
+	return e, nil
+}
+
+func openEngine(opt Options) (*pdfEngine, error) {
+	e := &pdfEngine{}
+	// PDFium needs exception handling; closing on the end of a context is the only way to stop it.
+	config := wazero.NewRuntimeConfig().
+		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
+		WithCloseOnContextDone(true)
+	if opt.CacheDir != "" {
+		if err := os.MkdirAll(opt.CacheDir, 0o700); err != nil {
+			return nil, err
+		}
+		cache, err := wazero.NewCompilationCacheWithDir(opt.CacheDir)
+		if err != nil {
+			return nil, err
+		}
+		e.cache, config = cache, config.WithCompilationCache(cache)
+	}
+	pool, err := webassembly.Init(webassembly.Config{
+		MaxTotal:      pdfInstances,
+		MaxIdle:       pdfInstances,
+		RuntimeConfig: config,
+		FSConfig:      wazero.NewFSConfig().WithFSMount(newFontsOnly(opt.FontsDir), "/"),
+		Stdout:        io.Discard,
+		Stderr:        io.Discard,
+	})
+	if err != nil {
+		if e.cache != nil {
+			err = errors.Join(err, e.cache.Close(context.Background()))
+		}
+		return nil, err
+	}
+	debug.FreeOSMemory() // the compiler's 250 MB
+	e.pool = pool
+	return e, nil
+}
+
+// do runs fn with an instance of its own. At the end of ctx the instance is killed and fn comes back with an error.
+func (e *pdfEngine) do(ctx context.Context, fn func(pdfium.Pdfium) error) error {
+	instance, err := e.pool.GetInstanceWithContext(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return core.Explain(fmt.Errorf("start a pdf instance: %w", err), "error.file.pdf_engine")
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			// go-pdfium recovers its own calls; a trap while it unwinds must not end the process either.
+			if p := recover(); p != nil {
+				done <- fmt.Errorf("pdfium: %v: %w", p, core.ErrCorrupt)
+			}
+		}()
+		done <- fn(instance)
+	}()
+	select {
+	case err := <-done:
+		_ = instance.Close() // fails after a trap; the instance is thrown away as a whole all the same
+		return err
+	case <-ctx.Done():
+		_ = instance.Kill() // interrupts the call that fn is in; its error says no more than ctx does
+		<-done
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,100 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/klippa-app/go-pdfium"
+	"github.com/klippa-app/go-pdfium/references"
+	"github.com/klippa-app/go-pdfium/requests"
+
+	"kakoi/core"
+)
+
+// Box is where a character stands on its page, in points (1/72 inch) from the lower left corner. A character that PDFium
+// made up (a line end, a space between words) has an empty box.
+type Box struct{ Left, Bottom, Right, Top float64 }
+
+// Empty says whether the box covers nothing.
+func (b Box) Empty() bool { return b.Right <= b.Left || b.Top <= b.Bottom }
+
+// PageLayout is the place of each character of a Page.
+type PageLayout struct {
+	Width, Height float64 // of the sheet, in points
+	Text          string  // the Page's text
+	Boxes         []Box   // one for each character of Text
+}
+
+// PageBoxes reads where the characters of one page of the PDF at path stand; page counts from 1.
+func PageBoxes(ctx context.Context, path string, page int, opt Options) (PageLayout, error) {
+	var out PageLayout
+	doc := core.Document{Name: path, Source: path, Kind: "pdf"}
+	data, err := load(ctx, path, &doc, opt)
+	if err != nil {
+		return out, err
+	}
+	err = withPDF(ctx, data, opt, func(p pdfium.Pdfium, ref references.FPDF_DOCUMENT) error {
+		count, err := p.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: ref})
+		if err != nil {
+			return err
+		}
+		if page < 1 || page > count.PageCount {
+			return fmt.Errorf("page %d of %d: %w", page, count.PageCount, core.ErrNotFound)
+		}
+		size, err := p.FPDF_GetPageSizeByIndex(&requests.FPDF_GetPageSizeByIndex{Document: ref, Index: page - 1})
+		if err != nil {
+			return err
+		}
+		chars, err := pageChars(p, ref, page-1, true)
+		if err != nil {
+			return err
+		}
+		out.Width, out.Height = size.Width, size.Height
+		out.Text, out.Boxes = pageText(chars)
+		return nil
+	})
+	if err != nil {
+		return PageLayout{}, explain(err, doc)
+	}
+	return out, nil
+}
+
+// pageText makes the Page's text of a page's characters, and keeps the box of each: line ends become "\n", NUL goes, surrogate
+// halves are joined, the U+FFFE that PDFium puts for a hyphen at a line end becomes U+00AD, white space at both ends goes.
+func pageText(chars []char) (string, []Box) {
+	codes, boxes := make([]rune, 0, len(chars)), make([]Box, 0, len(chars))
+	for i, c := range chars {
+		switch code := c.code; {
+		case code == 0, code == '\r' && i+1 < len(chars) && chars[i+1].code == '\n':
+			continue
+		case code == '\r':
+			c.code = '\n'
+		case code == 0xfffe || code == 2: // PDFium uses both, by version
+			c.code = 0xad
+		case utf16.IsSurrogate(code):
+			if n := len(codes); n > 0 && i > 0 {
+				if joined := utf16.DecodeRune(chars[i-1].code, code); joined != utf8.RuneError {
+					codes[n-1] = joined
+					continue
+				}
+			}
+			c.code = utf8.RuneError
+		case !utf8.ValidRune(code):
+			c.code = utf8.RuneError
+		}
+		codes, boxes = append(codes, c.code), append(boxes, c.box)
+	}
+	first, last := 0, len(codes)
+	for first < last && blank(codes[first]) {
+		first++
+	}
+	for last > first && blank(codes[last-1]) {
+		last--
+	}
+	return string(codes[first:last]), boxes[first:last]
+}
+
+func blank(c rune) bool { return strings.ContainsRune(" \t\n\f\v", c) }

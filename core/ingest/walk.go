@@ -1,0 +1,155 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"kakoi/core"
+)
+
+// File is one file to read.
+type File struct {
+	Path    string // absolute
+	Size    int64  // bytes
+	ModTime time.Time
+	Kind    string // Document.Kind
+}
+
+// Problem is a path that cannot be read, and why.
+type Problem struct {
+	Path string
+	Err  error
+}
+
+// Walk finds the readable files at and below paths, each folder's entries in order of name. Hidden entries,
+// lock files of office programs and, inside folders, files of other kinds are passed over (Options.OnSkip hears
+// of the last). Symbolic links are followed; every file and folder is seen once, so loops end.
+// A path that was named and cannot be read, and a folder that cannot be opened, become Problems; err is the end of ctx.
+func Walk(ctx context.Context, paths []string, opt Options) (files []File, problems []Problem, err error) {
+	w := walker{opt: opt, seen: map[string]bool{}}
+	for _, p := range paths {
+		abs, err := filepath.Abs(p)
+		if err != nil {
+			w.problem(p, err)
+			continue
+		}
+		real, err := filepath.EvalSymlinks(abs)
+		if err != nil {
+			if strings.Contains(err.Error(), "too many links") { // EvalSymlinks has no sentinel for it
+				w.problems = append(w.problems, Problem{abs, core.Explain(
+					fmt.Errorf("walk %q: %w: %w", abs, core.ErrNotFound, err), "error.file.loop", abs)})
+			} else {
+				w.problem(abs, err)
+			}
+			continue
+		}
+		info, err := os.Stat(real)
+		if err != nil {
+			w.problem(abs, err)
+			continue
+		}
+		if info.IsDir() {
+			err = w.dir(ctx, abs, real)
+		} else {
+			w.file(abs, real, info, true)
+		}
+		if err != nil {
+			return w.files, w.problems, err
+		}
+	}
+	return w.files, w.problems, ctx.Err()
+}
+
+type walker struct {
+	opt      Options
+	seen     map[string]bool // real paths
+	files    []File
+	problems []Problem
+}
+
+func (w *walker) problem(path string, err error) {
+	w.problems = append(w.problems, Problem{path, explain(err, core.Document{Name: filepath.Base(path), Source: path})})
+}
+
+func (w *walker) dir(ctx context.Context, path, real string) error {
+	if w.seen[real] {
+		return nil
+	}
+	w.seen[real] = true
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(real) // sorted by name
+	if err != nil {
+		w.problem(path, err)
+	}
+	for _, e := range entries { // also what was read before an error
+		if passedOver(e.Name()) {
+			continue
+		}
+		if err := w.entry(ctx, filepath.Join(path, e.Name()), filepath.Join(real, e.Name()), e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) entry(ctx context.Context, path, real string, e fs.DirEntry) error {
+	if e.IsDir() {
+		return w.dir(ctx, path, real)
+	}
+	var info fs.FileInfo
+	var err error
+	if e.Type()&fs.ModeSymlink != 0 {
+		target, err := filepath.EvalSymlinks(real)
+		if err != nil { // a dangling link or a loop of links: nothing is there
+			return nil
+		}
+		real = target
+		if info, err = os.Stat(real); err != nil {
+			w.problem(path, err)
+			return nil
+		}
+		if info.IsDir() {
+			return w.dir(ctx, path, real)
+		}
+	} else if info, err = e.Info(); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) { // removed meanwhile
+			w.problem(path, err)
+		}
+		return nil
+	}
+	w.file(path, real, info, false)
+	return nil
+}
+
+func (w *walker) file(path, real string, info fs.FileInfo, named bool) {
+	if w.seen[real] {
+		return
+	}
+	w.seen[real] = true
+	doc := core.Document{Name: filepath.Base(path), Source: path, Kind: Kind(path), Size: info.Size()}
+	if named {
+		if err := admit(info, doc, w.opt); errors.Is(err, core.ErrUnsupported) {
+			w.problems = append(w.problems, Problem{path, err})
+			return
+		}
+	} else if !info.Mode().IsRegular() || doc.Kind == "" {
+		if w.opt.OnSkip != nil {
+			w.opt.OnSkip(path)
+		}
+		return
+	}
+	w.files = append(w.files, File{Path: path, Size: info.Size(), ModTime: info.ModTime(), Kind: doc.Kind})
+}
+
+// passedOver says whether a name is hidden (which covers LibreOffice's .~lock.x#) or Word's lock file ~$x.docx.
+func passedOver(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~$")
+}
