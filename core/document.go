@@ -37,7 +37,8 @@ type Document struct {
 	State    DocumentState `json:"state"`
 	Reason   string        `json:"reason,omitempty"` // one sentence, only when failed
 	Hint     string        `json:"hint,omitempty"`
-	Split    string        `json:"split,omitempty"` // fingerprint of the SplitSettings its chunks were made with
+	Split    string        `json:"split,omitempty"`    // fingerprint of the SplitSettings its chunks were made with
+	Embedder string        `json:"embedder,omitempty"` // EmbedderInfo.ID its vectors were made with
 }
 
 // DocumentID is the identity of the file at an absolute path: adding the same path again replaces
