@@ -28,9 +28,9 @@ func newDocxWriter(headings map[string]bool, styled map[string]listRef, lists *d
 
 func (w *docxWriter) String() string { return w.b.String() }
 
-// gap ends the last line and leaves an empty one.
+// gap leaves an empty line after the last one.
 func (w *docxWriter) gap() {
-	if w.b.Len() > 0 && !strings.HasSuffix(w.b.String(), "\n\n") {
+	if w.b.Len() > 0 && !strings.HasSuffix(w.b.String(), "\n\n") { // String does not copy
 		w.b.WriteByte('\n')
 	}
 }
@@ -137,7 +137,7 @@ func (w *docxWriter) write(p *docxParagraph) {
 	if heading {
 		w.gap()
 	}
-	w.b.WriteString(mark + strings.TrimRight(p.b.String(), " ") + "\n")
+	w.b.WriteString(mark + strings.Trim(p.b.String(), " \t") + "\n")
 	if heading {
 		w.gap()
 	}

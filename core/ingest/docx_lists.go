@@ -52,19 +52,8 @@ func (s docxStyles) lists() map[string]listRef {
 // docxNumbering is word/numbering.xml: Japanese work rules number their articles with it ("第%1条").
 type docxNumbering struct {
 	Abstract []struct {
-		ID    string `xml:"abstractNumId,attr"`
-		Level []struct {
-			Index int `xml:"ilvl,attr"`
-			Start struct {
-				Val string `xml:"val,attr"`
-			} `xml:"start"`
-			Format struct {
-				Val string `xml:"val,attr"`
-			} `xml:"numFmt"`
-			Text struct {
-				Val string `xml:"val,attr"`
-			} `xml:"lvlText"`
-		} `xml:"lvl"`
+		ID    string      `xml:"abstractNumId,attr"`
+		Level []docxLevel `xml:"lvl"`
 	} `xml:"abstractNum"`
 	Num []struct {
 		ID       string `xml:"numId,attr"`
@@ -72,12 +61,26 @@ type docxNumbering struct {
 			Val string `xml:"val,attr"`
 		} `xml:"abstractNumId"`
 		Override []struct {
-			Level int `xml:"ilvl,attr"`
+			Index int        `xml:"ilvl,attr"`
+			Level *docxLevel `xml:"lvl"`
 			Start *struct {
 				Val int `xml:"val,attr"`
 			} `xml:"startOverride"`
 		} `xml:"lvlOverride"`
 	} `xml:"num"`
+}
+
+type docxLevel struct {
+	Index int `xml:"ilvl,attr"`
+	Start struct {
+		Val string `xml:"val,attr"`
+	} `xml:"start"`
+	Format struct {
+		Val string `xml:"val,attr"`
+	} `xml:"numFmt"`
+	Text struct {
+		Val string `xml:"val,attr"`
+	} `xml:"lvlText"`
 }
 
 type listRef struct {
@@ -98,6 +101,17 @@ type docxList struct {
 	begun    [listLevels]bool
 }
 
+func (d *docxList) set(l docxLevel) {
+	if l.Index < 0 || l.Index >= listLevels {
+		return
+	}
+	start, err := strconv.Atoi(l.Start.Val)
+	if err != nil {
+		start = 1
+	}
+	d.levels[l.Index] = listLevel{start, l.Format.Val, l.Text.Val}
+}
+
 type docxLists struct {
 	lists     map[string]*docxList // by numId; those of one abstractNum share it and count on
 	overrides map[listRef]int      // start of the first paragraph of a numId
@@ -108,25 +122,31 @@ func (n docxNumbering) lists() *docxLists {
 	for _, a := range n.Abstract {
 		list := &docxList{}
 		for _, l := range a.Level {
-			if l.Index < 0 || l.Index >= listLevels {
-				continue
-			}
-			start, err := strconv.Atoi(l.Start.Val)
-			if err != nil {
-				start = 1
-			}
-			list.levels[l.Index] = listLevel{start, l.Format.Val, l.Text.Val}
+			list.set(l)
 		}
 		abstract[a.ID] = list
 	}
 	out := &docxLists{lists: map[string]*docxList{}, overrides: map[listRef]int{}}
 	for _, num := range n.Num {
-		out.lists[num.ID] = abstract[num.Abstract.Val]
+		list := abstract[num.Abstract.Val]
+		if list == nil {
+			continue
+		}
+		own := *list
+		redefined := false
 		for _, o := range num.Override {
+			if o.Level != nil {
+				own.set(*o.Level)
+				redefined = true
+			}
 			if o.Start != nil {
-				out.overrides[listRef{num.ID, o.Level}] = o.Start.Val
+				out.overrides[listRef{num.ID, o.Index}] = o.Start.Val
 			}
 		}
+		if redefined {
+			list = &own // other marks: it counts for itself
+		}
+		out.lists[num.ID] = list
 	}
 	return out
 }

@@ -53,11 +53,17 @@ type htmlWriter struct {
 	breaks int // line ends owed
 	space  bool
 	pre    int
+	mark   int // length of b after a list mark: no line may end there
 }
 
 func (w *htmlWriter) String() string { return w.b.String() }
 
-func (w *htmlWriter) line(n int) { w.breaks, w.space = max(w.breaks, n), false }
+func (w *htmlWriter) line(n int) {
+	if w.mark > 0 && w.mark == w.b.Len() {
+		return
+	}
+	w.breaks, w.space = max(w.breaks, n), false
+}
 
 func (w *htmlWriter) flush() {
 	if w.b.Len() > 0 {
@@ -122,7 +128,9 @@ func (w *htmlWriter) node(n *html.Node) {
 		w.line(1)
 		w.flush()
 		w.b.WriteString(listMark(n))
+		w.mark = w.b.Len()
 		w.children(n)
+		w.mark = 0
 		w.line(1)
 	case atom.Table:
 		w.line(2)

@@ -18,7 +18,7 @@ func markdownText(source string) string {
 	source = strings.ReplaceAll(strings.TrimPrefix(source, "\ufeff"), "\r\n", "\n")
 	title, body := frontMatter(source)
 	raw := []byte(body)
-	md := goldmark.New(goldmark.WithExtensions(extension.GFM, extension.CJK))
+	md := goldmark.New(goldmark.WithExtensions(extension.GFM, extension.CJK, extension.Footnote))
 	w := markdownWriter{source: raw}
 	w.blocks(md.Parser().Parse(text.NewReader(raw)), "")
 	out := strings.Trim(w.b.String(), "\n")
@@ -166,6 +166,7 @@ func (w *markdownWriter) inline(n ast.Node) string {
 			if tag := strings.ToLower(string(c.Segments.Value(w.source))); strings.HasPrefix(tag, "<br") {
 				b.WriteByte('\n')
 			}
+		case *extast.FootnoteLink, *extast.FootnoteBacklink: // the note's text stands at the end
 		case *extast.TaskCheckBox:
 			if c.IsChecked {
 				b.WriteString("[x] ")
