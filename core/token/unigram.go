@@ -3,6 +3,7 @@ package token
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"unicode/utf8"
@@ -109,20 +110,34 @@ func (u *unigram) encode(ids []int32, text []byte) []int32 {
 	from := len(ids)
 	for end := int32(len(text)); end > 0; {
 		s := best[end]
-		switch {
-		case s.id != u.unk:
+		start := s.start
+		if s.id != u.unk {
 			ids = append(ids, s.id)
-		case u.bytes != nil:
-			for i := end - 1; i >= s.start; i-- {
-				ids = append(ids, u.bytes[text[i]])
+		} else {
+			for start > 0 && best[start].id == u.unk {
+				start = best[start].start
 			}
-		case len(ids) == from || ids[len(ids)-1] != u.unk:
-			ids = append(ids, u.unk)
+			ids = u.unknown(ids, text[start:end])
 		}
-		end = s.start
+		end = start
 	}
-	for i, j := from, len(ids)-1; i < j; i, j = i+1, j-1 {
-		ids[i], ids[j] = ids[j], ids[i]
+	slices.Reverse(ids[from:])
+	return ids
+}
+
+// unknown appends, last byte first, what a stretch that no piece covers becomes.
+func (u *unigram) unknown(ids []int32, text []byte) []int32 {
+	// Hugging Face's library looks the joined stretch up once more: the text "<unk>" is the unknown piece.
+	if !u.single {
+		if id := u.trie.find(string(text)); id >= 0 {
+			return append(ids, id)
+		}
+	}
+	if u.bytes == nil {
+		return append(ids, u.unk)
+	}
+	for _, c := range slices.Backward(text) {
+		ids = append(ids, u.bytes[c])
 	}
 	return ids
 }
