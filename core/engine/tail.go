@@ -3,16 +3,18 @@ package engine
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 )
 
 const (
-	tailLines = 12
-	maxLine   = 1000 // bytes; longer ones are cut
+	tailLines  = 12
+	crashLines = 5    // from the one that names the crash; what follows is a stack
+	maxLine    = 1000 // bytes; longer ones are cut
 )
 
-// crashMarks begin the one line that says why a process died; what follows them is a stack.
+// crashMarks stand in the line that says why a process died.
 var crashMarks = []string{
 	"panic: ", "fatal error: ", "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGILL: ", "SIGFPE: ", "terminate called",
 	"what():", "runtime: out of memory", "error while loading shared libraries",
@@ -25,7 +27,7 @@ type tail struct {
 	log     io.Writer // may be nil
 	partial []byte
 	lines   []string
-	crash   string
+	crash   []string
 }
 
 func (t *tail) Write(p []byte) (int, error) {
@@ -56,13 +58,8 @@ func (t *tail) line(b []byte) {
 	if s == "" {
 		return
 	}
-	if t.crash == "" {
-		for _, m := range crashMarks {
-			if strings.Contains(s, m) {
-				t.crash = s
-				break
-			}
-		}
+	if n := len(t.crash); n > 0 && n < crashLines || n == 0 && namesCrash(s) {
+		t.crash = append(t.crash, s)
 	}
 	if len(t.lines) == tailLines {
 		t.lines = append(t.lines[:0], t.lines[1:]...)
@@ -70,19 +67,23 @@ func (t *tail) line(b []byte) {
 	t.lines = append(t.lines, s)
 }
 
-// words is what the process last said: the crash line first, then the last lines.
+func namesCrash(line string) bool {
+	for _, m := range crashMarks {
+		if strings.Contains(line, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// words is what the process last said: the lines that name a crash where there are such, the last lines otherwise.
 func (t *tail) words() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var out []string
-	if t.crash != "" {
-		out = append(out, t.crash)
+	if len(t.crash) > 0 {
+		return slices.Clone(t.crash)
 	}
-	for _, l := range t.lines {
-		if l != t.crash {
-			out = append(out, l)
-		}
-	}
+	out := slices.Clone(t.lines)
 	if s := strings.TrimSpace(string(t.partial)); s != "" {
 		out = append(out, strings.ToValidUTF8(s, "\uFFFD"))
 	}
