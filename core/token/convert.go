@@ -9,6 +9,9 @@ import (
 	"kakoi/core"
 )
 
+// neverScore is far below that of any path a text's own pieces make.
+const neverScore = -1000.0
+
 // SpieceConfig is what a folder's tokenizer_config.json adds to its spiece.model. The zero value takes the model
 // as it is.
 type SpieceConfig struct {
@@ -47,13 +50,17 @@ func ConvertSentencePiece(spieceModel []byte, cfg SpieceConfig) ([]byte, error) 
 		m.norm.dummyPrefix = *cfg.AddDummyPrefix
 	}
 	type object = map[string]any
-	unk := -1
+	unk, user := -1, false
 	var added []object
 	vocab := make([][2]any, 0, len(m.pieces)+cfg.ExtraIDs)
 	add := func(id int, text string, special bool) {
 		added = append(added, object{"id": id, "content": text, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": special})
 	}
 	for i, p := range m.pieces {
+		// Sentencepiece never finds the names of these pieces in a text; the library does, unless they are costly.
+		if p.kind == kindUnknown || p.kind == kindControl || p.kind == kindByte || p.kind == kindUnused {
+			p.score = neverScore
+		}
 		vocab = append(vocab, [2]any{p.text, p.score})
 		switch p.kind {
 		case kindUnknown:
@@ -62,6 +69,7 @@ func ConvertSentencePiece(spieceModel []byte, cfg SpieceConfig) ([]byte, error) 
 		case kindControl:
 			add(i, p.text, true)
 		case kindUser:
+			user = true
 			add(i, p.text, false)
 		}
 	}
@@ -71,11 +79,16 @@ func ConvertSentencePiece(spieceModel []byte, cfg SpieceConfig) ([]byte, error) 
 	for i := range cfg.ExtraIDs {
 		text := fmt.Sprintf("<extra_id_%d>", cfg.ExtraIDs-1-i)
 		add(len(vocab), text, true)
-		vocab = append(vocab, [2]any{text, 0.0})
+		vocab = append(vocab, [2]any{text, neverScore})
 	}
+	// "first" asks whether a stretch begins where the text did, which a stripped space denies: so only where
+	// user-defined symbols cut the text in pieces.
 	scheme := "never"
-	if m.norm.dummyPrefix {
+	switch {
+	case m.norm.dummyPrefix && user:
 		scheme = "first"
+	case m.norm.dummyPrefix:
+		scheme = "always"
 	}
 	meta := object{"type": "Metaspace", "replacement": space, "prepend_scheme": scheme, "split": false}
 	decoders := []object{meta}
@@ -105,7 +118,7 @@ func jsonNormalizer(n *normalizer) any {
 	}
 	if n.removeExtra {
 		list = append(list,
-			object{"type": "Replace", "pattern": object{"Regex": "^ +| +$"}, "content": ""},
+			object{"type": "Replace", "pattern": object{"Regex": edgeSpaces}, "content": ""},
 			object{"type": "Replace", "pattern": object{"Regex": " {2,}"}, "content": " "})
 	}
 	if list == nil {

@@ -3,6 +3,7 @@
 package token
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -23,11 +24,27 @@ func FromJSONNative(data []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, core.Explain(err, "error.model.tokenizer.broken")
 	}
+	if data, err = withoutPadding(data); err != nil {
+		return nil, core.Explain(err, "error.model.tokenizer.broken")
+	}
 	lib, err := tokenizers.FromBytes(data, tokenizers.WithEncodeSpecialTokens())
 	if err != nil {
 		return nil, core.Explain(fmt.Errorf("read tokenizer.json: %v: %w", err, core.ErrCorrupt), "error.model.tokenizer.broken")
 	}
 	return &Tokenizer{back: &native{lib: lib, table: table}}, nil
+}
+
+// withoutPadding drops the file's own padding and truncation: whoever builds a batch decides on both.
+func withoutPadding(data []byte) ([]byte, error) {
+	var f map[string]json.RawMessage
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, fmt.Errorf("read tokenizer.json: %v: %w", err, core.ErrCorrupt)
+	}
+	if string(f["padding"]) == "null" && string(f["truncation"]) == "null" {
+		return data, nil
+	}
+	f["padding"], f["truncation"] = json.RawMessage("null"), json.RawMessage("null")
+	return json.Marshal(f)
 }
 
 func (n *native) encode(text string, special bool) []int32 {

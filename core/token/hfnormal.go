@@ -44,6 +44,9 @@ func (c *charsmap) precompiled(text string) string {
 
 func plain(b byte) bool { return b >= ' ' && b < 0x7f }
 
+// edgeSpaces matches the spaces at both ends of a text; ^ and $ would mean every line to the library.
+const edgeSpaces = `\A +| +\z`
+
 // replacer is the Replace normaliser for the patterns that conversions of sentencepiece models use.
 func replacer(p *jsonPart) (func(string) string, error) {
 	var pattern struct {
@@ -56,7 +59,7 @@ func replacer(p *jsonPart) (func(string) string, error) {
 	switch {
 	case pattern.String != "":
 		return func(s string) string { return strings.ReplaceAll(s, pattern.String, p.Content) }, nil
-	case pattern.Regex == " {2,}" || pattern.Regex == "^ +| +$":
+	case pattern.Regex == " {2,}" || pattern.Regex == edgeSpaces:
 		re := regexp.MustCompile(pattern.Regex)
 		return func(s string) string { return re.ReplaceAllLiteralString(s, p.Content) }, nil
 	}

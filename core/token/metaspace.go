@@ -102,6 +102,10 @@ func newMetaspace(data []byte) (*metaspace, error) {
 			return nil, err
 		}
 	}
+	// "first" depends on where the normalised text came from, which our stages do not track.
+	if m.prefix == "first" && m.before != nil {
+		return nil, errOther
+	}
 	if m.unigram, err = newUnigramJSON(vocab, *f.Model.UnkID, f.Model.ByteFallback); err != nil {
 		return nil, err
 	}
