@@ -21,7 +21,7 @@ type Searcher interface {
 // AskOptions says how to search and how to generate. Take a preset and change what is wanted.
 type AskOptions struct {
 	Candidates int           // hits taken from each search
-	Passages   int           // passages shown to the model at most
+	Passages   int           // best fused hits, joined into as many passages at most; 0: all
 	Sampling   core.Sampling // MaxNewTokens is taken off the model's context
 	Adapter    string        // recorded in the Answer
 }
@@ -29,14 +29,14 @@ type AskOptions struct {
 // TECHLab is the preset of design.md section 5.
 func TECHLab() AskOptions {
 	return AskOptions{
-		Candidates: 20, Passages: 4,
+		Candidates: 20, Passages: 3,
 		Sampling: core.Sampling{Temperature: 0.2, RepetitionPenalty: 1.1, MaxNewTokens: 56, Seed: 1},
 	}
 }
 
 // Recommended is our own preset: greedy, so that a question asked twice has one answer.
 func Recommended() AskOptions {
-	return AskOptions{Candidates: 20, Passages: 4, Sampling: core.Sampling{MaxNewTokens: 96}}
+	return AskOptions{Candidates: 20, Passages: 3, Sampling: core.Sampling{MaxNewTokens: 96}}
 }
 
 // Preset returns the options called name, "TECH Lab" or "Recommended", whatever their case and spaces.
@@ -60,20 +60,16 @@ type Asker struct {
 	Now       func() time.Time // nil: time.Now
 }
 
-// Passages finds what the library has on a question, best first, at most opt.Passages.
+// Passages finds what the library has on a question and joins the opt.Passages best hits. Best first.
 func (a *Asker) Passages(ctx context.Context, question string, opt AskOptions) ([]core.Passage, error) {
 	hits, err := a.Hits(ctx, question, opt.Candidates)
 	if err != nil {
 		return nil, err
 	}
-	passages, err := Join(ctx, hits, a.Search.PageText)
-	if err != nil {
-		return nil, err
+	if opt.Passages > 0 && len(hits) > opt.Passages {
+		hits = hits[:opt.Passages]
 	}
-	if opt.Passages > 0 && len(passages) > opt.Passages {
-		passages = passages[:opt.Passages]
-	}
-	return passages, nil
+	return Join(ctx, hits, a.Search.PageText)
 }
 
 // Hits runs dense search (with the embedding before it) and lexical search side by side, k hits each, and fuses them.

@@ -18,6 +18,7 @@ type profile struct {
 	content   float64            // the part of total that is not grammar
 	numbers   map[string]bool    // "10", "1200", "3.5": without thousands separators and leading zeros
 	spelled   map[string]bool    // numbers written as words: 三, three
+	single    map[string]bool    // every CJK character
 	codes     map[string]bool    // letters and digits in one word: "kx-200"
 }
 
@@ -44,8 +45,9 @@ func init() {
 // newProfile reads a text in compatibility form (widths folded) and lower case. CJK runs give pairs of characters (a
 // run of one gives itself), other words the trigrams of "^word$".
 func newProfile(text string) profile {
-	p := profile{grams: map[string]float64{}, isContent: map[string]bool{}, numbers: map[string]bool{}, spelled: map[string]bool{}, codes: map[string]bool{}}
+	p := profile{grams: map[string]float64{}, isContent: map[string]bool{}, numbers: map[string]bool{}, spelled: map[string]bool{}, single: map[string]bool{}, codes: map[string]bool{}}
 	rs := []rune(strings.ToLower(norm.NFKC.String(text)))
+	unit := false // a number stands right before
 	for i := 0; i < len(rs); {
 		switch {
 		case isCJK(rs[i]):
@@ -53,7 +55,8 @@ func newProfile(text string) profile {
 			for j < len(rs) && isCJK(rs[j]) {
 				j++
 			}
-			p.addCJK(rs[i:j])
+			p.addCJK(rs[i:j], unit)
+			unit = false
 			i = j
 		case isWordRune(rs[i]):
 			j := i
@@ -62,7 +65,19 @@ func newProfile(text string) profile {
 			}
 			p.addWord(string(rs[i:j]))
 			i = j
+			// 10日, also as a PDF spaces it: 10 日
+			if unit = unicode.IsDigit(rs[i-1]); unit {
+				next := i
+				for next < len(rs) && rs[next] == ' ' {
+					next++
+				}
+				if unit = next < len(rs) && isCJK(rs[next]); unit {
+					p.set(string(rs[i-1])+string(rs[next]), unitWeight, true)
+					i = next
+				}
+			}
 		default:
+			unit = false
 			i++
 		}
 	}
@@ -85,10 +100,15 @@ func joinsWord(rs []rune, i int) bool {
 	return true
 }
 
-func (p *profile) addCJK(run []rune) {
+func (p *profile) addCJK(run []rune, unit bool) {
 	p.addNumerals(run)
+	for _, r := range run {
+		p.single[string(r)] = true
+	}
 	if len(run) == 1 {
-		p.set(string(run), min(unitWeight, cjkWeight(run)), cjkWeight(run) > grammarWeight)
+		if !unit {
+			p.set(string(run), min(unitWeight, cjkWeight(run)), cjkWeight(run) > grammarWeight)
+		}
 		return
 	}
 	for i := 0; i+1 < len(run); i++ {
@@ -226,11 +246,17 @@ func (p profile) containment(q profile) float64 {
 func (p profile) sharedWeight(q profile) float64 {
 	sum := 0.0
 	for _, g := range p.order {
-		if _, ok := q.grams[g]; ok {
+		if q.has(g) {
 			sum += p.grams[g]
 		}
 	}
 	return sum
+}
+
+// has says whether an n-gram, or a character that stands alone, is in p.
+func (p profile) has(gram string) bool {
+	_, ok := p.grams[gram]
+	return ok || p.single[gram]
 }
 
 // lacksNumber says whether p has a number that q has not, in digits or words.
@@ -250,7 +276,7 @@ func (p profile) sharedContent(q profile) float64 {
 	}
 	sum := 0.0
 	for _, g := range p.order {
-		if _, ok := q.grams[g]; ok && p.isContent[g] {
+		if p.isContent[g] && q.has(g) {
 			sum += p.grams[g]
 		}
 	}
