@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -52,6 +53,8 @@ type htmlWriter struct {
 	b      strings.Builder
 	breaks int // line ends owed
 	space  bool
+	broke  bool // the space owed holds a line end of the source
+	last   rune
 	pre    int
 	mark   int // length of b after a list mark: no line may end there
 }
@@ -62,38 +65,48 @@ func (w *htmlWriter) line(n int) {
 	if w.mark > 0 && w.mark == w.b.Len() {
 		return
 	}
-	w.breaks, w.space = max(w.breaks, n), false
+	w.breaks, w.space, w.broke = max(w.breaks, n), false, false
 }
 
-func (w *htmlWriter) flush() {
+// flush writes what is owed before next. A line end between Japanese letters is no space (CSS Text 3, 4.1.3).
+func (w *htmlWriter) flush(next rune) {
 	if w.b.Len() > 0 {
 		for range w.breaks {
 			w.b.WriteByte('\n')
 		}
-		if w.space && w.breaks == 0 {
+		if w.space && w.breaks == 0 && !(w.broke && unspaced(w.last) && unspaced(next)) {
 			w.b.WriteByte(' ')
 		}
 	}
-	w.breaks, w.space = 0, false
+	w.breaks, w.space, w.broke = 0, false, false
 }
 
 func (w *htmlWriter) text(s string) {
 	if w.pre > 0 {
 		if s != "" {
-			w.flush()
+			w.flush(0)
 			w.b.WriteString(s)
+			w.last = 0
 		}
 		return
 	}
-	for i, word := range strings.FieldsFunc(s, htmlSpace) {
-		if i > 0 || htmlSpace(rune(s[0])) {
-			w.space = true
+	for s != "" {
+		word := strings.TrimLeftFunc(s, htmlSpace)
+		if blank := s[:len(s)-len(word)]; blank != "" {
+			w.space, w.broke = true, w.broke || strings.ContainsAny(blank, "\r\n")
 		}
-		w.flush()
+		s = word
+		if end := strings.IndexFunc(word, htmlSpace); end >= 0 {
+			word = word[:end]
+		}
+		if word == "" {
+			return
+		}
+		first, _ := utf8.DecodeRuneInString(word)
+		w.flush(first)
 		w.b.WriteString(word)
-	}
-	if s != "" && htmlSpace(rune(s[len(s)-1])) {
-		w.space = true
+		w.last, _ = utf8.DecodeLastRuneInString(word)
+		s = s[len(word):]
 	}
 }
 
@@ -126,8 +139,9 @@ func (w *htmlWriter) node(n *html.Node) {
 		w.line(2)
 	case atom.Li:
 		w.line(1)
-		w.flush()
+		w.flush(0)
 		w.b.WriteString(listMark(n))
+		w.last = 0
 		w.mark = w.b.Len()
 		w.children(n)
 		w.mark = 0

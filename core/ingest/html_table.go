@@ -42,8 +42,9 @@ func (w *htmlWriter) table(n *html.Node) {
 		}
 	}
 	if s := tableText(header, body); s != "" {
-		w.flush()
+		w.flush(0)
 		w.b.WriteString(s)
+		w.last = 0
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -112,11 +113,17 @@ func parse(ctx context.Context, kind string, data []byte, opt Options) ([]core.P
 	if err != nil {
 		return nil, err
 	}
+	if kind != "txt" {
+		text = emptyLines.ReplaceAllString(text, "\n\n")
+	}
 	if text = tidy(text); strings.TrimSpace(text) == "" {
 		return nil, core.ErrEmpty
 	}
 	return []core.Page{{Number: 1, Text: text}}, nil
 }
+
+// emptyLines are more than one empty line: in formats with structure they say nothing.
+var emptyLines = regexp.MustCompile(`\n[ \t]*\n(?:[ \t]*\n)+`)
 
 // load checks what can be checked before reading a byte, then reads the file whole.
 func load(ctx context.Context, abs string, doc *core.Document, opt Options) ([]byte, error) {

@@ -117,7 +117,10 @@ func pageChars(p pdfium.Pdfium, doc references.FPDF_DOCUMENT, index int, boxes b
 		}
 		chars = append(chars, c)
 	}
-	return chars, text.dropThinSpaces(chars)
+	if err := text.dropThinSpaces(chars); err != nil {
+		return chars, err
+	}
+	return text.rightToLeft(chars)
 }
 
 type pdfText struct {

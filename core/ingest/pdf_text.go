@@ -63,17 +63,16 @@ func PageBoxes(ctx context.Context, path string, page int, opt Options) (PageLay
 }
 
 // pageText makes the Page's text of a page's characters, and keeps the box of each: line ends become "\n", NUL goes, surrogate
-// halves are joined, the U+FFFE that PDFium puts for a hyphen at a line end becomes U+00AD, white space at both ends goes.
+// halves are joined, a word divided by a hyphen at a line end is one word again, white space at both ends goes.
 func pageText(chars []char) (string, []Box) {
 	codes, boxes := make([]rune, 0, len(chars)), make([]Box, 0, len(chars))
 	for i, c := range chars {
 		switch code := c.code; {
-		case code == 0, code == '\r' && i+1 < len(chars) && chars[i+1].code == '\n':
+		case code == 0, code == 0xfffe, code == 2, // hyphens at line ends: PDFium uses both, by version
+			code == '\r' && i+1 < len(chars) && chars[i+1].code == '\n':
 			continue
 		case code == '\r':
 			c.code = '\n'
-		case code == 0xfffe || code == 2: // PDFium uses both, by version
-			c.code = 0xad
 		case utf16.IsSurrogate(code):
 			if n := len(codes); n > 0 && i > 0 {
 				if joined := utf16.DecodeRune(chars[i-1].code, code); joined != utf8.RuneError {
