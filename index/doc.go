@@ -1,0 +1,21 @@
+// Package index is the library: collections of documents with their pages, chunks and vectors, kept by index/store,
+// and two searches over them, dense (exact cosine) and lexical (BM25).
+//
+// # Words
+//
+// A document is stored in generations. Begin writes the text of a new generation beside the current one and gives a
+// Draft; PutVectors adds vectors; Commit makes the generation current in one transaction and erases the one before.
+// Until then searches see the old generation. A draft survives a crash: Begin with the same content goes on with it.
+// What a crash leaves half written or half erased is finished by Open.
+//
+// # Memory
+//
+// Nothing is loaded by Open. The first dense search of a collection loads its vectors (float32 in memory, float16 on
+// disk), the first lexical search its segments; Commit and Remove keep both up to date afterwards.
+//
+// # Locks
+//
+// Index.writing serialises everything that changes the library; live.mu guards what searches read. A search holds live.mu
+// until it has fetched the texts of its hits, and Commit erases an old generation only after it had live.mu: so no hit
+// ever points to an erased text.
+package index

@@ -1,0 +1,453 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"kakoi/core"
+	"kakoi/index/store"
+)
+
+// Draft is a generation of a document that is not current yet. Safe for concurrent use.
+type Draft struct {
+	x       *Index
+	key     docKey
+	doc     core.Document
+	gen     uint32
+	info    info
+	have    []bool // per chunk: its vector is stored
+	missing int
+	batches uint32 // next batch number
+	end     error  // why the draft can no longer be used
+}
+
+// info is what a generation holds, its KindInfo value.
+type info struct {
+	Document    core.Document `json:"document"`
+	Embedder    string        `json:"embedder"`
+	Dimension   int           `json:"dimension"`
+	Pages       int           `json:"pages"`
+	Chunks      int           `json:"chunks"`
+	Segments    int           `json:"segments"`
+	Fingerprint string        `json:"fingerprint"`
+}
+
+// smallText is the text, in bytes, up to which a generation is written as one transaction.
+const smallText = 128 << 10
+
+// Begin writes the text of a new generation of doc and takes over the vectors of chunks whose text has not changed.
+// An interrupted draft of the same file, settings, embedder and text is continued. doc.ID may be empty; chunks get
+// their ordinals from their places. A draft of the same document that was begun before can no longer be used.
+func (x *Index) Begin(ctx context.Context, coll string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo) (*Draft, error) {
+	if doc.ID == "" {
+		doc.ID = core.DocumentID(doc.Source)
+	}
+	if embedder.ID == "" || embedder.Dimension <= 0 {
+		return nil, fmt.Errorf("begin %q: embedder without id or dimension: %w", doc.Name, core.ErrUsage)
+	}
+	if doc.Added.IsZero() {
+		doc.Added = time.Now().UTC().Round(0)
+	}
+	doc.Pages, doc.Chunks, doc.Reason, doc.Hint = len(pages), len(chunks), "", ""
+	d, err := x.begin(ctx, coll, doc, pages, chunks, embedder)
+	if err != nil {
+		return nil, x.named(fmt.Errorf("begin %q: %w", doc.Name, err), doc.Name)
+	}
+	return d, nil
+}
+
+func (x *Index) begin(ctx context.Context, coll string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo) (*Draft, error) {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	coll, err := x.collection(coll)
+	if err != nil {
+		return nil, err
+	}
+	d := &Draft{
+		x: x, key: docKey{coll, doc.ID}, doc: doc, have: make([]bool, len(chunks)), missing: len(chunks),
+		info: info{
+			Document: doc, Embedder: embedder.ID, Dimension: embedder.Dimension, Pages: len(pages), Chunks: len(chunks),
+			Fingerprint: fingerprint(doc, pages, chunks, embedder.ID),
+		},
+	}
+	if x.work[d.key][0] == workErase { // an earlier removal that had no room
+		if err := x.eraseMarked(d.key); err != nil {
+			return nil, err
+		}
+	}
+	before, err := x.stored(coll, doc.ID)
+	if err != nil {
+		return nil, err
+	}
+	found, err := x.resume(d)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		if err := x.newGeneration(ctx, d, before, pages, chunks); err != nil {
+			return nil, err
+		}
+	}
+	if old := x.drafts[d.key]; old != nil {
+		old.end = fmt.Errorf("draft of %q was begun again: %w", doc.Name, core.ErrBusy)
+	}
+	x.drafts[d.key] = d
+	// What other drafts held is taken over or out of date. Erasing needs no luck: Open does it otherwise.
+	if err := x.eraseMarked(d.key); err != nil && !errors.Is(err, core.ErrNoSpace) {
+		return nil, err
+	}
+	return d, nil
+}
+
+// fingerprint is equal for drafts that can go on with each other's data.
+func fingerprint(doc core.Document, pages []core.Page, chunks []core.Chunk, embedder string) string {
+	h := sha256.New()
+	field := func(s string) {
+		var n [8]byte
+		binary.LittleEndian.PutUint64(n[:], uint64(len(s)))
+		h.Write(n[:])
+		h.Write([]byte(s))
+	}
+	number := func(v int) {
+		var n [8]byte
+		binary.LittleEndian.PutUint64(n[:], uint64(v))
+		h.Write(n[:])
+	}
+	for _, s := range []string{doc.SHA256, doc.Split, doc.Kind, embedder} {
+		field(s)
+	}
+	number(len(pages))
+	for _, p := range pages {
+		number(p.Number)
+		field(p.Text)
+	}
+	number(len(chunks))
+	for _, c := range chunks {
+		number(c.Page)
+		number(c.Start)
+		number(c.End)
+		field(c.Text)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// resume looks for an interrupted draft with the same fingerprint and counts its vectors.
+func (x *Index) resume(d *Draft) (bool, error) {
+	for generation, state := range x.work[d.key] {
+		if state != workDraft {
+			continue
+		}
+		var old info
+		have, missing, batches := make([]bool, d.info.Chunks), d.info.Chunks, uint32(0)
+		err := x.store.View(func(r *store.Reader) error {
+			var err error
+			if old, err = getInfo(r, d.key, generation); err != nil || old.Fingerprint != d.info.Fingerprint {
+				return err
+			}
+			return eachBatch(r, d.key, generation, old, func(number uint32, b batch) error {
+				batches = number + 1
+				for _, o := range b.ordinals {
+					if !have[o] {
+						have[o] = true
+						missing--
+					}
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return false, err
+		}
+		if old.Fingerprint == d.info.Fingerprint {
+			d.gen, d.info.Segments, d.have, d.missing, d.batches = generation, old.Segments, have, missing, batches
+			for other, state := range x.work[d.key] {
+				if other != generation && state == workDraft {
+					if err := x.mark(d.key, other, workErase, ""); err != nil {
+						return false, err
+					}
+				}
+			}
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// mark writes a state of unfinished work and remembers it.
+func (x *Index) mark(k docKey, generation uint32, state byte, note string) error {
+	err := x.store.Write(func(w *store.Writer) error {
+		return w.Put(workKey(k, generation), append([]byte{state}, note...))
+	})
+	if err == nil {
+		x.setWork(k, generation, state)
+	}
+	return err
+}
+
+// newGeneration writes texts, lexical segments and the vectors that are known already.
+func (x *Index) newGeneration(ctx context.Context, d *Draft, before stored, pages []core.Page, chunks []core.Chunk) error {
+	d.gen = before.head.Generation
+	var drafts []uint32
+	for generation, state := range x.work[d.key] {
+		d.gen = max(d.gen, generation)
+		if state == workDraft {
+			drafts = append(drafts, generation)
+		}
+	}
+	d.gen++
+	known, err := x.knownVectors(ctx, d, before, drafts)
+	if err != nil {
+		return err
+	}
+	taken := batch{dimension: d.info.Dimension}
+	size := 0
+	for i, c := range chunks {
+		size += len(c.Text)
+		if v, ok := known[sha256.Sum256([]byte(c.Text))]; ok {
+			taken.ordinals = append(taken.ordinals, i)
+			taken.half = append(taken.half, v...)
+			d.have[i] = true
+			d.missing--
+		}
+	}
+	for _, p := range pages {
+		size += len(p.Text)
+	}
+	segments, err := buildSegments(ctx, chunks)
+	if err != nil {
+		return err
+	}
+	d.info.Segments = len(segments)
+	texts := func(w *store.Writer) error { return d.putTexts(ctx, w, pages, chunks, segments, taken) }
+	if size <= smallText && len(taken.half) <= 512<<10 {
+		err = x.store.Write(func(w *store.Writer) error { return errors.Join(texts(w), x.finishTexts(w, d, before, drafts)) })
+	} else {
+		if err := x.mark(d.key, d.gen, workText, ""); err != nil {
+			return err
+		}
+		if err = x.store.Bulk(texts); err == nil {
+			err = x.store.Write(func(w *store.Writer) error { return x.finishTexts(w, d, before, drafts) })
+		}
+		if err != nil { // what was written is worth nothing; erased by the next Begin or Open
+			x.setWork(d.key, d.gen, workErase)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if len(taken.ordinals) > 0 {
+		d.batches = 1
+	}
+	x.setWork(d.key, d.gen, workDraft)
+	for _, generation := range drafts {
+		x.setWork(d.key, generation, workErase)
+	}
+	return nil
+}
+
+// finishTexts makes the generation a draft that a crash does not end, and its document known.
+func (x *Index) finishTexts(w *store.Writer, d *Draft, before stored, drafts []uint32) error {
+	if err := w.Put(workKey(d.key, d.gen), []byte{workDraft}); err != nil {
+		return err
+	}
+	for _, generation := range drafts {
+		if err := w.Put(workKey(d.key, generation), []byte{workErase}); err != nil {
+			return err
+		}
+	}
+	if before.head.Generation != 0 {
+		return nil // the current version stays what it is
+	}
+	doc := d.doc
+	doc.State = core.DocumentPending
+	return x.change(w, d.key.collection, before, head{}, doc)
+}
+
+func (d *Draft) putTexts(ctx context.Context, w *store.Writer, pages []core.Page, chunks []core.Chunk, segments [][]byte, taken batch) error {
+	text, err := json.Marshal(d.info)
+	if err != nil {
+		return err
+	}
+	if err := w.PutLong(d.at(store.KindInfo, 0), text); err != nil {
+		return err
+	}
+	for i, p := range pages {
+		if err := errors.Join(ctx.Err(), w.PutLong(d.at(store.KindPage, i), encodePage(p))); err != nil {
+			return err
+		}
+	}
+	for i := 0; i*blockChunks < len(chunks); i++ {
+		block := chunks[i*blockChunks : min(len(chunks), (i+1)*blockChunks)]
+		if err := errors.Join(ctx.Err(), w.PutLong(d.at(store.KindChunk, i), encodeChunks(block))); err != nil {
+			return err
+		}
+	}
+	for i, s := range segments {
+		if err := w.PutLong(d.at(store.KindLexical, i), s); err != nil {
+			return err
+		}
+	}
+	if len(taken.ordinals) == 0 {
+		return nil
+	}
+	return w.PutLong(d.at(store.KindVector, 0), taken.encode())
+}
+
+func (d *Draft) at(kind byte, number int) store.Key {
+	return store.Key{Kind: kind, Collection: d.key.collection, Document: d.key.document, Generation: d.gen, Number: uint32(number)}
+}
+
+// knownVectors gives vectors (float16) by the SHA-256 of their chunk's text, from the current generation and from drafts.
+func (x *Index) knownVectors(ctx context.Context, d *Draft, before stored, drafts []uint32) (map[[32]byte][]byte, error) {
+	known := map[[32]byte][]byte{}
+	if before.head.Generation != 0 {
+		drafts = append([]uint32{before.head.Generation}, drafts...)
+	}
+	for _, generation := range drafts {
+		err := x.store.View(func(r *store.Reader) error {
+			old, err := getInfo(r, d.key, generation)
+			if err != nil || old.Embedder != d.info.Embedder || old.Dimension != d.info.Dimension {
+				return err
+			}
+			sums := make([][32]byte, 0, old.Chunks)
+			err = eachChunk(r, d.key, generation, func(c core.Chunk) error {
+				sums = append(sums, sha256.Sum256([]byte(c.Text)))
+				return ctx.Err()
+			})
+			if err != nil {
+				return err
+			}
+			if len(sums) != old.Chunks {
+				return fmt.Errorf("%d of %d chunks: %w", len(sums), old.Chunks, core.ErrCorrupt)
+			}
+			return eachBatch(r, d.key, generation, old, func(_ uint32, b batch) error {
+				for i, o := range b.ordinals {
+					known[sums[o]] = bytes.Clone(b.row(i))
+				}
+				return ctx.Err()
+			})
+		})
+		// A damaged old version must not stop the new one: its vectors are computed again.
+		if err != nil && !errors.Is(err, core.ErrCorrupt) && !errors.Is(err, core.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return known, nil
+}
+
+// Missing lists the ordinals of the chunks without a vector, ascending.
+func (d *Draft) Missing() []int {
+	d.x.writing.Lock()
+	defer d.x.writing.Unlock()
+	out := make([]int, 0, d.missing)
+	for i, have := range d.have {
+		if !have {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// PutVectors stores vectors of chunks; they are on disk when it returns.
+func (d *Draft) PutVectors(ctx context.Context, ordinals []int, vecs []core.Vector) error {
+	d.x.writing.Lock()
+	defer d.x.writing.Unlock()
+	if err := d.usable(ctx); err != nil || len(ordinals) == 0 && len(vecs) == 0 {
+		return err
+	}
+	if len(ordinals) != len(vecs) {
+		return fmt.Errorf("put %d vectors of %d chunks of %q: %w", len(vecs), len(ordinals), d.doc.Name, core.ErrUsage)
+	}
+	b := batch{ordinals: ordinals, dimension: d.info.Dimension, half: make([]byte, 0, 2*d.info.Dimension*len(vecs))}
+	for i, v := range vecs {
+		if ordinals[i] < 0 || ordinals[i] >= len(d.have) {
+			return fmt.Errorf("put vector of chunk %d of %d of %q: %w", ordinals[i], len(d.have), d.doc.Name, core.ErrUsage)
+		}
+		if len(v) != d.info.Dimension {
+			return fmt.Errorf("put vector of chunk %d of %q, %d wide, not %d: %w", ordinals[i], d.doc.Name, len(v), d.info.Dimension, core.ErrDimension)
+		}
+		var ok bool
+		if b.half, ok = toHalf(b.half, v); !ok {
+			return fmt.Errorf("put vector of chunk %d of %q: not finite: %w", ordinals[i], d.doc.Name, core.ErrCorrupt)
+		}
+	}
+	write := d.x.store.Write
+	if len(b.half) > store.MaxPayload {
+		write = d.x.store.Bulk
+	}
+	key := d.at(store.KindVector, int(d.batches))
+	if err := write(func(w *store.Writer) error { return w.PutLong(key, b.encode()) }); err != nil {
+		return fmt.Errorf("put %d vectors of %q: %w", len(vecs), d.doc.Name, err)
+	}
+	d.batches++
+	for _, o := range ordinals {
+		if !d.have[o] {
+			d.have[o] = true
+			d.missing--
+		}
+	}
+	return nil
+}
+
+func (d *Draft) usable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return d.end
+}
+
+// Commit makes the generation current and searchable, in one transaction, and erases the one before.
+// core.ErrUsage while vectors are missing.
+func (d *Draft) Commit(ctx context.Context) (core.Document, error) {
+	x := d.x
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	if err := d.usable(ctx); err != nil {
+		return core.Document{}, err
+	}
+	if d.missing > 0 {
+		return core.Document{}, fmt.Errorf("commit %q: %d vectors missing: %w", d.doc.Name, d.missing, core.ErrUsage)
+	}
+	before, err := x.stored(d.key.collection, d.key.document)
+	if err != nil {
+		return core.Document{}, x.named(fmt.Errorf("commit %q: %w", d.doc.Name, err), d.doc.Name)
+	}
+	doc := d.doc
+	doc.State = core.DocumentReady
+	after := head{Generation: d.gen, Chunks: d.info.Chunks, Embedder: d.info.Embedder, Dimension: d.info.Dimension}
+	err = x.store.Write(func(w *store.Writer) error {
+		if before.head.Generation != 0 {
+			if err := w.Put(workKey(d.key, before.head.Generation), []byte{workErase}); err != nil {
+				return err
+			}
+		}
+		return errors.Join(w.Delete(workKey(d.key, d.gen)), x.change(w, d.key.collection, before, after, doc))
+	})
+	if err != nil {
+		return core.Document{}, fmt.Errorf("commit %q: %w", d.doc.Name, err)
+	}
+	d.end = fmt.Errorf("draft of %q is committed: %w", doc.Name, core.ErrUsage)
+	delete(x.drafts, d.key)
+	delete(x.work[d.key], d.gen)
+	if len(x.work[d.key]) == 0 {
+		delete(x.work, d.key)
+	}
+	if before.head.Generation != 0 {
+		x.setWork(d.key, before.head.Generation, workErase)
+	}
+	if err := x.refresh(d.key, after); err != nil {
+		return doc, x.named(fmt.Errorf("load %q: %w", doc.Name, err), doc.Name)
+	}
+	// The new version is in; what of the old one cannot be erased for want of space is marked for the next Open.
+	if err := x.eraseMarked(d.key); err != nil && !errors.Is(err, core.ErrNoSpace) {
+		return doc, err
+	}
+	return doc, nil
+}

@@ -1,0 +1,117 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"kakoi/core"
+	"kakoi/index/store"
+)
+
+// Query asks both searches; an empty Text leaves the lexical one out, an empty Vector the dense one.
+type Query struct {
+	Text     string
+	Vector   core.Vector // L2-normalised
+	Embedder string      // EmbedderInfo.ID of Vector: vectors of others are never compared
+	K        int         // hits of each search; 0: 10
+}
+
+// Result has the hits of each search, best first; equal scores come in the order of document id and chunk.
+type Result struct {
+	Dense   []core.Hit // Dense and DenseRank set
+	Lexical []core.Hit // Lexical and LexicalRank set
+}
+
+// Search looks through the current versions of a collection's documents. core.ErrNotFound for the collection,
+// core.ErrDimension, core.ErrCorrupt naming the document.
+func (x *Index) Search(ctx context.Context, coll string, q Query) (Result, error) {
+	coll, err := x.collection(coll)
+	if err != nil {
+		return Result{}, err
+	}
+	if q.K <= 0 {
+		q.K = 10
+	}
+	terms := queryTerms(q.Text)
+	l, err := x.ready(ctx, coll, len(q.Vector) > 0, len(terms) > 0)
+	if err != nil {
+		return Result{}, err
+	}
+	l.mu.RLock() // until the texts are fetched: Commit and Remove erase after having had this lock
+	defer l.mu.RUnlock()
+	var found Result
+	if len(q.Vector) > 0 {
+		best, err := denseScan(ctx, l.dense.docs, q.Embedder, q.Vector, q.K)
+		if err != nil {
+			return Result{}, fmt.Errorf("dense search: %w", err)
+		}
+		if found.Dense, err = x.hits(coll, best, func(h *core.Hit, s float64, rank int) { h.Dense, h.DenseRank = s, rank }); err != nil {
+			return Result{}, err
+		}
+	}
+	if len(terms) > 0 {
+		best, err := lexicalScan(ctx, l.lexical.docs, terms, q.K)
+		if err != nil {
+			return Result{}, fmt.Errorf("lexical search: %w", err)
+		}
+		if found.Lexical, err = x.hits(coll, best, func(h *core.Hit, s float64, rank int) { h.Lexical, h.LexicalRank = s, rank }); err != nil {
+			return Result{}, err
+		}
+	}
+	return found, nil
+}
+
+// hits fetches the texts.
+func (x *Index) hits(coll string, best []scored, set func(h *core.Hit, score float64, rank int)) ([]core.Hit, error) {
+	hits := make([]core.Hit, len(best))
+	name := ""
+	err := x.store.View(func(r *store.Reader) error {
+		type blockKey struct {
+			document string
+			block    int
+		}
+		blocks := map[blockKey][]core.Chunk{}
+		names := map[string]string{}
+		for i, s := range best {
+			// All of it from the generation that was scored: the head may have moved on meanwhile.
+			k := docKey{coll, s.document}
+			name = s.document
+			if names[s.document] == "" {
+				of, err := getInfo(r, k, s.gen)
+				if err != nil {
+					return err
+				}
+				names[s.document] = of.Document.Name
+			}
+			name = names[s.document]
+			at := blockKey{s.document, s.ordinal / blockChunks}
+			chunks, ok := blocks[at]
+			if !ok {
+				payload, err := r.GetLong(store.Key{
+					Kind: store.KindChunk, Collection: coll, Document: s.document, Generation: s.gen, Number: uint32(at.block),
+				})
+				if err != nil {
+					return err
+				}
+				if chunks, err = decodeChunks(payload, s.document, at.block*blockChunks); err != nil {
+					return err
+				}
+				blocks[at] = chunks
+			}
+			if s.ordinal%blockChunks >= len(chunks) {
+				return fmt.Errorf("chunk %d: %w", s.ordinal, core.ErrCorrupt)
+			}
+			hits[i] = core.Hit{Chunk: chunks[s.ordinal%blockChunks], Name: name}
+			set(&hits[i], s.score, i+1)
+		}
+		return nil
+	})
+	if err != nil {
+		if errors.Is(err, core.ErrNotFound) { // the indexes say it is there: a damaged block hides keys
+			err = fmt.Errorf("%w: %w", core.ErrCorrupt, err)
+		}
+		return nil, x.named(fmt.Errorf("fetch hit in %q: %w", name, err), name)
+	}
+	return hits, nil
+}

@@ -1,0 +1,108 @@
+package index
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"kakoi/core"
+	"kakoi/index/store"
+)
+
+// Stats gives the counters of a collection: one read, however large the library is.
+func (x *Index) Stats(ctx context.Context, coll string) (Stats, error) {
+	if err := ctx.Err(); err != nil {
+		return Stats{}, err
+	}
+	coll, err := x.collection(coll)
+	if err != nil {
+		return Stats{}, err
+	}
+	s, err := x.stats(coll)
+	return s, x.named(err, coll)
+}
+
+func (x *Index) stats(collection string) (Stats, error) {
+	payload, err := x.store.Get(statsKey(collection))
+	if err != nil {
+		return Stats{}, fmt.Errorf("counters of collection %s: %w: %w", collection, core.ErrCorrupt, err)
+	}
+	s, err := decodeStats(payload)
+	if err != nil {
+		return s, fmt.Errorf("counters of collection %s: %w", collection, err)
+	}
+	return s, nil
+}
+
+func decodeStats(payload []byte) (Stats, error) {
+	var s Stats
+	if err := json.Unmarshal(payload, &s); err != nil {
+		return s, fmt.Errorf("%w: %w", core.ErrCorrupt, err)
+	}
+	if s.Embedders == nil {
+		s.Embedders = map[string]int{}
+	}
+	return s, nil
+}
+
+// DiskBytes is the size of the library's tables on disk.
+func (x *Index) DiskBytes() int64 { return x.store.Bytes() }
+
+// PutRecord stores a small value of package app (a job, a setting) under a kind and an id; on disk when it returns.
+// core.ErrTooLarge above store.MaxPayload.
+func (x *Index) PutRecord(ctx context.Context, kind, id string, value []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := x.store.Write(func(w *store.Writer) error { return w.Put(recordKey(kind, id), value) }); err != nil {
+		return fmt.Errorf("put record %s %q: %w", kind, id, err)
+	}
+	return nil
+}
+
+// Record gives one record: core.ErrNotFound.
+func (x *Index) Record(ctx context.Context, kind, id string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	value, err := x.store.Get(recordKey(kind, id))
+	if err != nil {
+		return nil, fmt.Errorf("record %s %q: %w", kind, id, err)
+	}
+	return value, nil
+}
+
+// Records gives all records of a kind by id.
+func (x *Index) Records(ctx context.Context, kind string) (map[string][]byte, error) {
+	all := map[string][]byte{}
+	err := x.store.View(func(r *store.Reader) error {
+		return r.Each(store.CollectionPrefix(store.KindRecord, kind), "", func(key string, payload []byte) error {
+			k, err := store.ParseKey(key)
+			if err != nil {
+				return err
+			}
+			all[k.Document] = append([]byte{}, payload...)
+			return ctx.Err()
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("records %s: %w", kind, err)
+	}
+	return all, nil
+}
+
+// DeleteRecord removes a record; one that is not there is no error. Its bytes leave the files with the next compaction of
+// their table, not at once.
+func (x *Index) DeleteRecord(ctx context.Context, kind, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := x.store.Write(func(w *store.Writer) error { return w.Delete(recordKey(kind, id)) }); err != nil {
+		return fmt.Errorf("delete record %s %q: %w", kind, id, err)
+	}
+	return nil
+}
+
+func recordKey(kind, id string) string {
+	return store.Key{Kind: store.KindRecord, Collection: kind, Document: id}.String()
+}

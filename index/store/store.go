@@ -1,0 +1,191 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"golang.org/x/sys/unix"
+
+	"kakoi/core"
+)
+
+// Format is the version of keys and codecs; a library of a newer one is refused.
+const Format = "kakoi library 1"
+
+// DefaultReserve covers what Badger may still write for what it has accepted: write-ahead files (2 x 32 MB),
+// memory tables on their way to disk (3 x 16 MB), a compaction of level 0 (about 100 MB).
+const DefaultReserve = 256 << 20
+
+// openReserve is what opening may need: a new write-ahead file and a replayed memory table.
+const openReserve = 48 << 20
+
+// Options are for tests; the zero value is right.
+type Options struct {
+	Reserve int64                           // bytes of the disk that writes leave free; 0: DefaultReserve
+	Free    func(dir string) (int64, error) // free bytes; nil: asks the file system
+}
+
+// Store is an open library folder. Safe for concurrent use.
+type Store struct {
+	db  *badger.DB
+	dir string
+	opt Options
+
+	// gate: transactions hold it shared, Erase alone: Badger refuses writes during a DropPrefix, and keeps the
+	// file of a dropped table as long as an iterator reads it.
+	gate   sync.RWMutex
+	closed bool
+}
+
+// Open opens or creates the library in dir (mode 0700). core.ErrBusy when another process has it,
+// core.ErrNoSpace, core.ErrCorrupt, core.ErrUnsupported for a newer format.
+func Open(dir string, opt Options) (s *Store, err error) {
+	if opt.Reserve == 0 {
+		opt.Reserve = DefaultReserve
+	}
+	if opt.Free == nil {
+		opt.Free = free
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, border(fmt.Errorf("create library folder: %w", err))
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, border(fmt.Errorf("close library folder to others: %w", err))
+	}
+	s = &Store{dir: dir, opt: opt}
+	if err := s.room(openReserve); err != nil {
+		return nil, fmt.Errorf("open library: %w", err)
+	}
+	defer func() { // Badger asserts on damaged files
+		if r := recover(); r != nil {
+			s, err = nil, core.Explain(fmt.Errorf("open library: %v: %w", r, core.ErrCorrupt), "error.store.folder", dir)
+		}
+	}()
+	s.db, err = badger.Open(settings(dir))
+	if err != nil {
+		return nil, openError(dir, err)
+	}
+	if err := s.format(); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
+}
+
+// settings: facts measured on the target, see docs/decisions. MemTableSize 16 MB bounds memory and what a
+// restart replays; checksums per block are off by default and must not be.
+func settings(dir string) badger.Options {
+	o := badger.DefaultOptions(dir)
+	o.Logger = nil
+	o.SyncWrites = true
+	o.MemTableSize = 16 << 20
+	o.NumMemtables = 2
+	o.BlockCacheSize = 32 << 20
+	o.IndexCacheSize = 16 << 20
+	o.NumCompactors = 2
+	o.ValueLogFileSize = 64 << 20
+	o.NumLevelZeroTables = 3
+	o.NumLevelZeroTablesStall = 8
+	o.MetricsEnabled = false
+	o.CompactL0OnClose = true
+	o.DetectConflicts = false // package index has one writer at a time
+	o.ChecksumVerificationMode = options.OnBlockRead
+	return o
+}
+
+func openError(dir string, err error) error {
+	wrapped := fmt.Errorf("open library: %w", err)
+	switch {
+	case strings.Contains(err.Error(), "Cannot acquire directory lock"):
+		return core.Explain(fmt.Errorf("%w: %w", core.ErrBusy, wrapped), "error.store.busy")
+	case errors.Is(border(wrapped), core.ErrNoSpace):
+		return border(wrapped)
+	case errors.Is(err, os.ErrPermission):
+		return core.Explain(wrapped, "error.store.permission", dir)
+	}
+	return core.Explain(fmt.Errorf("%w: %w", core.ErrCorrupt, wrapped), "error.store.folder", dir)
+}
+
+func (s *Store) format() error {
+	key := Key{Kind: KindMeta, Collection: "format"}.String()
+	have, err := s.Get(key)
+	switch {
+	case errors.Is(err, core.ErrNotFound):
+		return s.Write(func(w *Writer) error { return w.Put(key, []byte(Format)) })
+	case err != nil:
+		return core.Explain(err, "error.store.folder", s.dir)
+	case string(have) != Format:
+		return core.Explain(fmt.Errorf("library format %q: %w", have, core.ErrUnsupported), "error.store.format")
+	}
+	return nil
+}
+
+// Close flushes and releases the folder; the second call does nothing.
+func (s *Store) Close() error {
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	if err := s.db.Close(); err != nil {
+		return border(fmt.Errorf("close library: %w", err))
+	}
+	return nil
+}
+
+// Dir is the folder.
+func (s *Store) Dir() string { return s.dir }
+
+// Bytes is the size of the tables on disk.
+func (s *Store) Bytes() int64 {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed {
+		return 0
+	}
+	var n int64
+	for _, t := range s.db.Tables() {
+		n += int64(t.OnDiskSize)
+	}
+	return n
+}
+
+func (s *Store) room(need int64) error {
+	have, err := s.opt.Free(s.dir)
+	if err != nil {
+		return fmt.Errorf("ask for free space: %w", err)
+	}
+	if have < need {
+		return core.Explain(fmt.Errorf("%d MB free, %d MB needed: %w", have>>20, need>>20, core.ErrNoSpace), "error.store.full")
+	}
+	return nil
+}
+
+func free(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
+
+// border translates foreign errors into core's.
+func border(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, badger.ErrKeyNotFound):
+		return fmt.Errorf("%w: %w", core.ErrNotFound, err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), strings.Contains(err.Error(), "no space left on device"):
+		return core.Explain(fmt.Errorf("%w: %w", core.ErrNoSpace, err), "error.store.full")
+	case errors.Is(err, badger.ErrDBClosed):
+		return fmt.Errorf("%w: %w", os.ErrClosed, err)
+	}
+	return err
+}

@@ -1,0 +1,280 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"kakoi/core"
+	"kakoi/index/store"
+)
+
+// Problem is something wrong in the library. Collection and Document are ids, "" where they cannot be told.
+type Problem struct {
+	Collection string
+	Document   string
+	Name       string // of the document, where it can be told
+	Err        error  // wraps core.ErrCorrupt; for what is only unfinished, core.ErrBusy
+}
+
+func (p Problem) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s: %v", p.Collection, p.Document, p.Name, p.Err))
+}
+
+// generationKey is one generation of one document.
+type generationKey struct {
+	docKey
+	gen uint32
+}
+
+// seen is what was found of a generation.
+type seen struct {
+	info     *info
+	pages    int
+	chunks   int
+	lexical  int // chunks in segments
+	segments int
+	have     map[int]bool // ordinals with a vector
+	wrong    []error
+}
+
+// verifier gathers what a walk over the store shows.
+type verifier struct {
+	collections map[string]core.Collection
+	stats       map[string]Stats
+	heads       map[docKey]head
+	docs        map[docKey]core.Document
+	work        map[docKey]map[uint32]byte
+	generations map[generationKey]*seen
+	problems    []Problem
+}
+
+// Verify reads everything: tables, the checksum of every value, and whether heads, pages, chunks, vectors, segments and
+// counters agree. An error means that it could not finish; what it found wrong is in the problems. Progress counts bytes.
+func (x *Index) Verify(ctx context.Context, progress core.Progress) ([]Problem, error) {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	v := &verifier{
+		collections: map[string]core.Collection{}, stats: map[string]Stats{}, heads: map[docKey]head{}, docs: map[docKey]core.Document{},
+		work: map[docKey]map[uint32]byte{}, generations: map[generationKey]*seen{},
+	}
+	total := x.store.Bytes()
+	var done int64
+	visit := func(key string, payload []byte) error {
+		done += int64(len(key) + len(payload))
+		progress.Report(core.Update{Stage: "verify", Done: min(done, total), Total: total})
+		v.visit(key, payload)
+		return nil
+	}
+	if err := x.store.Verify(ctx, visit, v.damage); err != nil {
+		return nil, fmt.Errorf("verify library: %w", err)
+	}
+	// Long values are walked a second time, put together.
+	for _, kind := range store.GenerationKinds {
+		if err := x.walk(ctx, kind, v); err != nil {
+			return nil, fmt.Errorf("verify library: %w", err)
+		}
+	}
+	v.judge()
+	for i := range v.problems {
+		p := &v.problems[i]
+		p.Name = v.docs[docKey{p.Collection, p.Document}].Name
+	}
+	return v.problems, nil
+}
+
+// walk reads the long values of a kind, document by document, so that a damaged one does not hide the rest.
+func (x *Index) walk(ctx context.Context, kind byte, v *verifier) error {
+	keys := make([]generationKey, 0, len(v.generations))
+	for k := range v.generations {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b generationKey) int {
+		return strings.Compare(store.GenerationPrefix(kind, a.collection, a.document, a.gen), store.GenerationPrefix(kind, b.collection, b.document, b.gen))
+	})
+	for _, k := range keys {
+		s := v.generations[k]
+		err := x.store.View(func(r *store.Reader) error {
+			return r.EachLong(store.GenerationPrefix(kind, k.collection, k.document, k.gen), "", func(key store.Key, payload []byte) error {
+				return errors.Join(ctx.Err(), s.take(key, payload))
+			})
+		})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			s.wrong = append(s.wrong, err)
+		}
+	}
+	return nil
+}
+
+func (v *verifier) damage(key string, err error) {
+	p := Problem{Err: err}
+	if k, parse := store.ParseKey(key); parse == nil && k.Kind != store.KindMeta && k.Kind != store.KindRecord {
+		p.Collection, p.Document = k.Collection, k.Document
+	}
+	v.problems = append(v.problems, p)
+}
+
+func (v *verifier) bad(k docKey, format string, args ...any) {
+	v.problems = append(v.problems, Problem{Collection: k.collection, Document: k.document, Err: fmt.Errorf(format, args...)})
+}
+
+// visit notes one sound value.
+func (v *verifier) visit(text string, payload []byte) {
+	k, err := store.ParseKey(text)
+	if err != nil {
+		v.damage(text, err)
+		return
+	}
+	at := docKey{k.Collection, k.Document}
+	switch k.Kind {
+	case store.KindCollection:
+		v.collections[k.Collection] = core.Collection{ID: k.Collection}
+	case store.KindCounters:
+		s, err := decodeStats(payload)
+		if err != nil {
+			v.damage(text, err)
+		}
+		v.stats[k.Collection] = s
+	case store.KindHead:
+		h, err := decodeHead(payload)
+		if err != nil {
+			v.damage(text, err)
+			return
+		}
+		d, err := h.document()
+		if err != nil {
+			v.damage(text, err)
+		} else if d.ID != k.Document {
+			v.bad(at, "head is that of %q: %w", d.ID, core.ErrCorrupt)
+		}
+		v.heads[at], v.docs[at] = h, d
+	case store.KindWork:
+		if v.work[at] == nil {
+			v.work[at] = map[uint32]byte{}
+		}
+		if len(payload) > 0 {
+			v.work[at][k.Generation] = payload[0]
+		}
+	case store.KindInfo, store.KindPage, store.KindChunk, store.KindVector, store.KindLexical:
+		g := generationKey{at, k.Generation}
+		if v.generations[g] == nil {
+			v.generations[g] = &seen{have: map[int]bool{}}
+		}
+	}
+}
+
+// take notes one long value; info comes first (GenerationKinds).
+func (s *seen) take(key store.Key, payload []byte) error {
+	if key.Kind == store.KindInfo {
+		i, err := decodeInfo(payload)
+		s.info = &i
+		return err
+	}
+	if s.info == nil {
+		return nil // judged as a whole
+	}
+	switch key.Kind {
+	case store.KindPage:
+		s.pages++
+		_, err := decodePage(payload)
+		return err
+	case store.KindChunk:
+		chunks, err := decodeChunks(payload, key.Document, int(key.Number)*blockChunks)
+		s.chunks += len(chunks)
+		return err
+	case store.KindVector:
+		b, err := checkBatch(payload, s.info.Chunks, s.info.Dimension)
+		for _, o := range b.ordinals {
+			s.have[o] = true
+		}
+		return err
+	case store.KindLexical:
+		l, err := decodeSegment(payload)
+		if err == nil && l.first != s.lexical {
+			err = fmt.Errorf("lexical segment starts at chunk %d, not %d: %w", l.first, s.lexical, core.ErrCorrupt)
+		}
+		s.segments++
+		s.lexical += len(l.lengths)
+		return err
+	}
+	return nil
+}
+
+// judge compares what was found.
+func (v *verifier) judge() {
+	counted := map[string]*Stats{}
+	for k, h := range v.heads {
+		if v.collections[k.collection].ID == "" {
+			v.bad(k, "document of no collection: %w", core.ErrCorrupt)
+		}
+		if counted[k.collection] == nil {
+			counted[k.collection] = &Stats{Embedders: map[string]int{}}
+		}
+		if h.Gone {
+			if v.work[k][0] != workErase {
+				v.bad(k, "removed but not marked for erasure: %w", core.ErrCorrupt)
+			}
+			continue
+		}
+		counted[k.collection].count(h, v.docs[k], 1)
+		if h.Generation != 0 && v.generations[generationKey{k, h.Generation}] == nil {
+			v.bad(k, "its generation %d is missing: %w", h.Generation, core.ErrCorrupt)
+		}
+		if state := v.docs[k].State; (state == core.DocumentReady) != (h.Generation != 0) {
+			v.bad(k, "state %q with generation %d: %w", state, h.Generation, core.ErrCorrupt)
+		}
+	}
+	for c := range v.collections {
+		have := counted[c]
+		if have == nil {
+			have = &Stats{Embedders: map[string]int{}}
+		}
+		if !reflect.DeepEqual(*have, v.stats[c]) {
+			v.bad(docKey{collection: c}, "counters say %+v, heads %+v: %w", v.stats[c], *have, core.ErrCorrupt)
+		}
+	}
+	for k, s := range v.generations {
+		h, there := v.heads[k.docKey]
+		if v.work[k.docKey][0] == workErase || v.work[k.docKey][k.gen] == workErase {
+			v.bad(k.docKey, "generation %d waits to be erased: %w", k.gen, core.ErrBusy)
+			continue
+		}
+		state := v.work[k.docKey][k.gen]
+		current := there && !h.Gone && h.Generation == k.gen
+		if !current && state != workDraft && state != workText {
+			v.bad(k.docKey, "generation %d belongs to nothing: %w", k.gen, core.ErrCorrupt)
+		}
+		if state != workText {
+			v.judgeGeneration(k, s, current, h)
+		}
+	}
+	slices.SortStableFunc(v.problems, func(a, b Problem) int {
+		return strings.Compare(a.Collection+"/"+a.Document, b.Collection+"/"+b.Document)
+	})
+}
+
+func (v *verifier) judgeGeneration(k generationKey, s *seen, current bool, h head) {
+	for _, err := range s.wrong {
+		v.bad(k.docKey, "generation %d: %w", k.gen, err)
+	}
+	if s.info == nil {
+		v.bad(k.docKey, "generation %d without its description: %w", k.gen, core.ErrCorrupt)
+		return
+	}
+	if s.pages != s.info.Pages || s.chunks != s.info.Chunks || s.lexical != s.info.Chunks || s.segments != s.info.Segments {
+		v.bad(k.docKey, "generation %d: %d of %d pages, %d of %d chunks, %d in lexical segments: %w",
+			k.gen, s.pages, s.info.Pages, s.chunks, s.info.Chunks, s.lexical, core.ErrCorrupt)
+	}
+	if !current {
+		return
+	}
+	if len(s.have) != h.Chunks || h.Chunks != s.info.Chunks || h.Dimension != s.info.Dimension || h.Embedder != s.info.Embedder {
+		v.bad(k.docKey, "generation %d: %d vectors of %d chunks (head: %d): %w", k.gen, len(s.have), s.info.Chunks, h.Chunks, core.ErrCorrupt)
+	}
+}
