@@ -14,6 +14,9 @@ import (
 
 const maxFileBytes = 256 << 20
 
+// spieceNames are what folders call a sentencepiece model.
+var spieceNames = []string{"spiece.model", "tokenizer.model", "sentencepiece.bpe.model"}
+
 // Tokenizer turns text into ids and back. It is safe for concurrent use.
 type Tokenizer struct {
 	back backend
@@ -41,7 +44,7 @@ func Load(dir string) (*Tokenizer, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, core.Explain(err, "error.model.tokenizer.read", dir)
 	}
-	for _, name := range []string{"spiece.model", "tokenizer.model", "sentencepiece.bpe.model"} {
+	for _, name := range spieceNames {
 		data, err := readFile(dir, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
