@@ -39,7 +39,7 @@ func htmlText(data []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("parse html: %w: %w", err, core.ErrCorrupt)
 	}
-	var w htmlWriter
+	w := htmlWriter{generated: generated(root)}
 	w.children(root)
 	body := w.String()
 	if title := oneLine(textOf(find(root, atom.Title))); title != "" && !strings.HasPrefix(body, title) {
@@ -56,7 +56,9 @@ type htmlWriter struct {
 	broke  bool // the space owed holds a line end of the source
 	last   rune
 	pre    int
-	mark   int // length of b after a list mark: no line may end there
+	// People break lines anywhere in Japanese text, programs only where there was a space.
+	generated bool
+	mark      int // length of b after a list mark: no line may end there
 }
 
 func (w *htmlWriter) String() string { return w.b.String() }
@@ -74,7 +76,7 @@ func (w *htmlWriter) flush(next rune) {
 		for range w.breaks {
 			w.b.WriteByte('\n')
 		}
-		if w.space && w.breaks == 0 && !(w.broke && unspaced(w.last) && unspaced(next)) {
+		if w.space && w.breaks == 0 && !(w.broke && !w.generated && unspaced(w.last) && unspaced(next)) {
 			w.b.WriteByte(' ')
 		}
 	}
@@ -212,6 +214,16 @@ func dropped(n *html.Node) bool {
 			if strings.Contains(strings.ReplaceAll(strings.ToLower(a.Val), " ", ""), "display:none") {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// generated says whether the page names the program that wrote it.
+func generated(root *html.Node) bool {
+	for d := range root.Descendants() {
+		if d.DataAtom == atom.Meta && strings.EqualFold(attr(d, "name"), "generator") {
+			return true
 		}
 	}
 	return false

@@ -29,7 +29,7 @@ func (w *htmlWriter) table(n *html.Node) {
 	var body [][]string
 	hanging := map[int]*hangingCell{}
 	for i, tr := range rows {
-		cells, allHeads := tableRow(tr, hanging)
+		cells, allHeads := w.tableRow(tr, hanging)
 		if i == 0 && len(rows) > 1 && (allHeads || tr.Parent.DataAtom == atom.Thead) {
 			header = cells
 		} else {
@@ -56,7 +56,7 @@ type hangingCell struct {
 
 // tableRow reads the cells of a row, by column. A cell over several rows is repeated in each, one over several
 // columns stands in the first.
-func tableRow(tr *html.Node, hanging map[int]*hangingCell) (cells []string, allHeads bool) {
+func (w *htmlWriter) tableRow(tr *html.Node, hanging map[int]*hangingCell) (cells []string, allHeads bool) {
 	allHeads = true
 	hang := func() {
 		for {
@@ -75,7 +75,7 @@ func tableRow(tr *html.Node, hanging map[int]*hangingCell) (cells []string, allH
 			continue
 		}
 		hang()
-		var cw htmlWriter
+		cw := htmlWriter{generated: w.generated}
 		if !dropped(c) {
 			cw.children(c)
 		}

@@ -34,7 +34,7 @@ func frontMatter(s string) (title, body string) {
 		return "", s
 	}
 	block, rest, found := strings.Cut(s[4:], "\n---\n")
-	if !found || strings.Contains(block, "\n\n") {
+	if first, _, _ := strings.Cut(block, "\n"); !found || !strings.Contains(first, ":") {
 		return "", s // a rule, not front matter
 	}
 	for _, line := range strings.Split(block, "\n") {

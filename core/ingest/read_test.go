@@ -109,12 +109,12 @@ func TestReadText(t *testing.T) {
 	} {
 		_, pages, err := read(t, write(t, "a.txt", []byte(in)))
 		if err != nil || len(pages) != 1 || pages[0].Text != want {
-			t.Errorf("%q: %q %v, want %q", in, pages, err, want)
+			t.Errorf("%v: %v %v, want %v", in, pages, err, want)
 		}
 	}
 	_, pages, err := read(t, write(t, "A.LOG", encode(t, encodings[0].enc, prose)))
 	if err != nil || pages[0].Text != strings.TrimSpace(prose) {
-		t.Errorf("shift_jis file: %q %v", pages, err)
+		t.Errorf("shift_jis file: %v %v", pages, err)
 	}
 }
 
@@ -135,7 +135,7 @@ func TestReadHTMLTraps(t *testing.T) {
 	} {
 		_, pages, err := read(t, write(t, "a.html", []byte(in)))
 		if err != nil || pages[0].Text != want {
-			t.Errorf("%s: %q %v, want %q", in, pages, err, want)
+			t.Errorf("%s: %v %v, want %q", in, pages, err, want)
 		}
 	}
 	_, _, err := read(t, write(t, "deep.html", []byte(strings.Repeat("<div>", 100_000)+"x")))
@@ -157,7 +157,7 @@ func TestReadMarkdownTraps(t *testing.T) {
 	} {
 		_, pages, err := read(t, write(t, "a.md", []byte(in)))
 		if err != nil || pages[0].Text != want {
-			t.Errorf("%s: %q %v, want %q", in, pages, err, want)
+			t.Errorf("%s: %v %v, want %q", in, pages, err, want)
 		}
 	}
 }
