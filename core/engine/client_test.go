@@ -240,6 +240,25 @@ func TestLoadReportsProgressAndCanBeCancelled(t *testing.T) {
 	}
 }
 
+func TestFolderNamesNeedNotBeUTF8(t *testing.T) {
+	c, _ := start(t, nil)
+	dir := filepath.Join(t.TempDir(), "model-\xff\xfe")
+	if err := os.Rename(newFolder(t, 0), dir); err != nil {
+		t.Fatal(err)
+	}
+	var seen core.Update
+	g, err := c.LoadGenerator(t.Context(), dir, engine.ModelOptions{}, func(u core.Update) { seen = u })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen.Note != "model-\uFFFD" {
+		t.Errorf("note %q", seen.Note)
+	}
+	if replies, err := ask(t, g, "the", 3); err != nil || replies[0].NewTokens != 3 {
+		t.Errorf("%+v, %v", replies, err)
+	}
+}
+
 func TestCloseOfAModelWaitsForItsCalls(t *testing.T) {
 	c, _ := start(t, nil)
 	g := generator(t, c, newFolder(t, 2*time.Millisecond))

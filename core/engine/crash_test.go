@@ -241,6 +241,22 @@ func TestCloseEndsTheEngineInOrder(t *testing.T) {
 	}
 }
 
+func TestCloseDoesNotWaitForNativeCode(t *testing.T) {
+	c, log := start(t, nil)
+	g := generator(t, c, newFolder(t, 0))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := g.Generate(ctx, []core.GenerateRequest{{Prompt: "#hang"}}, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("error %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "served to the end") {
+		t.Error("the engine had to be killed")
+	}
+}
+
 // runParent starts another user's process and reads its line.
 func runParent(t *testing.T, role string) (*exec.Cmd, map[string]any) {
 	t.Helper()

@@ -91,7 +91,7 @@ func (m *model) load(ctx context.Context, eng *process, handle uint64, p core.Pr
 	named, done := m.c.call(ctx, eng)
 	defer done()
 	req := &pb.LoadRequest{
-		Dir: m.dir, Device: m.opt.Device, Dtype: m.opt.DType, Threads: int32(m.opt.Threads), Handle: handle,
+		Dir: []byte(m.dir), Device: m.opt.Device, Dtype: m.opt.DType, Threads: int32(m.opt.Threads), Handle: handle,
 	}
 	start := eng.pb.LoadEmbedder
 	if m.kind == kindGenerator {

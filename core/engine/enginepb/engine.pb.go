@@ -299,7 +299,7 @@ func (x *Call) GetCancelled() bool {
 
 type LoadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Dir           string                 `protobuf:"bytes,1,opt,name=dir,proto3" json:"dir,omitempty"`
+	Dir           []byte                 `protobuf:"bytes,1,opt,name=dir,proto3" json:"dir,omitempty"` // a path need not be UTF-8
 	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
 	Dtype         string                 `protobuf:"bytes,3,opt,name=dtype,proto3" json:"dtype,omitempty"`
 	Threads       int32                  `protobuf:"varint,4,opt,name=threads,proto3" json:"threads,omitempty"`
@@ -338,11 +338,11 @@ func (*LoadRequest) Descriptor() ([]byte, []int) {
 	return file_engine_proto_rawDescGZIP(), []int{4}
 }
 
-func (x *LoadRequest) GetDir() string {
+func (x *LoadRequest) GetDir() []byte {
 	if x != nil {
 		return x.Dir
 	}
-	return ""
+	return nil
 }
 
 func (x *LoadRequest) GetDevice() string {
@@ -1661,7 +1661,7 @@ const file_engine_proto_rawDesc = "" +
 	"\aseconds\x18\x03 \x01(\x01R\aseconds\x12\x1c\n" +
 	"\tcancelled\x18\x04 \x01(\bR\tcancelled\"\x7f\n" +
 	"\vLoadRequest\x12\x10\n" +
-	"\x03dir\x18\x01 \x01(\tR\x03dir\x12\x16\n" +
+	"\x03dir\x18\x01 \x01(\fR\x03dir\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x14\n" +
 	"\x05dtype\x18\x03 \x01(\tR\x05dtype\x12\x18\n" +
 	"\athreads\x18\x04 \x01(\x05R\athreads\x12\x16\n" +

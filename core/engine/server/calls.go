@@ -93,7 +93,7 @@ func (s *Server) Selftest(r *pb.SelftestRequest, out grpc.ServerStreamingServer[
 	return s.load.Selftest(out.Context(), r.Device, func(c engine.Check) error {
 		mu.Lock()
 		defer mu.Unlock()
-		return out.Send(&pb.SelftestEvent{Name: c.Name, Ok: c.OK, Detail: c.Detail, Seconds: c.Seconds})
+		return out.Send(&pb.SelftestEvent{Name: valid(c.Name), Ok: c.OK, Detail: valid(c.Detail), Seconds: c.Seconds})
 	})
 }
 

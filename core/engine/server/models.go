@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,7 +58,7 @@ func (s *Server) LoadGenerator(r *pb.LoadRequest, out grpc.ServerStreamingServer
 		if s.load.Generator == nil {
 			return nil, core.ErrUnsupported
 		}
-		if e.gen, err = s.load.Generator(ctx, r.Dir, options(r), p); err != nil {
+		if e.gen, err = s.load.Generator(ctx, string(r.Dir), options(r), p); err != nil {
 			e.gen = nil // an interface around a nil pointer is not nil
 			return nil, err
 		}
@@ -70,7 +71,7 @@ func (s *Server) LoadEmbedder(r *pb.LoadRequest, out grpc.ServerStreamingServer[
 		if s.load.Embedder == nil {
 			return nil, core.ErrUnsupported
 		}
-		if e.emb, err = s.load.Embedder(ctx, r.Dir, options(r), p); err != nil {
+		if e.emb, err = s.load.Embedder(ctx, string(r.Dir), options(r), p); err != nil {
 			e.emb = nil
 			return nil, err
 		}
@@ -86,7 +87,7 @@ func (s *Server) loadModel(kind string, r *pb.LoadRequest, out grpc.ServerStream
 	load func(context.Context, *entry, core.Progress) (any, error),
 ) error {
 	ctx, cancel := context.WithCancel(out.Context())
-	e := &entry{kind: kind, dir: r.Dir, cancel: cancel, users: 2, freed: make(chan struct{})} // the table and this load
+	e := &entry{kind: kind, dir: string(r.Dir), cancel: cancel, users: 2, freed: make(chan struct{})} // the table and this load
 	defer e.leave()
 	s.mu.Lock()
 	_, taken := s.models[r.Handle]
@@ -106,19 +107,19 @@ func (s *Server) loadModel(kind string, r *pb.LoadRequest, out grpc.ServerStream
 	info, err := load(ctx, e, progress.report)
 	progress.flush()
 	if err != nil {
-		return fail(fmt.Errorf("load %s %q: %w", kind, r.Dir, err))
+		return fail(fmt.Errorf("load %s %q: %w", kind, e.dir, err))
 	}
 	if err := ctx.Err(); err != nil { // cancelled or unloaded meanwhile
 		return fail(err)
 	}
 	b, err := json.Marshal(info)
 	if err != nil {
-		return fail(fmt.Errorf("describe %s %q: %w", kind, r.Dir, err))
+		return fail(fmt.Errorf("describe %s %q: %w", kind, e.dir, err))
 	}
 	s.mu.Lock()
 	e.info = b
 	s.mu.Unlock()
-	err = out.Send(&pb.LoadEvent{Event: &pb.LoadEvent_Model{Model: &pb.Model{Handle: r.Handle, Kind: kind, Dir: r.Dir, InfoJson: b}}})
+	err = out.Send(&pb.LoadEvent{Event: &pb.LoadEvent_Model{Model: &pb.Model{Handle: r.Handle, Kind: kind, Dir: valid(e.dir), InfoJson: b}}})
 	if err != nil {
 		return fail(err)
 	}
@@ -209,6 +210,9 @@ func (r *reporter) send(u core.Update) {
 func (r *reporter) put(u core.Update) {
 	// A stream that is gone has cancelled the load's ctx; nothing more to do about it here.
 	_ = r.out.Send(&pb.LoadEvent{Event: &pb.LoadEvent_Progress{
-		Progress: &pb.Progress{Stage: u.Stage, Done: u.Done, Total: u.Total, Note: u.Note},
+		Progress: &pb.Progress{Stage: u.Stage, Done: u.Done, Total: u.Total, Note: valid(u.Note)},
 	}})
 }
+
+// valid makes a text for people fit for a proto string: file names may hold any bytes.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -195,7 +195,7 @@ func (s *Server) Status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusRep
 	defer s.mu.Unlock()
 	for h, e := range s.models {
 		if e.info != nil {
-			r.Models = append(r.Models, &pb.Model{Handle: h, Kind: e.kind, Dir: e.dir, InfoJson: e.info})
+			r.Models = append(r.Models, &pb.Model{Handle: h, Kind: e.kind, Dir: valid(e.dir), InfoJson: e.info})
 		}
 	}
 	sort.Slice(r.Models, func(i, j int) bool { return r.Models[i].Handle < r.Models[j].Handle })
