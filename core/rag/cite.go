@@ -24,6 +24,10 @@ const (
 	maxWindow = 3
 	// penalty for what contradicts: another product's row, a negated sentence.
 	penalty = 0.4
+	// An answer with less content than this ("10日です。", a name) proves nothing by being found: its place must be
+	// about the question, which is this share of the question's content words, or the embedder's word.
+	shortContent = 4
+	aboutBound   = 0.25
 )
 
 // stretch is a sentence or a line of a passage, or a few wrapped lines, that may support an answer.
@@ -69,6 +73,7 @@ func CiteAnswer(ctx context.Context, question, answer string, passages []core.Pa
 			continue
 		}
 		ranked := rankSupports(sentence, p, asked, stretches)
+		short := p.content < shortContent && asked.content > 0
 		var best support
 		if len(ranked) > 0 {
 			best = ranked[0]
@@ -76,6 +81,15 @@ func CiteAnswer(ctx context.Context, question, answer string, passages []core.Pa
 		if best.literal < citeBound && emb != nil {
 			if best, err = embedSupport(ctx, emb, sentence, p, ranked); err != nil {
 				return cites, unsupported, fmt.Errorf("cite: %w", err)
+			}
+		}
+		if short && best.literal >= citeBound {
+			ok, err := about(ctx, emb, question, asked, best.stretch)
+			if err != nil {
+				return cites, unsupported, fmt.Errorf("cite: %w", err)
+			}
+			if !ok {
+				best.literal = 0
 			}
 		}
 		if best.literal < citeBound {
@@ -154,7 +168,11 @@ func rankSupports(sentence string, p, asked profile, stretches []stretch) []supp
 		if namesAnother(asked, p, st) || contradicts(sentence, st.text) {
 			literal *= penalty
 		}
-		rank := literal + 0.35*asked.containment(st.profile) + 0.15*asked.containment(st.context) -
+		nearness := 0.35
+		if p.content < shortContent {
+			nearness = 0.8
+		}
+		rank := literal + nearness*asked.containment(st.profile) + 0.15*asked.containment(st.context) -
 			0.12*float64(st.lines-1) - 0.001*float64(st.passage)
 		out = append(out, support{st, literal, rank})
 	}
@@ -275,6 +293,29 @@ func embedSupport(ctx context.Context, emb core.Embedder, sentence string, p pro
 		}
 	}
 	return best, nil
+}
+
+// about says whether a stretch, with the lines around it, is about the question.
+func about(ctx context.Context, emb core.Embedder, question string, asked profile, st *stretch) (bool, error) {
+	if asked.sharedContent(st.profile) >= aboutBound || asked.sharedContent(st.context) >= aboutBound {
+		return true, nil
+	}
+	if emb == nil {
+		return false, nil
+	}
+	q, err := emb.Embed(ctx, core.EmbedQuery, []string{question})
+	if err != nil {
+		return false, fmt.Errorf("embed question: %w", err)
+	}
+	s, err := emb.Embed(ctx, core.EmbedPassage, []string{st.text})
+	if err != nil {
+		return false, fmt.Errorf("embed stretch: %w", err)
+	}
+	if len(q) != 1 || len(s) != 1 {
+		return false, fmt.Errorf("embed question and stretch: %d and %d vectors: %w", len(q), len(s), core.ErrCorrupt)
+	}
+	cos, err := cosine(q[0], s[0])
+	return cos >= boundsOf(emb.Info()).answers, err
 }
 
 func cosine(a, b core.Vector) (float64, error) {
