@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"kakoi/core"
 )
@@ -140,5 +141,41 @@ func Save(path string, s Settings) error {
 	if err != nil {
 		return fmt.Errorf("write settings: %w", err)
 	}
+	return nil
+}
+
+// File is the settings of one data folder. It is safe for concurrent use.
+type File struct {
+	path string
+	mu   sync.Mutex
+	now  Settings
+}
+
+// Open loads the file at path, see Load.
+func Open(path string) (*File, error) {
+	s, err := Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return &File{path: path, now: s}, nil
+}
+
+// Get is what is set now.
+func (f *File) Get() Settings {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+// Update changes settings and saves them; on an error nothing changes.
+func (f *File) Update(change func(*Settings)) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.now
+	change(&s)
+	if err := Save(f.path, s); err != nil {
+		return err
+	}
+	f.now = s
 	return nil
 }

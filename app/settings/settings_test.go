@@ -78,3 +78,21 @@ func TestWrongFiles(t *testing.T) {
 		}
 	}
 }
+
+func TestUpdate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "settings.json")
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Update(func(s *Settings) { s.ChatModel = "mine" }); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Update(func(s *Settings) { s.Top = -1 }); !errors.Is(err, core.ErrUsage) {
+		t.Errorf("error is %v, want core.ErrUsage", err)
+	}
+	again, err := Load(path)
+	if err != nil || again.ChatModel != "mine" || again != f.Get() {
+		t.Errorf("file holds %+v (%v), memory %+v", again, err, f.Get())
+	}
+}

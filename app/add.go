@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"kakoi/app/job"
+	"kakoi/app/settings"
+	"kakoi/core"
+	"kakoi/core/ingest"
+)
+
+// AddPlan says what to add. It is what an unfinished job remembers.
+type AddPlan struct {
+	Collection string   `json:"collection"` // name
+	Paths      []string `json:"paths"`      // absolute
+	Splitter   string   `json:"splitter"`   // of settings.Splitters; "" is the one that is set
+}
+
+// AddOptions say who hears of it.
+type AddOptions struct {
+	Listen  func(job.State)                     // nil is allowed
+	Explain func(error) (sentence, hint string) // what is remembered of a file that failed
+	Failed  func(Failure)                       // hears of each failure at once; nil is allowed
+}
+
+// Failure is a file that could not be added, and why.
+type Failure struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+	Hint   string `json:"hint"`
+}
+
+// Summary is what an add did, also when it was cancelled.
+type Summary struct {
+	Collection string    `json:"collection"`
+	Added      int       `json:"added"`
+	Updated    int       `json:"updated"`
+	Unchanged  int       `json:"unchanged"`
+	Skipped    int       `json:"skipped"` // files of other kinds inside the folders
+	Failed     []Failure `json:"failed"`
+	Chunks     int       `json:"chunks"`   // of the documents added and updated
+	Embedded   int       `json:"embedded"` // of them, those whose vectors were computed anew
+	Bytes      int64     `json:"bytes"`    // of the files read
+	Seconds    float64   `json:"seconds"`
+	Cancelled  bool      `json:"cancelled"`
+}
+
+const addKind = "add"
+
+// Split are the settings of a splitter by name.
+func Split(name string) core.SplitSettings {
+	if name == settings.Splitters[1] {
+		return ingest.TECHLab
+	}
+	return ingest.Recommended
+}
+
+// Add reads files and folders into a collection. Files that are in already and have not changed are passed over; a file that
+// fails is remembered with its reason and the rest goes on. Cancelling ends after the current batch and keeps what is done.
+// Until it has ended well the plan is an unfinished job.
+//
+// Errors: core.ErrNoSpace, core.ErrEngine (lost and lost again), core.ErrNoModel, core.ErrNoDevice, core.ErrOutOfMemory and those of
+// the store; the Summary says what was done until then.
+func (l *Library) Add(ctx context.Context, plan AddPlan, opt AddOptions) (Summary, error) {
+	if len(plan.Paths) == 0 {
+		return Summary{}, core.Explain(fmt.Errorf("add: no paths: %w", core.ErrUsage), "error.add.nothing")
+	}
+	if plan.Splitter == "" {
+		plan.Splitter = l.Settings.Get().Splitter
+	}
+	if plan.Collection == "" {
+		plan.Collection = DefaultCollection
+	}
+	entry, err := l.Log.Begin(ctx, addKind, plan)
+	if err != nil {
+		return Summary{}, fmt.Errorf("add: %w", err)
+	}
+	a := adder{Library: l, plan: plan, opt: opt, summary: Summary{Collection: plan.Collection, Failed: []Failure{}}}
+	return a.start(ctx, entry, a.run)
+}
+
+// start runs the job of an entry of the log to its end.
+func (a *adder) start(ctx context.Context, entry job.Entry, work job.Work) (Summary, error) {
+	start := time.Now()
+	j := a.Jobs.Start(ctx, work, a.opt.Listen)
+	err := j.Wait(context.Background()) // a cancelled job ends soon, and in order
+	a.summary.Seconds = time.Since(start).Seconds()
+	a.summary.Cancelled = errors.Is(err, context.Canceled)
+	return a.summary, errors.Join(err, a.Log.Stop(ctx, entry, err == nil))
+}
+
+// Unfinished lists the adds that were begun and did not end well, oldest first.
+func (l *Library) Unfinished(ctx context.Context) ([]job.Entry, []AddPlan, error) {
+	entries, err := l.Log.Entries(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var adds []job.Entry
+	var plans []AddPlan
+	for _, e := range entries {
+		if plan, err := decodePlan(e); err == nil {
+			adds, plans = append(adds, e), append(plans, plan)
+		}
+	}
+	return adds, plans, nil
+}

@@ -1,0 +1,443 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"kakoi/app/job"
+	"kakoi/core"
+	"kakoi/core/ingest"
+)
+
+const (
+	// batchChunks are embedded in one call: enough for the embedder to sort by length, few enough to lose to a kill.
+	batchChunks = 128
+	// A file whose time is this near to the time it was read may have been changed again within the same tick.
+	settled = 2 * time.Second
+)
+
+func decodePlan(e job.Entry) (AddPlan, error) {
+	var plan AddPlan
+	if e.Kind != addKind {
+		return plan, fmt.Errorf("job %s of kind %q: %w", e.ID, e.Kind, core.ErrUnsupported)
+	}
+	if err := json.Unmarshal(e.Plan, &plan); err != nil {
+		return plan, fmt.Errorf("read job %s: %w", e.ID, errors.Join(core.ErrCorrupt, err))
+	}
+	return plan, nil
+}
+
+// adder is one run of Library.Add: a goroutine reads files, the job's own embeds and stores them.
+type adder struct {
+	*Library
+	plan    AddPlan
+	opt     AddOptions
+	summary Summary
+
+	collection core.Collection
+	split      core.SplitSettings
+	splitPrint string
+	embedder   core.Embedder // once needed
+	info       core.EmbedderInfo
+
+	p           core.Progress
+	total, done int64 // bytes of files
+	queue       []*draft
+	queued      int  // chunks without a vector in queue
+	lost        bool // the engine was lost for the document before
+}
+
+// prepared is a file on its way from the reader.
+type prepared struct {
+	file       ingest.File
+	collection string // Collection.ID
+	doc        core.Document
+	pages      []core.Page
+	chunks     []core.Chunk
+	old        core.Document // the earlier version in the library, if there is one that is ready
+	unchanged  bool
+	err        error
+}
+
+// draft is a document whose text is stored and whose vectors are on their way.
+type draft struct {
+	prepared
+	Draft
+	missing []int // ordinals, what is left of them
+	chunksN int   // missing at the beginning
+}
+
+func (a *adder) run(ctx context.Context, p core.Progress) (err error) {
+	a.p = p
+	p.Report(core.Update{Stage: "walk"})
+	read := a.Read
+	read.OnSkip = func(string) { a.summary.Skipped++ }
+	files, problems, err := ingest.Walk(ctx, a.plan.Paths, read)
+	if err != nil {
+		return fmt.Errorf("look for files: %w", err)
+	}
+	for _, problem := range problems {
+		a.fail(problem.Path, problem.Err)
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	for _, f := range files {
+		a.total += max(f.Size, 1)
+	}
+	a.split = Split(a.plan.Splitter)
+	if a.splitPrint, err = fingerprint(a.split); err != nil {
+		return err
+	}
+	if a.collection, err = a.Store.EnsureCollection(ctx, a.plan.Collection); err != nil {
+		return fmt.Errorf("open collection %q: %w", a.plan.Collection, err)
+	}
+	documents, err := a.Store.Documents(ctx, a.collection.ID)
+	if err != nil {
+		return fmt.Errorf("list documents of %q: %w", a.plan.Collection, err)
+	}
+	byID := make(map[string]core.Document, len(documents))
+	for _, d := range documents {
+		byID[d.ID] = d
+	}
+	// What the embedder in use was last seen to be: with it unchanged files need no engine at all.
+	a.info, _ = a.Models.KnownEmbedder(ctx)
+
+	known := a.info.ID
+	return a.work(ctx, func(ctx context.Context, ready chan<- prepared) { a.readAll(ctx, files, byID, known, ready) })
+}
+
+// work embeds and stores what a reader, running beside it, sends.
+func (a *adder) work(ctx context.Context, read func(context.Context, chan<- prepared)) error {
+	inner, stop := context.WithCancel(ctx)
+	ready := make(chan prepared, 4)
+	go func() {
+		defer close(ready)
+		read(inner, ready)
+	}()
+	defer func() {
+		stop()
+		for range ready { // until the reader has ended
+		}
+	}()
+	if err := a.embedAll(ctx, ready); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// embedAll embeds whole batches while files come, and what there is while the reader is busy with a slow one.
+func (a *adder) embedAll(ctx context.Context, ready <-chan prepared) error {
+	idle := time.NewTimer(0)
+	defer idle.Stop()
+	for {
+		idle.Reset(30 * time.Millisecond)
+		var f prepared
+		var more bool
+		select {
+		case f, more = <-ready:
+		case <-idle.C:
+			if a.queued > 0 {
+				if err := a.batch(ctx); err != nil {
+					return err
+				}
+				continue
+			}
+			f, more = <-ready
+		}
+		least := batchChunks
+		if more {
+			if err := a.take(ctx, f); err != nil {
+				return err
+			}
+		} else {
+			least = 1
+		}
+		for a.queued >= least {
+			if err := a.batch(ctx); err != nil {
+				return err
+			}
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// readAll reads and splits the files in order; ready holds at most one that nobody has taken.
+func (a *adder) readAll(ctx context.Context, files []ingest.File, known map[string]core.Document, embedder string, ready chan<- prepared) {
+	for _, f := range files {
+		if ctx.Err() != nil {
+			return
+		}
+		next := a.prepare(ctx, f, known, embedder)
+		if ctx.Err() != nil {
+			return
+		}
+		select {
+		case ready <- next:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *adder) prepare(ctx context.Context, f ingest.File, known map[string]core.Document, embedder string) prepared {
+	old, isKnown := known[core.DocumentID(f.Path)]
+	out := prepared{file: f, collection: a.collection.ID}
+	if isKnown && old.State == core.DocumentReady {
+		out.old = old
+	}
+	same := a.same(out, embedder)
+	if same && old.Size == f.Size && old.Modified.Equal(f.ModTime) && old.Added.Sub(f.ModTime) > settled {
+		out.unchanged = true
+		return out
+	}
+	out.doc, out.pages, out.err = ingest.Read(ctx, f.Path, a.Read)
+	out.doc.ID, out.doc.Added, out.doc.Split = core.DocumentID(f.Path), time.Now().UTC(), a.splitPrint
+	if out.err != nil {
+		return out
+	}
+	if same && old.SHA256 == out.doc.SHA256 {
+		out.unchanged = true
+		return out
+	}
+	if out.chunks, out.err = ingest.Split(out.pages, a.split); out.err != nil {
+		out.err = fmt.Errorf("split %q: %w", f.Path, out.err)
+	}
+	for i := range out.chunks {
+		out.chunks[i].Document = out.doc.ID
+	}
+	return out
+}
+
+// same says whether the library's version of a file was made as it would be now, its contents apart.
+func (a *adder) same(f prepared, embedder string) bool {
+	return f.old.ID != "" && f.old.Reason == "" && f.old.Split == a.splitPrint && f.old.Embedder == embedder && embedder != ""
+}
+
+// take stores the text of a file, or what became of it.
+func (a *adder) take(ctx context.Context, f prepared) error {
+	a.p.Report(core.Update{Stage: "embed", Done: a.done, Total: a.total, Note: f.doc.Name})
+	switch {
+	case f.unchanged:
+		a.summary.Unchanged++
+		a.done += max(f.file.Size, 1)
+		return nil
+	case f.err != nil:
+		return a.failed(ctx, f)
+	}
+	if err := a.needEmbedder(ctx); err != nil {
+		return err
+	}
+	if a.splitPrint != "" && a.same(f, a.info.ID) && f.old.SHA256 == f.doc.SHA256 {
+		a.summary.Unchanged++
+		a.done += max(f.file.Size, 1)
+		return nil
+	}
+	f.doc.Embedder = a.info.ID
+	d, err := a.Store.Begin(ctx, f.collection, f.doc, f.pages, f.chunks, a.info)
+	if err != nil {
+		return fmt.Errorf("store text of %q: %w", f.doc.Source, err)
+	}
+	a.summary.Bytes += f.file.Size
+	next := &draft{prepared: f, Draft: d, missing: d.Missing()}
+	next.pages, next.chunksN = nil, len(next.missing)
+	if next.chunksN == 0 {
+		return a.commit(ctx, next)
+	}
+	a.queue, a.queued = append(a.queue, next), a.queued+next.chunksN
+	return nil
+}
+
+// failed remembers a file that cannot be added.
+func (a *adder) failed(ctx context.Context, f prepared) error {
+	a.done += max(f.file.Size, 1)
+	failure := a.fail(f.doc.Source, f.err)
+	f.doc.State, f.doc.Reason, f.doc.Hint = core.DocumentFailed, failure.Reason, failure.Hint
+	f.doc.Chunks, f.doc.Pages = 0, 0
+	if err := a.Store.PutFailed(ctx, f.collection, f.doc); err != nil {
+		return fmt.Errorf("remember failure of %q: %w", f.doc.Source, err)
+	}
+	return nil
+}
+
+func (a *adder) fail(path string, err error) Failure {
+	failure := Failure{Path: path, Reason: err.Error()}
+	if a.opt.Explain != nil {
+		failure.Reason, failure.Hint = a.opt.Explain(err)
+	}
+	slog.Warn("add file", "path", path, "error", err)
+	a.summary.Failed = append(a.summary.Failed, failure)
+	if a.opt.Failed != nil {
+		a.opt.Failed(failure)
+	}
+	return failure
+}
+
+func (a *adder) needEmbedder(ctx context.Context) (err error) {
+	if a.embedder != nil {
+		return nil
+	}
+	if a.embedder, err = a.Models.Embedder(ctx, a.p); err != nil {
+		return err
+	}
+	a.info = a.embedder.Info()
+	return nil
+}
+
+// batch embeds the first chunks of the queue and stores their vectors; documents that are complete are committed. It
+// does not stop in the middle: what was computed is kept.
+func (a *adder) batch(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	var parts []part
+	var texts []string
+	for _, d := range a.queue {
+		n := min(len(d.missing), batchChunks-len(texts))
+		if n == 0 {
+			break
+		}
+		for _, ordinal := range d.missing[:n] {
+			texts = append(texts, d.chunks[ordinal].Text)
+		}
+		parts = append(parts, part{d, d.missing[:n]})
+	}
+	vectors, err := a.embed(ctx, texts)
+	if err != nil && len(parts) > 1 && !isFatal(err) {
+		return a.apart(ctx, parts)
+	}
+	if err != nil {
+		return a.unembedded(ctx, parts[0], err)
+	}
+	for _, part := range parts {
+		n := len(part.ordinals)
+		if err := a.put(ctx, part, vectors[:n]); err != nil {
+			return err
+		}
+		vectors = vectors[n:]
+	}
+	return nil
+}
+
+// part is what one document has in a batch.
+type part struct {
+	*draft
+	ordinals []int
+}
+
+// apart embeds the documents of a batch that failed as a whole one by one, to find the one that cannot be embedded.
+func (a *adder) apart(ctx context.Context, parts []part) error {
+	for _, p := range parts {
+		texts := make([]string, len(p.ordinals))
+		for i, ordinal := range p.ordinals {
+			texts[i] = p.chunks[ordinal].Text
+		}
+		vectors, err := a.embed(ctx, texts)
+		if err != nil {
+			err = a.unembedded(ctx, p, err)
+		} else {
+			err = a.put(ctx, p, vectors)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// embed tries again when the engine was lost: the next call starts a new one.
+func (a *adder) embed(ctx context.Context, texts []string) (vectors []core.Vector, err error) {
+	const attempts = 2
+	for range attempts {
+		vectors, err = a.embedder.Embed(ctx, core.EmbedPassage, texts)
+		if err == nil && len(vectors) != len(texts) {
+			err = fmt.Errorf("%d vectors of %d texts: %w", len(vectors), len(texts), core.ErrCorrupt)
+		}
+		if !errors.Is(err, core.ErrEngine) {
+			break
+		}
+		slog.Warn("embed chunks", "chunks", len(texts), "error", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("embed %d chunks: %w", len(texts), err)
+	}
+	return vectors, nil
+}
+
+// isFatal says that no other document would fare better.
+func isFatal(err error) bool {
+	return errorsIsAny(err, core.ErrNoSpace, core.ErrNoModel, core.ErrNoDevice, core.ErrOutOfMemory, core.ErrDimension, context.Canceled, errClosed)
+}
+
+// unembedded gives up on a document, or on everything when the engine is lost for the second document in a row.
+func (a *adder) unembedded(ctx context.Context, p part, err error) error {
+	lost := errors.Is(err, core.ErrEngine)
+	if isFatal(err) || lost && a.lost {
+		return fmt.Errorf("add %q: %w", p.doc.Source, err)
+	}
+	a.lost = lost
+	a.drop(p.draft)
+	f := p.prepared
+	f.err = err
+	return a.failed(ctx, f)
+}
+
+// drop takes a draft out of the queue.
+func (a *adder) drop(d *draft) {
+	a.queue = slices.DeleteFunc(a.queue, func(q *draft) bool { return q == d })
+	a.queued -= len(d.missing)
+}
+
+func (a *adder) put(ctx context.Context, p part, vectors []core.Vector) error {
+	a.lost = false
+	if err := p.PutVectors(ctx, p.ordinals, vectors); err != nil {
+		return fmt.Errorf("store vectors of %q: %w", p.doc.Source, err)
+	}
+	n := len(p.ordinals)
+	p.missing = p.missing[n:]
+	a.queued -= n
+	a.summary.Embedded += n
+	share := max(p.file.Size, 1) * int64(p.chunksN-len(p.missing)) / int64(p.chunksN)
+	a.p.Report(core.Update{Stage: "embed", Done: a.done + share, Total: a.total, Note: p.doc.Name})
+	if len(p.missing) > 0 {
+		return nil
+	}
+	a.drop(p.draft)
+	return a.commit(ctx, p.draft)
+}
+
+func (a *adder) commit(ctx context.Context, d *draft) error {
+	doc, err := d.Commit(ctx)
+	if err != nil {
+		return fmt.Errorf("store %q: %w", d.doc.Source, err)
+	}
+	a.done += max(d.file.Size, 1)
+	a.summary.Chunks += doc.Chunks
+	if d.old.ID != "" {
+		a.summary.Updated++
+	} else {
+		a.summary.Added++
+	}
+	a.p.Report(core.Update{Stage: "embed", Done: a.done, Total: a.total, Note: d.doc.Name})
+	return nil
+}
+
+// fingerprint names split settings: chunks made with others are made again.
+func fingerprint(s core.SplitSettings) (string, error) {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return "", fmt.Errorf("encode split settings: %w", err)
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8]), nil
+}

@@ -1,0 +1,255 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kakoi/app/job"
+	"kakoi/app/settings"
+	"kakoi/core"
+	"kakoi/core/token"
+	"kakoi/core/weights"
+)
+
+// spareBytes stay free on the disk after an import.
+const spareBytes = 256 << 20
+
+// Import checks a model folder, copies what belongs to the model and remembers the hashes of the files. Nothing is left
+// behind when it fails or is cancelled. name may be empty: then it is the folder's.
+func (m *Models) Import(ctx context.Context, dir, name string, listen func(job.State)) (Model, error) {
+	dir = filepath.Clean(dir)
+	if name == "" {
+		name = filepath.Base(dir)
+	}
+	if !settings.ValidModelName(name) {
+		return Model{}, core.Explain(fmt.Errorf("model name %q: %w", name, core.ErrUsage), "error.model.name", name)
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		if err == nil {
+			err = fs.ErrNotExist
+		}
+		return Model{}, core.Explain(fmt.Errorf("import model: %w", err), "error.model.folder", dir)
+	}
+	if _, err := m.Find(ctx, name); err == nil {
+		return Model{}, core.Explain(fmt.Errorf("import model %q: %w", name, core.ErrBusy), "error.model.exists", name)
+	}
+	kind, err := kindOf(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Model{}, core.Explain(fmt.Errorf("import model: %w", err), "error.model.noconfig", dir)
+	}
+	if err != nil {
+		return Model{}, fmt.Errorf("import model %q: %w", name, err)
+	}
+	var model Model
+	j := m.Jobs.Start(ctx, func(ctx context.Context, p core.Progress) (err error) {
+		model, err = m.take(ctx, dir, name, kind, p)
+		return err
+	}, listen)
+	if err := j.Wait(context.Background()); err != nil {
+		return Model{}, fmt.Errorf("import model %q: %w", name, err)
+	}
+	return model, nil
+}
+
+func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, p core.Progress) (model Model, err error) {
+	if err := check(ctx, dir, kind, p); err != nil {
+		return Model{}, err
+	}
+	type entry struct {
+		name string
+		info fs.FileInfo
+	}
+	var entries []entry
+	var total int64
+	safetensors := false
+	err = eachFile(dir, func(name string, info fs.FileInfo) error {
+		if !belongs(name) {
+			return nil
+		}
+		safetensors = safetensors || filepath.Ext(name) == ".safetensors"
+		entries = append(entries, entry{name, info})
+		return nil
+	})
+	if err != nil {
+		return Model{}, err
+	}
+	kept := entries[:0]
+	for _, e := range entries {
+		if safetensors && strings.HasPrefix(filepath.Base(e.name), "pytorch_model") {
+			continue // the same weights once more
+		}
+		kept = append(kept, e)
+		total += e.info.Size()
+	}
+	if err := os.MkdirAll(m.Dir, 0o700); err != nil {
+		return Model{}, fmt.Errorf("make models folder: %w", err)
+	}
+	if err := room(m.Dir, total+spareBytes); err != nil {
+		return Model{}, err
+	}
+	tmp, err := os.MkdirTemp(m.Dir, ".import-*")
+	if err != nil {
+		return Model{}, fmt.Errorf("make folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	model = Model{Name: name, Kind: kind, Dir: filepath.Join(m.Dir, name), Bytes: total, Imported: time.Now().UTC()}
+	var done int64
+	for _, e := range kept {
+		sum, err := copyFile(ctx, filepath.Join(tmp, e.name), filepath.Join(dir, e.name), func(n int64) {
+			done += n
+			p.Report(core.Update{Stage: "copy", Done: done, Total: total, Note: e.name})
+		})
+		if err != nil {
+			return Model{}, fmt.Errorf("copy %q: %w", e.name, err)
+		}
+		model.Files = append(model.Files, File{Name: e.name, Bytes: e.info.Size(), SHA256: sum})
+	}
+	converted, err := convert(tmp)
+	if err != nil {
+		return Model{}, err
+	}
+	if converted.Name != "" {
+		model.Files = append(model.Files, converted)
+		model.Bytes += converted.Bytes
+	}
+	all := sha256.New()
+	for _, f := range model.Files {
+		fmt.Fprintf(all, "%s\x00%d\x00%s\n", f.Name, f.Bytes, f.SHA256)
+	}
+	model.ID = hex.EncodeToString(all.Sum(nil)[:8])
+	value, err := json.Marshal(model)
+	if err != nil {
+		return Model{}, fmt.Errorf("encode model %q: %w", name, err)
+	}
+	if err := m.Store.PutRecord(ctx, modelKind, name, value); err != nil {
+		return Model{}, fmt.Errorf("remember model %q: %w", name, err)
+	}
+	if err := os.Rename(tmp, model.Dir); err != nil {
+		return Model{}, fmt.Errorf("put model %q in place: %w", name, err)
+	}
+	return model, nil
+}
+
+// belongs says whether a file of a model folder is needed to run the model or to know where it comes from.
+func belongs(name string) bool {
+	base := filepath.Base(name)
+	switch filepath.Ext(base) {
+	case ".safetensors", ".json", ".model", ".txt", ".md":
+		return true
+	case ".bin":
+		return strings.HasPrefix(base, "pytorch_model")
+	}
+	upper := strings.ToUpper(base)
+	return strings.HasPrefix(upper, "LICENSE") || strings.HasPrefix(upper, "NOTICE")
+}
+
+// check reads the folder as the engine will.
+func check(ctx context.Context, dir string, kind ModelKind, p core.Progress) error {
+	want := weights.Generator
+	if kind == KindEmbedder {
+		want = weights.Embedder
+	}
+	if _, err := weights.Check(ctx, dir, want, p); err != nil {
+		return fmt.Errorf("check folder: %w", err)
+	}
+	return nil
+}
+
+// room is core.ErrNoSpace, explained, unless so many bytes are free.
+func room(dir string, bytes int64) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return fmt.Errorf("look at disk: %w", err)
+	}
+	if free := int64(st.Bavail) * st.Bsize; free < bytes {
+		return core.Explain(fmt.Errorf("%d bytes free, %d needed: %w", free, bytes, core.ErrNoSpace), "error.model.space",
+			float64(bytes)/1e9, float64(free)/1e9)
+	}
+	return nil
+}
+
+// copyFile copies and syncs one file, and returns the SHA-256 of what it wrote.
+func copyFile(ctx context.Context, to, from string, copied func(n int64)) (sum string, err error) {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return "", err
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	_, err = io.CopyBuffer(&meter{ctx, out, h, copied}, struct{ io.Reader }{in}, make([]byte, 1<<20))
+	err = errors.Join(err, out.Sync(), out.Close())
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		err = errors.Join(core.ErrNoSpace, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// meter writes, hashes, counts, and ends with its ctx; it lives for one copy.
+type meter struct {
+	ctx    context.Context
+	w      io.Writer
+	h      hash.Hash
+	copied func(int64)
+}
+
+func (m *meter) Write(p []byte) (int, error) {
+	if err := m.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := m.w.Write(p)
+	m.h.Write(p[:n])
+	m.copied(int64(n))
+	return n, err
+}
+
+// convert writes a tokenizer.json for a folder that has a sentencepiece model only; without need its File has no name.
+func convert(dir string) (File, error) {
+	const made = "tokenizer.json"
+	if _, err := os.Stat(filepath.Join(dir, made)); !errors.Is(err, fs.ErrNotExist) {
+		return File{}, err
+	}
+	pieces, err := os.ReadFile(filepath.Join(dir, "spiece.model"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return File{}, nil // a vocab.txt, say: the engine reads it as it is
+	}
+	if err != nil {
+		return File{}, fmt.Errorf("read sentencepiece model: %w", err)
+	}
+	var config token.SpieceConfig
+	raw, err := os.ReadFile(filepath.Join(dir, "tokenizer_config.json"))
+	if err == nil {
+		config, err = token.ParseSpieceConfig(raw)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return File{}, fmt.Errorf("read tokenizer settings: %w", err)
+	}
+	text, err := token.ConvertSentencePiece(pieces, config)
+	if err != nil {
+		return File{}, fmt.Errorf("convert sentencepiece model: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, made), text, 0o600); err != nil {
+		return File{}, fmt.Errorf("write %s: %w", made, err)
+	}
+	sum := sha256.Sum256(text)
+	return File{Name: made, Bytes: int64(len(text)), SHA256: hex.EncodeToString(sum[:])}, nil
+}

@@ -1,0 +1,166 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"kakoi/app/job"
+	"kakoi/app/settings"
+	"kakoi/core"
+	"kakoi/core/ingest"
+	"kakoi/core/rag"
+)
+
+// DefaultCollection is where documents go when no collection is named.
+const DefaultCollection = "main"
+
+// Library adds, lists, removes and finds documents.
+type Library struct {
+	Store    Store
+	Models   *Models
+	Settings *settings.File
+	Jobs     *job.Runner
+	Log      *job.Log
+	Read     ingest.Options
+}
+
+// Collection finds a collection by name. Without a name it is DefaultCollection, or, while that has no documents, the only
+// collection that has some.
+func (l *Library) Collection(ctx context.Context, name string) (core.Collection, error) {
+	all, err := l.Store.Collections(ctx)
+	if err != nil {
+		return core.Collection{}, fmt.Errorf("list collections: %w", err)
+	}
+	wanted := name
+	if name == "" {
+		wanted = DefaultCollection
+	}
+	var found core.Collection
+	var filled []core.Collection
+	for _, c := range all {
+		if c.Name == wanted {
+			found = c
+		}
+		if name == "" {
+			stats, err := l.Store.Stats(ctx, c.ID)
+			if err != nil {
+				return core.Collection{}, fmt.Errorf("look at collection %q: %w", c.Name, err)
+			}
+			if stats.Documents > 0 {
+				filled = append(filled, c)
+			}
+		}
+	}
+	switch {
+	case name != "" && found.ID == "":
+		return core.Collection{}, core.Explain(fmt.Errorf("collection %q: %w", name, core.ErrNotFound), "error.library.collection", name)
+	case name != "" || slices.Contains(filled, found) || len(filled) == 0 && found.ID != "":
+		return found, nil
+	case len(filled) == 1:
+		return filled[0], nil
+	case len(filled) == 0:
+		return core.Collection{}, core.Explain(fmt.Errorf("library: %w", core.ErrEmpty), "error.library.empty")
+	}
+	names := make([]string, len(filled))
+	for i, c := range filled {
+		names[i] = c.Name
+	}
+	return core.Collection{}, core.Explain(fmt.Errorf("several collections: %w", core.ErrUsage), "error.library.which", strings.Join(names, ", "))
+}
+
+// List returns a collection's documents by name.
+func (l *Library) List(ctx context.Context, collection string) ([]core.Document, error) {
+	c, err := l.Collection(ctx, collection)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := l.Store.Documents(ctx, c.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list documents of %q: %w", c.Name, err)
+	}
+	slices.SortFunc(docs, func(a, b core.Document) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Source, b.Source)
+	})
+	return docs, nil
+}
+
+// Find finds the one document a person means: by id or its beginning (4 digits or more), path, or file name.
+func (l *Library) Find(ctx context.Context, collection, which string) (core.Collection, core.Document, error) {
+	c, err := l.Collection(ctx, collection)
+	if err != nil {
+		return c, core.Document{}, err
+	}
+	docs, err := l.Store.Documents(ctx, c.ID)
+	if err != nil {
+		return c, core.Document{}, fmt.Errorf("list documents of %q: %w", c.Name, err)
+	}
+	for _, matches := range []func(core.Document) bool{
+		func(d core.Document) bool { return d.ID == which || d.Source == which },
+		func(d core.Document) bool { return d.Name == filepath.Base(which) && d.Source == filepath.Clean(which) },
+		func(d core.Document) bool { return d.Name == which },
+		func(d core.Document) bool { return len(which) >= 4 && strings.HasPrefix(d.ID, which) },
+	} {
+		var found []core.Document
+		for _, d := range docs {
+			if matches(d) {
+				found = append(found, d)
+			}
+		}
+		switch len(found) {
+		case 0:
+			continue
+		case 1:
+			return c, found[0], nil
+		}
+		return c, core.Document{}, core.Explain(fmt.Errorf("document %q: %d match: %w", which, len(found), core.ErrUsage), "error.library.ambiguous", which, len(found))
+	}
+	return c, core.Document{}, core.Explain(fmt.Errorf("document %q: %w", which, core.ErrNotFound), "error.library.document", which)
+}
+
+// Remove erases a document: its text and vectors are gone from the library's files when it returns.
+func (l *Library) Remove(ctx context.Context, c core.Collection, doc core.Document) error {
+	if err := l.Store.Remove(ctx, c.ID, doc.ID); err != nil {
+		return fmt.Errorf("remove document %q: %w", doc.ID, err)
+	}
+	return nil
+}
+
+// Search finds passages in a collection by meaning and by words, best first, at most top.
+func (l *Library) Search(ctx context.Context, collection, query string, top int) ([]core.Passage, error) {
+	if strings.TrimSpace(query) == "" {
+		return nil, core.Explain(fmt.Errorf("search: %w", core.ErrUsage), "error.search.empty")
+	}
+	c, err := l.Collection(ctx, collection)
+	if err != nil {
+		return nil, err
+	}
+	embedder, err := l.Models.Embedder(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	opt := rag.Recommended()
+	opt.Passages, opt.Candidates = top, max(opt.Candidates, 2*top)
+	asker := rag.Asker{Search: Searcher{Store: l.Store, Collection: c.ID}, Embedder: embedder}
+	passages, err := asker.Passages(ctx, query, opt)
+	if err != nil {
+		return nil, fmt.Errorf("search %q: %w", c.Name, err)
+	}
+	return passages, nil
+}
+
+// errorsIsAny tells whether err is one of the sentinels.
+func errorsIsAny(err error, sentinels ...error) bool {
+	for _, s := range sentinels {
+		if errors.Is(err, s) {
+			return true
+		}
+	}
+	return false
+}

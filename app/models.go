@@ -1,0 +1,324 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"kakoi/app/job"
+	"kakoi/app/settings"
+	"kakoi/core"
+	"kakoi/core/engine"
+	"kakoi/core/weights"
+)
+
+// ModelKind says what a model is for.
+type ModelKind string
+
+const (
+	KindChat     ModelKind = "chat"
+	KindEmbedder ModelKind = "embedder"
+)
+
+// Model is one model folder.
+type Model struct {
+	Name     string    `json:"name"`
+	Kind     ModelKind `json:"kind"`
+	Dir      string    `json:"dir"`
+	Bytes    int64     `json:"bytes"`
+	InUse    bool      `json:"in_use"`
+	Bundled  bool      `json:"bundled"`      // came with the program
+	ID       string    `json:"id,omitempty"` // over the files' contents, once they were hashed
+	Imported time.Time `json:"imported,omitzero"`
+	Files    []File    `json:"files,omitempty"`
+}
+
+// File is one file of an imported model, as it was when it was copied.
+type File struct {
+	Name   string `json:"name"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Models imports, lists, chooses, removes and loads models.
+type Models struct {
+	Bundled  string // folder of the models that came with the program
+	Dir      string // folder of the imported ones
+	Store    Store
+	Settings *settings.File
+	Jobs     *job.Runner
+	Engine   *Engine
+}
+
+const (
+	modelKind    = "model"
+	embedderKind = "embedder"
+)
+
+// List returns all models, chat models first, by name. A folder that is no model is left out.
+func (m *Models) List(ctx context.Context) ([]Model, error) {
+	records, err := m.Store.Records(ctx, modelKind)
+	if err != nil {
+		return nil, fmt.Errorf("list models: %w", err)
+	}
+	var models []Model
+	seen := map[string]bool{}
+	for _, place := range []struct {
+		dir     string
+		bundled bool
+	}{{m.Bundled, true}, {m.Dir, false}} {
+		entries, err := os.ReadDir(place.dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("list models: %w", err)
+		}
+		for _, e := range entries {
+			name := e.Name()
+			if !settings.ValidModelName(name) || seen[name] {
+				continue
+			}
+			dir := filepath.Join(place.dir, name)
+			kind, err := kindOf(dir)
+			if err != nil {
+				continue
+			}
+			model := Model{}
+			if raw, ok := records[name]; ok && !place.bundled {
+				if err := json.Unmarshal(raw, &model); err != nil {
+					model = Model{}
+				}
+			}
+			model.Name, model.Kind, model.Dir, model.Bundled = name, kind, dir, place.bundled
+			if model.Bytes, err = folderBytes(dir); err != nil {
+				return nil, fmt.Errorf("measure model %q: %w", name, err)
+			}
+			model.InUse = m.inUse(model)
+			seen[name] = true
+			models = append(models, model)
+		}
+	}
+	slices.SortFunc(models, func(a, b Model) int {
+		if c := strings.Compare(string(a.Kind), string(b.Kind)); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return models, nil
+}
+
+func (m *Models) inUse(model Model) bool {
+	set := m.Settings.Get()
+	return model.Kind == KindChat && model.Name == set.ChatModel || model.Kind == KindEmbedder && model.Name == set.Embedder
+}
+
+// Find returns the model called name.
+func (m *Models) Find(ctx context.Context, name string) (Model, error) {
+	models, err := m.List(ctx)
+	if err != nil {
+		return Model{}, err
+	}
+	for _, model := range models {
+		if model.Name == name {
+			return model, nil
+		}
+	}
+	return Model{}, m.missing(name)
+}
+
+func (m *Models) missing(name string) error {
+	return core.Explain(fmt.Errorf("model %q: %w", name, core.ErrNoModel), "error.model.unknown", name)
+}
+
+// folder is where the model called name lies.
+func (m *Models) folder(name string) (string, error) {
+	for _, dir := range []string{m.Bundled, m.Dir} {
+		dir = filepath.Join(dir, name)
+		if info, err := os.Stat(filepath.Join(dir, "config.json")); err == nil && info.Mode().IsRegular() {
+			return dir, nil
+		}
+	}
+	return "", m.missing(name)
+}
+
+// Use puts a model to work. After a change of the embedder documents are found by words only until Library.Refresh.
+func (m *Models) Use(ctx context.Context, name string) error {
+	model, err := m.Find(ctx, name)
+	if err != nil {
+		return err
+	}
+	err = m.Settings.Update(func(s *settings.Settings) {
+		if model.Kind == KindEmbedder {
+			s.Embedder = name
+		} else {
+			s.ChatModel = name
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("use model %q: %w", name, err)
+	}
+	return nil
+}
+
+// Removable says why a model cannot be removed, if so.
+func (m *Models) Removable(ctx context.Context, name string) (Model, error) {
+	model, err := m.Find(ctx, name)
+	switch {
+	case err != nil:
+		return model, err
+	case model.Bundled:
+		return model, core.Explain(fmt.Errorf("remove model %q: %w", name, core.ErrUnsupported), "error.model.bundled", name)
+	case model.InUse:
+		return model, core.Explain(fmt.Errorf("remove model %q: %w", name, core.ErrBusy), "error.model.inuse", name)
+	}
+	return model, nil
+}
+
+// Remove deletes an imported model that is not in use.
+func (m *Models) Remove(ctx context.Context, name string) error {
+	model, err := m.Removable(ctx, name)
+	if err != nil {
+		return err
+	}
+	// Renamed first: what a crash leaves behind is no half model.
+	gone := filepath.Join(m.Dir, ".removed-"+name)
+	if err := os.RemoveAll(gone); err != nil {
+		return fmt.Errorf("remove model %q: %w", name, err)
+	}
+	if err := os.Rename(model.Dir, gone); err != nil {
+		return fmt.Errorf("remove model %q: %w", name, err)
+	}
+	if err := m.Store.DeleteRecord(ctx, modelKind, name); err != nil && !errors.Is(err, core.ErrNotFound) {
+		return fmt.Errorf("forget model %q: %w", name, err)
+	}
+	if err := os.RemoveAll(gone); err != nil {
+		return fmt.Errorf("remove model %q: %w", name, err)
+	}
+	return nil
+}
+
+func (m *Models) options() engine.ModelOptions {
+	set := m.Settings.Get()
+	return engine.ModelOptions{Device: set.Device, DType: set.DType, Threads: set.Threads}
+}
+
+// Warm begins to load both models, for a question that is about to be asked. Errors come when they are used.
+func (m *Models) Warm() {
+	m.WarmEmbedder()
+	if dir, err := m.folder(m.Settings.Get().ChatModel); err == nil {
+		m.Engine.warm(func(ctx context.Context) { _, _ = m.Engine.Generator(ctx, dir, m.options(), nil) })
+	}
+}
+
+// WarmEmbedder begins to load the embedder.
+func (m *Models) WarmEmbedder() {
+	if dir, err := m.folder(m.Settings.Get().Embedder); err == nil {
+		m.Engine.warm(func(ctx context.Context) { _, _ = m.Engine.Embedder(ctx, dir, m.options(), nil) })
+	}
+}
+
+// Generator is the chat model in use.
+func (m *Models) Generator(ctx context.Context, p core.Progress) (core.Generator, error) {
+	name := m.Settings.Get().ChatModel
+	dir, err := m.folder(name)
+	if err != nil {
+		return nil, err
+	}
+	g, err := m.Engine.Generator(ctx, dir, m.options(), p)
+	if err != nil {
+		return nil, fmt.Errorf("load chat model %q: %w", name, err)
+	}
+	return g, nil
+}
+
+// Embedder is the embedder in use. What it is gets remembered, see KnownEmbedder.
+func (m *Models) Embedder(ctx context.Context, p core.Progress) (core.Embedder, error) {
+	name := m.Settings.Get().Embedder
+	dir, err := m.folder(name)
+	if err != nil {
+		return nil, err
+	}
+	e, err := m.Engine.Embedder(ctx, dir, m.options(), p)
+	if err != nil {
+		return nil, fmt.Errorf("load embedder %q: %w", name, err)
+	}
+	if err := m.remember(ctx, name, dir, e.Info()); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// known is what an embedder was when it was last loaded.
+type known struct {
+	Stamp string            `json:"stamp"` // of its files
+	Info  core.EmbedderInfo `json:"info"`
+}
+
+func (m *Models) remember(ctx context.Context, name, dir string, info core.EmbedderInfo) error {
+	stamp, err := stampOf(dir)
+	if err != nil {
+		return err
+	}
+	value, err := json.Marshal(known{stamp, info})
+	if err != nil {
+		return fmt.Errorf("encode embedder %q: %w", name, err)
+	}
+	if old, err := m.Store.Record(ctx, embedderKind, name); err == nil && string(old) == string(value) {
+		return nil
+	}
+	if err := m.Store.PutRecord(ctx, embedderKind, name, value); err != nil {
+		return fmt.Errorf("remember embedder %q: %w", name, err)
+	}
+	return nil
+}
+
+// KnownEmbedder is the embedder in use as it was when last loaded, without loading it: core.ErrNotFound when
+// it never was, or when its files have changed.
+func (m *Models) KnownEmbedder(ctx context.Context) (core.EmbedderInfo, error) {
+	name := m.Settings.Get().Embedder
+	dir, err := m.folder(name)
+	if err != nil {
+		return core.EmbedderInfo{}, err
+	}
+	raw, err := m.Store.Record(ctx, embedderKind, name)
+	if err != nil {
+		return core.EmbedderInfo{}, fmt.Errorf("look up embedder %q: %w", name, err)
+	}
+	stamp, err := stampOf(dir)
+	if err != nil {
+		return core.EmbedderInfo{}, err
+	}
+	var k known
+	if err := json.Unmarshal(raw, &k); err != nil || k.Stamp != stamp {
+		return core.EmbedderInfo{}, fmt.Errorf("embedder %q has changed: %w", name, core.ErrNotFound)
+	}
+	return k.Info, nil
+}
+
+// Verify reads all files of a model and gives the ID over their contents: core.ErrCorrupt when an imported one is not
+// what was copied.
+func (m *Models) Verify(ctx context.Context, model Model, p core.Progress) (id string, err error) {
+	for _, f := range model.Files {
+		sum, err := sumFile(ctx, filepath.Join(model.Dir, f.Name), p)
+		if err != nil {
+			return "", fmt.Errorf("check model %q: %w", model.Name, err)
+		}
+		if sum != f.SHA256 {
+			return "", core.Explain(fmt.Errorf("model %q: file %q has changed: %w", model.Name, f.Name, core.ErrCorrupt), "error.model.changed", model.Name, f.Name)
+		}
+	}
+	folder, err := weights.Open(model.Dir)
+	if err != nil {
+		return "", fmt.Errorf("open model %q: %w", model.Name, err)
+	}
+	id, err = folder.ID(ctx, p)
+	if err = errors.Join(err, folder.Close()); err != nil {
+		return "", fmt.Errorf("check model %q: %w", model.Name, err)
+	}
+	return id, nil
+}

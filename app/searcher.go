@@ -1,0 +1,41 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"kakoi/core"
+	"kakoi/index"
+)
+
+// Searcher is one collection as core/rag searches it.
+type Searcher struct {
+	Store      Store
+	Collection string // Collection.ID
+}
+
+// Dense finds the k chunks nearest to a vector of the embedder with that ID.
+func (s Searcher) Dense(ctx context.Context, v core.Vector, embedder string, k int) ([]core.Hit, error) {
+	r, err := s.Store.Search(ctx, s.Collection, index.Query{Vector: v, Embedder: embedder, K: k})
+	return r.Dense, err
+}
+
+// Lexical finds the k chunks that share most words with a text.
+func (s Searcher) Lexical(ctx context.Context, text string, k int) ([]core.Hit, error) {
+	r, err := s.Store.Search(ctx, s.Collection, index.Query{Text: text, K: k})
+	return r.Lexical, err
+}
+
+// PageText is the text of one page; core.ErrNotFound when it is gone.
+func (s Searcher) PageText(ctx context.Context, document string, page int) (string, error) {
+	pages, err := s.Store.Pages(ctx, s.Collection, document)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range pages {
+		if p.Number == page {
+			return p.Text, nil
+		}
+	}
+	return "", fmt.Errorf("page %d of document %q: %w", page, document, core.ErrNotFound)
+}

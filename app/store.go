@@ -1,0 +1,45 @@
+package app
+
+import (
+	"context"
+
+	"kakoi/app/job"
+	"kakoi/core"
+	"kakoi/index"
+)
+
+// Store is what the use-cases need of the index. Collections are named by Collection.ID.
+type Store interface {
+	job.Records
+	Record(ctx context.Context, kind, id string) ([]byte, error)
+	EnsureCollection(ctx context.Context, name string) (core.Collection, error)
+	Collections(ctx context.Context) ([]core.Collection, error)
+	Documents(ctx context.Context, collection string) ([]core.Document, error)
+	Document(ctx context.Context, collection, id string) (core.Document, error)
+	Pages(ctx context.Context, collection, id string) ([]core.Page, error)
+	Chunks(ctx context.Context, collection, id string) ([]core.Chunk, error)
+	Begin(ctx context.Context, collection string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo) (Draft, error)
+	PutFailed(ctx context.Context, collection string, doc core.Document) error
+	Remove(ctx context.Context, collection, id string) error
+	Search(ctx context.Context, collection string, q index.Query) (index.Result, error)
+	Stats(ctx context.Context, collection string) (index.Stats, error)
+}
+
+// Draft is a Document on its way into the Store, see index.Draft.
+type Draft interface {
+	Missing() []int
+	PutVectors(ctx context.Context, ordinals []int, vectors []core.Vector) error
+	Commit(ctx context.Context) (core.Document, error)
+}
+
+// Indexed is the Store on an index.
+type Indexed struct{ *index.Index }
+
+// Begin is index.Index.Begin.
+func (x Indexed) Begin(ctx context.Context, collection string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo) (Draft, error) {
+	d, err := x.Index.Begin(ctx, collection, doc, pages, chunks, embedder)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kakoi/app"
+	"kakoi/app/settings"
+	"kakoi/core"
+	"kakoi/resources"
+)
+
+type addOptions struct {
+	collection string
+	splitter   string
+	resume     bool
+}
+
+func addFlags(fs *flag.FlagSet, c *call) {
+	o := &addOptions{}
+	fs.StringVar(&o.collection, "collection", "", "cli.flag.collection")
+	fs.StringVar(&o.splitter, "splitter", "", "cli.flag.splitter")
+	fs.BoolVar(&o.resume, "resume", false, "cli.flag.resume")
+	c.options = o
+}
+
+func runAdd(ctx context.Context, c *call) error {
+	o := c.options.(*addOptions)
+	if o.splitter != "" && !slices.Contains(settings.Splitters, o.splitter) {
+		return core.Explain(fmt.Errorf("splitter %q: %w", o.splitter, core.ErrUsage), "error.usage.value", "--splitter", o.splitter, strings.Join(settings.Splitters, ", "))
+	}
+	if o.resume {
+		if err := c.want(0, 0); err != nil {
+			return err
+		}
+		return resume(ctx, c)
+	}
+	if err := c.want(1, -1); err != nil {
+		return err
+	}
+	plan := app.AddPlan{Collection: o.collection, Splitter: o.splitter}
+	for _, p := range c.args {
+		plan.Paths = append(plan.Paths, c.path(p))
+	}
+	return add(ctx, c, plan)
+}
+
+func add(ctx context.Context, c *call, plan app.AddPlan) error {
+	opt, b := c.addOptions()
+	summary, err := c.host.library.Add(ctx, plan, opt)
+	b.clear()
+	return c.summary(summary, err)
+}
+
+// addOptions prints failures as they come, above the bar.
+func (c *call) addOptions() (app.AddOptions, *bar) {
+	b := c.newBar()
+	return app.AddOptions{
+		Listen:  b.show,
+		Explain: func(err error) (string, string) { return resources.ErrorText(c.lang, err) },
+		Failed: func(f app.Failure) {
+			if c.json {
+				return // in the summary
+			}
+			b.clear()
+			fmt.Fprintf(c.Err, "%s: %s %s\n", sanitize(f.Path, false), sanitize(f.Reason, false), sanitize(f.Hint, false))
+		},
+	}, b
+}
+
+// summary prints what an add or a refresh did; err is how it ended.
+func (c *call) summary(s app.Summary, err error) error {
+	if c.json {
+		if s.Failed == nil {
+			s.Failed = []app.Failure{}
+		}
+		if eerr := c.emit(s); eerr != nil {
+			return errors.Join(err, eerr)
+		}
+	} else if err == nil || s.Added+s.Updated+s.Unchanged+len(s.Failed) > 0 {
+		c.say("cli.add.done", s.Added, s.Updated, s.Unchanged, len(s.Failed))
+		if s.Chunks > 0 {
+			c.say("cli.add.chunks", s.Chunks, s.Embedded, clock(time.Duration(s.Seconds*float64(time.Second))))
+		}
+		if s.Skipped > 0 {
+			c.say("cli.add.skipped", s.Skipped)
+		}
+		if s.Cancelled {
+			c.say("cli.add.resume")
+		}
+	}
+	if err == nil && len(s.Failed) > 0 {
+		return errFailed
+	}
+	return err
+}
+
+// resume goes on with every add that was begun and did not end.
+func resume(ctx context.Context, c *call) error {
+	entries, plans, err := c.host.library.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	refresh, err := c.host.library.NeedsRefresh(ctx)
+	if err != nil {
+		return err
+	}
+	var failed error
+	n := 0
+	for i, plan := range plans {
+		if entries[i].Running {
+			continue
+		}
+		n++
+		c.say("cli.add.resuming", sanitize(strings.Join(plan.Paths, ", "), false))
+		if err := add(ctx, c, plan); errors.Is(err, errFailed) {
+			failed = err
+		} else if err != nil {
+			return err
+		}
+	}
+	if refresh {
+		n++
+		if err := refreshAll(ctx, c); errors.Is(err, errFailed) {
+			failed = err
+		} else if err != nil {
+			return err
+		}
+	}
+	if n == 0 {
+		c.say("cli.add.nothing_unfinished")
+	}
+	return failed
+}
+
+// refreshAll gives all documents vectors of the embedder in use.
+func refreshAll(ctx context.Context, c *call) error {
+	opt, b := c.addOptions()
+	summary, err := c.host.library.Refresh(ctx, opt)
+	b.clear()
+	return c.summary(summary, err)
+}

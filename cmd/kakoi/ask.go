@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"strings"
+
+	"kakoi/app"
+	"kakoi/core"
+)
+
+type searchOptions struct {
+	collection string
+	top        int
+}
+
+func searchFlags(fs *flag.FlagSet, c *call) {
+	o := &searchOptions{}
+	fs.StringVar(&o.collection, "collection", "", "cli.flag.collection")
+	fs.IntVar(&o.top, "top", 10, "cli.flag.top")
+	c.options = o
+}
+
+// found is one line of `kakoi search --json`; field names are stable.
+type found struct {
+	Rank int `json:"rank"`
+	// The Document's name, as in the citations of `kakoi ask --json`.
+	Document string   `json:"document"`
+	ID       string   `json:"document_id"`
+	Page     int      `json:"page"`
+	Start    int      `json:"start"`
+	End      int      `json:"end"`
+	Text     string   `json:"text"`
+	Score    float64  `json:"score"`
+	Dense    float64  `json:"dense"`
+	Lexical  float64  `json:"lexical"`
+	Same     []string `json:"same,omitempty"`
+}
+
+func runSearch(ctx context.Context, c *call) error {
+	if err := c.want(1, -1); err != nil {
+		return err
+	}
+	o := c.options.(*searchOptions)
+	if err := c.top(o.top); err != nil {
+		return err
+	}
+	passages, err := c.host.library.Search(ctx, o.collection, strings.Join(c.args, " "), o.top)
+	if err != nil {
+		return err
+	}
+	for i, p := range passages {
+		if c.json {
+			err = c.emit(found{i + 1, p.Name, p.Document, p.Page, p.Start, p.End, p.Text, p.Score, p.Dense, p.Lexical, p.Same})
+		} else {
+			fmt.Fprintf(c.Out, "[%d] %s  %s\n", i+1, c.place(p.Name, p.Page), c.text("cli.search.scores", p.Score, p.Dense, p.Lexical))
+			fmt.Fprintf(c.Out, "    %s\n", c.excerpt(p.Text, 4))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(passages) == 0 {
+		c.say("cli.search.nothing")
+	}
+	return nil
+}
+
+func (c *call) top(n int) error {
+	if n < 1 || n > 100 {
+		return core.Explain(fmt.Errorf("top %d: %w", n, core.ErrUsage), "error.usage.value", "--top", fmt.Sprint(n), "1 - 100")
+	}
+	return nil
+}
+
+// place names a page of a document for people.
+func (c *call) place(name string, page int) string {
+	return c.text("cli.place", sanitize(name, false), page)
+}
+
+// excerpt is a text on one line, as wide as the terminal less an indent.
+func (c *call) excerpt(text string, indent int) string {
+	text = strings.Join(strings.Fields(sanitize(text, true)), " ")
+	if c.Tty.Out {
+		return shorten(text, max(20, 2*c.Tty.Width-indent))
+	}
+	return text
+}
+
+type askOptions struct {
+	app.AskOptions
+	temperature float64
+}
+
+func askFlags(fs *flag.FlagSet, c *call) {
+	o := &askOptions{}
+	fs.StringVar(&o.Collection, "collection", "", "cli.flag.collection")
+	fs.StringVar(&o.Preset, "preset", "", "cli.flag.preset")
+	fs.IntVar(&o.Top, "top", 0, "cli.flag.top")
+	fs.Float64Var(&o.temperature, "temperature", -1, "cli.flag.temperature")
+	fs.IntVar(&o.MaxNewTokens, "max-new-tokens", 0, "cli.flag.max_new_tokens")
+	fs.Uint64Var(&o.Seed, "seed", 0, "cli.flag.seed")
+	c.options = o
+}
+
+func runAsk(ctx context.Context, c *call) error {
+	if err := c.want(1, -1); err != nil {
+		return err
+	}
+	o := c.options.(*askOptions)
+	if o.Top != 0 {
+		if err := c.top(o.Top); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.temperature > 10 || math.IsNaN(o.temperature) || o.temperature < 0 && o.temperature != -1:
+		return core.Explain(fmt.Errorf("temperature %g: %w", o.temperature, core.ErrUsage), "error.usage.value", "--temperature", fmt.Sprint(o.temperature), "0 - 10")
+	case o.temperature >= 0:
+		o.Temperature = &o.temperature
+	}
+	if o.MaxNewTokens < 0 || o.MaxNewTokens > 1<<16 {
+		return core.Explain(fmt.Errorf("max new tokens %d: %w", o.MaxNewTokens, core.ErrUsage), "error.usage.value", "--max-new-tokens", fmt.Sprint(o.MaxNewTokens), "1 - 65536")
+	}
+	b := c.newBar()
+	streamed := false
+	answer, err := c.host.chat.Ask(ctx, strings.Join(c.args, " "), o.AskOptions, func(d core.Delta) error {
+		if c.json || d.Text == "" {
+			return nil
+		}
+		text := d.Text
+		if !streamed {
+			b.clear()
+			text = strings.TrimLeft(text, " \n")
+		}
+		streamed = streamed || text != ""
+		_, err := fmt.Fprint(c.Out, sanitize(text, true))
+		return err
+	}, b.progress())
+	b.clear()
+	if streamed {
+		fmt.Fprintln(c.Out)
+	}
+	if err != nil {
+		return err
+	}
+	if c.json {
+		err = c.emit(answer)
+	} else {
+		c.printAnswer(answer, streamed)
+	}
+	if err == nil && answer.Refused {
+		err = errUnanswered
+	}
+	return err
+}
+
+// printAnswer prints what follows the streamed text: where the answer stands, or the closest places.
+func (c *call) printAnswer(a core.Answer, streamed bool) {
+	if !streamed {
+		fmt.Fprintln(c.Out, sanitize(a.Text, true))
+	}
+	if c.quiet {
+		return
+	}
+	if a.Refused {
+		if len(a.Passages) > 0 {
+			fmt.Fprintf(c.Out, "\n%s\n", c.text("cli.ask.closest"))
+		} else {
+			fmt.Fprintf(c.Out, "\n%s\n", c.text("cli.ask.nothing"))
+		}
+		for i, p := range a.Passages {
+			fmt.Fprintf(c.Out, "[%d] %s: %s\n", i+1, c.place(p.Name, p.Page), c.excerpt(p.Text, 4))
+		}
+		return
+	}
+	if len(a.Citations) > 0 {
+		fmt.Fprintln(c.Out)
+	}
+	for i, cite := range a.Citations {
+		fmt.Fprintf(c.Out, "[%d] %s: %s\n", i+1, c.place(cite.Document, cite.Page), c.excerpt(cite.Text, 4))
+	}
+	for _, sentence := range a.Unsupported {
+		fmt.Fprintf(c.Out, "\n%s\n", c.text("cli.ask.unsupported", sanitize(sentence, false)))
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"kakoi/app/job"
+	"kakoi/core"
+)
+
+// bar is one line of progress on a terminal's standard error, drawn over itself. It prints nothing elsewhere.
+type bar struct {
+	mu    sync.Mutex
+	w     io.Writer
+	text  func(key string, args ...any) string
+	width int
+	drawn bool
+	last  time.Time
+}
+
+// newBar is nil (which is a bar that shows nothing) without a terminal or with --quiet.
+func (c *call) newBar() *bar {
+	if !c.Tty.Err || c.quiet {
+		return nil
+	}
+	return &bar{w: c.Err, text: c.text, width: c.Tty.Width}
+}
+
+// show draws a job's state; its end wipes the line.
+func (b *bar) show(s job.State) {
+	if b == nil {
+		return
+	}
+	if s.Ended {
+		b.clear()
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.draw(s)
+}
+
+// progress is a core.Progress for work that no job samples.
+func (b *bar) progress() core.Progress {
+	if b == nil {
+		return nil
+	}
+	return func(u core.Update) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if time.Since(b.last) < 100*time.Millisecond {
+			return
+		}
+		b.draw(job.State{Update: u})
+	}
+}
+
+func (b *bar) draw(s job.State) {
+	const cells = 24
+	line := b.text("stage." + s.Stage)
+	if s.Total > 0 {
+		share := min(1, max(0, float64(s.Done)/float64(s.Total)))
+		full := int(share * cells)
+		line += fmt.Sprintf(" [%s%s] %3.0f%%", strings.Repeat("#", full), strings.Repeat(".", cells-full), share*100)
+	}
+	if s.Left > 0 {
+		line += " " + b.text("cli.left", clock(s.Left))
+	}
+	if s.Note != "" {
+		line += "  " + sanitize(s.Note, false)
+	}
+	fmt.Fprintf(b.w, "\r\x1b[K%s", shorten(line, b.width-1))
+	b.drawn, b.last = true, time.Now()
+}
+
+// clear wipes the line, so that something else can be printed.
+func (b *bar) clear() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.drawn {
+		fmt.Fprint(b.w, "\r\x1b[K")
+		b.drawn = false
+	}
+}
+
+// clock writes a duration as 0:07, 12:30 or 1:02:03.
+func clock(d time.Duration) string {
+	s := int(d.Round(time.Second) / time.Second)
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// size writes bytes for people.
+func size(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kakoi/core"
+)
+
+// commands in the order of help. (A function, since help is one of them.)
+func commands() []command {
+	return []command{
+		{name: "add", args: "[--collection C] PATH...", library: true, flags: addFlags, run: runAdd},
+		{name: "list", args: "[--collection C]", library: true, flags: listFlags, run: runList},
+		{name: "status", library: true, run: runStatus},
+		{name: "remove", args: "DOCUMENT", library: true, flags: removeFlags, run: runRemove},
+		{name: "search", args: "QUERY", library: true, flags: searchFlags, early: func(h *host) { h.models.WarmEmbedder() }, run: runSearch},
+		{name: "ask", args: "QUESTION", library: true, flags: askFlags, early: func(h *host) { h.models.Warm() }, run: runAsk},
+		{name: "model", args: "list | import DIR | use NAME | remove NAME", library: true, flags: modelFlags, run: runModel},
+		{name: "doctor", library: true, flags: doctorFlags, run: runDoctor},
+		{name: "bench", args: "ingest | index | embed | prefill | decode | ask", flags: benchFlags, run: runBench},
+		{name: "version", run: runVersion},
+		{name: "help", args: "[COMMAND]", run: runHelp},
+	}
+}
+
+func commandOf(name string) *command {
+	for _, c := range commands() {
+		if c.name == name {
+			return &c
+		}
+	}
+	return nil
+}
+
+func commandNames() []string {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+func runVersion(_ context.Context, c *call) error {
+	if c.json {
+		return c.emit(map[string]string{"version": version})
+	}
+	fmt.Fprintln(c.Out, "kakoi", version)
+	return nil
+}
+
+// runHelp prints the commands, or one command and its flags.
+func runHelp(_ context.Context, c *call) error {
+	if len(c.args) > 0 {
+		if cmd := commandOf(c.args[0]); cmd != nil {
+			return helpOne(c, cmd)
+		}
+		err := fmt.Errorf("help on %q: %w", c.args[0], core.ErrUsage)
+		if near := nearest(c.args[0], commandNames()); near != "" {
+			return core.Explain(err, "error.usage.command_near", c.args[0], near)
+		}
+		return core.Explain(err, "error.usage.command", c.args[0])
+	}
+	fmt.Fprintln(c.Out, c.text("cli.help.title"))
+	fmt.Fprintln(c.Out)
+	fmt.Fprintln(c.Out, c.text("cli.help.first"))
+	for _, line := range []string{"add", "ask", "doctor"} {
+		fmt.Fprintf(c.Out, "  %s  %s\n", pad(c.text("cli.help.example."+line), 34), c.text("cli.command."+line))
+	}
+	fmt.Fprintln(c.Out)
+	fmt.Fprintln(c.Out, c.text("cli.help.commands"))
+	for _, cmd := range commands() {
+		fmt.Fprintf(c.Out, "  %s  %s\n", pad(cmd.name, 8), c.text("cli.command."+cmd.name))
+	}
+	fmt.Fprintln(c.Out)
+	fmt.Fprintln(c.Out, c.text("cli.help.flags"))
+	fs := newFlagSet("kakoi")
+	(&globals{}).register(fs)
+	printFlags(c, fs, nil)
+	fmt.Fprintln(c.Out)
+	fmt.Fprintln(c.Out, c.text("cli.help.exit"))
+	return nil
+}
+
+func helpOne(c *call, cmd *command) error {
+	fmt.Fprintln(c.Out, strings.TrimSpace("kakoi "+cmd.name+" "+cmd.args))
+	fmt.Fprintln(c.Out, c.text("cli.command."+cmd.name))
+	if cmd.flags != nil {
+		fs := newFlagSet(cmd.name)
+		cmd.flags(fs, &call{})
+		fmt.Fprintln(c.Out)
+		printFlags(c, fs, nil)
+	}
+	fmt.Fprintln(c.Out)
+	fmt.Fprintln(c.Out, c.text("cli.help.flags"))
+	fs := newFlagSet("kakoi")
+	(&globals{}).register(fs)
+	printFlags(c, fs, nil)
+	return nil
+}
+
+// printFlags lists the flags that have a usage text.
+func printFlags(c *call, fs *flag.FlagSet, leave []string) {
+	fs.VisitAll(func(f *flag.Flag) {
+		if f.Usage == "" || slices.Contains(leave, f.Name) {
+			return
+		}
+		name := "--" + f.Name
+		if b, ok := f.Value.(interface{ IsBoolFlag() bool }); !ok || !b.IsBoolFlag() {
+			name += " X"
+		}
+		fmt.Fprintf(c.Out, "  %s  %s\n", pad(name, 20), c.text(f.Usage))
+	})
+}

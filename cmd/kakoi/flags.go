@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"kakoi/core"
+)
+
+// globals are the flags that every command has, wherever they stand.
+type globals struct {
+	data  string
+	json  bool
+	quiet bool
+	lang  string
+	help  bool
+}
+
+func (g *globals) register(fs *flag.FlagSet) {
+	fs.StringVar(&g.data, "data", g.data, "cli.flag.data")
+	fs.BoolVar(&g.json, "json", g.json, "cli.flag.json")
+	fs.BoolVar(&g.quiet, "quiet", g.quiet, "cli.flag.quiet")
+	fs.StringVar(&g.lang, "lang", g.lang, "cli.flag.lang")
+	fs.BoolVar(&g.help, "help", g.help, "cli.flag.help")
+	fs.BoolVar(&g.help, "h", g.help, "")
+}
+
+// newFlagSet prints nothing by itself; usage texts are keys of the translations.
+func newFlagSet(name string) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	return fs
+}
+
+// parse reads flags that may stand before, between and behind positional arguments; "--" ends the flags.
+func parse(fs *flag.FlagSet, args []string) (positional []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, flagError(fs, err)
+		}
+		rest := fs.Args()
+		if len(rest) == 0 {
+			return positional, nil
+		}
+		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
+			return append(positional, rest...), nil
+		}
+		positional = append(positional, rest[0])
+		args = rest[1:]
+	}
+}
+
+// leading reads the flags before the command's name and returns what follows from there.
+func leading(fs *flag.FlagSet, args []string) ([]string, error) {
+	if err := fs.Parse(args); err != nil {
+		return nil, flagError(fs, err)
+	}
+	return fs.Args(), nil
+}
+
+// flagError translates the flag package's errors; they have no types.
+func flagError(fs *flag.FlagSet, err error) error {
+	text := err.Error()
+	wrapped := fmt.Errorf("parse flags of %s: %w: %w", fs.Name(), core.ErrUsage, err)
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: "); ok {
+		var names []string
+		fs.VisitAll(func(f *flag.Flag) {
+			if len(f.Name) > 1 {
+				names = append(names, "--"+f.Name)
+			}
+		})
+		name = "--" + strings.TrimLeft(name, "-")
+		if near := nearest(name, names); near != "" {
+			return core.Explain(wrapped, "error.usage.flag_near", name, near)
+		}
+		return core.Explain(wrapped, "error.usage.flag", name)
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: "); ok {
+		return core.Explain(wrapped, "error.usage.flag_value", "--"+strings.TrimLeft(name, "-"))
+	}
+	if errors.Is(err, flag.ErrHelp) {
+		return wrapped
+	}
+	return core.Explain(wrapped, "error.usage.flag_bad", text)
+}
+
+// nearest is the candidate that looks most like word, or "" when none is near.
+func nearest(word string, candidates []string) string {
+	best, bestDistance := "", 1+len([]rune(word))/3
+	for _, c := range candidates {
+		if d := distance(strings.ToLower(word), c); d <= bestDistance && (best == "" || d < bestDistance) {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// distance counts the insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment).
+func distance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	rows := make([][]int, len(x)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(y)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(x)][len(y)]
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	"kakoi/app"
+	"kakoi/app/job"
+	"kakoi/app/settings"
+	"kakoi/core/engine"
+	"kakoi/core/ingest"
+	"kakoi/index"
+	"kakoi/resources"
+)
+
+// starter starts the engine process; a test may put another in its place.
+type starter func(ctx context.Context) (app.Client, error)
+
+// host is the opened data folder: the composition root of the process that owns it.
+type host struct {
+	index    *index.Index
+	engine   *app.Engine
+	settings *settings.File
+	library  *app.Library
+	chat     *app.Chat
+	models   *app.Models
+	log      io.Closer
+}
+
+// openHost opens the data folder for its owner. c.command.early runs before the library is opened: models can load meanwhile.
+func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
+	for _, dir := range []string{"logs", "cache", "models", "prompts"} {
+		if err := os.MkdirAll(filepath.Join(c.data, dir), 0o700); err != nil {
+			return nil, fmt.Errorf("make %s folder: %w", dir, err)
+		}
+	}
+	log := &lumberjack.Logger{Filename: filepath.Join(c.data, "logs", "kakoi.log"), MaxSize: 5, MaxBackups: 3}
+	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
+	set, err := settings.Open(filepath.Join(c.data, "settings.json"))
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	start := p.engine
+	if start == nil {
+		start = p.startEngine(c.data)
+	}
+	h := &host{settings: set, engine: app.NewEngine(start), log: log}
+	runner := job.NewRunner()
+	h.models = &app.Models{
+		Bundled: filepath.Join(p.home, "models"), Dir: filepath.Join(c.data, "models"),
+		Settings: set, Jobs: runner, Engine: h.engine,
+	}
+	if c.command.early != nil {
+		c.command.early(h)
+	}
+	h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open library: %w", err), h.engine.Close(), log.Close())
+	}
+	store := app.Indexed{Index: h.index}
+	h.models.Store = store
+	h.library = &app.Library{
+		Store: store, Models: h.models, Settings: set, Jobs: runner, Log: job.NewLog(store),
+		Read: ingest.Options{CacheDir: filepath.Join(c.data, "cache"), FontsDir: existing(filepath.Join(p.home, "fonts"))},
+	}
+	h.chat = &app.Chat{
+		Library: h.library, Models: h.models, Settings: set,
+		Prompts: []fs.FS{os.DirFS(filepath.Join(c.data, "prompts")), resources.Prompts},
+	}
+	return h, nil
+}
+
+// Close ends the engine and closes the library, in reverse order of opening.
+func (h *host) Close() error {
+	err := errors.Join(h.engine.Close(), h.index.Close())
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	return errors.Join(err, h.log.Close())
+}
+
+// startEngine makes the client of the engine process beside this program.
+func (p *program) startEngine(data string) starter {
+	return func(ctx context.Context) (app.Client, error) {
+		params := p.engineParams()
+		if data != "" {
+			params.Log = &lumberjack.Logger{Filename: filepath.Join(data, "logs", "engine.log"), MaxSize: 5, MaxBackups: 3}
+		}
+		client, err := engine.Start(ctx, params)
+		if err != nil {
+			return nil, err
+		}
+		return client, nil
+	}
+}
+
+func (p *program) engineParams() engine.Params {
+	libraries, reason := engine.ChooseLibraries([]string{filepath.Join(p.home, "lib-cuda"), filepath.Join(p.home, "lib")})
+	return engine.Params{Binary: filepath.Join(p.home, "kakoi-engine"), LibraryPath: libraries, LibraryReason: reason}
+}
+
+// existing is path, or "" when there is nothing.
+func existing(path string) string {
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+
+	"kakoi/core"
+)
+
+type listOptions struct{ collection string }
+
+func listFlags(fs *flag.FlagSet, c *call) {
+	o := &listOptions{}
+	fs.StringVar(&o.collection, "collection", "", "cli.flag.collection")
+	c.options = o
+}
+
+func runList(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	docs, err := c.host.library.List(ctx, c.options.(*listOptions).collection)
+	if errors.Is(err, core.ErrEmpty) {
+		c.say("cli.list.empty")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if c.json {
+		for _, d := range docs {
+			if err := c.emit(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(docs) == 0 {
+		c.say("cli.list.empty")
+	}
+	width := 4
+	for _, d := range docs {
+		width = max(width, min(48, columns(sanitize(d.Name, false))))
+	}
+	for _, d := range docs {
+		name := pad(shorten(sanitize(d.Name, false), width), width)
+		line := fmt.Sprintf("%s  %s  %s", d.ID, name, c.text("cli.list.counts", d.Pages, d.Chunks, size(d.Size)))
+		if d.State != core.DocumentReady {
+			line = fmt.Sprintf("%s  %s  %s", d.ID, name, c.text("cli.state."+string(d.State)))
+		}
+		fmt.Fprintln(c.Out, line)
+		if d.Reason != "" {
+			fmt.Fprintf(c.Out, "%s%s %s\n", strings.Repeat(" ", 18), sanitize(d.Reason, false), sanitize(d.Hint, false))
+		}
+	}
+	return nil
+}
+
+func runStatus(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	s, err := c.host.library.Status(ctx)
+	if err != nil {
+		return err
+	}
+	s.Data = c.data
+	if c.json {
+		return c.emit(s)
+	}
+	fmt.Fprintln(c.Out, c.text("cli.status.data", sanitize(s.Data, false)))
+	fmt.Fprintln(c.Out, c.text("cli.status.models", sanitize(s.ChatModel, false), sanitize(s.Embedder, false)))
+	if len(s.Collections) == 0 {
+		fmt.Fprintln(c.Out, c.text("cli.list.empty"))
+	}
+	for _, k := range s.Collections {
+		fmt.Fprintln(c.Out, c.text("cli.status.collection", sanitize(k.Name, false), k.Documents, k.Chunks))
+		if k.Failed > 0 {
+			fmt.Fprintln(c.Out, c.text("cli.status.failed", k.Failed))
+		}
+	}
+	if s.Stale > 0 {
+		fmt.Fprintln(c.Out, c.text("cli.status.stale", s.Stale))
+	}
+	for _, u := range s.Unfinished {
+		key := "cli.status.unfinished"
+		if u.Running {
+			key = "cli.status.running"
+		}
+		fmt.Fprintln(c.Out, c.text(key, sanitize(strings.Join(u.Paths, ", "), false)))
+	}
+	return nil
+}
+
+type removeOptions struct {
+	collection string
+	yes        bool
+}
+
+func removeFlags(fs *flag.FlagSet, c *call) {
+	o := &removeOptions{}
+	fs.StringVar(&o.collection, "collection", "", "cli.flag.collection")
+	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
+	c.options = o
+}
+
+func runRemove(ctx context.Context, c *call) error {
+	if err := c.want(1, 1); err != nil {
+		return err
+	}
+	o := c.options.(*removeOptions)
+	which := c.args[0]
+	if strings.ContainsRune(which, '/') {
+		which = c.path(which)
+	}
+	collection, doc, err := c.host.library.Find(ctx, o.collection, which)
+	if err != nil {
+		return err
+	}
+	if err := c.confirm(ctx, o.yes, "cli.remove.ask", sanitize(doc.Name, false), sanitize(doc.Source, false)); err != nil {
+		return err
+	}
+	if err := c.host.library.Remove(ctx, collection, doc); err != nil {
+		return err
+	}
+	if c.json {
+		return c.emit(map[string]any{"removed": doc.ID, "name": doc.Name, "collection": collection.Name})
+	}
+	c.say("cli.remove.done", sanitize(doc.Name, false))
+	return nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+
+	"kakoi/core/closed"
+)
+
+// version is set by the build.
+var version = "unknown"
+
+func main() { os.Exit(start(os.Args[1:], nil)) }
+
+// start closes the process to every network before anything else, then runs the command.
+func start(args []string, engine starter) int {
+	proof, err := closed.Lock()
+	if err != nil {
+		c := call{screen: &screen{Out: os.Stdout, Err: os.Stderr}, lang: languageOf(os.Getenv), env: os.Getenv}
+		return c.finish(err)
+	}
+	unix.Umask(0o077)
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second Ctrl+C ends the process at once
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "/"
+	}
+	p := program{proof: proof, home: homeDir(), env: os.Getenv, engine: engine}
+	s := &screen{Out: os.Stdout, Err: os.Stderr, Tty: ownTtys(), ask: askStdin}
+	return p.main(ctx, s, request{Args: args, Dir: dir, Lang: languageOf(os.Getenv), Tty: s.Tty})
+}
+
+// program is what does not change while the process runs.
+type program struct {
+	proof  closed.Proof
+	home   string              // folder of the engine, its libraries and the bundled models
+	env    func(string) string // os.Getenv
+	engine starter             // nil: the engine process
+}
+
+// main runs one command, in this process or in the one that owns the data folder.
+func (p *program) main(ctx context.Context, s *screen, r request) int {
+	c, err := p.parse(s, r)
+	if err != nil || c.command == nil || c.command.run == nil {
+		return c.finish(err)
+	}
+	if !c.command.library {
+		return c.finish(c.command.run(ctx, c))
+	}
+	data, err := p.dataDir(c)
+	if err != nil {
+		return c.finish(err)
+	}
+	c.data = data
+	owner, code, err := enter(ctx, data, r, s)
+	if owner == nil {
+		if err != nil {
+			return c.finish(err)
+		}
+		return code
+	}
+	defer owner.Release()
+	return p.own(ctx, owner, c)
+}
+
+// own runs a command with this process as the owner of the data folder, and those of guests beside it.
+func (p *program) own(ctx context.Context, o *owner, c *call) int {
+	h, err := p.openHost(ctx, c)
+	if err != nil {
+		return c.finish(err)
+	}
+	err = o.serve(c.data, func(ctx context.Context, s *screen, r request) int {
+		guest, err := p.parse(s, r)
+		if err != nil || guest.command == nil || guest.command.run == nil {
+			return guest.finish(err)
+		}
+		guest.data, guest.host = c.data, h
+		return guest.finish(guest.command.run(ctx, guest))
+	})
+	code := 0
+	if err != nil {
+		code = c.finish(err)
+	} else {
+		c.host = h
+		code = c.finish(c.command.run(ctx, c))
+	}
+	o.Close(func() {
+		if !c.quiet {
+			fmt.Fprintln(c.Err, c.text("cli.instance.waiting"))
+		}
+	})
+	if err := h.Close(); err != nil && code == exitDone {
+		return c.finish(err)
+	}
+	return code
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+
+	"kakoi/app"
+	"kakoi/core"
+)
+
+type modelOptions struct {
+	name string
+	yes  bool
+}
+
+func modelFlags(fs *flag.FlagSet, c *call) {
+	o := &modelOptions{}
+	fs.StringVar(&o.name, "name", "", "cli.flag.name")
+	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
+	c.options = o
+}
+
+func runModel(ctx context.Context, c *call) error {
+	if len(c.args) == 0 {
+		return modelList(ctx, c)
+	}
+	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"import": modelImport, "use": modelUse, "remove": modelRemove}
+	verb := c.args[0]
+	if verb == "list" {
+		if err := c.want(1, 1); err != nil {
+			return err
+		}
+		return modelList(ctx, c)
+	}
+	run, ok := verbs[verb]
+	if !ok {
+		err := fmt.Errorf("model %q: %w", verb, core.ErrUsage)
+		if near := nearest(verb, []string{"list", "import", "use", "remove"}); near != "" {
+			return core.Explain(err, "error.usage.command_near", "model "+verb, "model "+near)
+		}
+		return core.Explain(err, "error.usage.command", "model "+verb)
+	}
+	if err := c.want(2, 2); err != nil {
+		return err
+	}
+	return run(ctx, c, c.args[1], c.options.(*modelOptions))
+}
+
+func modelList(ctx context.Context, c *call) error {
+	models, err := c.host.models.List(ctx)
+	if err != nil {
+		return err
+	}
+	width := 4
+	for _, m := range models {
+		width = max(width, columns(m.Name))
+	}
+	for _, m := range models {
+		if c.json {
+			if err := c.emit(m); err != nil {
+				return err
+			}
+			continue
+		}
+		mark := " "
+		if m.InUse {
+			mark = "*"
+		}
+		origin := c.text("cli.model.imported")
+		if m.Bundled {
+			origin = c.text("cli.model.bundled")
+		}
+		fmt.Fprintf(c.Out, "%s %s  %s  %s  %s\n", mark, pad(m.Name, width), pad(c.text("cli.model."+string(m.Kind)), 9), pad(size(m.Bytes), 9), origin)
+	}
+	if len(models) == 0 {
+		c.say("cli.model.none")
+	}
+	return nil
+}
+
+func modelImport(ctx context.Context, c *call, dir string, o *modelOptions) error {
+	b := c.newBar()
+	model, err := c.host.models.Import(ctx, c.path(dir), o.name, b.show)
+	b.clear()
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.emit(model)
+	}
+	c.say("cli.model.imported_as", model.Name, c.text("cli.model."+string(model.Kind)), size(model.Bytes))
+	c.say("cli.model.use_hint", model.Name)
+	return nil
+}
+
+func modelUse(ctx context.Context, c *call, name string, o *modelOptions) error {
+	model, err := c.host.models.Find(ctx, name)
+	if err != nil {
+		return err
+	}
+	if model.Kind == app.KindEmbedder && !model.InUse {
+		docs, chunks, err := c.host.library.Size(ctx)
+		if err != nil {
+			return err
+		}
+		if docs > 0 {
+			if err := c.confirm(ctx, o.yes, "cli.model.reembed", docs, chunks); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.host.models.Use(ctx, name); err != nil {
+		return err
+	}
+	if c.json {
+		model.InUse = true
+		if err := c.emit(model); err != nil {
+			return err
+		}
+	} else {
+		c.say("cli.model.used", name)
+	}
+	stale, err := c.host.library.Stale(ctx)
+	if err != nil {
+		return err
+	}
+	if model.Kind == app.KindEmbedder && len(stale) > 0 {
+		return refreshAll(ctx, c)
+	}
+	return nil
+}
+
+func modelRemove(ctx context.Context, c *call, name string, o *modelOptions) error {
+	model, err := c.host.models.Removable(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := c.confirm(ctx, o.yes, "cli.model.remove", name, size(model.Bytes)); err != nil {
+		return err
+	}
+	if err := c.host.models.Remove(ctx, name); err != nil {
+		return err
+	}
+	if c.json {
+		return c.emit(map[string]string{"removed": name})
+	}
+	c.say("cli.model.removed", name)
+	return nil
+}
