@@ -115,7 +115,11 @@ func selftest(ctx context.Context, args []string) error {
 		return err
 	}
 	failed := 0
-	err := loaders().Selftest(ctx, *device, func(c engine.Check) error {
+	run := loaders().Selftest
+	if run == nil {
+		return fmt.Errorf("self-test: %w", core.ErrUnsupported)
+	}
+	err := run(ctx, *device, func(c engine.Check) error {
 		if !c.OK {
 			failed++
 		}
