@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -50,8 +51,11 @@ func (d *wayDir) Read([]byte) (int, error) {
 	return 0, &fs.PathError{Op: "read", Path: d.name, Err: fs.ErrInvalid}
 }
 
-func (d *wayDir) ReadDir(int) ([]fs.DirEntry, error) {
+func (d *wayDir) ReadDir(n int) ([]fs.DirEntry, error) {
 	if d.read {
+		if n > 0 {
+			return nil, io.EOF
+		}
 		return nil, nil
 	}
 	d.read = true

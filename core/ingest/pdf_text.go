@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -31,7 +32,7 @@ type PageLayout struct {
 // PageBoxes reads where the characters of one page of the PDF at path stand; page counts from 1.
 func PageBoxes(ctx context.Context, path string, page int, opt Options) (PageLayout, error) {
 	var out PageLayout
-	doc := core.Document{Name: path, Source: path, Kind: "pdf"}
+	doc := core.Document{Name: filepath.Base(path), Source: path, Kind: "pdf"}
 	data, err := load(ctx, path, &doc, opt)
 	if err != nil {
 		return out, err
