@@ -130,6 +130,9 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// layerName is what the names of layer i's tensors begin with.
+func layerName(i int) string { return fmt.Sprintf("gpt_neox.layers.%d.", i) }
+
 // HeadDim is the width of one attention head.
 func (c Config) HeadDim() int { return c.HiddenSize / c.Heads }
 

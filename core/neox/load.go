@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"kakoi/core"
 	"kakoi/core/internal/device"
@@ -177,7 +178,10 @@ func (m *Model) loadEnds(s *torch.Scope, src source) error {
 // loadLayer loads layer i.
 func (m *Model) loadLayer(s *torch.Scope, src source, i int) error {
 	r := reader{m: m, s: s, src: src}
-	name := fmt.Sprintf("%slayers.%d.", prefix(src), i)
+	name := layerName(i)
+	if prefix(src) == "" {
+		name = strings.TrimPrefix(name, "gpt_neox.")
+	}
 	d, f := m.HiddenSize, m.IntermediateSize
 	m.layer[i] = layer{
 		inputNorm:     r.norm(name + "input_layernorm"),
