@@ -6,7 +6,7 @@ SHELL := /bin/bash
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 ENGINE_ENV = . .setup/env.sh && kakoi_engine_env
 # Packages that need libtorch or the tokenizer library (build tag torch).
-NATIVE = ./core/internal/... ./core/neox/... ./core/bert/... ./core/token/... ./core/engine/... ./cmd/...
+NATIVE = . ./core/internal/... ./core/neox/... ./core/bert/... ./core/token/... ./core/engine/... ./cmd/...
 GO_TEST = go test -count=1 -timeout 30m
 
 .PHONY: help run build test check bench test-gpu cuda golden clean setup setup-tests
@@ -21,7 +21,7 @@ build: setup ## build bin/kakoi and bin/kakoi-engine
 	@mkdir -p bin/models
 	go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/kakoi ./cmd/kakoi
 	@$(ENGINE_ENV) && go build -tags torch -ldflags '-s -w -X main.version=$(VERSION) -extldflags "-Wl,-rpath,$$ORIGIN/lib -Wl,--enable-new-dtags"' -o bin/kakoi-engine ./cmd/kakoi-engine
-	@. .setup/env.sh && bash .setup/layout.sh
+	@bash .setup/layout.sh
 
 test: build setup-tests ## every test that needs no GPU
 	$(GO_TEST) ./...
@@ -41,7 +41,7 @@ bench: build ## figures of this machine, against its own limits
 	bin/kakoi bench ask
 
 cuda: build ## fetch the libraries for an NVIDIA GPU (2.5 GB)
-	@bash .setup/setup.sh --cuda && . .setup/env.sh && bash .setup/layout.sh
+	@bash .setup/setup.sh --cuda && bash .setup/layout.sh
 
 test-gpu: build ## the device self-test on this machine's GPU
 	bin/kakoi-engine selftest --device cuda:0

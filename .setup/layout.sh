@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Puts beside the programs in bin/ what they look for there: libtorch's CPU set, models, fonts. Links, not copies.
 set -euo pipefail
+kakoi_setup_dir=$(cd "$(dirname "$0")" && pwd)
+. "$kakoi_setup_dir/env.sh"
 mkdir -p bin/lib bin/models
 link() { ln -sfn "$1" "$2"; }
 for so in libtorch_cpu.so libc10.so libgomp.so.1 libcudart.so.13 libcupti.so.13; do link "$KAKOI_TORCH/lib/$so" "bin/lib/$so"; done
