@@ -25,7 +25,6 @@ type benchOptions struct {
 	model   string
 	device  string
 	dtype   string
-	peer    string
 	threads int
 	tokens  int
 	batch   int
@@ -38,7 +37,6 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	fs.StringVar(&o.model, "model", "", "cli.flag.bench_model")
 	fs.StringVar(&o.device, "device", "", "cli.flag.device")
 	fs.StringVar(&o.dtype, "dtype", "", "cli.flag.dtype")
-	fs.StringVar(&o.peer, "peer", "", "cli.flag.peer")
 	fs.IntVar(&o.threads, "threads", 0, "cli.flag.threads")
 	fs.IntVar(&o.tokens, "tokens", 0, "cli.flag.tokens")
 	fs.IntVar(&o.batch, "batch", 0, "cli.flag.batch")
