@@ -1,0 +1,192 @@
+package apptest
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"kakoi/core"
+	"kakoi/core/engine"
+	"kakoi/core/rag"
+)
+
+// Client is an app.Client without a process.
+type Client struct {
+	Delay time.Duration // of each Embed call
+	// Before (nil is allowed) sees the texts of each Embed call; its error is the call's.
+	Before func(texts []string) error
+
+	mu    sync.Mutex
+	texts int
+}
+
+// Embedded counts the passages that were embedded.
+func (c *Client) Embedded() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.texts
+}
+
+// LoadEmbedder makes an embedder whose vectors depend on the folder's name, as different models differ.
+func (c *Client) LoadEmbedder(ctx context.Context, dir string, _ engine.ModelOptions, p core.Progress) (core.Embedder, error) {
+	if _, err := os.Stat(filepath.Join(dir, "config.json")); err != nil {
+		return nil, fmt.Errorf("load embedder: %w", err)
+	}
+	p.Report(core.Update{Stage: "load", Done: 1, Total: 1})
+	return &embedder{client: c, name: filepath.Base(dir)}, ctx.Err()
+}
+
+// LoadGenerator makes a generator.
+func (c *Client) LoadGenerator(ctx context.Context, dir string, _ engine.ModelOptions, p core.Progress) (core.Generator, error) {
+	if _, err := os.Stat(filepath.Join(dir, "config.json")); err != nil {
+		return nil, fmt.Errorf("load generator: %w", err)
+	}
+	p.Report(core.Update{Stage: "load", Done: 1, Total: 1})
+	return generator{name: filepath.Base(dir)}, ctx.Err()
+}
+
+// Close does nothing.
+func (c *Client) Close() error { return nil }
+
+// Folders makes model folders that the Client can load, called as the bundled models are, in dir.
+func Folders(dir string) error {
+	for name, config := range map[string]string{"starter": `{"model_type":"gpt_neox"}`, "multilingual-e5-small": `{"model_type":"bert"}`} {
+		folder := filepath.Join(dir, name)
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(folder, "config.json"), []byte(config), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const dimension = 128
+
+type embedder struct {
+	client *Client
+	name   string
+}
+
+func (e *embedder) Info() core.EmbedderInfo {
+	return core.EmbedderInfo{ID: fmt.Sprintf("%016x", hash(e.name)), Name: e.name, Dimension: dimension, MaxTokens: 512, Device: "cpu"}
+}
+
+func (e *embedder) Embed(ctx context.Context, kind core.EmbedKind, texts []string) ([]core.Vector, error) {
+	if e.client.Before != nil {
+		if err := e.client.Before(texts); err != nil {
+			return nil, err
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(e.client.Delay):
+	}
+	out := make([]core.Vector, len(texts))
+	for i, t := range texts {
+		out[i] = vector(e.name, t)
+	}
+	if kind == core.EmbedPassage {
+		e.client.mu.Lock()
+		e.client.texts += len(texts)
+		e.client.mu.Unlock()
+	}
+	return out, nil
+}
+
+func (e *embedder) Close() error { return nil }
+
+func vector(seed, text string) core.Vector {
+	v := make(core.Vector, dimension)
+	rs := []rune(strings.ToLower(text))
+	for i := range rs {
+		for n := 1; n <= 3 && i+n <= len(rs); n++ {
+			v[hash(seed+string(rs[i:i+n]))%dimension]++
+		}
+	}
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	if sum == 0 {
+		v[0], sum = 1, 1
+	}
+	for i := range v {
+		v[i] /= float32(math.Sqrt(sum))
+	}
+	return v
+}
+
+func hash(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
+}
+
+type generator struct{ name string }
+
+func (g generator) Info() core.GeneratorInfo {
+	return core.GeneratorInfo{ID: "00000000000000aa", Name: g.name, MaxTokens: 2048, Layers: 1, Hidden: 1, Vocab: 256, Device: "cpu", DType: "fp32"}
+}
+
+// CountTokens has two characters a token.
+func (g generator) CountTokens(_ context.Context, texts []string) ([]int, error) {
+	out := make([]int, len(texts))
+	for i, t := range texts {
+		out[i] = (len([]rune(t)) + 1) / 2
+	}
+	return out, nil
+}
+
+// Generate answers in pieces of four characters.
+func (g generator) Generate(ctx context.Context, reqs []core.GenerateRequest, emit func(int, core.Delta) error) ([]core.Reply, error) {
+	replies := make([]core.Reply, len(reqs))
+	for i, r := range reqs {
+		answer := []rune(extract(r.Prompt))
+		replies[i] = core.Reply{PromptTokens: (len([]rune(r.Prompt)) + 1) / 2, Stop: core.StopEnd}
+		for at := 0; at < len(answer); at += 4 {
+			if err := ctx.Err(); err != nil {
+				return replies, err
+			}
+			piece := string(answer[at:min(at+4, len(answer))])
+			replies[i].Text += piece
+			replies[i].NewTokens += 2
+			if err := emit(i, core.Delta{Text: piece, Tokens: 2}); err != nil {
+				return replies, err
+			}
+		}
+	}
+	return replies, nil
+}
+
+func (g generator) Close() error { return nil }
+
+// extract finds the sentence between the prompt's rules that is nearest to what stands behind them.
+func extract(prompt string) string {
+	parts := strings.Split(prompt, "-----------")
+	if len(parts) < 3 {
+		return "?"
+	}
+	question := vector("", parts[len(parts)-1])
+	best, bestScore := "", float32(-1)
+	passages := []rune(parts[1])
+	for _, s := range rag.Sentences(parts[1]) {
+		sentence := string(passages[s.Start:s.End])
+		var score float32
+		for i, x := range vector("", sentence) {
+			score += x * question[i]
+		}
+		if score > bestScore {
+			best, bestScore = sentence, score
+		}
+	}
+	return best
+}
