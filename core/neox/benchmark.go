@@ -25,3 +25,9 @@ type BenchResult struct {
 	GFLOPPerSec  float64 `json:"gflop_per_second,omitempty"`
 	OfLimit      float64 `json:"of_limit,omitempty"` // share of copy bandwidth (decode) or matmul rate (prefill)
 }
+
+// RinnaShape is the shape of rinna's bilingual-gpt-neox-4b family: 3.8 billion parameters.
+var RinnaShape = Config{
+	ModelType: "gpt_neox", VocabSize: 65536, HiddenSize: 2816, Layers: 36, Heads: 22, IntermediateSize: 11264, HiddenAct: "gelu",
+	RotaryPct: 1, RotaryBase: 10000, MaxPositionEmbeddings: 2048, LayerNormEps: 1e-5, AttentionBias: true,
+}

@@ -122,6 +122,11 @@ type source interface {
 	Linear(name string) (weights.Linear, error)
 }
 
+// maker is a source that makes its tensors on the device instead of reading them.
+type maker interface {
+	make(s *torch.Scope, name string, dtype torch.DType, shape []int64) torch.Tensor
+}
+
 // loadModel builds the model on dev; what was built is freed again when something fails.
 func loadModel(ctx context.Context, dev *device.Device, cfg Config, dtype torch.DType, src source, p core.Progress) (*Model, error) {
 	m := &Model{Config: cfg, DType: dtype, layer: make([]layer, cfg.Layers)}
@@ -229,6 +234,9 @@ func (r *reader) linear(name string, out, in int, bias bool) linear {
 }
 
 func (r *reader) vector(name string, n int) torch.Tensor {
+	if made, ok := r.src.(maker); ok {
+		return r.kept(name, made.make(r.s, name, r.m.DType, []int64{int64(n)}))
+	}
 	t, err := r.src.Tensor(name)
 	if err != nil {
 		return r.fail(name, err)
@@ -247,6 +255,9 @@ func (r *reader) vector(name string, n int) torch.Tensor {
 func (r *reader) matrix(name string, out, in int) torch.Tensor {
 	if r.first != nil || r.s.Err() != nil {
 		return torch.Tensor{}
+	}
+	if made, ok := r.src.(maker); ok {
+		return r.kept(name, made.make(r.s, name, r.m.DType, []int64{int64(out), int64(in)}))
 	}
 	l, err := r.src.Linear(name)
 	if err != nil {

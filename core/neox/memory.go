@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"kakoi/core"
+	"kakoi/core/internal/torch"
 	"kakoi/core/weights"
 )
 
@@ -66,4 +67,25 @@ func (m memorySource) Linear(name string) (weights.Linear, error) {
 		return weights.Linear{}, fmt.Errorf("matrix %q: %w", name, core.ErrNotFound)
 	}
 	return weights.Linear{Name: name, Out: int(t.Shape[0]), In: int(t.Shape[1]), Plain: &t}, nil
+}
+
+// randomSource is a maker of normal numbers, for benchmarks of a shape without its weights.
+type randomSource struct{ shapes map[string][]int64 }
+
+func (r randomSource) Has(name string) bool { return r.shapes[name] != nil }
+
+func (r randomSource) Tensor(name string) (weights.Tensor, error) {
+	return weights.Tensor{}, fmt.Errorf("tensor %q: %w", name, core.ErrNotFound)
+}
+
+func (r randomSource) Linear(name string) (weights.Linear, error) {
+	return weights.Linear{}, fmt.Errorf("matrix %q: %w", name, core.ErrNotFound)
+}
+
+func (r randomSource) make(s *torch.Scope, name string, dtype torch.DType, shape []int64) torch.Tensor {
+	mean, std := 0.0, 0.02
+	if strings.HasSuffix(name, "norm.weight") {
+		mean = 1
+	}
+	return s.Normal(s.Empty(dtype, shape...), mean, std)
 }

@@ -1,0 +1,231 @@
+//go:build torch
+
+package neox
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"kakoi/core"
+	"kakoi/core/internal/device"
+	"kakoi/core/internal/torch"
+	"kakoi/core/weights"
+)
+
+// Bench measures what ("load", "prefill" or "decode") and, in the same run, the machine's copy bandwidth and matrix
+// product rate, and emits each figure. The model is a folder's or, for speed alone, random weights of a shape, made
+// on the device. Random weights decode at the same speed as real ones of their size.
+func Bench(ctx context.Context, what string, opt BenchOptions, emit func(BenchResult)) error {
+	if !slices.Contains([]string{"load", "prefill", "decode"}, what) {
+		return fmt.Errorf("bench %q: %w (load, prefill, decode)", what, core.ErrUsage)
+	}
+	dev, dtype, err := place(opt.Load)
+	if err != nil {
+		return readable(err)
+	}
+	b := bench{ctx: ctx, dev: dev, dtype: dtype, opt: opt, emit: emit}
+	if b.opt.Seconds <= 0 {
+		b.opt.Seconds = 3
+	}
+	start := time.Now()
+	m, err := b.load()
+	if err != nil {
+		return readable(err)
+	}
+	defer func() {
+		_ = dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { m.Close(); return nil })
+	}()
+	loading := time.Since(start)
+	if what == "load" {
+		r := BenchResult{Name: "load", Runs: 1, Milliseconds: millis(loading), GBPerSec: float64(m.Bytes()) / 1e9 / loading.Seconds()}
+		b.report(r)
+		return nil
+	}
+	copying, product, err := b.limits()
+	if err != nil {
+		return readable(err)
+	}
+	return readable(b.tokens(m, what, copying, product))
+}
+
+type bench struct {
+	ctx   context.Context
+	dev   *device.Device
+	dtype torch.DType
+	opt   BenchOptions
+	emit  func(BenchResult)
+}
+
+func (b *bench) report(r BenchResult) {
+	r.Device, r.DType = b.dev.Name(), b.dtype.String()
+	if b.emit != nil {
+		b.emit(r)
+	}
+}
+
+func (b *bench) load() (*Model, error) {
+	if b.opt.Dir == "" {
+		return randomModel(b.ctx, b.dev, b.opt.Shape, b.dtype)
+	}
+	folder, err := weights.Open(b.opt.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	var cfg Config
+	if err := folder.Config(&cfg); err != nil {
+		return nil, err
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return loadModel(b.ctx, b.dev, cfg, b.dtype, folder, nil)
+}
+
+// randomModel fills a model of shape c with normal numbers on the device itself.
+func randomModel(ctx context.Context, dev *device.Device, c Config, dtype torch.DType) (*Model, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return loadModel(ctx, dev, c, dtype, randomSource{shapes: tensorShapes(c)}, nil)
+}
+
+// limits measures what bounds decoding (bytes copied per second, read and write counted) and prefill (the product
+// of square matrices), in the model's dtype.
+func (b *bench) limits() (gb, gflop float64, err error) {
+	size, side := int64(256<<20), int64(1024)
+	if b.dev.CUDA() {
+		size, side = 4<<30, 8192
+	}
+	copying := func(s *torch.Scope) func() {
+		src, dst := s.Zero(s.Empty(torch.Uint8, size)), s.Zero(s.Empty(torch.Uint8, size))
+		return func() { s.Write(dst, src) }
+	}
+	product := func(s *torch.Scope) func() {
+		x, y := s.Normal(s.Empty(b.dtype, side, side), 0, 1), s.Normal(s.Empty(b.dtype, side, side), 0, 1)
+		return func() { s.Drop(s.MatMul(x, y)) }
+	}
+	t, n, err := b.inOneGo(copying)
+	if err != nil {
+		return 0, 0, err
+	}
+	gb = 2 * float64(size) / 1e9 / t.Seconds()
+	b.report(BenchResult{Name: "copy", Runs: n, Milliseconds: millis(t), GBPerSec: gb})
+	if t, n, err = b.inOneGo(product); err != nil {
+		return 0, 0, err
+	}
+	gflop = 2 * float64(side) * float64(side) * float64(side) / 1e9 / t.Seconds()
+	b.report(BenchResult{Name: "matmul", Runs: n, Milliseconds: millis(t), GFLOPPerSec: gflop})
+	return gb, gflop, nil
+}
+
+// inOneGo repeats an operation on the device's thread and gives the median time of one.
+func (b *bench) inOneGo(prepare func(*torch.Scope) func()) (t time.Duration, n int, err error) {
+	err = b.dev.Do(b.ctx, func(s *torch.Scope) error {
+		step := prepare(s)
+		t, n, err = b.median(func() error {
+			step()
+			torch.Synchronize(b.dev.Index())
+			return s.Err()
+		})
+		return err
+	})
+	return t, n, err
+}
+
+// median runs step, once to warm up and then for a third of the time of a figure, three times at least.
+func (b *bench) median(step func() error) (time.Duration, int, error) {
+	if err := step(); err != nil {
+		return 0, 0, err
+	}
+	var times []time.Duration
+	for begin := time.Now(); len(times) < 3 || time.Since(begin).Seconds() < b.opt.Seconds/3; {
+		if err := b.ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+		start := time.Now()
+		if err := step(); err != nil {
+			return 0, 0, err
+		}
+		times = append(times, time.Since(start))
+	}
+	slices.Sort(times)
+	return times[len(times)/2], len(times), nil
+}
+
+// tokens measures prefill or decode.
+func (b *bench) tokens(m *Model, what string, copying, product float64) error {
+	prompt, fresh := b.opt.Prompt, b.opt.New
+	if prompt <= 0 {
+		prompt = 600
+	}
+	if fresh <= 0 {
+		fresh = 64
+	}
+	fresh = min(fresh, m.MaxPositionEmbeddings-1)
+	prompt = min(prompt, m.MaxPositionEmbeddings-fresh)
+	var cache *KVCache
+	err := b.dev.Do(b.ctx, func(s *torch.Scope) (err error) {
+		cache, err = m.newCache(s, 1, prompt+fresh)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_ = b.dev.Do(context.WithoutCancel(b.ctx), func(*torch.Scope) error { cache.Close(); return nil })
+	}()
+	ids := make([]int32, prompt)
+	for i := range ids {
+		ids[i] = int32(i * 7919 % m.VocabSize)
+	}
+	chunk := chunkCPU
+	if b.dev.CUDA() {
+		chunk = chunkCUDA
+	}
+	one := &row{logits: make([]float32, m.VocabSize)}
+	fill := func() error {
+		cache.lengths[0] = 0
+		return prefill(b.ctx, b.dev, cache, 0, ids, chunk, one.logits)
+	}
+	// One pass per layer matrix; the head runs for the last token only.
+	body := m.Parameters() - int64(m.VocabSize*m.HiddenSize)
+	if !m.TieWordEmbeddings {
+		body -= int64(m.VocabSize * m.HiddenSize)
+	}
+	if what == "prefill" {
+		t, n, err := b.median(fill)
+		if err != nil {
+			return err
+		}
+		rate := 2 * float64(body) * float64(prompt) / 1e9 / t.Seconds()
+		b.report(BenchResult{Name: what, Runs: n, Tokens: prompt, Milliseconds: millis(t), TokensPerSec: float64(prompt) / t.Seconds(), GFLOPPerSec: rate, OfLimit: rate / product})
+		return nil
+	}
+	if err := fill(); err != nil {
+		return err
+	}
+	t, n, err := b.median(func() error {
+		cache.lengths[0] = prompt
+		for range fresh {
+			if err := decode(b.ctx, b.dev, cache, []*row{one}); err != nil {
+				return err
+			}
+			one.next = argmax(one.logits)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	read := float64(body+int64(m.VocabSize*m.HiddenSize)) * float64(m.DType.Size())
+	read += float64(2*m.Layers*m.HiddenSize*(prompt+fresh/2)) * float64(m.DType.Size())
+	speed := float64(fresh) / t.Seconds()
+	b.report(BenchResult{Name: what, Runs: n, Tokens: fresh, Context: prompt, Milliseconds: millis(t), TokensPerSec: speed,
+		BytesPerTok: read, GBPerSec: read * speed / 1e9, OfLimit: read * speed / 1e9 / copying})
+	return nil
+}
+
+func millis(d time.Duration) float64 { return d.Seconds() * 1e3 }
