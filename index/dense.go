@@ -111,8 +111,10 @@ func denseScan(ctx context.Context, order []*denseDoc, embedder string, query co
 		for _, r := range runs[from:to] {
 			n := r.doc.dimension
 			for i := r.from; i < r.to; i++ {
-				score := vek32.Dot(r.doc.vectors[i*n:(i+1)*n], query)
-				best[w].offer(scored{float64(score), r.doc.id, r.doc.gen, i})
+				score := float64(vek32.Dot(r.doc.vectors[i*n:(i+1)*n], query))
+				if !best[w].hopeless(score) {
+					best[w].offer(scored{score, r.doc.id, r.doc.gen, i})
+				}
 			}
 		}
 	})

@@ -218,7 +218,7 @@ func lexicalScan(ctx context.Context, order []*lexicalDoc, terms []uint32, k int
 				s.score(m, idf[m.term], average, scores)
 			}
 			for i := range s.lengths {
-				if scores[i] > 0 {
+				if scores[i] > 0 && !best[worker].hopeless(scores[i]) {
 					best[worker].offer(scored{scores[i], places[p].doc.id, places[p].doc.gen, s.first + i})
 				}
 			}

@@ -140,6 +140,11 @@ func eachWord(runes []rune, i int, yield func(uint32, termKind, rune)) int {
 		comma := runes[words[first].end] == ','
 		if first < last && digits && !comma && (decimal || len(joined) < 6) {
 			joined = append(joined[:0], runes[words[first].start:words[last].end]...)
+			for i, r := range joined {
+				if !digit(r) && r != '.' {
+					joined[i] = '-' // 05/01 is 05-01
+				}
+			}
 		}
 		yield(hashRunes(joined), termWord, joined[0])
 	}

@@ -72,6 +72,9 @@ func (t *top) sink() {
 	}
 }
 
+// hopeless says that an offer with this score cannot enter; offer asks again with the ties.
+func (t *top) hopeless(score float64) bool { return len(t.heap) == t.k && score < t.heap[0].score }
+
 // merge gives the k best of several tops, best first.
 func merge(tops []top, k int) []scored {
 	var all []scored
