@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"encoding/binary"
 	"fmt"
 	"runtime"
 	"sync"
@@ -67,21 +68,22 @@ func (s *State) DequantizeRange(dst []float32, from int) error {
 	})
 }
 
-// decode writes one block: 16 products first, then two look-ups per byte.
+// decode writes one block: 16 products first, then look-ups, eight bytes at a time.
 func (s *State) decode(dst []float32, packed []byte, absmax float32) {
 	var table [16]float32
 	for c, v := range s.Map {
 		table[c] = v * absmax
 	}
-	pairs := len(dst) / 2
-	packed = packed[:(len(dst)+1)/2]
-	for i, p := range packed[:pairs] {
-		d := dst[2*i : 2*i+2 : 2*i+2]
-		d[0] = table[p>>4]
-		d[1] = table[p&15]
+	i := 0
+	for ; i+16 <= len(dst); i += 16 {
+		x, d := binary.LittleEndian.Uint64(packed[i/2:]), (*[16]float32)(dst[i:])
+		d[0], d[1], d[2], d[3] = table[x>>4&15], table[x&15], table[x>>12&15], table[x>>8&15]
+		d[4], d[5], d[6], d[7] = table[x>>20&15], table[x>>16&15], table[x>>28&15], table[x>>24&15]
+		d[8], d[9], d[10], d[11] = table[x>>36&15], table[x>>32&15], table[x>>44&15], table[x>>40&15]
+		d[12], d[13], d[14], d[15] = table[x>>52&15], table[x>>48&15], table[x>>60&15], table[x>>56&15]
 	}
-	if len(dst)%2 == 1 {
-		dst[len(dst)-1] = table[packed[pairs]>>4]
+	for ; i < len(dst); i++ {
+		dst[i] = table[packed[i/2]>>(4*(1-i%2))&15]
 	}
 }
 

@@ -6,10 +6,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -300,49 +298,4 @@ func TestHalfEveryValue(t *testing.T) {
 			t.Fatalf("%04x: %v, want %v", h, v, want)
 		}
 	}
-}
-
-func FuzzSafetensorsHeader(f *testing.F) {
-	for _, b := range badHeaders {
-		f.Add(b)
-	}
-	f.Add(safetensors(`{"__metadata__":{"format":"pt"},"a":{"dtype":"F16","shape":[2,2],"data_offsets":[0,8]}}  `, 8))
-	fuzz(f, "model.safetensors")
-}
-
-func FuzzTorchFile(f *testing.F) {
-	for _, name := range []string{"evil.bin", "old.bin"} {
-		f.Add(read(f, filepath.Join("testdata", name)))
-	}
-	fuzz(f, "pytorch_model.bin")
-}
-
-// fuzz opens the bytes as a weight file and reads every tensor there is: no panic, and no element outside the file.
-func fuzz(f *testing.F, name string) {
-	f.Fuzz(func(t *testing.T, b []byte) {
-		dir := t.TempDir()
-		write(t, dir+"/config.json", []byte("{}"))
-		write(t, filepath.Join(dir, name), b)
-		folder, err := weights.Open(dir)
-		if err != nil {
-			if key(err) == "" {
-				t.Errorf("an error without a sentence: %v", err)
-			}
-			return
-		}
-		defer folder.Close()
-		for _, n := range folder.Names() {
-			x, err := folder.Tensor(n)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(x.Data) != x.Elements()*x.DType.Size() {
-				t.Fatal(fmt.Sprint(n, x.Shape, len(x.Data)))
-			}
-			dst := make([]float32, x.Elements())
-			if err := x.Float32(dst); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
 }

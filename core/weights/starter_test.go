@@ -2,35 +2,71 @@ package weights_test
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
+	"math"
 	"testing"
 
 	"kakoi/core/weights"
 )
 
-func TestStarterModel(t *testing.T) {
+// TestStarterValues holds every matrix of the starter model against bitsandbytes (testdata/starter_hash.py).
+func TestStarterValues(t *testing.T) {
 	f, err := weights.Open("../../resources/starter")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	_ = sha256.New
-	_ = hex.EncodeToString
-	n := 0
+	h := sha256.New()
+	matrices := 0
 	for _, name := range f.Names() {
-		tt, _ := f.Tensor(name)
-		if len(tt.Shape) != 2 {
+		if !f.Has(name+".scale") && !f.Has(name+".quant_map") {
 			continue
 		}
 		l, err := f.Linear(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		dst := make([]float32, l.Out*l.In)
-		if err := l.Float32(dst); err != nil {
+		values := make([]float32, l.Out*l.In)
+		if err := l.Float32(values); err != nil {
 			t.Fatal(err)
 		}
-		n += len(dst)
+		raw := make([]byte, 0, 4*len(values))
+		for _, v := range values {
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+		}
+		h.Write(raw)
+		matrices++
 	}
-	t.Log(n)
+	const want = "c9b216e25a0397f6fe145cac9bd4e68e62e5c41ea6ddd82266098508439fdb23"
+	if got := hex.EncodeToString(h.Sum(nil)); matrices != 49 || got != want {
+		t.Errorf("%d matrices with hash %s, want 49 with %s", matrices, got, want)
+	}
+}
+
+func BenchmarkStarter(b *testing.B) {
+	f, err := weights.Open("../../resources/starter")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	var all []weights.Linear
+	largest := 0
+	for _, name := range f.Names() {
+		if f.Has(name + ".quant_map") {
+			l, err := f.Linear(name)
+			if err != nil {
+				b.Fatal(err)
+			}
+			all, largest = append(all, l), max(largest, l.Out*l.In)
+		}
+	}
+	dst := make([]float32, largest)
+	for b.Loop() {
+		for _, l := range all {
+			if err := l.Float32(dst[:l.Out*l.In]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
 }
