@@ -216,9 +216,11 @@ func tinyModel(ctx context.Context, dev *device.Device, dtype torch.DType, paral
 		return math.NaN(), err
 	}
 	ids := []int32{3, 14, 15, 92, 65, 35, 89, 79, 32, 38}
+	defer func() {
+		_ = dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { m.Close(); return nil })
+	}()
 	var got []float32
 	err = dev.Do(ctx, func(s *torch.Scope) error {
-		defer m.Close()
 		cache, err := m.newCache(s, 1, len(ids))
 		if err != nil {
 			return err
