@@ -103,19 +103,19 @@ func pageChars(p pdfium.Pdfium, doc references.FPDF_DOCUMENT, index int, boxes b
 		return nil, fmt.Errorf("count characters of page %d: %w", index+1, err)
 	}
 	text := pdfText{p, tp.TextPage, index + 1}
-	chars := make([]char, 0, max(count.Count, 0))
-	for i := range count.Count {
-		u, err := p.FPDFText_GetUnicode(&requests.FPDFText_GetUnicode{TextPage: tp.TextPage, Index: i})
-		if err != nil {
-			return chars, fmt.Errorf("character %d of page %d: %w", i, index+1, err)
+	chars, whole := text.codes(count.Count)
+	if !whole {
+		if chars, err = text.codesSlowly(count.Count); err != nil {
+			return chars, err
 		}
-		c := char{code: rune(uint32(u.Unicode))}
-		if boxes {
-			if c.box, err = text.box(i); err != nil {
-				return chars, err
-			}
+	}
+	for i := range chars {
+		if !boxes {
+			break
 		}
-		chars = append(chars, c)
+		if chars[i].box, err = text.box(i); err != nil {
+			return chars, err
+		}
 	}
 	if err := text.dropThinSpaces(chars); err != nil {
 		return chars, err
@@ -127,6 +127,35 @@ type pdfText struct {
 	p    pdfium.Pdfium
 	page references.FPDF_TEXTPAGE
 	no   int
+}
+
+// codes reads all characters in one call instead of one call each. PDFium leaves out characters without a code and
+// writes those beyond U+FFFF as two units: then places would shift, and whole is false.
+func (t pdfText) codes(count int) (chars []char, whole bool) {
+	text, err := t.p.FPDFText_GetText(&requests.FPDFText_GetText{TextPage: t.page, Count: count})
+	if err != nil {
+		return nil, false
+	}
+	chars = make([]char, 0, count)
+	for _, c := range strings.TrimRight(text.Text, "\x00") {
+		if c > 0xffff || c == 0xfffd {
+			return nil, false
+		}
+		chars = append(chars, char{code: c})
+	}
+	return chars, len(chars) == count
+}
+
+func (t pdfText) codesSlowly(count int) ([]char, error) {
+	chars := make([]char, 0, max(count, 0))
+	for i := range count {
+		u, err := t.p.FPDFText_GetUnicode(&requests.FPDFText_GetUnicode{TextPage: t.page, Index: i})
+		if err != nil {
+			return chars, fmt.Errorf("character %d of page %d: %w", i, t.no, err)
+		}
+		chars = append(chars, char{code: rune(uint32(u.Unicode))})
+	}
+	return chars, nil
 }
 
 // box is the character's cell: as wide as it advances and as high as its font.
