@@ -24,7 +24,7 @@ build: setup ## build bin/kakoi and bin/kakoi-engine
 	@bash .setup/layout.sh
 
 test: build setup-tests ## every test that needs no GPU
-	$(GO_TEST) ./...
+	@. .setup/env.sh && export KAKOI_FONTS && $(GO_TEST) ./...
 	@$(ENGINE_ENV) && export KAKOI_HOME=$$PWD/bin && $(GO_TEST) -p 1 -tags torch $(NATIVE)
 
 check: ## format, vet and the pure tests under the race detector

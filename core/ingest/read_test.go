@@ -22,7 +22,8 @@ func options(t *testing.T) ingest.Options {
 	if err != nil {
 		cache = t.TempDir()
 	}
-	return ingest.Options{CacheDir: filepath.Join(cache, "kakoi-build", "wasm")}
+	// make test names the fonts that set-up fetched; without it the system's have to hold Japanese.
+	return ingest.Options{CacheDir: filepath.Join(cache, "kakoi-build", "wasm"), FontsDir: os.Getenv("KAKOI_FONTS")}
 }
 
 func read(t *testing.T, path string) (core.Document, []core.Page, error) {
