@@ -78,7 +78,7 @@ func (l *Library) Add(ctx context.Context, plan AddPlan, opt AddOptions) (Summar
 	if err != nil {
 		return Summary{}, fmt.Errorf("add: %w", err)
 	}
-	a := adder{Library: l, plan: plan, opt: opt, summary: Summary{Collection: plan.Collection, Failed: []Failure{}}}
+	a := &adder{Library: l, plan: plan, opt: opt, summary: Summary{Collection: plan.Collection, Failed: []Failure{}}}
 	return a.start(ctx, entry, a.run)
 }
 

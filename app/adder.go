@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"kakoi/app/job"
@@ -45,6 +46,7 @@ type adder struct {
 	split      core.SplitSettings
 	splitPrint string
 	embedder   core.Embedder // once needed
+	warm       sync.Once
 	info       core.EmbedderInfo
 
 	p           core.Progress
@@ -200,6 +202,7 @@ func (a *adder) prepare(ctx context.Context, f ingest.File, known map[string]cor
 		out.unchanged = true
 		return out
 	}
+	a.warm.Do(a.Models.WarmEmbedder) // it loads while the first file is read
 	out.doc, out.pages, out.err = ingest.Read(ctx, f.Path, a.Read)
 	out.doc.ID, out.doc.Added, out.doc.Split = core.DocumentID(f.Path), time.Now().UTC(), a.splitPrint
 	if out.err != nil {

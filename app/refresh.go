@@ -17,7 +17,7 @@ func (l *Library) Refresh(ctx context.Context, opt AddOptions) (Summary, error) 
 	if err != nil {
 		return Summary{}, fmt.Errorf("refresh vectors: %w", err)
 	}
-	a := adder{Library: l, opt: opt, summary: Summary{Failed: []Failure{}}}
+	a := &adder{Library: l, opt: opt, summary: Summary{Failed: []Failure{}}}
 	return a.start(ctx, entry, a.refresh)
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"kakoi/app"
@@ -155,6 +157,25 @@ func runAsk(ctx context.Context, c *call) error {
 		err = errUnanswered
 	}
 	return err
+}
+
+// maxStdinBytes is more than any question may have.
+const maxStdinBytes = 1 << 20
+
+// question reads the question from standard input where "-" stands for it. A guest's owner cannot: so it is done before
+// the command is handed over.
+func (c *call) question(r *request) error {
+	if c.command.name != "ask" && c.command.name != "search" || len(c.args) != 1 || c.args[0] != "-" {
+		return nil
+	}
+	raw, err := io.ReadAll(io.LimitReader(stdin(), maxStdinBytes))
+	if err != nil {
+		return fmt.Errorf("read question: %w", err)
+	}
+	c.args = []string{string(raw)}
+	i := slices.Index(r.Args, "-")
+	r.Args = append(slices.Delete(slices.Clone(r.Args), i, i+1), "--", string(raw))
+	return nil
 }
 
 // printAnswer prints what follows the streamed text: where the answer stands, or the closest places.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -82,10 +81,14 @@ func flagError(fs *flag.FlagSet, err error) error {
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: "); ok {
 		return core.Explain(wrapped, "error.usage.flag_value", "--"+strings.TrimLeft(name, "-"))
 	}
-	if errors.Is(err, flag.ErrHelp) {
-		return wrapped
+	// "invalid value \"many\" for flag -top: parse error", "invalid boolean value \"x\" for -json: parse error"
+	if _, quoted, ok := strings.Cut(text, "value "); ok {
+		if value, rest, ok := strings.Cut(quoted, " for "); ok {
+			name, _, _ := strings.Cut(strings.TrimPrefix(rest, "flag "), ":")
+			return core.Explain(wrapped, "error.usage.flag_bad", "--"+strings.TrimLeft(name, "-"), strings.Trim(value, `"`))
+		}
 	}
-	return core.Explain(wrapped, "error.usage.flag_bad", text)
+	return wrapped
 }
 
 // nearest is the candidate that looks most like word, or "" when none is near.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 
@@ -24,6 +25,7 @@ func start(args []string, engine starter) int {
 		return c.finish(err)
 	}
 	unix.Umask(0o077)
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // until a data folder is open
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second Ctrl+C ends the process at once
@@ -48,6 +50,9 @@ type program struct {
 func (p *program) main(ctx context.Context, s *screen, r request) int {
 	c, err := p.parse(s, r)
 	if err != nil || c.command == nil || c.command.run == nil {
+		return c.finish(err)
+	}
+	if err := c.question(&r); err != nil {
 		return c.finish(err)
 	}
 	if !c.command.library {

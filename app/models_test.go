@@ -1,0 +1,148 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kakoi/app"
+	"kakoi/app/job"
+	"kakoi/app/settings"
+	"kakoi/core"
+)
+
+// starterFolder is the starter model as it lies in the tree.
+func starterFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../resources/starter")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestImportUseRemove(t *testing.T) {
+	b := open(t, nil)
+	ctx := t.Context()
+	stages := map[string]bool{}
+	m, err := b.models.Import(ctx, starterFolder(t), "mine", func(s job.State) { stages[s.Stage] = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Kind != app.KindChat || m.Bytes < 1<<20 || len(m.ID) != 16 || len(m.Files) < 3 || len(stages) == 0 {
+		t.Errorf("imported %+v", m)
+	}
+	for _, f := range m.Files {
+		info, err := os.Stat(filepath.Join(m.Dir, f.Name))
+		if err != nil || info.Mode().Perm() != 0o600 || info.Size() != f.Bytes || len(f.SHA256) != 64 {
+			t.Errorf("file %+v: %v", f, err)
+		}
+	}
+	if _, err := b.models.Import(ctx, starterFolder(t), "mine", nil); !errors.Is(err, core.ErrBusy) {
+		t.Errorf("imported twice: %v", err)
+	}
+	if err := b.models.Use(ctx, "mine"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.models.Removable(ctx, "mine"); !errors.Is(err, core.ErrBusy) {
+		t.Errorf("model in use: %v", err)
+	}
+	if err := b.models.Use(ctx, settings.StarterModel); err != nil {
+		t.Fatal(err)
+	}
+	listed, err := b.models.Find(ctx, "mine")
+	if err != nil || listed.InUse || listed.Bundled || listed.ID != m.ID {
+		t.Errorf("listed as %+v, %v", listed, err)
+	}
+	if _, err := b.models.Verify(ctx, listed, nil); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	config := filepath.Join(m.Dir, "config.json")
+	raw, err := os.ReadFile(config)
+	if err == nil {
+		err = os.WriteFile(config, append(raw, ' '), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.models.Verify(ctx, listed, nil); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("a changed file: %v", err)
+	}
+	if err := b.models.Remove(ctx, "mine"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.models.Find(ctx, "mine"); !errors.Is(err, core.ErrNoModel) {
+		t.Errorf("still there: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(b.dir, "models", "*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := b.models.Remove(ctx, settings.StarterModel); !errors.Is(err, core.ErrUnsupported) {
+		t.Errorf("bundled model: %v", err)
+	}
+}
+
+// copyOf copies the starter model's folder and changes it.
+func copyOf(t *testing.T, change func(dir string) error) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := os.CopyFS(dir, os.DirFS(starterFolder(t))); err != nil {
+		t.Fatal(err)
+	}
+	if err := change(dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestImportConvertsSentencePiece(t *testing.T) {
+	b := open(t, nil)
+	dir := copyOf(t, func(dir string) error { return os.Remove(filepath.Join(dir, "tokenizer.json")) })
+	m, err := b.models.Import(t.Context(), dir, "pieces", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(m.Dir, "tokenizer.json"))
+	if err != nil || !strings.Contains(string(raw), "Unigram") {
+		t.Errorf("tokenizer.json: %v", err)
+	}
+	if _, err := b.models.Verify(t.Context(), m, nil); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+}
+
+func TestImportOfBrokenFolders(t *testing.T) {
+	b := open(t, nil)
+	for name, change := range map[string]func(dir string) error{
+		"truncated weights": func(dir string) error { return os.Truncate(filepath.Join(dir, "model.safetensors"), 1<<20) },
+		"no weights":        func(dir string) error { return os.Remove(filepath.Join(dir, "model.safetensors")) },
+		"another type": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"model_type":"llama"}`), 0o600)
+		},
+		"broken config": func(dir string) error { return os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{`), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if m, err := b.models.Import(t.Context(), copyOf(t, change), "broken", nil); err == nil {
+				t.Errorf("imported as %+v", m)
+			}
+			if left, _ := os.ReadDir(filepath.Join(b.dir, "models")); len(left) != 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+func TestImportIsCancelled(t *testing.T) {
+	b := open(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.models.Import(ctx, starterFolder(t), "mine", nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+	if left, _ := os.ReadDir(filepath.Join(b.dir, "models")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
