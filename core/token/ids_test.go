@@ -16,7 +16,7 @@ import (
 )
 
 // order is ORDER of testdata/golden.py.
-var order = []string{"starter.spm", "nfkc.spm", "plain.spm", "unk.spm", "starter.hf", "minilm.hf"}
+var order = []string{"starter.spm", "nfkc.spm", "plain.spm", "unk.spm", "starter.hf", "minilm.hf", "e5.hf"}
 
 func unzip(t *testing.T, path string) []byte {
 	t.Helper()

@@ -224,7 +224,7 @@ func newUnigramJSON(vocab []scored, unk int32, byteFallback bool) (*unigram, err
 	for _, v := range vocab {
 		total += len(v.text)
 	}
-	u.trie = newTrie(total)
+	u.trie = newTrie(total / 2) // prefixes are shared
 	var table [256]int32
 	nBytes := 0
 	minimum := math.Inf(1)
@@ -237,6 +237,9 @@ func newUnigramJSON(vocab []scored, unk int32, byteFallback bool) (*unigram, err
 			table[b] = int32(i)
 			nBytes++
 		}
+	}
+	if err := u.trie.err(); err != nil {
+		return nil, fmt.Errorf("read tokenizer.json: %w", err)
 	}
 	if byteFallback && nBytes >= 256 {
 		u.bytes = &table

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"kakoi/core"
@@ -32,14 +33,20 @@ type backend interface {
 }
 
 // Load opens the tokenizer of a model folder: tokenizer.json, or spiece.model (also called tokenizer.model or
-// sentencepiece.bpe.model) where that is all there is.
+// sentencepiece.bpe.model) where that is all there is. A tokenizer.json that was made of the spiece.model beside it,
+// piece by piece and with nothing around a text, gives way to it: the spiece.model is what the model was trained
+// with, and never takes the name of an end token in a document for the token.
 //
 // Errors: core.ErrNotFound without either file, core.ErrCorrupt, core.ErrUnsupported (a sentencepiece model that is
 // not Unigram), core.ErrNoDevice for a tokenizer.json that needs the native library in a build without it.
 func Load(dir string) (*Tokenizer, error) {
 	data, err := readFile(dir, "tokenizer.json")
 	if err == nil {
-		return FromJSON(data)
+		t, err := FromJSON(data)
+		if own := original(dir, t); err == nil && own != nil {
+			return own, nil
+		}
+		return t, err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, core.Explain(err, "error.model.tokenizer.read", dir)
@@ -55,6 +62,29 @@ func Load(dir string) (*Tokenizer, error) {
 		return FromSentencePiece(data)
 	}
 	return nil, core.Explain(fmt.Errorf("no tokenizer in %q: %w", dir, core.ErrNotFound), "error.model.tokenizer.none", dir)
+}
+
+// original returns the spiece.model of dir if t is a conversion of it, else nil.
+func original(dir string, t *Tokenizer) *Tokenizer {
+	if t == nil {
+		return nil
+	}
+	m, ok := t.back.(*metaspace)
+	if !ok || m.around[0] != nil || m.around[1] != nil || len(m.extra) > 0 {
+		return nil
+	}
+	data, err := readFile(dir, "spiece.model")
+	if err != nil {
+		return nil
+	}
+	own, err := FromSentencePiece(data)
+	if err != nil {
+		return nil
+	}
+	if p, ok := own.back.(*pieces); !ok || !slices.Equal(p.pieces, m.pieces) {
+		return nil
+	}
+	return own
 }
 
 // FromSentencePiece makes a Tokenizer of a spiece.model's bytes; its ids are those of spm_encode.

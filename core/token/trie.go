@@ -1,38 +1,49 @@
 package token
 
-// trie maps byte strings to ids. Edges lie in one open-addressing table keyed by (node, byte): it is built in one
-// pass over the pieces, in any order, which is what makes loading quick.
+import (
+	"fmt"
+
+	"kakoi/core"
+)
+
+// trie maps byte strings to ids. Its edges lie in one open-addressing table keyed by (node, byte), eight bytes an
+// edge, so that a step costs one cache line: it is built in one pass over the pieces, in any order, which is what
+// makes loading quick.
 type trie struct {
-	keys  []uint64 // node<<8 | byte, plus 1; 0 is free
-	nodes []int32  // child of the edge in the same slot
+	edges []uint64 // node<<40 | byte<<32 | child; 0 is free
 	ids   []int32  // per node; -1 without
 	mask  uint64
 	used  int
-	root  [256]int32 // first byte, the commonest step; 0 without
+	root  [256]int32 // children of node 0, 0 without
+	full  bool       // a key was left out for want of node numbers
 }
 
-// newTrie makes a trie for about n bytes of keys.
+// maxNodes is what fits beside a byte in an edge's key.
+const maxNodes = 1 << 24
+
+// newTrie makes a trie for about n nodes.
 func newTrie(n int) *trie {
 	size := 64
-	for size < n {
+	for size*3 < n*4 {
 		size *= 2
 	}
-	return &trie{keys: make([]uint64, size), nodes: make([]int32, size), mask: uint64(size - 1), ids: []int32{-1}}
+	return &trie{edges: make([]uint64, size), mask: uint64(size - 1), ids: append(make([]int32, 0, n/2+1), -1)}
 }
 
-func slot(key uint64) uint64 { return (key * 0x9E3779B97F4A7C15) >> 20 }
+func slot(key uint64) uint64 { return (key * 0x9E3779B97F4A7C15) >> 32 }
 
 // child is the node behind the edge, 0 if there is none.
 func (t *trie) child(node int32, c byte) int32 {
 	if node == 0 {
 		return t.root[c]
 	}
-	key := uint64(node)<<8 | uint64(c) + 1<<40
+	key := uint64(node)<<8 | uint64(c)
 	for i := slot(key) & t.mask; ; i = (i + 1) & t.mask {
-		switch t.keys[i] {
-		case key:
-			return t.nodes[i]
-		case 0:
+		e := t.edges[i]
+		if e>>32 == key {
+			return int32(uint32(e))
+		}
+		if e == 0 {
 			return 0
 		}
 	}
@@ -44,6 +55,10 @@ func (t *trie) add(text string, id int32) {
 	for i := range len(text) {
 		next := t.child(node, text[i])
 		if next == 0 {
+			if len(t.ids) == maxNodes {
+				t.full = true
+				return
+			}
 			next = int32(len(t.ids))
 			t.ids = append(t.ids, -1)
 			t.link(node, text[i], next)
@@ -55,33 +70,41 @@ func (t *trie) add(text string, id int32) {
 	}
 }
 
+// err tells whether every key found room.
+func (t *trie) err() error {
+	if t.full {
+		return fmt.Errorf("vocabulary of over %d nodes: %w", maxNodes, core.ErrTooLarge)
+	}
+	return nil
+}
+
 func (t *trie) link(node int32, c byte, next int32) {
 	if node == 0 {
 		t.root[c] = next
 		return
 	}
-	if t.used*2 >= len(t.keys) {
+	if t.used*4 >= len(t.edges)*3 {
 		t.grow()
 	}
-	t.put(uint64(node)<<8|uint64(c)+1<<40, next)
+	t.put(uint64(node)<<8|uint64(c), next)
 	t.used++
 }
 
 func (t *trie) put(key uint64, next int32) {
 	i := slot(key) & t.mask
-	for t.keys[i] != 0 {
+	for t.edges[i] != 0 {
 		i = (i + 1) & t.mask
 	}
-	t.keys[i], t.nodes[i] = key, next
+	t.edges[i] = key<<32 | uint64(uint32(next))
 }
 
 func (t *trie) grow() {
-	keys, nodes := t.keys, t.nodes
-	t.keys, t.nodes = make([]uint64, 2*len(keys)), make([]int32, 2*len(keys))
-	t.mask = uint64(len(t.keys) - 1)
-	for i, k := range keys {
-		if k != 0 {
-			t.put(k, nodes[i])
+	old := t.edges
+	t.edges = make([]uint64, 2*len(old))
+	t.mask = uint64(len(t.edges) - 1)
+	for _, e := range old {
+		if e != 0 {
+			t.put(e>>32, int32(uint32(e)))
 		}
 	}
 }

@@ -39,7 +39,7 @@ func newUnigramSpiece(m *spiece) (*unigram, error) {
 	for _, p := range m.pieces {
 		total += len(p.text)
 	}
-	u.trie = newTrie(total)
+	u.trie = newTrie(total / 2) // prefixes are shared
 	var table [256]int32
 	nBytes := 0
 	for i, p := range m.pieces {
@@ -62,8 +62,11 @@ func newUnigramSpiece(m *spiece) (*unigram, error) {
 			u.trie.add(p.text, id)
 		}
 	}
+	if err := u.trie.err(); err != nil {
+		return nil, core.Explain(fmt.Errorf("read spiece.model: %w", err), "error.model.tokenizer.broken")
+	}
 	if u.unk < 0 {
-		return nil, fmt.Errorf("read spiece.model: no unknown piece: %w", core.ErrCorrupt)
+		return nil, core.Explain(fmt.Errorf("read spiece.model: no unknown piece: %w", core.ErrCorrupt), "error.model.tokenizer.broken")
 	}
 	if m.byteFallback && nBytes == 256 {
 		u.bytes = &table

@@ -15,8 +15,8 @@ from tokenizers import Tokenizer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 STARTER = os.path.join(HERE, "../../../resources/starter")
-MINILM = os.environ["KAKOI_MINILM"]
-ORDER = ["starter.spm", "nfkc.spm", "plain.spm", "unk.spm", "starter.hf", "minilm.hf"]
+FOLDERS = {"starter": STARTER, "minilm": os.environ["KAKOI_MINILM"], "e5": os.environ["KAKOI_EMBEDDER"]}
+ORDER = ["starter.spm", "nfkc.spm", "plain.spm", "unk.spm", "starter.hf", "minilm.hf", "e5.hf"]
 
 random.seed(20261123)
 JA = "資料 倉庫 有給休暇 申請 期限 営業日 請求書 株式会社 電源 点検 部品 会議室 予約 天気 晴れ 気温 製品 保証 期間 料金 東京都 京都府 大阪 担当者 部長 午前 午後 安全 手順 確認 連絡先 更新 記録 は が を に で と も から まで です ます した する ください ある ない こと もの ため ユーザー システム サーバー データ ファイル プリンター コーヒー メンテナンス、 。 「 」 ・ ー".split()
@@ -74,10 +74,10 @@ with tempfile.TemporaryDirectory() as tmp:
             bad = [i for i, g in zip(plain, got) if [int(x) for x in g.split()] != ids[i]]
             assert not bad, (o, "spm_encode differs from the Python module", [lines[i] for i in bad[:3]])
         else:
-            tk = Tokenizer.from_file(os.path.join(STARTER if name == "starter" else MINILM, "tokenizer.json"))
+            tk = Tokenizer.from_file(os.path.join(FOLDERS[name], "tokenizer.json"))
             tk.no_truncation(); tk.no_padding()
             tk.encode_special_tokens = True
-            ids = [tk.encode(l, add_special_tokens=name == "minilm").ids for l in lines]
+            ids = [tk.encode(l, add_special_tokens=name != "starter").ids for l in lines]
         out += b"".join(crc(i) for i in ids)
         if o == "starter.hf": print("starter: tokenizers differ from sentencepiece on", sum(a != b for a, b in zip(ids, first)), "lines")
         if o == "starter.spm": first = ids
