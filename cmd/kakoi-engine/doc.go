@@ -4,6 +4,6 @@
 // It can also be run by hand:
 //
 //	kakoi-engine selftest [--device cpu|cuda:0]
-//	kakoi-engine bench decode|prefill|embed --model DIR [...]
+//	kakoi-engine bench load|prefill|decode|embed --model DIR [--shape rinna-4b] [...]
 //	kakoi-engine --version
 package main

@@ -115,11 +115,7 @@ func selftest(ctx context.Context, args []string) error {
 		return err
 	}
 	failed := 0
-	run := loaders().Selftest
-	if run == nil {
-		return fmt.Errorf("self-test: %w", core.ErrUnsupported)
-	}
-	err := run(ctx, *device, func(c engine.Check) error {
+	err := loaders().Selftest(ctx, *device, func(c engine.Check) error {
 		if !c.OK {
 			failed++
 		}
@@ -133,8 +129,8 @@ func selftest(ctx context.Context, args []string) error {
 		_, err := fmt.Printf("%s  %-40s %8.3f s  %s\n", word, c.Name, c.Seconds, c.Detail)
 		return err
 	})
-	if err == nil && failed > 0 {
-		err = core.Explain(fmt.Errorf("%d checks failed: %w", failed, core.ErrCorrupt), "error.engine.selftest", failed)
+	if failed > 0 {
+		return core.Explain(fmt.Errorf("%d checks failed: %w", failed, core.ErrCorrupt), "error.engine.selftest", failed)
 	}
 	return err
 }
@@ -147,6 +143,8 @@ func bench(ctx context.Context, args []string) error {
 	fs := flags("bench " + kind)
 	var opt server.BenchOptions
 	fs.StringVar(&opt.Model, "model", "", "")
+	fs.StringVar(&opt.Shape, "shape", "", "")
+	fs.StringVar(&opt.Peer, "peer", "", "")
 	fs.StringVar(&opt.Device, "device", "auto", "")
 	fs.StringVar(&opt.DType, "dtype", "auto", "")
 	fs.IntVar(&opt.Threads, "threads", 0, "")

@@ -5,8 +5,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"kakoi/core"
+	"kakoi/core/bert"
 	"kakoi/core/engine"
 	"kakoi/core/engine/server"
 	"kakoi/core/neox"
@@ -14,11 +16,7 @@ import (
 
 // loaders of the full engine. Nothing is done before it is asked for: CUDA alone takes a second to load.
 func loaders() server.Loaders {
-	l := server.Loaders{Generator: loadGenerator, Device: seen.info}
-	l.Bench = func(ctx context.Context, kind string, options json.RawMessage, emit func(json.RawMessage) error) error {
-		return server.Bench(ctx, l, kind, options, emit)
-	}
-	return l
+	return server.Loaders{Generator: loadGenerator, Embedder: loadEmbedder, Device: seen.info, Selftest: selftests, Bench: benches}
 }
 
 func loadGenerator(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Generator, error) {
@@ -28,4 +26,68 @@ func loadGenerator(ctx context.Context, dir string, opt engine.ModelOptions, p c
 	}
 	seen.use(g.Info().Device)
 	return g, nil
+}
+
+func loadEmbedder(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Embedder, error) {
+	e, err := bert.Load(ctx, dir, bert.LoadOptions{Device: opt.Device, DType: opt.DType, Threads: threads(opt.Threads)}, p)
+	if err != nil {
+		return nil, err
+	}
+	seen.use(e.Info().Device)
+	return e, nil
+}
+
+func selftests(ctx context.Context, device string, emit func(engine.Check) error) error {
+	return timed(emit, func(report func(name string, ok bool, detail string)) error {
+		if err := neox.Selftest(ctx, device, report); err != nil {
+			return fmt.Errorf("self-test on %q: %w", device, err)
+		}
+		return nil
+	})
+}
+
+// benches hands kind to the package that measures it.
+func benches(ctx context.Context, kind string, options json.RawMessage, emit func(json.RawMessage) error) error {
+	o, err := server.ParseBench(kind, options)
+	if err != nil {
+		return err
+	}
+	figure := func(result any) error {
+		b, err := json.Marshal(result)
+		if err != nil {
+			return fmt.Errorf("bench %s: %w", kind, err)
+		}
+		return emit(b)
+	}
+	switch kind {
+	case "embed":
+		opt := bert.BenchOptions{
+			Dir: o.Model, Load: bert.LoadOptions{Device: o.Device, DType: o.DType, Threads: threads(o.Threads)},
+			Texts: o.Tokens, Runs: o.Rounds, Peer: o.Peer, Batch: o.Batch,
+		}
+		return bert.Bench(ctx, opt, func(r bert.BenchResult) error { return figure(r) })
+	case "load", "prefill", "decode":
+		opt := neox.BenchOptions{
+			Dir: o.Model, Load: neox.LoadOptions{Device: o.Device, DType: o.DType, Threads: threads(o.Threads)}, Seconds: float64(o.Rounds),
+		}
+		if o.Shape != "" {
+			opt.Dir, opt.Shape = "", neox.RinnaShape
+		}
+		if kind == "decode" {
+			opt.New = o.Tokens
+		} else {
+			opt.Prompt = o.Tokens
+		}
+		var failed error
+		err := neox.Bench(ctx, kind, opt, func(r neox.BenchResult) {
+			if failed == nil {
+				failed = figure(r)
+			}
+		})
+		if failed != nil {
+			return failed
+		}
+		return err
+	}
+	return fmt.Errorf("bench %q: %w (load, prefill, decode, embed)", kind, core.ErrUsage)
 }

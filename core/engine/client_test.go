@@ -321,15 +321,28 @@ func TestStatusSelftestBench(t *testing.T) {
 	if !reflect.DeepEqual(checks, want) {
 		t.Errorf("checks %+v", checks)
 	}
-	for _, kind := range []string{"decode", "prefill", "embed"} {
-		options, _ := json.Marshal(server.BenchOptions{Model: newFolder(t, 10*time.Microsecond), Tokens: 32, Rounds: 2})
-		var f server.BenchFigures
-		err := c.Bench(t.Context(), kind, options, func(b json.RawMessage) error { return json.Unmarshal(b, &f) })
-		if err != nil || f.Kind != kind || f.Rounds != 2 || f.Seconds <= 0 || f.TokensPerSecond+f.TextsPerSecond <= 0 {
-			t.Errorf("bench %s: %+v, %v", kind, f, err)
-		}
+	type figure struct {
+		Round, Tokens int
+		Model         string
+	}
+	options, err := json.Marshal(server.BenchOptions{Model: dir, Tokens: 32, Rounds: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var figures []figure
+	err = c.Bench(t.Context(), "decode", options, func(b json.RawMessage) error {
+		var f figure
+		err := json.Unmarshal(b, &f)
+		figures = append(figures, f)
+		return err
+	})
+	if err != nil || !reflect.DeepEqual(figures, []figure{{1, 32, dir}, {2, 32, dir}, {3, 32, dir}}) {
+		t.Errorf("figures %+v, %v", figures, err)
 	}
 	if err := c.Bench(t.Context(), "juggle", []byte(`{"model":"x"}`), nil); !errors.Is(err, core.ErrUsage) {
 		t.Errorf("unknown bench: %v", err)
+	}
+	if err := c.Bench(t.Context(), "decode", []byte(`{"model"`), nil); !errors.Is(err, core.ErrUsage) {
+		t.Errorf("options that are no JSON: %v", err)
 	}
 }

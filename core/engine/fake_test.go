@@ -57,9 +57,35 @@ func loaders() server.Loaders {
 			return nil
 		},
 		Bench: func(ctx context.Context, kind string, options json.RawMessage, emit func(json.RawMessage) error) error {
-			return server.Bench(ctx, loaders(), kind, options, emit)
+			return benchTest(ctx, kind, options, emit)
 		},
 	}
+}
+
+// benchTest generates in rounds and reports the tokens of each.
+func benchTest(ctx context.Context, kind string, options json.RawMessage, emit func(json.RawMessage) error) error {
+	o, err := server.ParseBench(kind, options)
+	if err != nil {
+		return err
+	}
+	if kind != "decode" {
+		return fmt.Errorf("bench %q: %w", kind, core.ErrUsage)
+	}
+	g, err := loaders().Generator(ctx, o.Model, engine.ModelOptions{}, nil)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	for round := range o.Rounds {
+		replies, err := g.Generate(ctx, []core.GenerateRequest{{Prompt: "the", Sampling: core.Sampling{MaxNewTokens: o.Tokens}}}, nil)
+		if err != nil {
+			return err
+		}
+		if err := emit(fmt.Appendf(nil, `{"round":%d,"tokens":%d,"model":%q}`, round+1, replies[0].NewTokens, o.Model)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // folder reads a model folder in 20 steps that it reports.
