@@ -97,7 +97,7 @@ func (c Config) Validate() error {
 	}
 	bad := func(format string, args ...any) error {
 		err := fmt.Errorf("config.json: "+format+": %w", append(args, core.ErrUnsupported)...)
-		return core.Explain(err, "error.model.config", fmt.Sprintf(format, args...))
+		return core.Explain(err, "error.model.settings", fmt.Sprintf(format, args...))
 	}
 	for _, v := range []struct {
 		name string

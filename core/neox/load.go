@@ -51,7 +51,7 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 		g.tok, terr = token.Load(dir)
 		if terr == nil && g.tok.VocabSize() > cfg.VocabSize {
 			terr = core.Explain(fmt.Errorf("tokenizer of %d tokens for %d embeddings: %w", g.tok.VocabSize(), cfg.VocabSize, core.ErrCorrupt),
-				"error.model.vocabulary", g.tok.VocabSize(), cfg.VocabSize)
+				"error.model.tokenizer.vocabulary", g.tok.VocabSize(), cfg.VocabSize)
 		}
 		tokens <- terr
 	}()
@@ -110,7 +110,7 @@ func readable(err error) error {
 	case errors.Is(err, core.ErrOutOfMemory):
 		return core.Explain(err, "error.model.memory")
 	case errors.Is(err, core.ErrNoDevice):
-		return core.Explain(err, "error.device.none")
+		return core.Explain(err, "error.device.unusable")
 	}
 	return err
 }
