@@ -20,5 +20,6 @@
 // # Samples
 //
 // samples/ holds documents of our own writing, at least one of each format that Kakoi reads; samples_src/ has the
-// sources of those that are not plain text and make.sh that builds them. questions.json has questions about them.
+// sources of those that are not plain text and make.sh that builds them. questions.json has questions about them, questions.txt
+// their texts alone, one a line, the two that `make run` asks first.
 package resources

@@ -2,6 +2,7 @@ package resources
 
 import (
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 	"testing"
@@ -65,6 +66,20 @@ func TestQuestionsNameSamples(t *testing.T) {
 			if err == nil && utf8.Valid(raw) && !strings.Contains(string(raw), q.Accept[0]) {
 				t.Errorf("%s: %q does not stand in %s", q.Text, q.Accept[0], q.Document)
 			}
+		}
+	}
+	// questions.txt, which shell scripts read, has the same questions; its first two are asked by make run.
+	raw, err := os.ReadFile("questions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n")
+	if len(lines) != len(qs) {
+		t.Fatalf("questions.txt has %d lines, want %d", len(lines), len(qs))
+	}
+	for i, q := range qs {
+		if lines[i] != q.Text || q.First != (i < 2) {
+			t.Errorf("line %d is %q, question %q (first: %v)", i+1, lines[i], q.Text, q.First)
 		}
 	}
 	if first["ja"] != 1 || first["en"] != 1 {

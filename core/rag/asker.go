@@ -20,10 +20,11 @@ type Searcher interface {
 
 // AskOptions says how to search and how to generate. Take a preset and change what is wanted.
 type AskOptions struct {
-	Candidates int           // hits taken from each search
-	Passages   int           // best fused hits, joined into as many passages at most; 0: all
-	Sampling   core.Sampling // MaxNewTokens is taken off the model's context
-	Adapter    string        // recorded in the Answer
+	Candidates   int           // hits taken from each search
+	PromptTokens int           // prompt at most; 0: what the model's context leaves, or less for a small model
+	Passages     int           // best fused hits, joined into as many passages at most; 0: all
+	Sampling     core.Sampling // MaxNewTokens is taken off the model's context
+	Adapter      string        // recorded in the Answer
 }
 
 // TECHLab is the preset of design.md section 5.
@@ -159,9 +160,9 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 		sampling.MaxNewTokens = model.MaxTokens / 4
 	}
 	sampling.Stop = append(append([]string{}, sampling.Stop...), t.Stop()...)
-	budget := model.MaxTokens - sampling.MaxNewTokens
+	room := model.MaxTokens - sampling.MaxNewTokens
 	// Before the search: embedding a question that the model cannot read would be minutes for nothing.
-	if _, _, _, err := Fit(ctx, a.Generator, t, nil, ans.Question, budget); err != nil {
+	if _, _, _, err := Fit(ctx, a.Generator, t, nil, ans.Question, room); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
 	passages, err := a.Passages(ctx, ans.Question, opt)
@@ -178,7 +179,12 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 	if nothingFound(ans.Question, passages, info) {
 		return refuse(ans, t, emit)
 	}
+	budget := promptTokens(model, opt, room)
 	fit, prompt, tokens, err := Fit(ctx, a.Generator, t, passages, ans.Question, budget)
+	if errors.Is(err, core.ErrTooLarge) && budget < room {
+		budget = room // a long question takes what it needs
+		fit, prompt, tokens, err = Fit(ctx, a.Generator, t, passages, ans.Question, budget)
+	}
 	if err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
@@ -212,6 +218,25 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 		return fmt.Errorf("ask: %w", err)
 	}
 	return nil
+}
+
+// A model narrower than smallHidden reads short prompts better than long ones: of 21 questions about the samples the
+// starter model (512 wide, greedy) answered 17 right with prompts of up to 250 tokens and 14 with up to 384. The
+// short prompt is also read in half the time.
+const (
+	smallHidden = 1024
+	smallPrompt = 256
+)
+
+// promptTokens is how long the prompt may be; room is what the model's context leaves.
+func promptTokens(model core.GeneratorInfo, opt AskOptions, room int) int {
+	switch {
+	case opt.PromptTokens > 0:
+		return min(room, opt.PromptTokens)
+	case model.Hidden > 0 && model.Hidden < smallHidden:
+		return min(room, smallPrompt)
+	}
+	return room
 }
 
 // refuse answers without the model.

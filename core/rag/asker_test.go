@@ -210,3 +210,27 @@ func TestPresets(t *testing.T) {
 		t.Errorf("unknown preset: %v", err)
 	}
 }
+
+// A narrow model gets a short prompt, unless told otherwise or the question itself is longer.
+func TestAskSmallModel(t *testing.T) {
+	question := "夏季休暇は何日ですか。"
+	for _, c := range []struct {
+		name, question          string
+		hidden, prompt, wantMax int
+		wantMin                 int
+	}{
+		{"wide", question, 2816, 0, 928, 257},
+		{"narrow", question, 512, 0, 256, 1},
+		{"narrow, told otherwise", question, 512, 300, 300, 257},
+		{"narrow, long question", question + strings.Repeat("それから、別のことです。", 40), 512, 0, 928, 480},
+	} {
+		a, gen, _ := newAsker(t, "ja")
+		gen.hidden = c.hidden
+		opt := rag.Recommended()
+		opt.PromptTokens, opt.Passages = c.prompt, 12
+		ans, err := a.Ask(context.Background(), c.question, opt, nil)
+		if err != nil || ans.PromptTokens > c.wantMax || ans.PromptTokens < c.wantMin || len(ans.Passages) == 0 {
+			t.Errorf("%s: prompt of %d tokens, %d passages, %v", c.name, ans.PromptTokens, len(ans.Passages), err)
+		}
+	}
+}

@@ -153,6 +153,7 @@ func (m *memory) PageText(_ context.Context, document string, page int) (string,
 type extractor struct {
 	template  *rag.Template
 	maxTokens int
+	hidden    int
 	calls     int    // CountTokens
 	prompt    string // the last one
 	say       string // answered instead, when set
@@ -160,7 +161,7 @@ type extractor struct {
 }
 
 func (g *extractor) Info() core.GeneratorInfo {
-	return core.GeneratorInfo{Name: "extractor", MaxTokens: g.maxTokens}
+	return core.GeneratorInfo{Name: "extractor", MaxTokens: g.maxTokens, Hidden: g.hidden}
 }
 func (g *extractor) Close() error { return nil }
 func (g *extractor) CountTokens(ctx context.Context, texts []string) ([]int, error) {
