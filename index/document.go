@@ -2,7 +2,6 @@ package index
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -225,8 +224,11 @@ func (x *Index) Remove(ctx context.Context, coll, id string) error {
 	}
 	k := docKey{coll, id}
 	before, err := x.stored(coll, id)
+	if errors.Is(err, core.ErrCorrupt) {
+		return x.removeDamaged(ctx, k)
+	}
 	if err != nil {
-		return x.named(fmt.Errorf("remove document %s: %w", id, err), id)
+		return fmt.Errorf("remove document %s: %w", id, err)
 	}
 	if !before.known {
 		return notFound(core.ErrNotFound, id)
@@ -249,61 +251,25 @@ func (x *Index) Remove(ctx context.Context, coll, id string) error {
 	return x.eraseMarked(k)
 }
 
-func getInfo(r *store.Reader, k docKey, generation uint32) (info, error) {
-	payload, err := r.GetLong(store.Key{Kind: store.KindInfo, Collection: k.collection, Document: k.document, Generation: generation})
+// removeDamaged erases a document whose head cannot be read, and counts the others anew.
+func (x *Index) removeDamaged(ctx context.Context, k docKey) error {
+	gone, err := head{Gone: true}.encode(core.Document{ID: k.document})
 	if err != nil {
-		return info{}, err
+		return err
 	}
-	return decodeInfo(payload)
-}
-
-func decodeInfo(payload []byte) (info, error) {
-	var i info
-	if err := json.Unmarshal(payload, &i); err != nil {
-		return i, fmt.Errorf("description of a generation: %w: %w", core.ErrCorrupt, err)
-	}
-	return i, nil
-}
-
-// eachChunk calls fn with the chunks of a generation in order.
-func eachChunk(r *store.Reader, k docKey, generation uint32, fn func(core.Chunk) error) error {
-	return r.EachLong(store.GenerationPrefix(store.KindChunk, k.collection, k.document, generation), "", func(key store.Key, payload []byte) error {
-		chunks, err := decodeChunks(payload, k.document, int(key.Number)*blockChunks)
-		if err != nil {
-			return err
-		}
-		for _, c := range chunks {
-			if err := fn(c); err != nil {
-				return err
-			}
-		}
-		return nil
+	err = x.store.Write(func(w *store.Writer) error {
+		return errors.Join(w.Put(workKey(k, 0), []byte{workErase}), w.Put(headKey(k.collection, k.document), gone))
 	})
-}
-
-// eachBatch calls fn with the batches of vectors of a generation; ordinals and dimension are checked.
-func eachBatch(r *store.Reader, k docKey, generation uint32, i info, fn func(number uint32, b batch) error) error {
-	return r.EachLong(store.GenerationPrefix(store.KindVector, k.collection, k.document, generation), "", func(key store.Key, payload []byte) error {
-		b, err := checkBatch(payload, i.Chunks, i.Dimension)
-		if err != nil {
-			return err
-		}
-		return fn(key.Number, b)
-	})
-}
-
-func checkBatch(payload []byte, chunks, dimension int) (batch, error) {
-	b, err := decodeBatch(payload)
 	if err != nil {
-		return b, err
+		return fmt.Errorf("remove document %s: %w", k.document, err)
 	}
-	if b.dimension != dimension {
-		return b, fmt.Errorf("batch of vectors %d wide, not %d: %w", b.dimension, dimension, core.ErrCorrupt)
+	x.setWork(k, 0, workErase)
+	x.endDraft(k, fmt.Errorf("document %s was removed: %w", k.document, core.ErrNotFound))
+	if err := x.refresh(k, head{}); err != nil {
+		return err
 	}
-	for _, o := range b.ordinals {
-		if o < 0 || o >= chunks {
-			return b, fmt.Errorf("vector of chunk %d of %d: %w", o, chunks, core.ErrCorrupt)
-		}
+	if _, err := x.recount(ctx, k.collection); err != nil {
+		return err
 	}
-	return b, nil
+	return x.eraseMarked(k)
 }

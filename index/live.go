@@ -1,7 +1,6 @@
 package index
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -289,7 +288,7 @@ func (a *lexicalLoader) add(k store.Key, payload []byte) error {
 	if h.Generation != k.Generation || h.Generation == 0 {
 		return nil // a draft, or on its way out
 	}
-	s, err := decodeSegment(bytes.Clone(payload))
+	s, err := decodeSegment(payload) // which keeps it: a long value belongs to its receiver
 	if err != nil {
 		return fmt.Errorf("%s: %w", k.String(), err)
 	}

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"kakoi/core"
@@ -41,6 +42,45 @@ func decodeStats(payload []byte) (Stats, error) {
 	}
 	if s.Embedders == nil {
 		s.Embedders = map[string]int{}
+	}
+	return s, nil
+}
+
+// Recount sets the counters of a collection to what its heads say. Only after damage that Verify has shown: searches refuse a
+// collection whose heads are fewer than its counters tell, so that lost documents are noticed.
+func (x *Index) Recount(ctx context.Context, coll string) (Stats, error) {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	coll, err := x.collection(coll)
+	if err != nil {
+		return Stats{}, err
+	}
+	return x.recount(ctx, coll)
+}
+
+// recount leaves out heads that cannot be read: they are to be removed and added again.
+func (x *Index) recount(ctx context.Context, collection string) (Stats, error) {
+	s := Stats{Embedders: map[string]int{}}
+	err := x.store.View(func(r *store.Reader) error {
+		return r.Keys(store.CollectionPrefix(store.KindHead, collection), func(key string) error {
+			k, err := store.ParseKey(key)
+			if err != nil {
+				return err
+			}
+			h, d, err := getHead(r, collection, k.Document)
+			if err == nil {
+				s.count(h, d, 1)
+			} else if !errors.Is(err, core.ErrCorrupt) && !errors.Is(err, core.ErrNotFound) {
+				return err
+			}
+			return ctx.Err()
+		})
+	})
+	if err == nil {
+		err = x.store.Write(func(w *store.Writer) error { return putStats(w, collection, s) })
+	}
+	if err != nil {
+		return s, fmt.Errorf("count documents of collection %s: %w", collection, err)
 	}
 	return s, nil
 }

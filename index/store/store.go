@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
+	"github.com/dgraph-io/ristretto/v2/z"
 	"golang.org/x/sys/unix"
 
 	"kakoi/core"
@@ -68,6 +70,11 @@ func Open(dir string, opt Options) (s *Store, err error) {
 		}
 	}()
 	s.db, err = badger.Open(settings(dir))
+	if err != nil && strings.Contains(err.Error(), z.NewFile.Error()) { // Badger does not wrap
+		if err = clearEmpty(dir); err == nil {
+			s.db, err = badger.Open(settings(dir))
+		}
+	}
 	if err != nil {
 		return nil, openError(dir, err)
 	}
@@ -98,10 +105,44 @@ func settings(dir string) badger.Options {
 	return o
 }
 
+// clearEmpty removes log files without a byte. Badger leaves one when it is killed between creating a log and giving it its
+// size, or between emptying and removing one whose content is in a table; v4.9.6 then refuses to open. Under the folder's
+// lock, since another process may just be creating one.
+func clearEmpty(dir string) error {
+	lock, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("%s: %w", lockRefused, err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if ext := filepath.Ext(f.Name()); ext != ".mem" && ext != ".vlog" {
+			continue
+		}
+		info, err := f.Info()
+		if err == nil && info.Size() == 0 {
+			err = os.Remove(filepath.Join(dir, f.Name()))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockRefused begins Badger's sentence about a folder that is open already.
+const lockRefused = "Cannot acquire directory lock"
+
 func openError(dir string, err error) error {
 	wrapped := fmt.Errorf("open library: %w", err)
 	switch {
-	case strings.Contains(err.Error(), "Cannot acquire directory lock"):
+	case strings.Contains(err.Error(), lockRefused):
 		return core.Explain(fmt.Errorf("%w: %w", core.ErrBusy, wrapped), "error.store.busy")
 	case errors.Is(border(wrapped), core.ErrNoSpace):
 		return border(wrapped)
