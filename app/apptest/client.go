@@ -18,7 +18,8 @@ import (
 
 // Client is an app.Client without a process.
 type Client struct {
-	Delay time.Duration // of each Embed call
+	Delay time.Duration // of each Embed call for passages
+	Gate  string        // while this file is there, Embed calls for passages wait
 	// Before (nil is allowed) sees the texts of each Embed call; its error is the call's.
 	Before func(texts []string) error
 
@@ -85,10 +86,10 @@ func (e *embedder) Embed(ctx context.Context, kind core.EmbedKind, texts []strin
 			return nil, err
 		}
 	}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(e.client.Delay):
+	if kind == core.EmbedPassage {
+		if err := e.client.wait(ctx); err != nil {
+			return nil, err
+		}
 	}
 	out := make([]core.Vector, len(texts))
 	for i, t := range texts {
@@ -100,6 +101,25 @@ func (e *embedder) Embed(ctx context.Context, kind core.EmbedKind, texts []strin
 		e.client.mu.Unlock()
 	}
 	return out, nil
+}
+
+func (c *Client) wait(ctx context.Context) error {
+	for {
+		_, err := os.Stat(c.Gate)
+		open := c.Gate == "" || err != nil
+		pause := 5 * time.Millisecond
+		if open {
+			pause = c.Delay
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+		if open {
+			return nil
+		}
+	}
 }
 
 func (e *embedder) Close() error { return nil }

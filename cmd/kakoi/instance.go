@@ -71,15 +71,25 @@ func (o *owner) serve(data string, run runFunc) error {
 	if err != nil {
 		return fmt.Errorf("open data folder: %w", err)
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socketPath(dir), Net: "unix"})
+	// Under its name it appears when it is ready, and closed to others.
+	fresh := socketPath(dir) + ".new"
+	if err = os.Remove(fresh); errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	var l *net.UnixListener
 	if err == nil {
-		err = os.Chmod(filepath.Join(data, socketName), 0o600)
+		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
+	}
+	if err == nil {
+		l.SetUnlinkOnClose(false) // it would be the old name
+		if err = errors.Join(os.Chmod(fresh, 0o600), os.Rename(fresh, socketPath(dir))); err != nil {
+			l.Close()
+		}
 	}
 	if err != nil {
 		dir.Close()
 		return fmt.Errorf("listen for other kakoi: %w", err)
 	}
-	l.SetUnlinkOnClose(true)
 	o.dir, o.listener, o.run = dir, l, run
 	go o.accept()
 	return nil
@@ -216,8 +226,10 @@ func (o *owner) Close(waiting func()) {
 	o.ending = true
 	o.mu.Unlock()
 	if o.listener != nil {
-		o.listener.Close()
-		o.dir.Close()
+		// Still under the lock: the next owner's socket is not there yet.
+		if err := errors.Join(os.Remove(socketPath(o.dir)), o.listener.Close(), o.dir.Close()); err != nil {
+			slog.Warn("close socket", "error", err)
+		}
 	}
 	done := make(chan struct{})
 	go func() { o.guests.Wait(); close(done) }()

@@ -22,6 +22,21 @@ func (w *world) slow(delay string) *world {
 	return &slow
 }
 
+// gated makes embedding wait until open is called.
+func (w *world) gated() (gated *world, open func()) {
+	gate := filepath.Join(w.home, "gate")
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	g := *w
+	g.env = append(g.env, "KAKOI_TEST_GATE="+gate)
+	return &g, func() {
+		if err := os.Remove(gate); err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
 // owned waits until a process listens in the data folder.
 func (w *world) owned() {
 	w.t.Helper()
@@ -54,8 +69,8 @@ func TestCommandsWhileAnAddRuns(t *testing.T) {
 	w := newWorld(t)
 	w.file("first.txt", "The gate code is 7731.\n")
 	w.want(0, "add", "first.txt") // a path relative to the working folder
-	long := w.file("long.txt", sentences("lamps", 2000))
-	cmd, wait := w.slow("100ms").start("add", "--json", long)
+	long := w.file("long.txt", sentences("lamps", 6000))
+	cmd, wait := w.slow("2s").start("add", "--json", long)
 	w.owned()
 	info, err := os.Stat(filepath.Join(w.data, socketName))
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -93,7 +108,8 @@ func TestCommandsWhileAnAddRuns(t *testing.T) {
 
 func TestGuestIsCancelled(t *testing.T) {
 	w := newWorld(t)
-	_, first := w.slow("100ms").start("add", w.file("a.txt", sentences("apples", 3000)))
+	gated, open := w.gated()
+	_, first := gated.start("add", w.file("a.txt", sentences("apples", 300)))
 	w.owned()
 	guest, second := w.start("add", "--json", w.file("b.txt", sentences("bridges", 3000)))
 	until(t, "both running", func() bool {
@@ -105,6 +121,7 @@ func TestGuestIsCancelled(t *testing.T) {
 	if r := second(); r.code != exitCancelled {
 		t.Errorf("guest: exit code %d, said %q %q", r.code, r.out, r.err)
 	}
+	open()
 	if r := first(); r.code != 0 {
 		t.Errorf("owner: exit code %d, said %q %q", r.code, r.out, r.err)
 	}
@@ -112,7 +129,9 @@ func TestGuestIsCancelled(t *testing.T) {
 
 func TestGuestTakesOverFromKilledOwner(t *testing.T) {
 	w := newWorld(t)
-	owner, first := w.slow("200ms").start("add", w.file("a.txt", sentences("apples", 3000)))
+	gated, open := w.gated()
+	defer open()
+	owner, first := gated.start("add", w.file("a.txt", sentences("apples", 300)))
 	w.owned()
 	_, second := w.start("add", "--json", w.file("b.txt", sentences("bridges", 50)))
 	until(t, "both running", func() bool {
@@ -153,9 +172,11 @@ func TestManyAtOnce(t *testing.T) {
 func TestDataFolderWithALongPath(t *testing.T) {
 	w := newWorld(t)
 	w.data = filepath.Join(w.data, strings.Repeat("very-long-folder-name/", 8), "データ")
-	_, wait := w.slow("50ms").start("add", w.file("a.txt", sentences("apples", 1000)))
+	gated, open := w.gated()
+	_, wait := gated.start("add", w.file("a.txt", sentences("apples", 10)))
 	w.owned()
 	w.want(0, "status")
+	open()
 	if r := wait(); r.code != 0 {
 		t.Errorf("exit code %d: %s", r.code, r.err)
 	}
@@ -179,7 +200,8 @@ func TestStaleSocket(t *testing.T) {
 
 func TestStrangerIsLeftAlone(t *testing.T) {
 	w := newWorld(t)
-	_, wait := w.slow("50ms").start("add", w.file("a.txt", sentences("apples", 1000)))
+	gated, open := w.gated()
+	_, wait := gated.start("add", w.file("a.txt", sentences("apples", 10)))
 	w.owned()
 	for _, say := range []string{"", "GET / HTTP/1.1\r\n\r\n", "R\x00\x00\x00\x02{}", "R\xff\xff\xff\xff", `R` + "\x00\x00\x00\x0e" + `{"protocol":9}`} {
 		conn, err := net.Dial("unix", filepath.Join(w.data, socketName))
@@ -192,6 +214,7 @@ func TestStrangerIsLeftAlone(t *testing.T) {
 		conn.Close()
 	}
 	w.want(0, "status")
+	open()
 	if r := wait(); r.code != 0 {
 		t.Errorf("exit code %d: %s", r.code, r.err)
 	}
