@@ -19,7 +19,7 @@ type BenchOptions struct {
 
 // BenchResult is one figure.
 type BenchResult struct {
-	Name            string  `json:"name"` // "matrix", "load", "embed", "peer"
+	Name            string  `json:"name"` // "load", "matrix", "embed", "peer"
 	Device          string  `json:"device"`
 	DType           string  `json:"dtype"`
 	Seconds         float64 `json:"seconds"`                     // of the best run
@@ -29,4 +29,5 @@ type BenchResult struct {
 	TokensPerSecond float64 `json:"tokens_per_second,omitempty"`
 	GFLOPPerSecond  float64 `json:"gflop_per_second,omitempty"`
 	OfMatrix        float64 `json:"of_matrix,omitempty"` // share of the matrix rate measured in the same run
+	Note            string  `json:"note,omitempty"`      // the peer's version
 }
