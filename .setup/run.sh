@@ -3,7 +3,7 @@
 set -euo pipefail
 kakoi=bin/kakoi
 "$kakoi" add --collection samples resources/samples
-mapfile -t questions <resources/samples/questions.txt
+mapfile -t questions <resources/questions.txt
 for question in "${questions[@]:0:2}"; do
   printf '\n> %s\n' "$question"
   # 3 means "not in the documents": an answer too
