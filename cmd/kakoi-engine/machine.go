@@ -60,12 +60,24 @@ func (d *device) info() engine.DeviceInfo {
 			info.Device = "auto" // not decided before the first model
 		}
 		info.Name, info.MemoryBytes, info.FreeBytes = processor(), memory("MemTotal"), memory("MemAvailable")
+	} else {
+		info.Name = card("/proc/driver/nvidia/gpus", d.name)
 	}
 	return info
 }
 
 // processor is the processor's name as /proc/cpuinfo has it.
 func processor() string { return field("/proc/cpuinfo", "model name") }
+
+// card is the name of GPU cuda:N as the driver lists it under dir, by bus number; empty where it does not.
+func card(dir, name string) string {
+	n, err := strconv.Atoi(strings.TrimPrefix(name, "cuda:"))
+	cards, _ := filepath.Glob(filepath.Join(dir, "*", "information")) // sorted
+	if err != nil || n < 0 || n >= len(cards) {
+		return ""
+	}
+	return field(cards[n], "Model")
+}
 
 // memory is a figure of /proc/meminfo in bytes; 0 where it is missing.
 func memory(name string) int64 {

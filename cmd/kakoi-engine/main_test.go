@@ -113,6 +113,24 @@ func TestDeviceBeforeAndAfterAModel(t *testing.T) {
 	}
 }
 
+func TestCardIsNamedByTheDriver(t *testing.T) {
+	dir := t.TempDir()
+	for bus, model := range map[string]string{"0000:81:00.0": "NVIDIA B", "0000:01:00.0": "NVIDIA A"} {
+		if err := os.MkdirAll(filepath.Join(dir, bus), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		text := "Model: \t\t " + model + "\nIRQ:   \t\t 0\n"
+		if err := os.WriteFile(filepath.Join(dir, bus, "information"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"cuda:0": "NVIDIA A", "cuda:1": "NVIDIA B", "cuda:2": "", "cuda:x": ""} {
+		if got := card(dir, name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestTimedStopsReportingAtAnError(t *testing.T) {
 	full := errors.New("full")
 	var names []string
