@@ -78,7 +78,7 @@ func (e *Embedder) loadTokenizer(dir string, cfg Config, layout Layout) error {
 		return err
 	}
 	if n := e.tok.VocabSize(); n > cfg.Vocab {
-		return core.Explain(fmt.Errorf("tokenizer of %d tokens for %d embeddings: %w", n, cfg.Vocab, core.ErrCorrupt), "error.model.vocabulary", n, cfg.Vocab)
+		return core.Explain(fmt.Errorf("tokenizer of %d tokens for %d embeddings: %w", n, cfg.Vocab, core.ErrCorrupt), "error.model.tokenizer.vocabulary", n, cfg.Vocab)
 	}
 	e.reader, err = newReader(e.tok, layout, layout.MaxTokens)
 	return err
@@ -121,7 +121,7 @@ func readable(err error) error {
 	case errors.Is(err, core.ErrOutOfMemory):
 		return core.Explain(err, "error.model.memory")
 	case errors.Is(err, core.ErrNoDevice):
-		return core.Explain(err, "error.device.none")
+		return core.Explain(err, "error.device.unusable")
 	}
 	return err
 }

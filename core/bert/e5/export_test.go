@@ -1,0 +1,7 @@
+package e5
+
+// For tests outside the package.
+var (
+	ToHalf   = toHalf
+	FromHalf = fromHalf
+)
