@@ -15,7 +15,6 @@ import (
 	"kakoi/core"
 	"kakoi/core/internal/device"
 	"kakoi/core/internal/torch"
-	"kakoi/core/token"
 	"kakoi/core/weights"
 )
 
@@ -73,14 +72,15 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 }
 
 func (e *Embedder) loadTokenizer(dir string, cfg Config, layout Layout) error {
-	var err error
-	if e.tok, err = token.Load(dir); err != nil {
+	tok, own, last, err := openTokenizer(dir, cfg.ModelType)
+	if err != nil {
 		return err
 	}
-	if n := e.tok.VocabSize(); n > cfg.Vocab {
-		return core.Explain(fmt.Errorf("tokenizer of %d tokens for %d embeddings: %w", n, cfg.Vocab, core.ErrCorrupt), "error.model.tokenizer.vocabulary", n, cfg.Vocab)
+	e.tok = own
+	if last >= cfg.Vocab {
+		return core.Explain(fmt.Errorf("tokenizer of %d tokens for %d embeddings: %w", last+1, cfg.Vocab, core.ErrCorrupt), "error.model.tokenizer.vocabulary", last+1, cfg.Vocab)
 	}
-	e.reader, err = newReader(e.tok, layout, layout.MaxTokens)
+	e.reader, err = newReader(tok, layout, layout.MaxTokens)
 	return err
 }
 

@@ -44,7 +44,8 @@ func newReader(tok tokenizer, l Layout, maxTokens int) (*reader, error) {
 	for len(bare) > 0 && at+len(bare) <= len(full) && !equal(full[at:at+len(bare)], bare) {
 		at++
 	}
-	if len(bare) == 0 || at+len(bare) > len(full) {
+	// An encoder of this family never sees a text without them.
+	if len(bare) == 0 || at+len(bare) > len(full) || len(bare) == len(full) {
 		return nil, core.Explain(fmt.Errorf("tokenizer gives %v for %v: %w", full, bare, core.ErrCorrupt), "error.embedder.config", "tokenizer.json")
 	}
 	r.before, r.after = full[:at], full[at+len(bare):]

@@ -102,7 +102,15 @@ type broken struct{ words }
 
 func (broken) EncodeSpecial(string) []int32 { return []int32{1, 2, 3} }
 
+// bare is a tokenizer without special tokens.
+type bare struct{ words }
+
+func (b bare) EncodeSpecial(text string) []int32 { return b.Encode(text) }
+
 func TestNewReaderRefuses(t *testing.T) {
+	if _, err := newReader(bare{}, Layout{}, 8); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("no special tokens: %v", err)
+	}
 	if _, err := newReader(broken{}, Layout{}, 8); !errors.Is(err, core.ErrCorrupt) {
 		t.Errorf("broken tokenizer: %v", err)
 	}
@@ -136,3 +144,15 @@ func TestPoolHost(t *testing.T) {
 }
 
 func inf() float64 { x := 0.0; return 1 / x }
+
+// XLM-R's numbers (fairseq): the unknown piece is 3, the others one more than the sentencepiece model's.
+func TestFairseqNumbers(t *testing.T) {
+	f := fairseq{numbers{0, 3, 249999}}
+	if got := f.EncodeSpecial("x"); !slices.Equal(got, []int32{0, 3, 4, 250000, 2}) {
+		t.Errorf("ids %v", got)
+	}
+}
+
+type numbers []int32
+
+func (n numbers) Encode(string) []int32 { return slices.Clone(n) }
