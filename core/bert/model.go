@@ -103,8 +103,8 @@ func (m *model) forward(s *torch.Scope, b batch) torch.Tensor {
 			}
 		}
 		words := s.To(s.IndexSelect(m.words, 0, s.Ints(ids, int64(len(ids)))), m.dtype)
-		places2 := s.IndexSelect(m.positions, 0, s.Ints(places, int64(len(places))))
-		return m.normed(s, s.AddTo(places2, words), m.norm)
+		rows := s.IndexSelect(m.positions, 0, s.Ints(places, int64(len(places))))
+		return m.normed(s, s.AddTo(rows, words), m.norm)
 	})
 	for i := range m.layer {
 		l := &m.layer[i]
@@ -214,7 +214,7 @@ func (m *model) pool(s *torch.Scope, x torch.Tensor, b batch, modes []string, ds
 				case "lasttoken":
 					each[i] = s.Select(rows, 1, length-1)
 				default: // fp32: a sum of 512 fp16 numbers loses digits
-					each[i] = s.To(s.Sum(s.To(rows, torch.Float32), false, 1), torch.Float32)
+					each[i] = s.Sum(s.To(rows, torch.Float32), false, 1)
 				}
 				each[i] = s.To(each[i], torch.Float32)
 			}
