@@ -25,6 +25,8 @@ type benchOptions struct {
 	model   string
 	device  string
 	dtype   string
+	shape   string
+	peer    string
 	threads int
 	tokens  int
 	batch   int
@@ -37,6 +39,8 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	fs.StringVar(&o.model, "model", "", "cli.flag.bench_model")
 	fs.StringVar(&o.device, "device", "", "cli.flag.device")
 	fs.StringVar(&o.dtype, "dtype", "", "cli.flag.dtype")
+	fs.StringVar(&o.shape, "shape", "", "cli.flag.shape")
+	fs.StringVar(&o.peer, "peer", "", "cli.flag.peer")
 	fs.IntVar(&o.threads, "threads", 0, "cli.flag.threads")
 	fs.IntVar(&o.tokens, "tokens", 0, "cli.flag.tokens")
 	fs.IntVar(&o.batch, "batch", 0, "cli.flag.batch")
@@ -45,7 +49,7 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	c.options = o
 }
 
-var benches = []string{"ingest", "index", "embed", "prefill", "decode", "ask"}
+var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "ask"}
 
 func runBench(ctx context.Context, c *call) error {
 	if err := c.want(1, -1); err != nil {
@@ -70,7 +74,7 @@ func runBench(ctx context.Context, c *call) error {
 		return benchIndex(ctx, c, o)
 	case "ask":
 		return benchAsk(ctx, c, o)
-	case "embed", "prefill", "decode":
+	case "embed", "load", "prefill", "decode":
 		return benchEngine(ctx, c, o, what)
 	}
 	return core.Explain(fmt.Errorf("bench %q: %w", what, core.ErrUsage), "error.usage.value", "bench", what, strings.Join(benches, ", "))
@@ -100,8 +104,14 @@ func benchEngine(ctx context.Context, c *call, o *benchOptions, kind string) (er
 	if o.model != "" {
 		dir = c.path(o.model)
 	}
+	if o.shape != "" {
+		dir = ""
+	}
+	if strings.ContainsRune(o.peer, '/') {
+		o.peer = c.path(o.peer)
+	}
 	options, err := json.Marshal(map[string]any{
-		"model": dir, "device": o.device, "dtype": o.dtype, "threads": o.threads, "tokens": o.tokens, "batch": o.batch, "rounds": o.rounds,
+		"model": dir, "shape": o.shape, "peer": o.peer, "device": o.device, "dtype": o.dtype, "threads": o.threads, "tokens": o.tokens, "batch": o.batch, "rounds": o.rounds,
 	})
 	if err != nil {
 		return fmt.Errorf("encode options: %w", err)

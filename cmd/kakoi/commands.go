@@ -21,7 +21,7 @@ func commands() []command {
 		{name: "ask", args: "QUESTION", library: true, flags: askFlags, early: func(h *host) { h.models.Warm() }, run: runAsk},
 		{name: "model", args: "list | import DIR | use NAME | remove NAME", library: true, flags: modelFlags, run: runModel},
 		{name: "doctor", library: true, flags: doctorFlags, run: runDoctor},
-		{name: "bench", args: "ingest | index | embed | prefill | decode | ask", flags: benchFlags, run: runBench},
+		{name: "bench", args: "ingest | index | embed | load | prefill | decode | ask", flags: benchFlags, run: runBench},
 		{name: "version", run: runVersion},
 		{name: "help", args: "[COMMAND]", run: runHelp},
 	}
