@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -294,129 +293,6 @@ func (a *adder) needEmbedder(ctx context.Context) (err error) {
 	}
 	a.info = a.embedder.Info()
 	return nil
-}
-
-// batch embeds the first chunks of the queue and stores their vectors; documents that are complete are committed. It
-// does not stop in the middle: what was computed is kept.
-func (a *adder) batch(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	ctx = context.WithoutCancel(ctx)
-	var parts []part
-	var texts []string
-	for _, d := range a.queue {
-		n := min(len(d.missing), batchChunks-len(texts))
-		if n == 0 {
-			break
-		}
-		for _, ordinal := range d.missing[:n] {
-			texts = append(texts, d.chunks[ordinal].Text)
-		}
-		parts = append(parts, part{d, d.missing[:n]})
-	}
-	vectors, err := a.embed(ctx, texts)
-	if err != nil && len(parts) > 1 && !isFatal(err) {
-		return a.apart(ctx, parts)
-	}
-	if err != nil {
-		return a.unembedded(ctx, parts[0], err)
-	}
-	for _, part := range parts {
-		n := len(part.ordinals)
-		if err := a.put(ctx, part, vectors[:n]); err != nil {
-			return err
-		}
-		vectors = vectors[n:]
-	}
-	return nil
-}
-
-// part is what one document has in a batch.
-type part struct {
-	*draft
-	ordinals []int
-}
-
-// apart embeds the documents of a batch that failed as a whole one by one, to find the one that cannot be embedded.
-func (a *adder) apart(ctx context.Context, parts []part) error {
-	for _, p := range parts {
-		texts := make([]string, len(p.ordinals))
-		for i, ordinal := range p.ordinals {
-			texts[i] = p.chunks[ordinal].Text
-		}
-		vectors, err := a.embed(ctx, texts)
-		if err != nil {
-			err = a.unembedded(ctx, p, err)
-		} else {
-			err = a.put(ctx, p, vectors)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// embed tries again when the engine was lost: the next call starts a new one.
-func (a *adder) embed(ctx context.Context, texts []string) (vectors []core.Vector, err error) {
-	const attempts = 2
-	for range attempts {
-		vectors, err = a.embedder.Embed(ctx, core.EmbedPassage, texts)
-		if err == nil && len(vectors) != len(texts) {
-			err = fmt.Errorf("%d vectors of %d texts: %w", len(vectors), len(texts), core.ErrCorrupt)
-		}
-		if !errors.Is(err, core.ErrEngine) {
-			break
-		}
-		slog.Warn("embed chunks", "chunks", len(texts), "error", err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("embed %d chunks: %w", len(texts), err)
-	}
-	return vectors, nil
-}
-
-// isFatal says that no other document would fare better.
-func isFatal(err error) bool {
-	return errorsIsAny(err, core.ErrNoSpace, core.ErrNoModel, core.ErrNoDevice, core.ErrOutOfMemory, core.ErrDimension, context.Canceled, errClosed)
-}
-
-// unembedded gives up on a document, or on everything when the engine is lost for the second document in a row.
-func (a *adder) unembedded(ctx context.Context, p part, err error) error {
-	lost := errors.Is(err, core.ErrEngine)
-	if isFatal(err) || lost && a.lost {
-		return fmt.Errorf("add %q: %w", p.doc.Source, err)
-	}
-	a.lost = lost
-	a.drop(p.draft)
-	f := p.prepared
-	f.err = err
-	return a.failed(ctx, f)
-}
-
-// drop takes a draft out of the queue.
-func (a *adder) drop(d *draft) {
-	a.queue = slices.DeleteFunc(a.queue, func(q *draft) bool { return q == d })
-	a.queued -= len(d.missing)
-}
-
-func (a *adder) put(ctx context.Context, p part, vectors []core.Vector) error {
-	a.lost = false
-	if err := p.PutVectors(ctx, p.ordinals, vectors); err != nil {
-		return fmt.Errorf("store vectors of %q: %w", p.doc.Source, err)
-	}
-	n := len(p.ordinals)
-	p.missing = p.missing[n:]
-	a.queued -= n
-	a.summary.Embedded += n
-	share := max(p.file.Size, 1) * int64(p.chunksN-len(p.missing)) / int64(p.chunksN)
-	a.p.Report(core.Update{Stage: "embed", Done: a.done + share, Total: a.total, Note: p.doc.Name})
-	if len(p.missing) > 0 {
-		return nil
-	}
-	a.drop(p.draft)
-	return a.commit(ctx, p.draft)
 }
 
 func (a *adder) commit(ctx context.Context, d *draft) error {

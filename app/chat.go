@@ -33,7 +33,6 @@ type AskOptions struct {
 	Temperature  *float64
 	MaxNewTokens int
 	Seed         uint64
-	Lexical      bool // no embedder: words only
 }
 
 // Ask answers one question; emit (nil is allowed) gets the text as it comes.
@@ -76,9 +75,7 @@ func (c *Chat) Ask(ctx context.Context, question string, opt AskOptions, emit fu
 	var wg sync.WaitGroup
 	var generatorErr, embedderErr error
 	wg.Go(func() { asker.Generator, generatorErr = c.Models.Generator(ctx, p) })
-	if !opt.Lexical {
-		wg.Go(func() { asker.Embedder, embedderErr = c.Models.Embedder(ctx, nil) })
-	}
+	wg.Go(func() { asker.Embedder, embedderErr = c.Models.Embedder(ctx, nil) })
 	wg.Wait()
 	if generatorErr != nil {
 		return core.Answer{}, generatorErr

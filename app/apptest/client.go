@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/closed"
 	"kakoi/core/engine"
 	"kakoi/core/rag"
 )
@@ -20,6 +21,7 @@ import (
 type Client struct {
 	Delay time.Duration // of each Embed call for passages
 	Gate  string        // while this file is there, Embed calls for passages wait
+	Sick  bool          // the self-test fails
 	// Before (nil is allowed) sees the texts of each Embed call; its error is the call's.
 	Before func(texts []string) error
 
@@ -50,6 +52,20 @@ func (c *Client) LoadGenerator(ctx context.Context, dir string, _ engine.ModelOp
 	}
 	p.Report(core.Update{Stage: "load", Done: 1, Total: 1})
 	return generator{name: filepath.Base(dir)}, ctx.Err()
+}
+
+// Status is that of a process that does not exist; its attempts to reach a network were refused.
+func (c *Client) Status(ctx context.Context) (engine.Status, error) {
+	proof := closed.Proof{NoNewPrivs: true, Threads: 1, Attempts: []closed.Attempt{{What: "socket", Refused: true, Error: "refused"}}}
+	return engine.Status{Version: "apptest", Device: engine.DeviceInfo{Device: "cpu"}, Reason: engine.LibrariesNone, Proof: proof}, ctx.Err()
+}
+
+// Selftest has one check.
+func (c *Client) Selftest(ctx context.Context, _ string, emit func(engine.Check) error) error {
+	if err := emit(engine.Check{Name: "vectors", OK: !c.Sick, Detail: "of unit length"}); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // Close does nothing.

@@ -110,6 +110,10 @@ func resume(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	stale, err := c.host.library.Stale(ctx)
+	if err != nil {
+		return err
+	}
 	var failed error
 	n := 0
 	for i, plan := range plans {
@@ -124,7 +128,7 @@ func resume(ctx context.Context, c *call) error {
 			return err
 		}
 	}
-	if refresh {
+	if refresh || len(stale) > 0 {
 		n++
 		if err := refreshAll(ctx, c); errors.Is(err, errFailed) {
 			failed = err

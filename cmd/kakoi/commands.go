@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"slices"
 	"strings"
 
 	"kakoi/core"
@@ -79,7 +78,7 @@ func runHelp(_ context.Context, c *call) error {
 	fmt.Fprintln(c.Out, c.text("cli.help.flags"))
 	fs := newFlagSet("kakoi")
 	(&globals{}).register(fs)
-	printFlags(c, fs, nil)
+	printFlags(c, fs)
 	fmt.Fprintln(c.Out)
 	fmt.Fprintln(c.Out, c.text("cli.help.exit"))
 	return nil
@@ -92,20 +91,20 @@ func helpOne(c *call, cmd *command) error {
 		fs := newFlagSet(cmd.name)
 		cmd.flags(fs, &call{})
 		fmt.Fprintln(c.Out)
-		printFlags(c, fs, nil)
+		printFlags(c, fs)
 	}
 	fmt.Fprintln(c.Out)
 	fmt.Fprintln(c.Out, c.text("cli.help.flags"))
 	fs := newFlagSet("kakoi")
 	(&globals{}).register(fs)
-	printFlags(c, fs, nil)
+	printFlags(c, fs)
 	return nil
 }
 
 // printFlags lists the flags that have a usage text.
-func printFlags(c *call, fs *flag.FlagSet, leave []string) {
+func printFlags(c *call, fs *flag.FlagSet) {
 	fs.VisitAll(func(f *flag.Flag) {
-		if f.Usage == "" || slices.Contains(leave, f.Name) {
+		if f.Usage == "" {
 			return
 		}
 		name := "--" + f.Name

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		delay = 0
 	}
 	os.Exit(start(os.Args[1:], func(context.Context) (app.Client, error) {
-		return &apptest.Client{Delay: delay, Gate: os.Getenv("KAKOI_TEST_GATE")}, nil
+		return &apptest.Client{Delay: delay, Gate: os.Getenv("KAKOI_TEST_GATE"), Sick: os.Getenv("KAKOI_TEST_SICK") != ""}, nil
 	}))
 }
 
