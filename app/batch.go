@@ -132,4 +132,3 @@ func (a *adder) put(ctx context.Context, p part, vectors []core.Vector) error {
 	a.drop(p.draft)
 	return a.commit(ctx, p.draft)
 }
-
