@@ -228,16 +228,18 @@ func newUnigramJSON(vocab []scored, unk int32, byteFallback bool) (*unigram, err
 	var table [256]int32
 	nBytes := 0
 	minimum := math.Inf(1)
+	entries := make([]entry, len(vocab))
 	// The library's map keeps the last of equal pieces.
 	for i, v := range slices.Backward(vocab) {
 		u.pieces[i], u.scores[i] = v.text, v.score
 		minimum = min(minimum, v.score)
-		u.trie.add(v.text, int32(i))
+		entries[i] = newEntry(v.text, int32(i), len(vocab)-i)
 		if b, ok := byteOf(v.text); ok {
 			table[b] = int32(i)
 			nBytes++
 		}
 	}
+	u.trie.addAll(entries)
 	if err := u.trie.err(); err != nil {
 		return nil, fmt.Errorf("read tokenizer.json: %w", err)
 	}

@@ -1,14 +1,18 @@
 package token
 
 import (
+	"cmp"
+	"encoding/binary"
 	"fmt"
+	"slices"
+	"strings"
 
 	"kakoi/core"
 )
 
 // trie maps byte strings to ids. Its edges lie in one open-addressing table keyed by (node, byte), eight bytes an
-// edge, so that a step costs one cache line: it is built in one pass over the pieces, in any order, which is what
-// makes loading quick.
+// edge, so that a step costs one cache line. addAll builds it from sorted pieces, which is what makes loading quick:
+// each piece touches only the nodes it does not share with the one before.
 type trie struct {
 	edges []uint64 // node<<40 | byte<<32 | child; 0 is free
 	ids   []int32  // per node; -1 without
@@ -67,6 +71,53 @@ func (t *trie) add(text string, id int32) {
 	}
 	if t.ids[node] < 0 {
 		t.ids[node] = id
+	}
+}
+
+// entry is a key on its way into a trie.
+type entry struct {
+	head  uint64 // first eight bytes of text, big-endian, zero-padded: decides most comparisons
+	order int32  // of equal texts the lowest wins
+	id    int32
+	text  string
+}
+
+func newEntry(text string, id int32, order int) entry {
+	var head [8]byte
+	copy(head[:], text)
+	return entry{binary.BigEndian.Uint64(head[:]), int32(order), id, text}
+}
+
+// addAll adds the entries to an empty trie and reorders them.
+func (t *trie) addAll(entries []entry) {
+	slices.SortFunc(entries, func(a, b entry) int {
+		if a.head != b.head {
+			return cmp.Compare(a.head, b.head)
+		}
+		return cmp.Or(strings.Compare(a.text, b.text), cmp.Compare(a.order, b.order))
+	})
+	path := []int32{0} // nodes of the text before, root first
+	before := ""
+	for _, e := range entries {
+		shared := 0
+		for shared < len(before) && shared < len(e.text) && before[shared] == e.text[shared] {
+			shared++
+		}
+		path = path[:shared+1]
+		for i := shared; i < len(e.text); i++ {
+			if len(t.ids) == maxNodes {
+				t.full = true
+				return
+			}
+			next := int32(len(t.ids))
+			t.ids = append(t.ids, -1)
+			t.link(path[i], e.text[i], next)
+			path = append(path, next)
+		}
+		if node := path[len(e.text)]; t.ids[node] < 0 {
+			t.ids[node] = e.id
+		}
+		before = e.text
 	}
 }
 

@@ -42,6 +42,7 @@ func newUnigramSpiece(m *spiece) (*unigram, error) {
 	u.trie = newTrie(total / 2) // prefixes are shared
 	var table [256]int32
 	nBytes := 0
+	entries := make([]entry, 0, len(m.pieces))
 	for i, p := range m.pieces {
 		id := int32(i)
 		u.pieces, u.scores = append(u.pieces, p.text), append(u.scores, float64(p.score))
@@ -56,12 +57,13 @@ func newUnigramSpiece(m *spiece) (*unigram, error) {
 		case kindNormal:
 			minimum = min(minimum, p.score)
 			u.maximum = max(u.maximum, float64(p.score))
-			u.trie.add(p.text, id)
+			entries = append(entries, newEntry(p.text, id, i))
 		case kindUser:
 			u.user[id] = true
-			u.trie.add(p.text, id)
+			entries = append(entries, newEntry(p.text, id, i))
 		}
 	}
+	u.trie.addAll(entries)
 	if err := u.trie.err(); err != nil {
 		return nil, core.Explain(fmt.Errorf("read spiece.model: %w", err), "error.model.tokenizer.broken")
 	}

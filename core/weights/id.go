@@ -26,8 +26,8 @@ type File struct {
 	SHA256   string    `json:"sha256"` // hex
 }
 
-// cacheFrom is the size from which hashing takes long enough for a note of its result.
-const cacheFrom = 256 << 20
+// cacheFrom is the size from which hashing takes long enough to be felt at every start, and a note of its result pays.
+const cacheFrom = 16 << 20
 
 // Files lists the files that make the model: its weight files, and the .json, .model and .txt files of the folder
 // and of the folders directly below it, sorted by name. SHA256 is left empty.
