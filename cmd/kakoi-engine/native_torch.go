@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"kakoi/core"
@@ -37,12 +38,19 @@ func loadEmbedder(ctx context.Context, dir string, opt engine.ModelOptions, p co
 	return e, nil
 }
 
+// selftests runs every package's checks, also when those of one fail.
 func selftests(ctx context.Context, device string, emit func(engine.Check) error) error {
 	return timed(emit, func(report func(name string, ok bool, detail string)) error {
-		if err := neox.Selftest(ctx, device, report); err != nil {
-			return fmt.Errorf("self-test on %q: %w", device, err)
+		var all []error
+		for _, run := range []func(context.Context, string, func(string, bool, string)) error{neox.Selftest, bert.Selftest} {
+			if err := run(ctx, device, report); err != nil {
+				all = append(all, fmt.Errorf("self-test on %q: %w", device, err))
+				if !errors.Is(err, core.ErrCorrupt) {
+					break
+				}
+			}
 		}
-		return nil
+		return errors.Join(all...)
 	})
 }
 

@@ -29,3 +29,8 @@ func (*Embedder) Close() error { return nil }
 
 // Bench returns core.ErrNoDevice.
 func Bench(context.Context, BenchOptions, func(BenchResult) error) error { return core.ErrNoDevice }
+
+// Selftest returns core.ErrNoDevice.
+func Selftest(context.Context, string, func(name string, ok bool, detail string)) error {
+	return core.ErrNoDevice
+}

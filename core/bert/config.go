@@ -75,3 +75,6 @@ func (c *Config) FirstPosition() int {
 	}
 	return *c.PadID + 1
 }
+
+// layerPrefix is what stands before the names of a layer's tensors.
+func layerPrefix(i int) string { return fmt.Sprintf("encoder.layer.%d.", i) }

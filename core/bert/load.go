@@ -126,8 +126,14 @@ func readable(err error) error {
 	return err
 }
 
+// source gives tensors by name: a *weights.Folder, or the self-test's own.
+type source interface {
+	Has(name string) bool
+	Tensor(name string) (weights.Tensor, error)
+}
+
 // loadModel builds the model on dev; what was built is freed again when something fails.
-func loadModel(ctx context.Context, dev *device.Device, cfg Config, dtype torch.DType, src *weights.Folder, p core.Progress) (*model, error) {
+func loadModel(ctx context.Context, dev *device.Device, cfg Config, dtype torch.DType, src source, p core.Progress) (*model, error) {
 	m := &model{Config: cfg, dtype: dtype, layer: make([]layer, cfg.Layers)}
 	m.prefix = prefix(src)
 	total := int64(cfg.Layers + 1)
@@ -151,7 +157,7 @@ func loadModel(ctx context.Context, dev *device.Device, cfg Config, dtype torch.
 }
 
 // prefix is what stands before the tensors' names: "bert.", "roberta." or nothing.
-func prefix(src *weights.Folder) string {
+func prefix(src source) string {
 	for _, p := range []string{"", "bert.", "roberta.", "model.", "0.auto_model."} {
 		if src.Has(p + "embeddings.word_embeddings.weight") {
 			return p
@@ -164,7 +170,7 @@ func prefix(src *weights.Folder) string {
 type tensors struct {
 	m     *model
 	s     *torch.Scope
-	src   *weights.Folder
+	src   source
 	first error
 }
 

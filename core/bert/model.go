@@ -3,7 +3,6 @@
 package bert
 
 import (
-	"fmt"
 	"unsafe"
 
 	"kakoi/core/internal/torch"
@@ -35,7 +34,7 @@ type layer struct {
 	innerNorm norm
 }
 
-func (m *model) loadEmbeddings(s *torch.Scope, src *weights.Folder) error {
+func (m *model) loadEmbeddings(s *torch.Scope, src source) error {
 	r := &tensors{m: m, s: s, src: src}
 	const e = "embeddings."
 	if t, ok := r.get([]int{m.Vocab, m.Hidden}, e+"word_embeddings.weight"); ok {
@@ -76,9 +75,9 @@ func (m *model) loadWords(s *torch.Scope, t weights.Tensor) torch.Tensor {
 	return s.Keep(&m.owner, s.To(host, m.dtype))
 }
 
-func (m *model) loadLayer(s *torch.Scope, src *weights.Folder, i int) error {
+func (m *model) loadLayer(s *torch.Scope, src source, i int) error {
 	r := &tensors{m: m, s: s, src: src}
-	name := fmt.Sprintf("encoder.layer.%d.", i)
+	name := layerPrefix(i)
 	at := name + "attention."
 	h, g := m.Hidden, m.Inner
 	m.layer[i] = layer{
