@@ -6,7 +6,7 @@ SHELL := /bin/bash
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 ENGINE_ENV = . .setup/env.sh && kakoi_engine_env
 # Packages that need libtorch or the tokenizer library (build tag torch).
-NATIVE = . ./core/internal/... ./core/neox/... ./core/bert/... ./core/token/... ./core/engine/... ./cmd/...
+NATIVE = . ./core/internal/... ./core/neox ./core/bert ./core/token ./cmd/kakoi-engine
 GO_TEST = go test -count=1 -timeout 30m
 
 .PHONY: help run build test check bench test-gpu cuda golden clean setup setup-tests

@@ -164,7 +164,7 @@ func TestBadInputFromTheTerminal(t *testing.T) {
 		"no such model":     {[]string{"model", "use", "nobody"}, 1, "nobody"},
 		"no model folder":   {[]string{"model", "import", filepath.Dir(empty)}, 1, ""},
 		"endless question":  {[]string{"ask", strings.Repeat("why ", 12_500)}, 1, ""},
-		"no such document":  {[]string{"remove", "--yes", "nobody.pdf"}, 1, "nobody.pdf"},
+		"no such document":  {[]string{"remove", "--yes", "nobody.pdf"}, 1, "document"},
 		"unknown language":  {[]string{"--lang", "xx", "status"}, 2, "xx"},
 		"ask before adding": {[]string{"ask", "Where is it?"}, 3, ""},
 	} {
