@@ -24,7 +24,7 @@ func kindOf(dir string) (ModelKind, error) {
 		ModelType string `json:"model_type"`
 	}
 	if err := json.Unmarshal(raw, &config); err != nil {
-		return "", fmt.Errorf("parse config of model %q: %w: %w", dir, core.ErrCorrupt, err)
+		return "", core.Explain(fmt.Errorf("parse config of model %q: %w: %w", dir, core.ErrCorrupt, err), "error.model.config", dir)
 	}
 	switch config.ModelType {
 	case "gpt_neox":

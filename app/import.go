@@ -65,9 +65,6 @@ func (m *Models) Import(ctx context.Context, dir, name string, listen func(job.S
 }
 
 func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, p core.Progress) (model Model, err error) {
-	if err := check(ctx, dir, kind, p); err != nil {
-		return Model{}, err
-	}
 	type entry struct {
 		name string
 		info fs.FileInfo
@@ -98,6 +95,10 @@ func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, p c
 		return Model{}, fmt.Errorf("make models folder: %w", err)
 	}
 	if err := room(m.Dir, total+spareBytes); err != nil {
+		return Model{}, err
+	}
+	// All values are looked at: that takes a while, so room was asked about before.
+	if err := check(ctx, dir, kind, p); err != nil {
 		return Model{}, err
 	}
 	tmp, err := os.MkdirTemp(m.Dir, ".import-*")
@@ -140,7 +141,21 @@ func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, p c
 	if err := os.Rename(tmp, model.Dir); err != nil {
 		return Model{}, fmt.Errorf("put model %q in place: %w", name, err)
 	}
+	_ = note(model) // without it the first load takes longer, no more
 	return model, nil
+}
+
+// note hands on the hashes of what was copied, so that the first load need not read all files for them.
+func note(model Model) error {
+	folder, err := weights.Open(model.Dir)
+	if err != nil {
+		return fmt.Errorf("open model %q: %w", model.Name, err)
+	}
+	sums := map[string]string{}
+	for _, f := range model.Files {
+		sums[filepath.ToSlash(f.Name)] = f.SHA256
+	}
+	return errors.Join(folder.Note(sums), folder.Close())
 }
 
 // belongs says whether a file of a model folder is needed to run the model or to know where it comes from.

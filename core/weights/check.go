@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,11 +24,10 @@ const (
 type Report struct {
 	Kind         Kind             `json:"kind"`
 	Architecture string           `json:"architecture"` // config.json's model_type
-	ID           string           `json:"id"`           // Folder.ID
-	Files        []File           `json:"files"`
-	Bytes        int64            `json:"bytes"`      // of all tensors as stored
-	Parameters   int64            `json:"parameters"` // of the weights the model uses
-	Storage      string           `json:"storage"`    // of the linears: "F32", "F16", "BF16", "NF4", "I8"
+	Files        []File           `json:"files"`        // without hashes
+	Bytes        int64            `json:"bytes"`        // of all tensors as stored
+	Parameters   int64            `json:"parameters"`   // of the weights the model uses
+	Storage      string           `json:"storage"`      // of the linears: "F32", "F16", "BF16", "NF4", "I8"
 	Layers       int              `json:"layers"`
 	Hidden       int              `json:"hidden"`
 	Heads        int              `json:"heads"`
@@ -44,8 +44,8 @@ type Report struct {
 const vocabSlack = 1024
 
 // Check examines a model folder before it is imported: architecture, the shape of every tensor against config.json,
-// the tokenizer against the embedding, every value for NaN and infinity, and the hashes of all files. Stages are
-// "verify" (bytes scanned) and "hash".
+// the tokenizer against the embedding, and every value for NaN and infinity. Nothing is written. Stage "verify" reports
+// bytes scanned.
 //
 // Every defect is an error with a sentence: core.ErrUnsupported for what Kakoi cannot run, core.ErrCorrupt and
 // core.ErrNotFound for what is broken or missing.
@@ -74,10 +74,6 @@ func Check(ctx context.Context, dir string, kind Kind, p core.Progress) (Report,
 	if r.Files, err = f.Files(); err != nil {
 		return Report{}, err
 	}
-	if err := f.hashFiles(ctx, r.Files, p); err != nil {
-		return Report{}, err
-	}
-	r.ID = contentID(r.Files)
 	return r, nil
 }
 
@@ -116,6 +112,12 @@ func (c *checker) architecture(kind Kind) error {
 // vocabulary holds the tokenizer against the rows of the embedding.
 func (c *checker) vocabulary(dir string) error {
 	v, err := token.ReadVocabulary(dir)
+	if errors.Is(err, core.ErrNotFound) && c.report.Architecture == "bert" {
+		// Old BERT folders have a list of words only, one a line.
+		if words, rerr := readSmall(dir, "vocab.txt"); rerr == nil {
+			v, err = token.Vocabulary{File: "vocab.txt", Kind: "WordPiece", Size: len(bytes.Split(bytes.TrimSuffix(words, []byte("\n")), []byte("\n")))}, nil
+		}
+	}
 	if err != nil {
 		return err
 	}

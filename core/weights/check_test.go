@@ -1,10 +1,16 @@
 package weights_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"kakoi/core"
 	"kakoi/core/weights"
 )
 
@@ -16,5 +22,50 @@ func TestCheckStarter(t *testing.T) {
 	if len(r.Unused) != 0 || r.Layers != 12 || r.Vocab != 20480 || r.Tokenizer.Size != 20480 || r.Storage != "NF4" || !r.Tied || len(r.Files) != 5 || r.Parameters != 48315392 {
 		b, _ := json.Marshal(r)
 		t.Errorf("report %s", b)
+	}
+}
+
+func TestOldTokenizersAndNotes(t *testing.T) {
+	s := tinyNeox
+	s.Model = "bert"
+	dir := filepath.Join(t.TempDir(), "model")
+	g := weights.GenerateParams{Shape: s, Layout: weights.Single, Files: map[string][]byte{"vocab.txt": bytes.Repeat([]byte("a\n"), s.Vocab)}}
+	if err := weights.Generate(context.Background(), dir, g, nil); err != nil {
+		t.Fatal(err)
+	}
+	r, err := weights.Check(context.Background(), dir, weights.Embedder, nil)
+	if err != nil || r.Tokenizer.File != "vocab.txt" || r.Tokenizer.Size != s.Vocab {
+		t.Errorf("a vocab.txt alone: %+v, %v", r.Tokenizer, err)
+	}
+	write(t, dir+"/vocab.txt", bytes.Repeat([]byte("a\n"), s.Vocab+1))
+	if _, err := weights.Check(context.Background(), dir, weights.Embedder, nil); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("a word too many: %v", err)
+	}
+	if err := os.Truncate(dir+"/vocab.txt", 17<<20); err != nil { // large enough for a note
+		t.Fatal(err)
+	}
+	f, err := weights.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	note := filepath.Join(filepath.Dir(dir), ".model.sha256.json")
+	sums := map[string]string{"config.json": strings.Repeat("a", 64), "vocab.txt": strings.Repeat("b", 64)}
+	if _, err := os.Stat(note); err == nil {
+		t.Error("checking left a note beside the folder")
+	}
+	if err := f.Note(sums); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(note); err == nil {
+		t.Error("a note without all files")
+	}
+	sums["model.safetensors"] = strings.Repeat("c", 64)
+	if err := f.Note(sums); err != nil {
+		t.Fatal(err)
+	}
+	hashed := false
+	if _, err := f.ID(context.Background(), func(core.Update) { hashed = true }); err != nil || hashed {
+		t.Errorf("the note was not used: %v", err)
 	}
 }

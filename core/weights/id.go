@@ -113,6 +113,26 @@ func (f *Folder) hashFiles(ctx context.Context, files []File, p core.Progress) e
 	return nil
 }
 
+// Note keeps the hashes of a folder that is known already (hex SHA-256 by file name, as after copying it), so that ID
+// need not read it again. A folder with other files than those of sums is left without a note.
+func (f *Folder) Note(sums map[string]string) error {
+	files, err := f.Files()
+	if err != nil {
+		return err
+	}
+	var total int64
+	for i, x := range files {
+		if files[i].SHA256 = sums[x.Name]; files[i].SHA256 == "" {
+			return nil
+		}
+		total += x.Size
+	}
+	if total >= cacheFrom {
+		remember(notePath(f.dir), files)
+	}
+	return nil
+}
+
 // hashAll hashes on as many cores as there are, largest file first.
 func hashAll(ctx context.Context, dir string, files []File, total int64, p core.Progress) error {
 	order := make([]int, len(files))
