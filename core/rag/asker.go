@@ -67,8 +67,13 @@ func (a *Asker) Passages(ctx context.Context, question string, opt AskOptions) (
 	if err != nil {
 		return nil, err
 	}
-	if opt.Passages > 0 && len(hits) > opt.Passages {
-		hits = hits[:opt.Passages]
+	return a.join(ctx, hits, opt.Passages)
+}
+
+// join joins the n best hits; 0: all.
+func (a *Asker) join(ctx context.Context, hits []core.Hit, n int) ([]core.Passage, error) {
+	if n > 0 && len(hits) > n {
+		hits = hits[:n]
 	}
 	return Join(ctx, hits, a.Search.PageText)
 }
@@ -165,7 +170,11 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 	if _, _, _, err := Fit(ctx, a.Generator, t, nil, ans.Question, room); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
-	passages, err := a.Passages(ctx, ans.Question, opt)
+	hits, err := a.Hits(ctx, ans.Question, opt.Candidates)
+	if err != nil {
+		return fmt.Errorf("ask: %w", err)
+	}
+	passages, err := a.join(ctx, hits, opt.Passages)
 	if err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
@@ -178,6 +187,22 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 	}
 	if nothingFound(ans.Question, passages, info) {
 		return refuse(ans, t, emit)
+	}
+	var f *focus
+	if isSmall(model) && opt.PromptTokens == 0 {
+		near, err := a.join(ctx, hits, max(focusHits, opt.Passages))
+		if err != nil {
+			return fmt.Errorf("ask: %w", err)
+		}
+		if f = focusOn(ans.Question, near); f != nil {
+			ok, err := a.answerFocused(ctx, ans, t, f, sampling, emit)
+			if err != nil {
+				return fmt.Errorf("ask: %w", err)
+			}
+			if ok {
+				return nil
+			}
+		}
 	}
 	budget := promptTokens(model, opt, room)
 	fit, prompt, tokens, err := Fit(ctx, a.Generator, t, passages, ans.Question, budget)
@@ -217,6 +242,9 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 	if err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
+	if f != nil {
+		f.doubt(ans)
+	}
 	return nil
 }
 
@@ -228,12 +256,14 @@ const (
 	smallPrompt = 256
 )
 
+func isSmall(model core.GeneratorInfo) bool { return model.Hidden > 0 && model.Hidden < smallHidden }
+
 // promptTokens is how long the prompt may be; room is what the model's context leaves.
 func promptTokens(model core.GeneratorInfo, opt AskOptions, room int) int {
 	switch {
 	case opt.PromptTokens > 0:
 		return min(room, opt.PromptTokens)
-	case model.Hidden > 0 && model.Hidden < smallHidden:
+	case isSmall(model):
 		return min(room, smallPrompt)
 	}
 	return room
