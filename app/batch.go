@@ -6,9 +6,27 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"kakoi/core"
 )
+
+// grace is how long a batch may go on after its job was cancelled: many times what one takes, but an engine that hangs must
+// not hold the job, and with it the process, for ever.
+const grace = time.Minute
+
+// lingering is ctx without its cancel until delay has passed since then.
+func lingering(ctx context.Context, delay time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-out.Done():
+		case <-time.After(delay):
+			cancel()
+		}
+	})
+	return out, func() { stop(); cancel() }
+}
 
 // batch embeds the first chunks of the queue and stores their vectors; documents that are complete are committed. It
 // does not stop in the middle: what was computed is kept.
@@ -16,7 +34,8 @@ func (a *adder) batch(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := lingering(ctx, grace)
+	defer cancel()
 	var parts []part
 	var texts []string
 	for _, d := range a.queue {
