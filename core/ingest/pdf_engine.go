@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"runtime/debug"
 	"sync"
 
@@ -28,7 +29,7 @@ type pdfEngine struct {
 	cache wazero.CompilationCache
 }
 
-type pdfKey struct{ cacheDir, fontsDir string }
+type pdfKey struct{ prepared, cacheDir, fontsDir string }
 
 var engines = struct {
 	sync.Mutex
@@ -41,23 +42,28 @@ func Close() error {
 	defer engines.Unlock()
 	var errs []error
 	for key, e := range engines.open {
-		errs = append(errs, e.pool.Close())
-		if e.cache != nil {
-			errs = append(errs, e.cache.Close(context.Background()))
-		}
+		errs = append(errs, e.close())
 		delete(engines.open, key)
 	}
 	return errors.Join(errs...)
 }
 
+func (e *pdfEngine) close() error {
+	err := e.pool.Close()
+	if e.cache != nil {
+		err = errors.Join(err, e.cache.Close(context.Background()))
+	}
+	return err
+}
+
 func engine(opt Options) (*pdfEngine, error) {
 	engines.Lock()
 	defer engines.Unlock()
-	key := pdfKey{opt.CacheDir, opt.FontsDir}
+	key := pdfKey{opt.Prepared, opt.CacheDir, opt.FontsDir}
 	if e := engines.open[key]; e != nil {
 		return e, nil
 	}
-	e, err := openEngine(opt)
+	e, err := openPrepared(opt)
 	if err != nil {
 		return nil, core.Explain(fmt.Errorf("open the pdf engine: %w", err), "error.file.pdf_engine")
 	}
@@ -124,8 +130,24 @@ func (e *pdfEngine) do(ctx context.Context, fn func(pdfium.Pdfium) error) error 
 		_ = instance.Close() // fails after a trap; the instance is thrown away as a whole all the same
 		return err
 	case <-ctx.Done():
-		_ = instance.Kill() // interrupts the call that fn is in; its error says no more than ctx does
+		interrupt(instance)
 		<-done
+		_ = instance.Kill() // throws the instance away; its error says no more than ctx does
 		return ctx.Err()
 	}
+}
+
+// interrupt ends the call that an instance is in by closing its WebAssembly module, which wazero allows at any time. The
+// instance's own Kill sets fields that the call reads (go-pdfium v1.20.0): it has to come after the call.
+func interrupt(instance pdfium.Pdfium) {
+	implementation := reflect.Indirect(reflect.ValueOf(instance.GetImplementation()))
+	if implementation.Kind() == reflect.Struct {
+		if field := implementation.FieldByName("Module"); field.IsValid() && field.CanInterface() {
+			if module, ok := field.Interface().(api.Module); ok {
+				_ = module.Close(context.Background())
+				return
+			}
+		}
+	}
+	_ = instance.Kill() // another version of go-pdfium: a race is better than a call that never ends
 }
