@@ -100,7 +100,7 @@ func Unmarshal(get func(suffix string) ([]byte, bool)) (*State, error) {
 		}
 		s.Absmax = floats(absmax)
 	} else {
-		if j.NestedOffset == nil || j.NestedBlock <= 0 || j.NestedDType != "float32" {
+		if j.NestedOffset == nil || j.NestedBlock <= 0 || j.NestedBlock > 1<<20 || j.NestedDType != "float32" {
 			return nil, fmt.Errorf("quant_state of a nested weight: %w", core.ErrCorrupt)
 		}
 		q := want(keyAbsmax, blocks)
