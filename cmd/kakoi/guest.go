@@ -101,7 +101,15 @@ func visit(ctx context.Context, data string, r request, s *screen) (code int, ra
 			}
 		case frameAsk:
 			go func() {
-				if line, err := s.ask(ctx); err != nil || out.write(frameLine, []byte(line)) != nil {
+				// Without an answer the command is cancelled. Closing the connection would look like an owner that was
+				// lost, and ask again.
+				line, err := s.ask(ctx)
+				if err == nil {
+					err = out.write(frameLine, []byte(line))
+				} else {
+					err = out.write(frameCancel, nil)
+				}
+				if err != nil {
 					conn.Close()
 				}
 			}()
