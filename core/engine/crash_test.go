@@ -111,17 +111,37 @@ func TestRestartsAreLimited(t *testing.T) {
 
 func TestHangingCallEndsTheEngine(t *testing.T) {
 	c, _ := start(t, func(p *engine.Params) { p.HangTimeout = 200 * time.Millisecond })
-	g := generator(t, c, newFolder(t, 0))
+	g, slow := generator(t, c, newFolder(t, 0)), generator(t, c, newFolder(t, 5*time.Millisecond))
 	before := pid(t, c)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	// Another call that is under way when the engine is ended learns the reason.
+	running, other := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := slow.Generate(t.Context(), []core.GenerateRequest{{Prompt: "the"}}, func(int, core.Delta) error {
+			select {
+			case running <- struct{}{}:
+			default:
+			}
+			return nil
+		})
+		other <- err
+	}()
+	select {
+	case <-running:
+	case err := <-other:
+		t.Fatalf("the other call ended: %v", err)
+	}
+	// Time enough for the call to arrive: one that never did does not hang.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := g.Generate(ctx, []core.GenerateRequest{{Prompt: "#hang"}}, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("error %v", err)
 	}
-	// Another call that waits when the engine is ended learns the reason.
-	slow := generator(t, c, newFolder(t, 5*time.Millisecond))
-	_, err := ask(t, slow, "the", 0)
-	wantKey(t, err, "error.engine.hung", core.ErrEngine)
+	select {
+	case err := <-other:
+		wantKey(t, err, "error.engine.hung", core.ErrEngine)
+	case <-time.After(time.Minute):
+		t.Fatal("the engine was not ended")
+	}
 	if replies, err := ask(t, g, "the", 3); err != nil || replies[0].NewTokens != 3 {
 		t.Fatalf("after the hang: %+v, %v", replies, err)
 	}
