@@ -34,7 +34,7 @@ func benchIngest(ctx context.Context, c *call, o *benchOptions) (err error) {
 			return fmt.Errorf("write samples: %w", err)
 		}
 	}
-	opt := ingest.Options{CacheDir: filepath.Join(tmp, "cache"), FontsDir: existing(filepath.Join(c.program.home, "fonts"))}
+	opt := c.program.reading(filepath.Join(tmp, "cache"))
 	if err := os.Mkdir(opt.CacheDir, 0o700); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}

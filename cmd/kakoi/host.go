@@ -69,7 +69,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	h.models.Store = store
 	h.library = &app.Library{
 		Store: store, Models: h.models, Settings: set, Jobs: runner, Log: job.NewLog(store),
-		Read: ingest.Options{CacheDir: filepath.Join(c.data, "cache"), FontsDir: existing(filepath.Join(p.home, "fonts"))},
+		Read: p.reading(filepath.Join(c.data, "cache")),
 	}
 	h.chat = &app.Chat{
 		Library: h.library, Models: h.models, Settings: set,
@@ -103,6 +103,13 @@ func (p *program) startEngine(data string) starter {
 func (p *program) engineParams() engine.Params {
 	libraries, reason := engine.ChooseLibraries([]string{filepath.Join(p.home, "lib-cuda"), filepath.Join(p.home, "lib")})
 	return engine.Params{Binary: filepath.Join(p.home, "kakoi-engine"), LibraryPath: libraries, LibraryReason: reason}
+}
+
+// reading are the options of reading files; set-up may have left PDFium's compiled code and fonts beside the program.
+func (p *program) reading(cache string) ingest.Options {
+	return ingest.Options{
+		CacheDir: cache, Prepared: existing(filepath.Join(p.home, "wasm")), FontsDir: existing(filepath.Join(p.home, "fonts")),
+	}
 }
 
 // existing is path, or "" when there is nothing.

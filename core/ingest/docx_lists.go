@@ -93,7 +93,11 @@ type listLevel struct {
 	format, text string
 }
 
-const listLevels = 9
+const (
+	listLevels = 9
+	// A mark is repeated before every paragraph of its list: a long one is no mark.
+	maxMarkBytes = 200
+)
 
 type docxList struct {
 	levels   [listLevels]listLevel
@@ -109,7 +113,11 @@ func (d *docxList) set(l docxLevel) {
 	if err != nil {
 		start = 1
 	}
-	d.levels[l.Index] = listLevel{start, l.Format.Val, l.Text.Val}
+	text := l.Text.Val
+	if len(text) > maxMarkBytes {
+		text = ""
+	}
+	d.levels[l.Index] = listLevel{start, l.Format.Val, text}
 }
 
 type docxLists struct {

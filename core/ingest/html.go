@@ -58,7 +58,8 @@ type htmlWriter struct {
 	pre    int
 	// People break lines anywhere in Japanese text, programs only where there was a space.
 	generated bool
-	mark      int // length of b after a list mark: no line may end there
+	mark      int                // length of b after a list mark: no line may end there
+	numbers   map[*html.Node]int // of the next item of each numbered list
 }
 
 func (w *htmlWriter) String() string { return w.b.String() }
@@ -142,7 +143,7 @@ func (w *htmlWriter) node(n *html.Node) {
 	case atom.Li:
 		w.line(1)
 		w.flush(0)
-		w.b.WriteString(listMark(n))
+		w.b.WriteString(w.listMark(n))
 		w.last = 0
 		w.mark = w.b.Len()
 		w.children(n)
@@ -175,19 +176,24 @@ func (w *htmlWriter) node(n *html.Node) {
 	}
 }
 
-func listMark(n *html.Node) string {
-	if n.Parent == nil || n.Parent.DataAtom != atom.Ol {
+// listMark is what stands before an item. Items are counted as they come: looking back from each would take for ever in a
+// list of a million.
+func (w *htmlWriter) listMark(n *html.Node) string {
+	list := n.Parent
+	if list == nil || list.DataAtom != atom.Ol {
 		return "- "
 	}
-	number := 1
-	if start, err := strconv.Atoi(attr(n.Parent, "start")); err == nil {
-		number = start
-	}
-	for s := n.PrevSibling; s != nil; s = s.PrevSibling {
-		if s.DataAtom == atom.Li {
-			number++
+	number, begun := w.numbers[list]
+	if !begun {
+		number = 1
+		if start, err := strconv.Atoi(attr(list, "start")); err == nil {
+			number = start
 		}
 	}
+	if w.numbers == nil {
+		w.numbers = map[*html.Node]int{}
+	}
+	w.numbers[list] = number + 1
 	return strconv.Itoa(number) + ". "
 }
 

@@ -21,6 +21,7 @@ import (
 // Options of Read, Walk and PageBoxes; the zero value works.
 type Options struct {
 	CacheDir string            // keeps PDFium's compiled code (about 21 MB); empty: compiled again by each process (6 s)
+	Prepared string            // folder that Prepare filled, used in place of CacheDir while it fits; may be read-only
 	FontsDir string            // fonts for PDFs that embed none; empty: the system's
 	MaxBytes int64             // largest file; 0: 64 MiB for text, Markdown and HTML, 512 MiB for PDF and DOCX
 	Timeout  time.Duration     // for one file; 0: five minutes
