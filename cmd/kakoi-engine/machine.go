@@ -36,33 +36,33 @@ func physicalCores(dir string) int {
 	return len(cores)
 }
 
-// device is what Status says of the device: the one that models were last loaded on.
+// device is what Status says of the device: the one that models were last loaded on, or that was last tested.
 type device struct {
 	mu   sync.Mutex
-	name string
+	last engine.DeviceInfo
 }
 
 var seen device
 
-func (d *device) use(name string) {
+func (d *device) use(info engine.DeviceInfo) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.name = name
+	d.last = info
 }
 
 func (d *device) info() engine.DeviceInfo {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	info := engine.DeviceInfo{Device: d.name, Threads: threads(0)}
-	if d.name == "" || d.name == "cpu" {
-		info.Device = "cpu"
-		if d.name == "" {
-			info.Device = "auto" // not decided before the first model
-		}
-		info.Name, info.MemoryBytes, info.FreeBytes = processor(), memory("MemTotal"), memory("MemAvailable")
-	} else {
-		info.Name = card("/proc/driver/nvidia/gpus", d.name)
+	info := d.last
+	info.Threads = threads(0)
+	if strings.HasPrefix(info.Device, "cuda") {
+		info.Name = card("/proc/driver/nvidia/gpus", info.Device)
+		return info
 	}
+	if info.Device == "" {
+		info.Device = "auto" // not decided before the first model: CUDA alone takes a second to load
+	}
+	info.Name, info.MemoryBytes, info.FreeBytes = processor(), memory("MemTotal"), memory("MemAvailable")
 	return info
 }
 

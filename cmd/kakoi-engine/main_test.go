@@ -107,9 +107,13 @@ func TestDeviceBeforeAndAfterAModel(t *testing.T) {
 	if i := d.info(); i.Device != "auto" || i.Threads < 1 || i.MemoryBytes < i.FreeBytes || i.FreeBytes == 0 {
 		t.Errorf("before: %+v", i)
 	}
-	d.use("cuda:0")
-	if i := d.info(); i.Device != "cuda:0" || i.MemoryBytes != 0 {
+	d.use(engine.DeviceInfo{Device: "cuda:0", Torch: "2.0", MemoryBytes: 9})
+	if i := d.info(); i.Device != "cuda:0" || i.MemoryBytes != 9 || i.Torch != "2.0" || i.Threads < 1 {
 		t.Errorf("after: %+v", i)
+	}
+	d.use(engine.DeviceInfo{Device: "cpu", Note: "no driver"})
+	if i := d.info(); i.Device != "cpu" || i.MemoryBytes < i.FreeBytes || i.FreeBytes == 0 || i.Note != "no driver" {
+		t.Errorf("on the CPU: %+v", i)
 	}
 }
 

@@ -25,7 +25,7 @@ func loadGenerator(ctx context.Context, dir string, opt engine.ModelOptions, p c
 	if err != nil {
 		return nil, err // not g: a nil *Generator in an interface is not nil
 	}
-	seen.use(g.Info().Device)
+	look(g.Info().Device)
 	return g, nil
 }
 
@@ -34,8 +34,15 @@ func loadEmbedder(ctx context.Context, dir string, opt engine.ModelOptions, p co
 	if err != nil {
 		return nil, err
 	}
-	seen.use(e.Info().Device)
+	look(e.Info().Device)
 	return e, nil
+}
+
+// look remembers for Status what there is to know of a device that has just been used.
+func look(name string) {
+	if d, err := neox.Describe(name); err == nil {
+		seen.use(engine.DeviceInfo{Device: d.Name, Torch: d.Library, Note: d.Reason, MemoryBytes: d.Total, FreeBytes: d.Free})
+	}
 }
 
 // selftests runs every package's checks, also when those of one fail.
@@ -46,10 +53,11 @@ func selftests(ctx context.Context, device string, emit func(engine.Check) error
 			if err := run(ctx, device, report); err != nil {
 				all = append(all, fmt.Errorf("self-test on %q: %w", device, err))
 				if !errors.Is(err, core.ErrCorrupt) {
-					break
+					return errors.Join(all...)
 				}
 			}
 		}
+		look(device)
 		return errors.Join(all...)
 	})
 }

@@ -172,6 +172,10 @@ func (c *call) inspectEngine(ctx context.Context, b *bar) (engineReport, error) 
 				r.Checks = append(r.Checks, check)
 				return nil
 			})
+			// The checks have chosen the device and loaded the library.
+			if after, serr := inspect.Status(ctx); serr == nil {
+				r.Status = &after
+			}
 		}
 	}
 	if ctx.Err() != nil {

@@ -4,6 +4,7 @@ package neox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,7 +22,11 @@ func Bench(ctx context.Context, what string, opt BenchOptions, emit func(BenchRe
 	if !slices.Contains([]string{"load", "prefill", "decode"}, what) {
 		return fmt.Errorf("bench %q: %w (load, prefill, decode)", what, core.ErrUsage)
 	}
-	dev, dtype, err := place(opt.Load)
+	cfg, err := opt.config()
+	if err != nil {
+		return readable(err)
+	}
+	dev, dtype, err := place(opt.Load, cfg)
 	if err != nil {
 		return readable(err)
 	}
@@ -48,6 +53,20 @@ func Bench(ctx context.Context, what string, opt BenchOptions, emit func(BenchRe
 		return readable(err)
 	}
 	return readable(b.tokens(m, what, copying, product))
+}
+
+// config is that of the folder, or the shape.
+func (o BenchOptions) config() (Config, error) {
+	if o.Dir == "" {
+		return o.Shape, nil
+	}
+	folder, err := weights.Open(o.Dir)
+	if err != nil {
+		return Config{}, err
+	}
+	var cfg Config
+	err = errors.Join(folder.Config(&cfg), folder.Close())
+	return cfg, err
 }
 
 type bench struct {

@@ -39,7 +39,7 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	dev, dtype, err := place(opt)
+	dev, dtype, err := place(opt, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -67,26 +67,6 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 		Vocab: cfg.VocabSize, Device: dev.Name(), DType: dtype.String(), Bytes: g.model.Bytes(),
 	}
 	return g, nil
-}
-
-// place opens the device and settles the dtype.
-func place(opt LoadOptions) (*device.Device, torch.DType, error) {
-	dtypes := map[string]torch.DType{"fp32": torch.Float32, "bf16": torch.BFloat16, "fp16": torch.Float16}
-	dtype, ok := dtypes[opt.DType]
-	if !ok && opt.DType != "" && opt.DType != "auto" {
-		return nil, 0, fmt.Errorf("dtype %q: %w (auto, fp32, bf16, fp16)", opt.DType, core.ErrUsage)
-	}
-	dev, err := device.Open(opt.Device, opt.Threads)
-	if err != nil {
-		return nil, 0, err
-	}
-	if !ok {
-		dtype = torch.Float32
-		if dev.CUDA() {
-			dtype = torch.BFloat16
-		}
-	}
-	return dev, dtype, nil
 }
 
 // endTokens are the ids that end an answer: config.json's and generation_config.json's.

@@ -41,3 +41,6 @@ func Selftest(context.Context, string, func(name string, ok bool, detail string)
 func Bench(context.Context, string, BenchOptions, func(BenchResult)) error {
 	return core.ErrNoDevice
 }
+
+// Describe returns core.ErrNoDevice.
+func Describe(string) (DeviceState, error) { return DeviceState{}, core.ErrNoDevice }

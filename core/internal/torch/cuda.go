@@ -19,6 +19,9 @@ import (
 	"kakoi/core"
 )
 
+// Version is libtorch's, "2.11.0" say.
+func Version() string { return C.GoString(C.kk_version()) }
+
 // Library is the path of the libtorch_cpu.so in use.
 func Library() string { return goString(C.kk_library()) }
 

@@ -12,6 +12,7 @@
 #include <omp.h>
 #include <string>
 #include <thread>
+#include <torch/headeronly/version.h>
 #include <unistd.h>
 
 #include "shim_linear.h"
@@ -146,6 +147,8 @@ void kk_set_threads(int n) {
 }
 int kk_threads(void) { return at::get_num_threads(); }
 void kk_grad_off(void) { c10::GradMode::set_enabled(false); }
+
+const char *kk_version(void) { return TORCH_VERSION; }
 
 char *kk_library(void) {
   Dl_info info;

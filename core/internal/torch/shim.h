@@ -33,6 +33,7 @@ void kk_grad_off(void);
 void kk_small_linear(int on); // use our matrix-vector kernel for a few rows (default on)
 
 // CUDA. kk_load_cuda comes before every other CUDA question: libtorch remembers the first answer.
+const char *kk_version(void);        // of the headers this was built with
 char *kk_library(void);               // path of libtorch_cpu.so; the caller frees it
 char *kk_driver(int *count);          // NULL: the driver answers; else why not (the caller frees it)
 char *kk_load_cuda(const char *path); // NULL: loaded; else why not (the caller frees it)
