@@ -27,7 +27,7 @@ type AskOptions struct {
 	Adapter      string        // recorded in the Answer
 }
 
-// TECHLab is the preset of design.md section 5.
+// TECHLab is the preset that follows the TECH Lab recipe credited in the README.
 func TECHLab() AskOptions {
 	return AskOptions{
 		Candidates: 20, Passages: 3,
