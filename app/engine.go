@@ -3,6 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
+	"slices"
+	"strings"
 	"sync"
 
 	"kakoi/core"
@@ -123,6 +126,40 @@ func model[T any](ctx context.Context, e *Engine, key string, get func(context.C
 	}
 	e.mu.Unlock()
 	return l.wait(ctx)
+}
+
+// Release gives back the memory of the chat models and embedders that lie in other folders than keep. Calls that use
+// one come to their end first; a load that is on its way is closed when it is done.
+func (e *Engine) Release(keep ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	for key, m := range e.models {
+		_, dir, _ := strings.Cut(key, " ")
+		if slices.Contains(keep, dir) {
+			continue
+		}
+		delete(e.models, key)
+		switch l := m.(type) {
+		case *load[core.Generator]:
+			release(e, l)
+		case *load[core.Embedder]:
+			release(e, l)
+		}
+	}
+}
+
+// release closes a model when it is there; e.mu is held.
+func release[T io.Closer](e *Engine, l *load[T]) {
+	e.loads.Add(1)
+	go func() {
+		defer e.loads.Done()
+		if m, err := l.wait(e.ctx); err == nil {
+			_ = m.Close() // the engine process ends what is left
+		}
+	}()
 }
 
 // warm runs work in the background; it is given up at Close.

@@ -9,6 +9,7 @@ import (
 
 	"kakoi/app"
 	"kakoi/app/apptest"
+	"kakoi/core"
 	"kakoi/core/engine"
 )
 
@@ -67,4 +68,48 @@ func TestEngineCloseGivesUpLoads(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
+}
+
+// resident is a client whose chat models say when they are closed.
+type resident struct {
+	apptest.Client
+	closed chan string
+}
+
+type residentModel struct {
+	core.Generator
+	dir    string
+	closed chan string
+}
+
+func (r *resident) LoadGenerator(_ context.Context, dir string, _ engine.ModelOptions, _ core.Progress) (core.Generator, error) {
+	return residentModel{dir: dir, closed: r.closed}, nil
+}
+
+func (m residentModel) Close() error { m.closed <- m.dir; return nil }
+
+func TestReleaseClosesOtherModels(t *testing.T) {
+	client := &resident{closed: make(chan string, 4)}
+	e := app.NewEngine(func(context.Context) (app.Client, error) { return client, nil })
+	for _, dir := range []string{"old", "new"} {
+		if _, err := e.Generator(t.Context(), dir, engine.ModelOptions{}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Release("new", "embedder")
+	if dir := <-client.closed; dir != "old" {
+		t.Errorf("closed %q", dir)
+	}
+	// It is loaded anew when it is asked for again.
+	if _, err := e.Generator(t.Context(), "old", engine.ModelOptions{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	e.Release("old")
+	if dir := <-client.closed; dir != "new" {
+		t.Errorf("closed %q", dir)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	e.Release()
 }

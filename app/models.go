@@ -162,6 +162,14 @@ func (m *Models) Use(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("use model %q: %w", name, err)
 	}
+	set := m.Settings.Get()
+	var keep []string
+	for _, name := range []string{set.ChatModel, set.Embedder} {
+		if dir, err := m.folder(name); err == nil {
+			keep = append(keep, dir)
+		}
+	}
+	m.Engine.Release(keep...)
 	return nil
 }
 
