@@ -29,16 +29,14 @@ func searchFlags(fs *flag.FlagSet, c *call) {
 type found struct {
 	Rank int `json:"rank"`
 	// The Document's name, as in the citations of `kakoi ask --json`.
-	Document string   `json:"document"`
-	ID       string   `json:"document_id"`
-	Page     int      `json:"page"`
-	Start    int      `json:"start"`
-	End      int      `json:"end"`
-	Text     string   `json:"text"`
-	Score    float64  `json:"score"`
-	Dense    float64  `json:"dense"`
-	Lexical  float64  `json:"lexical"`
-	Same     []string `json:"same,omitempty"`
+	Document string  `json:"document"`
+	Page     int     `json:"page"`
+	Start    int     `json:"start"`
+	End      int     `json:"end"`
+	Text     string  `json:"text"`
+	Score    float64 `json:"score"`
+	Dense    float64 `json:"dense"`
+	Lexical  float64 `json:"lexical"`
 }
 
 func runSearch(ctx context.Context, c *call) error {
@@ -49,16 +47,17 @@ func runSearch(ctx context.Context, c *call) error {
 	if err := c.top(o.top); err != nil {
 		return err
 	}
-	passages, err := c.host.library.Search(ctx, o.collection, strings.Join(c.args, " "), o.top)
+	query := strings.Join(c.args, " ")
+	passages, err := c.host.library.Search(ctx, o.collection, query, o.top)
 	if err != nil {
 		return err
 	}
 	for i, p := range passages {
 		if c.json {
-			err = c.emit(found{i + 1, p.Name, p.Document, p.Page, p.Start, p.End, p.Text, p.Score, p.Dense, p.Lexical, p.Same})
+			err = c.emit(found{i + 1, p.Name, p.Page, p.Start, p.End, p.Text, p.Score, p.Dense, p.Lexical})
 		} else {
 			fmt.Fprintf(c.Out, "[%d] %s  %s\n", i+1, c.place(p.Name, p.Page), c.text("cli.search.scores", p.Score, p.Dense, p.Lexical))
-			fmt.Fprintf(c.Out, "    %s\n", c.excerpt(p.Text, 4))
+			fmt.Fprintln(c.Out, c.show("    ", p.Text, query))
 		}
 		if err != nil {
 			return err
@@ -80,15 +79,6 @@ func (c *call) top(n int) error {
 // place names a page of a document for people.
 func (c *call) place(name string, page int) string {
 	return c.text("cli.place", sanitize(name, false), page)
-}
-
-// excerpt is a text on one line, as wide as the terminal less an indent.
-func (c *call) excerpt(text string, indent int) string {
-	text = strings.Join(strings.Fields(sanitize(text, true)), " ")
-	if c.Tty.Out {
-		return shorten(text, max(20, 2*c.Tty.Width-indent))
-	}
-	return text
 }
 
 type askOptions struct {
@@ -193,7 +183,7 @@ func (c *call) printAnswer(a core.Answer, streamed bool) {
 			fmt.Fprintf(c.Out, "\n%s\n", c.text("cli.ask.nothing"))
 		}
 		for i, p := range a.Passages {
-			fmt.Fprintf(c.Out, "[%d] %s: %s\n", i+1, c.place(p.Name, p.Page), c.excerpt(p.Text, 4))
+			fmt.Fprintln(c.Out, c.show(fmt.Sprintf("[%d] %s: ", i+1, c.place(p.Name, p.Page)), p.Text, a.Question))
 		}
 		return
 	}
@@ -201,7 +191,7 @@ func (c *call) printAnswer(a core.Answer, streamed bool) {
 		fmt.Fprintln(c.Out)
 	}
 	for i, cite := range a.Citations {
-		fmt.Fprintf(c.Out, "[%d] %s: %s\n", i+1, c.place(cite.Document, cite.Page), c.excerpt(cite.Text, 4))
+		fmt.Fprintln(c.Out, c.show(fmt.Sprintf("[%d] %s: ", i+1, c.place(cite.Document, cite.Page)), cite.Text, cite.Sentence+" "+a.Question))
 	}
 	for _, sentence := range a.Unsupported {
 		fmt.Fprintf(c.Out, "\n%s\n", c.text("cli.ask.unsupported", sanitize(sentence, false)))

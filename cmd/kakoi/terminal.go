@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -36,8 +37,14 @@ func isTerminal(f *os.File) bool {
 
 func ownTtys() ttys {
 	t := ttys{In: isTerminal(os.Stdin), Out: isTerminal(os.Stdout), Err: isTerminal(os.Stderr), Width: 80}
-	if ws, err := unix.IoctlGetWinsize(int(os.Stderr.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 {
-		t.Width = int(ws.Col)
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 && n < 1<<15 {
+		t.Width = n
+	}
+	for _, f := range []*os.File{os.Stdout, os.Stderr} {
+		if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 {
+			t.Width = int(ws.Col)
+			break
+		}
 	}
 	if os.Getenv("TERM") == "dumb" {
 		t.Out, t.Err = false, false
