@@ -12,6 +12,7 @@ KAKOI_TOKENIZERS=$KAKOI_BUILD_CACHE/tokenizers-1.24.0
 KAKOI_EMBEDDER=$KAKOI_BUILD_CACHE/models/multilingual-e5-small
 KAKOI_MINILM=$KAKOI_BUILD_CACHE/models/all-MiniLM-L6-v2
 KAKOI_FONTS=$KAKOI_BUILD_CACHE/fonts
+KAKOI_WASM=$KAKOI_BUILD_CACHE/wasm
 KAKOI_CUDA=$KAKOI_BUILD_CACHE/cuda-13.0 # torch/lib and nvidia/*/lib, as libtorch's own RPATH wants them
 
 kakoi_engine_env() {

@@ -9,4 +9,5 @@ for so in libtorch_cpu.so libc10.so libgomp.so.1 libcudart.so.13 libcupti.so.13;
 link ../../resources/starter bin/models/starter
 link "$KAKOI_EMBEDDER" bin/models/multilingual-e5-small
 link "$KAKOI_FONTS" bin/fonts
+link "$KAKOI_WASM" bin/wasm
 if [ -e "$KAKOI_CUDA/torch/lib/libtorch_cuda.so" ]; then link "$KAKOI_CUDA/torch/lib" bin/lib-cuda; fi

@@ -139,6 +139,10 @@ fonts() {
   cp "$work/fonts/package/LICENSE_FONT" "$KAKOI_FONTS/OFL.txt"
 }
 
+pdfium() { # the PDF engine's WebAssembly, compiled once for this processor
+  (cd "$kakoi_setup_dir/.." && go run ./core/ingest/prepare "$KAKOI_WASM") || die "the PDF engine could not be compiled; the line above says why."
+}
+
 cuda() {
   local out=$KAKOI_CUDA.new name
   need_disk 7000
@@ -175,6 +179,7 @@ step native "$KAKOI_NATIVE"
 step tokenizers "$(cat "$kakoi_setup_dir/tokenizers/Cargo.lock")" "$KAKOI_TOKENIZERS"
 step embedder "$(row embedder)" "$KAKOI_EMBEDDER" "$(cat "$kakoi_setup_dir"/../core/bert/e5/*.go | sha256sum)"
 step fonts "$(row fonts)" "$KAKOI_FONTS"
+step pdfium "$(grep -E 'go-pdfium|wazero' "$kakoi_setup_dir/../go.mod")" "$KAKOI_WASM"
 for option in "$@"; do
   case $option in
   --tests) step minilm "$(row embedder-for-tests)" "$KAKOI_MINILM" ;;
