@@ -50,6 +50,7 @@ type adder struct {
 
 	p           core.Progress
 	total, done int64 // bytes of files
+	files       int   // of any kind of end
 	queue       []*draft
 	queued      int  // chunks without a vector in queue
 	lost        bool // the engine was lost for the document before
@@ -90,6 +91,7 @@ func (a *adder) run(ctx context.Context, p core.Progress) (err error) {
 	if len(files) == 0 {
 		return nil
 	}
+	a.files = len(files) + len(problems)
 	for _, f := range files {
 		a.total += max(f.Size, 1)
 	}
@@ -227,7 +229,7 @@ func (a *adder) same(f prepared, embedder string) bool {
 
 // take stores the text of a file, or what became of it.
 func (a *adder) take(ctx context.Context, f prepared) error {
-	a.p.Report(core.Update{Stage: "embed", Done: a.done, Total: a.total, Note: f.doc.Name})
+	a.p.Report(core.Update{Stage: "embed", Done: a.done, Total: a.total, Note: a.note(f.doc.Name)})
 	switch {
 	case f.unchanged:
 		a.summary.Unchanged++
@@ -307,8 +309,14 @@ func (a *adder) commit(ctx context.Context, d *draft) error {
 	} else {
 		a.summary.Added++
 	}
-	a.p.Report(core.Update{Stage: "embed", Done: a.done, Total: a.total, Note: d.doc.Name})
+	a.p.Report(core.Update{Stage: "embed", Done: a.done, Total: a.total, Note: a.note(d.doc.Name)})
 	return nil
+}
+
+// note says how many files have come to their end, and which one is at work.
+func (a *adder) note(name string) string {
+	s := &a.summary
+	return fmt.Sprintf("%d/%d %s", s.Added+s.Updated+s.Unchanged+len(s.Failed), a.files, name)
 }
 
 // fingerprint names split settings: chunks made with others are made again.

@@ -144,7 +144,7 @@ func (a *adder) put(ctx context.Context, p part, vectors []core.Vector) error {
 	a.queued -= n
 	a.summary.Embedded += n
 	share := max(p.file.Size, 1) * int64(p.chunksN-len(p.missing)) / int64(p.chunksN)
-	a.p.Report(core.Update{Stage: "embed", Done: a.done + share, Total: a.total, Note: p.doc.Name})
+	a.p.Report(core.Update{Stage: "embed", Done: a.done + share, Total: a.total, Note: a.note(p.doc.Name)})
 	if len(p.missing) > 0 {
 		return nil
 	}

@@ -44,6 +44,7 @@ func (a *adder) refresh(ctx context.Context, p core.Progress) error {
 	if err != nil {
 		return err
 	}
+	a.files = len(stale)
 	for _, s := range stale {
 		a.total += max(s.Document.Size, 1)
 	}
