@@ -31,6 +31,8 @@ func kindOf(dir string) (ModelKind, error) {
 		return KindChat, nil
 	case "bert", "xlm-roberta":
 		return KindEmbedder, nil
+	case "":
+		return "", core.Explain(fmt.Errorf("config of model %q has no model_type: %w", dir, core.ErrUnsupported), "error.model.notype", dir)
 	}
 	return "", core.Explain(fmt.Errorf("model type %q: %w", config.ModelType, core.ErrUnsupported), "error.model.type", config.ModelType)
 }

@@ -37,11 +37,12 @@ func (m *Models) Import(ctx context.Context, dir, name string, listen func(job.S
 	if !settings.ValidModelName(name) {
 		return Model{}, core.Explain(fmt.Errorf("model name %q: %w", name, core.ErrUsage), "error.model.name", name)
 	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		if err == nil {
-			err = fs.ErrNotExist
-		}
+	info, err := os.Stat(dir)
+	if err != nil {
 		return Model{}, core.Explain(fmt.Errorf("import model: %w", err), "error.model.folder", dir)
+	}
+	if !info.IsDir() {
+		return Model{}, core.Explain(fmt.Errorf("import model: %q is no folder: %w", dir, core.ErrUnsupported), "error.model.file", dir)
 	}
 	if _, err := m.Find(ctx, name); err == nil {
 		return Model{}, core.Explain(fmt.Errorf("import model %q: %w", name, core.ErrBusy), "error.model.exists", name)

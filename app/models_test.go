@@ -116,17 +116,28 @@ func TestImportConvertsSentencePiece(t *testing.T) {
 
 func TestImportOfBrokenFolders(t *testing.T) {
 	b := open(t, nil)
-	for name, change := range map[string]func(dir string) error{
-		"truncated weights": func(dir string) error { return os.Truncate(filepath.Join(dir, "model.safetensors"), 1<<20) },
-		"no weights":        func(dir string) error { return os.Remove(filepath.Join(dir, "model.safetensors")) },
-		"another type": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"model_type":"llama"}`), 0o600)
+	config := func(text string) func(dir string) error {
+		return func(dir string) error { return os.WriteFile(filepath.Join(dir, "config.json"), []byte(text), 0o600) }
+	}
+	for key, change := range map[string]func(dir string) error{
+		"error.model.truncated":      func(dir string) error { return os.Truncate(filepath.Join(dir, "model.safetensors"), 1<<20) },
+		"error.model.noweights":      func(dir string) error { return os.Remove(filepath.Join(dir, "model.safetensors")) },
+		"error.model.noconfig":       func(dir string) error { return os.Remove(filepath.Join(dir, "config.json")) },
+		"error.model.type":           config(`{"model_type":"llama"}`),
+		"error.model.notype":         config(`{"hidden_size":64}`),
+		"error.model.config":         config(`{`),
+		"error.model.tensor.missing": config(`{"model_type":"gpt_neox","vocab_size":20480,"hidden_size":512,"num_hidden_layers":13,"num_attention_heads":8,"intermediate_size":2048,"tie_word_embeddings":true}`),
+		"error.model.tokenizer.none": func(dir string) error {
+			return errors.Join(os.Remove(filepath.Join(dir, "tokenizer.json")), os.Remove(filepath.Join(dir, "spiece.model")))
 		},
-		"broken config": func(dir string) error { return os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{`), 0o600) },
+		"error.model.file":   func(dir string) error { return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)) },
+		"error.model.folder": os.RemoveAll,
 	} {
-		t.Run(name, func(t *testing.T) {
-			if m, err := b.models.Import(t.Context(), copyOf(t, change), "broken", nil); err == nil {
-				t.Errorf("imported as %+v", m)
+		t.Run(key, func(t *testing.T) {
+			m, err := b.models.Import(t.Context(), copyOf(t, change), "broken", nil)
+			var u *core.UserError
+			if !errors.As(err, &u) || u.Key != key {
+				t.Errorf("imported as %+v, %v", m, err)
 			}
 			if left, _ := os.ReadDir(filepath.Join(b.dir, "models")); len(left) != 0 {
 				t.Errorf("left behind: %v", left)

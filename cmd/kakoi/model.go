@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"kakoi/app"
 	"kakoi/core"
@@ -90,7 +92,7 @@ func modelImport(ctx context.Context, c *call, dir string, o *modelOptions) erro
 		return c.emit(model)
 	}
 	c.say("cli.model.imported_as", model.Name, c.text("cli.model."+string(model.Kind)), size(model.Bytes))
-	c.say("cli.model.use_hint", model.Name)
+	c.say("cli.model.use_hint", quoted(model.Name))
 	return nil
 }
 
@@ -147,4 +149,14 @@ func modelRemove(ctx context.Context, c *call, name string, o *modelOptions) err
 	}
 	c.say("cli.model.removed", name)
 	return nil
+}
+
+// quoted is word as it is typed in a shell.
+func quoted(word string) string {
+	for _, r := range word {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./+", r) {
+			return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return word
 }
