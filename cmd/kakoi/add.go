@@ -68,7 +68,7 @@ func (c *call) addOptions() (app.AddOptions, *bar) {
 				return // in the summary
 			}
 			b.clear()
-			fmt.Fprintf(c.Err, "%s: %s\n", sanitize(f.Path, false), sentences(sanitize(f.Reason, false), sanitize(f.Hint, false)))
+			fmt.Fprintf(c.Err, "%s: %s\n", sanitize(f.Path, false), withHint(sanitize(f.Reason, false), sanitize(f.Hint, false)))
 		},
 	}, b
 }

@@ -53,7 +53,7 @@ func runList(ctx context.Context, c *call) error {
 		}
 		fmt.Fprintln(c.Out, line)
 		if d.Reason != "" {
-			fmt.Fprintf(c.Out, "%s%s\n", strings.Repeat(" ", 18), sentences(sanitize(d.Reason, false), sanitize(d.Hint, false)))
+			fmt.Fprintf(c.Out, "%s%s\n", strings.Repeat(" ", 18), withHint(sanitize(d.Reason, false), sanitize(d.Hint, false)))
 		}
 	}
 	return nil

@@ -143,8 +143,8 @@ func (c *call) show(head, text, query string) string {
 	return line
 }
 
-// sentences puts a hint behind a sentence; Japanese has no space there.
-func sentences(sentence, hint string) string {
+// withHint puts a hint behind a sentence; Japanese has no space there.
+func withHint(sentence, hint string) string {
 	if hint == "" || strings.HasSuffix(sentence, "。") {
 		return sentence + hint
 	}
