@@ -58,6 +58,9 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		Bundled: filepath.Join(p.home, "models"), Dir: filepath.Join(c.data, "models"),
 		Settings: set, Jobs: runner, Engine: h.engine,
 	}
+	if err := h.models.Sweep(); err != nil {
+		slog.Warn("sweep models folder", "error", err)
+	}
 	if c.command.early != nil {
 		c.command.early(h)
 	}
