@@ -6,7 +6,7 @@
 //
 // Readers: plain text (UTF-8, UTF-16, Shift_JIS with the Windows extensions, EUC-JP, ISO-2022-JP),
 // Markdown, HTML, PDF and DOCX. A file is hostile until read: sizes, entry counts, compression ratios and
-// time are limited, PDFium sees no file but the fonts, and every refusal is a core.UserError under error.file.*.
+// time are limited, as is the text of a page, PDFium sees no file but the fonts, and every refusal is a core.UserError under error.file.*.
 //
 // Page.Text uses "\n" line ends and holds no NUL. All offsets are characters (Unicode code points).
 package ingest

@@ -27,7 +27,8 @@ var oleMagic = []byte{0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1}
 
 // readDOCX is the text of a Word document: paragraphs as lines, an empty line around headings and tables, tables as
 // rows, then footnotes and endnotes. Deleted text, field codes, readings, headers and footers are left out.
-func readDOCX(ctx context.Context, data []byte) (string, error) {
+func readDOCX(q *budget, data []byte) (string, error) {
+	ctx := q.ctx
 	if bytes.HasPrefix(data, oleMagic) {
 		// A protected package is wrapped in an OLE file with a stream of this name (MS-OFFCRYPTO 2.3.4.4).
 		if bytes.Contains(data, utf16Name("EncryptedPackage")) {
@@ -58,7 +59,7 @@ func readDOCX(ctx context.Context, data []byte) (string, error) {
 	if err := p.decode(ctx, path.Join(path.Dir(main), "numbering.xml"), &numbering); err != nil {
 		return "", err
 	}
-	w := newDocxWriter(styles.headings(), styles.lists(), numbering.lists())
+	w := newDocxWriter(q, styles.headings(), styles.lists(), numbering.lists())
 	for _, part := range []string{main, path.Join(path.Dir(main), "footnotes.xml"), path.Join(path.Dir(main), "endnotes.xml")} {
 		if p.files[part] == nil {
 			continue
@@ -127,6 +128,8 @@ func (p docxPackage) read(ctx context.Context, name string, fn func(*xml.Decoder
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, errBomb):
+		return fmt.Errorf("part %s: %w", name, err)
 	case errors.Is(limited.err, errBomb):
 		return fmt.Errorf("part %s: %w", name, errBomb)
 	}

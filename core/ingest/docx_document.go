@@ -15,6 +15,7 @@ const maxXMLDepth = 500
 // docxWriter walks WordprocessingML (ECMA-376 part 1, chapter 17) and gathers the text.
 type docxWriter struct {
 	b        strings.Builder
+	q        *budget
 	headings map[string]bool    // style ids with an outline level
 	styled   map[string]listRef // style ids that number their paragraphs
 	lists    *docxLists
@@ -22,8 +23,15 @@ type docxWriter struct {
 	depth    int
 }
 
-func newDocxWriter(headings map[string]bool, styled map[string]listRef, lists *docxLists) *docxWriter {
-	return &docxWriter{headings: headings, styled: styled, lists: lists}
+func newDocxWriter(q *budget, headings map[string]bool, styled map[string]listRef, lists *docxLists) *docxWriter {
+	return &docxWriter{q: q, headings: headings, styled: styled, lists: lists}
+}
+
+// within gives a writer of its own to what stands inside: a cell, a text box.
+func (w *docxWriter) within() *docxWriter {
+	inner := newDocxWriter(w.q, w.headings, w.styled, w.lists)
+	inner.d, inner.depth = w.d, w.depth
+	return inner
 }
 
 func (w *docxWriter) String() string { return w.b.String() }
@@ -97,15 +105,14 @@ func (w *docxWriter) block(e xml.StartElement) error {
 		if err != nil {
 			return err
 		}
-		w.write(p)
-		return nil
+		return w.write(p)
 	case "tbl":
-		header, rows, err := w.table()
+		text, err := w.table()
 		if err != nil {
 			return err
 		}
 		w.gap()
-		w.b.WriteString(tableText(header, rows) + "\n")
+		w.b.WriteString(text + "\n")
 		w.gap()
 		return nil
 	case "footnote", "endnote":
@@ -128,10 +135,13 @@ func skipped(name string) bool {
 	return false
 }
 
-func (w *docxWriter) write(p *docxParagraph) {
+func (w *docxWriter) write(p *docxParagraph) error {
 	mark := ""
 	if ref, ok := w.number(p); ok && strings.TrimSpace(p.b.String()) != "" {
 		mark = w.lists.next(ref)
+	}
+	if !w.q.spend(len(mark) + p.b.Len() + 2) {
+		return w.q.err
 	}
 	heading := p.outlined || w.headings[p.style]
 	if heading {
@@ -141,9 +151,10 @@ func (w *docxWriter) write(p *docxParagraph) {
 	if heading {
 		w.gap()
 	}
-	for _, inner := range p.boxes {
+	for _, inner := range p.boxes { // their writers have spent for them
 		w.b.WriteString(inner + "\n")
 	}
+	return nil
 }
 
 // number is the list a paragraph belongs to, by itself or by its style.
@@ -180,8 +191,7 @@ func (w *docxWriter) paragraph() (*docxParagraph, error) {
 		case "noBreakHyphen":
 			p.b.WriteByte('-')
 		case "txbxContent":
-			inner := newDocxWriter(w.headings, w.styled, w.lists)
-			inner.d, inner.depth = w.d, w.depth
+			inner := w.within()
 			if err := inner.each(inner.block, nil); err != nil {
 				return err
 			}
@@ -220,7 +230,8 @@ func (w *docxWriter) paragraphProperties(p *docxParagraph) error {
 }
 
 // table reads to the end of the w:tbl just opened. Only a first row marked to repeat on each page is a header.
-func (w *docxWriter) table() (header []string, rows [][]string, err error) {
+func (w *docxWriter) table() (string, error) {
+	t := tableWriter{q: w.q}
 	var above []string // of the row before, for cells merged downwards
 	first := true
 	var row func(xml.StartElement) error
@@ -237,15 +248,18 @@ func (w *docxWriter) table() (header []string, rows [][]string, err error) {
 			return err
 		case deleted:
 		case first && isHeader:
-			header = cells
+			t.head(cells)
 		default:
-			rows = append(rows, cells)
+			t.row(cells)
 		}
 		first, above = false, cells
-		return nil
+		return w.q.err
 	}
-	err = w.each(row, nil)
-	return header, rows, err
+	if err := w.each(row, nil); err != nil {
+		return "", err
+	}
+	text := t.text()
+	return text, w.q.err
 }
 
 func (w *docxWriter) row(above []string) (cells []string, isHeader, deleted bool, err error) {
@@ -268,11 +282,11 @@ func (w *docxWriter) row(above []string) (cells []string, isHeader, deleted bool
 			if err != nil {
 				return err
 			}
-			if continued && text == "" && len(cells) < len(above) {
+			if continued && text == "" && len(cells) < len(above) && len(above[len(cells)]) <= maxMerged {
 				text = above[len(cells)]
 			}
 			cells = append(cells, text)
-			for range span - 1 {
+			for ; span > 1 && len(cells) < maxColumns; span-- {
 				cells = append(cells, "")
 			}
 			return nil
@@ -288,8 +302,7 @@ func (w *docxWriter) row(above []string) (cells []string, isHeader, deleted bool
 
 func (w *docxWriter) cell() (text string, span int, continued bool, err error) {
 	span = 1
-	inner := newDocxWriter(w.headings, w.styled, w.lists)
-	inner.d, inner.depth = w.d, w.depth
+	inner := w.within()
 	err = inner.each(func(e xml.StartElement) error {
 		if e.Name.Local != "tcPr" {
 			return inner.block(e)
@@ -306,6 +319,7 @@ func (w *docxWriter) cell() (text string, span int, continued bool, err error) {
 			return inner.d.Skip()
 		}, nil)
 	}, nil)
+	w.q.refund(inner.b.Len()) // the row spends for it
 	return oneLine(inner.String()), span, continued, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,19 +29,22 @@ func readHTML(ctx context.Context, data []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	return htmlText([]byte(text))
+	return htmlText(newBudget(ctx, len(text)), []byte(text))
 }
 
-func htmlText(data []byte) (string, error) {
-	root, err := html.Parse(bytes.NewReader(data))
+func htmlText(q *budget, data []byte) (string, error) {
+	root, err := html.Parse(contextReader{q.ctx, bytes.NewReader(data)})
+	if q.ctx.Err() != nil {
+		return "", q.ctx.Err()
+	}
 	if err != nil {
 		return "", fmt.Errorf("parse html: %w: %w", err, core.ErrCorrupt)
 	}
-	w := htmlWriter{generated: generated(root)}
+	w := htmlWriter{q: q, generated: generated(root)}
 	w.children(root)
+	if q.err != nil {
+		return "", q.err
+	}
 	body := w.String()
 	if title := oneLine(textOf(find(root, atom.Title))); title != "" && !strings.HasPrefix(body, title) {
 		body = title + "\n\n" + body
@@ -48,9 +52,23 @@ func htmlText(data []byte) (string, error) {
 	return body, nil
 }
 
+// contextReader ends with its context: the parser asks for a few kilobytes at a time.
+type contextReader struct {
+	ctx context.Context // of the one call this reader lives in
+	r   io.Reader
+}
+
+func (c contextReader) Read(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(b)
+}
+
 // htmlWriter gathers text; white space between words is one space, breaks are counted and written before the next word.
 type htmlWriter struct {
 	b      strings.Builder
+	q      *budget
 	breaks int // line ends owed
 	space  bool
 	broke  bool // the space owed holds a line end of the source
@@ -86,7 +104,7 @@ func (w *htmlWriter) flush(next rune) {
 
 func (w *htmlWriter) text(s string) {
 	if w.pre > 0 {
-		if s != "" {
+		if s != "" && w.q.spend(len(s)) {
 			w.flush(0)
 			w.b.WriteString(s)
 			w.last = 0
@@ -102,7 +120,7 @@ func (w *htmlWriter) text(s string) {
 		if end := strings.IndexFunc(word, htmlSpace); end >= 0 {
 			word = word[:end]
 		}
-		if word == "" {
+		if word == "" || !w.q.spend(len(word)+1) {
 			return
 		}
 		first, _ := utf8.DecodeRuneInString(word)
@@ -123,6 +141,9 @@ func (w *htmlWriter) children(n *html.Node) {
 }
 
 func (w *htmlWriter) node(n *html.Node) {
+	if !w.q.spend(0) {
+		return
+	}
 	if n.Type == html.TextNode {
 		w.text(n.Data)
 		return

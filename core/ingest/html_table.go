@@ -7,13 +7,14 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-const maxSpan = 100 // rows or columns one cell may span
-
 // table writes the rows of a table of data; a table that only lays out the page is written like its content.
 func (w *htmlWriter) table(n *html.Node) {
 	var rows []*html.Node
 	layout := false
 	for d := range n.Descendants() {
+		if !w.q.spend(0) { // tables in tables are looked through at every level
+			return
+		}
 		switch d.DataAtom {
 		case atom.Tr:
 			rows = append(rows, d)
@@ -25,15 +26,14 @@ func (w *htmlWriter) table(n *html.Node) {
 		w.children(n)
 		return
 	}
-	var header []string
-	var body [][]string
+	t := tableWriter{q: w.q}
 	hanging := map[int]*hangingCell{}
 	for i, tr := range rows {
 		cells, allHeads := w.tableRow(tr, hanging)
 		if i == 0 && len(rows) > 1 && (allHeads || tr.Parent.DataAtom == atom.Thead) {
-			header = cells
+			t.head(cells)
 		} else {
-			body = append(body, cells)
+			t.row(cells)
 		}
 	}
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
@@ -41,7 +41,7 @@ func (w *htmlWriter) table(n *html.Node) {
 			w.node(c)
 		}
 	}
-	if s := tableText(header, body); s != "" {
+	if s := t.text(); s != "" {
 		w.flush(0)
 		w.b.WriteString(s)
 		w.last = 0
@@ -54,8 +54,8 @@ type hangingCell struct {
 	rows int
 }
 
-// tableRow reads the cells of a row, by column. A cell over several rows is repeated in each, one over several
-// columns stands in the first.
+// tableRow reads the cells of a row, by column. A cell over several rows is repeated in each, unless it is long; one
+// over several columns stands in the first.
 func (w *htmlWriter) tableRow(tr *html.Node, hanging map[int]*hangingCell) (cells []string, allHeads bool) {
 	allHeads = true
 	hang := func() {
@@ -75,17 +75,18 @@ func (w *htmlWriter) tableRow(tr *html.Node, hanging map[int]*hangingCell) (cell
 			continue
 		}
 		hang()
-		cw := htmlWriter{generated: w.generated}
+		cw := htmlWriter{q: w.q, generated: w.generated}
 		if !dropped(c) {
 			cw.children(c)
 		}
 		allHeads = allHeads && c.DataAtom == atom.Th
 		text := oneLine(cw.String())
-		if rows := cellSpan(c, "rowspan"); rows > 1 {
+		w.q.refund(cw.b.Len()) // the row spends for it
+		if rows := cellSpan(c, "rowspan"); rows > 1 && len(text) <= maxMerged {
 			hanging[len(cells)] = &hangingCell{text, rows - 1}
 		}
 		cells = append(cells, text)
-		for range cellSpan(c, "colspan") - 1 {
+		for i := cellSpan(c, "colspan"); i > 1 && len(cells) < maxColumns; i-- {
 			cells = append(cells, "")
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -103,28 +102,30 @@ func parse(ctx context.Context, kind string, data []byte, opt Options) ([]core.P
 	case "pdf":
 		return readPDF(ctx, data, opt)
 	case "docx":
-		text, err = readDOCX(ctx, data)
+		text, err = readDOCX(newBudget(ctx, 0), data)
 	case "html":
 		text, err = readHTML(ctx, data)
 	default:
-		if text, _, err = Decode(data); err == nil && kind == "md" {
-			text = markdownText(text)
+		text, _, err = Decode(data)
+		if err = errors.Join(err, ctx.Err()); err == nil && kind == "md" {
+			text, err = markdownText(newBudget(ctx, len(text)), text)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	if kind != "txt" {
-		text = emptyLines.ReplaceAllString(text, "\n\n")
+		text = squeeze(newBudget(ctx, 0), text)
 	}
-	if text = tidy(text); strings.TrimSpace(text) == "" {
+	text = tidy(text)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(text) == "" {
 		return nil, core.ErrEmpty
 	}
 	return []core.Page{{Number: 1, Text: text}}, nil
 }
-
-// emptyLines are more than one empty line: in formats with structure they say nothing.
-var emptyLines = regexp.MustCompile(`\n[ \t]*\n(?:[ \t]*\n)+`)
 
 // load checks what can be checked before reading a byte, then reads the file whole.
 func load(ctx context.Context, abs string, doc *core.Document, opt Options) ([]byte, error) {

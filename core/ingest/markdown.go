@@ -10,22 +10,36 @@ import (
 	extast "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
+
+	"kakoi/core"
 )
 
 // markdownText is the text of a Markdown file as a reader sees it: headings, paragraphs and list items on their own
 // lines, tables as rows, code as it is, without marks, link targets, comments and the front matter (whose title is kept).
-func markdownText(source string) string {
+func markdownText(q *budget, source string) (out string, err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case markdownStop: // the parser cannot be stopped otherwise
+			out, err = "", r.err
+		default:
+			out, err = "", fmt.Errorf("parse markdown: %v: %w", r, core.ErrCorrupt)
+		}
+	}()
 	source = strings.ReplaceAll(strings.TrimPrefix(source, "\ufeff"), "\r\n", "\n")
 	title, body := frontMatter(source)
 	raw := []byte(body)
-	md := goldmark.New(goldmark.WithExtensions(extension.GFM, extension.CJK, extension.Footnote))
-	w := markdownWriter{source: raw}
+	md := goldmark.New(goldmark.WithExtensions(extension.GFM, extension.CJK, extension.Footnote, markdownGuard{q}))
+	w := markdownWriter{q: q, source: raw}
 	w.blocks(md.Parser().Parse(text.NewReader(raw)), "")
-	out := strings.Trim(w.b.String(), "\n")
+	if q.err != nil {
+		return "", q.err
+	}
+	out = strings.Trim(w.b.String(), "\n")
 	if title != "" && !strings.HasPrefix(out, title+"\n") && out != title {
 		out = title + "\n\n" + out
 	}
-	return out
+	return out, nil
 }
 
 // frontMatter takes the YAML block between "---" lines off the start and returns its title.
@@ -47,12 +61,13 @@ func frontMatter(s string) (title, body string) {
 
 type markdownWriter struct {
 	b      strings.Builder
+	q      *budget
 	source []byte
 }
 
 // blocks writes the block children of n, an empty line between them.
 func (w *markdownWriter) blocks(n ast.Node, indent string) {
-	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+	for c := n.FirstChild(); c != nil && w.q.spend(0); c = c.NextSibling() {
 		w.block(c, indent)
 	}
 }
@@ -62,7 +77,9 @@ func (w *markdownWriter) paragraph(indent, s string) {
 	if strings.TrimSpace(s) == "" {
 		return
 	}
-	w.b.WriteString(indent + strings.ReplaceAll(s, "\n", "\n"+indent) + "\n\n")
+	if w.q.spend(len(s) + (1+strings.Count(s, "\n"))*len(indent) + 2) {
+		w.b.WriteString(indent + strings.ReplaceAll(s, "\n", "\n"+indent) + "\n\n")
+	}
 }
 
 func (w *markdownWriter) block(n ast.Node, indent string) {
@@ -77,7 +94,8 @@ func (w *markdownWriter) block(n ast.Node, indent string) {
 	case *ast.FencedCodeBlock, *ast.CodeBlock:
 		w.paragraph(indent, w.lines(n))
 	case *ast.HTMLBlock:
-		if s, err := htmlText([]byte(w.lines(n))); err == nil {
+		if s, err := htmlText(w.q, []byte(w.lines(n))); err == nil {
+			w.q.refund(len(s))
 			w.paragraph(indent, s)
 		}
 	case *ast.ThematicBreak, *ast.LinkReferenceDefinition:
@@ -103,6 +121,9 @@ func (w *markdownWriter) list(n *ast.List, indent string) {
 			if c.Kind() == ast.KindTextBlock || c.Kind() == ast.KindParagraph {
 				s := strings.Trim(w.inline(c), "\n")
 				pad := indent + strings.Repeat(" ", len(mark))
+				if !w.q.spend(len(s) + (1+strings.Count(s, "\n"))*len(pad) + 1) {
+					return
+				}
 				if first {
 					w.b.WriteString(indent + mark)
 				} else {
@@ -118,20 +139,21 @@ func (w *markdownWriter) list(n *ast.List, indent string) {
 }
 
 func (w *markdownWriter) table(n *extast.Table, indent string) {
-	var header []string
-	var rows [][]string
+	t := tableWriter{q: w.q}
 	for r := n.FirstChild(); r != nil; r = r.NextSibling() {
 		var cells []string
 		for c := r.FirstChild(); c != nil; c = c.NextSibling() {
 			cells = append(cells, w.inline(c))
 		}
 		if r.Kind() == extast.KindTableHeader {
-			header = cells
+			t.head(cells)
 		} else {
-			rows = append(rows, cells)
+			t.row(cells)
 		}
 	}
-	w.paragraph(indent, tableText(header, rows))
+	s := t.text()
+	w.q.refund(t.b.Len())
+	w.paragraph(indent, s)
 }
 
 func (w *markdownWriter) lines(n ast.Node) string {
@@ -145,6 +167,17 @@ func (w *markdownWriter) lines(n ast.Node) string {
 
 func (w *markdownWriter) inline(n ast.Node) string {
 	var b strings.Builder
+	w.inlines(&b, n, 0)
+	return b.String()
+}
+
+func (w *markdownWriter) inlines(b *strings.Builder, n ast.Node, depth int) {
+	if depth > maxMarkdownDepth && w.q.err == nil {
+		w.q.err = errDeepMarkdown
+	}
+	if !w.q.spend(0) {
+		return
+	}
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		switch c := c.(type) {
 		case *ast.Text:
@@ -174,10 +207,9 @@ func (w *markdownWriter) inline(n ast.Node) string {
 				b.WriteString("[ ] ")
 			}
 		default:
-			b.WriteString(w.inline(c))
+			w.inlines(b, c, depth+1)
 		}
 	}
-	return b.String()
 }
 
 // unescape resolves what stands for another character: \* and &amp; and &#38;.

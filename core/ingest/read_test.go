@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"kakoi/core"
 	"kakoi/core/ingest"
@@ -237,6 +238,18 @@ func TestReadCancelled(t *testing.T) {
 	cancel()
 	for _, f := range fixtures {
 		if _, _, err := ingest.Read(ctx, filepath.Join("testdata", f.file), options(t)); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", f.file, err)
+		}
+	}
+}
+
+func TestReadTimeLimit(t *testing.T) {
+	opt := options(t)
+	opt.Timeout = time.Nanosecond
+	for _, f := range fixtures {
+		_, pages, err := ingest.Read(context.Background(), filepath.Join("testdata", f.file), opt)
+		var user *core.UserError
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &user) || user.Key != "error.file.slow" || pages != nil {
 			t.Errorf("%s: %v", f.file, err)
 		}
 	}

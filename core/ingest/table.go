@@ -2,31 +2,66 @@ package ingest
 
 import "strings"
 
-// tableText writes a table as lines. With a header each row is "column: value | column: value", so that a Chunk
+const (
+	maxSpan    = 100   // rows or columns one cell may span
+	maxColumns = 10000 // of a row, as far as spans make them
+	maxLabel   = 400   // bytes of a column's name that rows repeat
+	maxMerged  = 4000  // bytes of a cell over several rows that each of them repeats
+)
+
+// tableWriter writes a table as lines. With a header each row is "column: value | column: value", so that a Chunk
 // that holds one row still says what its values are; without one the cells are joined by " | ".
-func tableText(header []string, rows [][]string) string {
-	var b strings.Builder
-	for _, row := range rows {
-		var cells []string
-		for i, cell := range row {
-			cell = oneLine(cell)
-			if cell == "" {
-				continue
-			}
-			if i < len(header) && header[i] != "" {
-				cell = oneLine(header[i]) + ": " + cell
-			}
-			cells = append(cells, cell)
-		}
-		if len(cells) > 0 {
-			b.WriteString(strings.Join(cells, " | "))
-			b.WriteByte('\n')
+type tableWriter struct {
+	b      strings.Builder
+	q      *budget
+	header []string
+}
+
+// head takes the names of the columns. A row with a cell too long for a name is no header but the first row.
+func (t *tableWriter) head(cells []string) {
+	for i, cell := range cells {
+		cells[i] = oneLine(cell)
+		if len(cells[i]) > maxLabel {
+			t.row(cells)
+			return
 		}
 	}
-	if b.Len() == 0 && len(header) > 0 { // a header alone is still text
-		return tableText(nil, [][]string{header})
+	t.header = cells
+}
+
+func (t *tableWriter) row(cells []string) {
+	start := t.b.Len()
+	for i, cell := range cells {
+		cell = oneLine(cell)
+		if cell == "" {
+			continue
+		}
+		separator, label := "", ""
+		if t.b.Len() > start {
+			separator = " | "
+		}
+		if i < len(t.header) && t.header[i] != "" {
+			label = t.header[i] + ": "
+		}
+		if !t.q.spend(len(separator) + len(label) + len(cell)) {
+			return
+		}
+		t.b.WriteString(separator + label)
+		t.b.WriteString(cell)
 	}
-	return strings.TrimRight(b.String(), "\n")
+	if t.b.Len() > start && t.q.spend(1) {
+		t.b.WriteByte('\n')
+	}
+}
+
+// text is the table without its last line end; what it spent stays spent. A header alone is still text.
+func (t *tableWriter) text() string {
+	if t.b.Len() == 0 && t.header != nil {
+		names := t.header
+		t.header = nil
+		t.row(names)
+	}
+	return strings.TrimRight(t.b.String(), "\n")
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
