@@ -46,7 +46,7 @@ func place(opt LoadOptions, cfg Config) (*device.Device, torch.DType, error) {
 // need is the memory of a model of this dtype with a full cache for one prompt, and of what a prompt's chunk computes.
 func need(c Config, dtype torch.DType) int64 {
 	cache := 2 * int64(c.Layers) * int64(c.HiddenSize) * int64(c.MaxPositionEmbeddings)
-	const passing = 128 << 20
+	const passing = 256 << 20
 	return (c.Parameters()+cache)*int64(dtype.Size()) + passing
 }
 

@@ -103,10 +103,23 @@ int kk_device(kk_tensor t) { return T(t).is_cuda() ? T(t).get_device() : -1; }
 static bool small_linear = true;
 void kk_small_linear(int on) { small_linear = on != 0; }
 
+// Whether libtorch multiplies matrices of w's type one number at a time on this processor: over 100 times
+// slower than in fp32, so that rounding a copy of the weights to fp32 and back is the smaller cost.
+static bool slow_product(const at::Tensor &w) {
+  if (!w.device().is_cpu()) return false;
+  if (w.scalar_type() == at::kHalf) return true;
+  return w.scalar_type() == at::kBFloat16 && !__builtin_cpu_supports("avx512bf16");
+}
+
 kk_tensor kk_linear(kk_tensor xh, kk_tensor wh, kk_tensor bh) {
   TRY(const at::Tensor &x = T(xh); const at::Tensor &w = T(wh);
       if (small_linear && kk::can_small_linear(x, w)) return give(
           kk::small_linear(x, w, bh ? &T(bh) : nullptr));
+      if (slow_product(w)) {
+        at::Tensor y = at::linear(x.to(at::kFloat), w.to(at::kFloat),
+                                  bh ? std::optional<at::Tensor>(T(bh).to(at::kFloat)) : std::nullopt);
+        return give(y.to(w.scalar_type()));
+      }
       return give(bh ? at::linear(x, w, T(bh)) : at::linear(x, w));, nullptr)
 }
 
