@@ -69,6 +69,9 @@ func Open(dir string, opt Options) (s *Store, err error) {
 			s, err = nil, core.Explain(fmt.Errorf("open library: %v: %w", r, core.ErrCorrupt), "error.store.folder", dir)
 		}
 	}()
+	if err := checkTables(dir); err != nil {
+		return nil, openError(dir, err)
+	}
 	s.db, err = badger.Open(settings(dir))
 	if err != nil && strings.Contains(err.Error(), z.NewFile.Error()) { // Badger does not wrap
 		if err = clearEmpty(dir); err == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -14,15 +15,27 @@ import (
 // Reader reads one snapshot of the store. It must not be used after View returns, nor a View be opened inside one.
 type Reader struct{ txn *badger.Txn }
 
-// View runs fn over a snapshot. Erase waits for it.
-func (s *Store) View(fn func(r *Reader) error) error {
+// damaged turns what Badger panics with on a damaged block into a DamagedError about what was being read. It is deferred before
+// the calls into Badger.
+func damaged(what *string, err *error) {
+	if r := recover(); r != nil {
+		*err = &DamagedError{*what, fmt.Sprintf("block cannot be read: %v", r)}
+	}
+}
+
+// View runs fn over a snapshot. Erase waits for it. A panic inside is a DamagedError: Badger's on damaged blocks, and that of a
+// decoder on what such a block gave.
+func (s *Store) View(fn func(r *Reader) error) (err error) {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
 	if s.closed {
 		return os.ErrClosed
 	}
 	txn := s.db.NewTransaction(false)
+	what := "library"
+	defer damaged(&what, &err) // an iterator that could not even be closed makes Discard panic
 	defer txn.Discard()
+	defer damaged(&what, &err)
 	return fn(&Reader{txn})
 }
 
@@ -36,7 +49,8 @@ func (s *Store) Get(key string) (payload []byte, err error) {
 }
 
 // Get gives a copy of one payload: core.ErrNotFound, or a DamagedError.
-func (r *Reader) Get(key string) ([]byte, error) {
+func (r *Reader) Get(key string) (_ []byte, err error) {
+	defer damaged(&key, &err)
 	item, err := r.txn.Get([]byte(key))
 	if err != nil {
 		return nil, border(fmt.Errorf("get %q: %w", key, err))
@@ -62,7 +76,9 @@ func (r *Reader) Each(prefix, from string, fn func(key string, payload []byte) e
 }
 
 // scan gives values as they are stored, checksum and all.
-func (r *Reader) scan(prefix, from string, fn func(key string, value []byte) error) error {
+func (r *Reader) scan(prefix, from string, fn func(key string, value []byte) error) (err error) {
+	at := prefix
+	defer damaged(&at, &err)
 	o := badger.DefaultIteratorOptions
 	o.PrefetchValues = false // values lie beside their keys
 	o.Prefix = []byte(prefix)
@@ -70,6 +86,7 @@ func (r *Reader) scan(prefix, from string, fn func(key string, value []byte) err
 	defer it.Close()
 	for it.Seek([]byte(max(prefix, from))); it.Valid(); it.Next() {
 		key := string(it.Item().Key())
+		at = key
 		if err := it.Item().Value(func(value []byte) error { return fn(key, value) }); err != nil {
 			return border(err)
 		}
@@ -78,7 +95,8 @@ func (r *Reader) scan(prefix, from string, fn func(key string, value []byte) err
 }
 
 // Keys calls fn with the keys of a prefix, without reading values.
-func (r *Reader) Keys(prefix string, fn func(key string) error) error {
+func (r *Reader) Keys(prefix string, fn func(key string) error) (err error) {
+	defer damaged(&prefix, &err)
 	o := badger.DefaultIteratorOptions
 	o.PrefetchValues = false
 	o.Prefix = []byte(prefix)
@@ -238,12 +256,14 @@ func (s *Store) write(fn func() error) error {
 
 // Erase drops everything under the prefixes so that no file of the folder holds its bytes any more. It runs alone:
 // readers and writers wait, about 0.1 s.
-func (s *Store) Erase(prefixes ...string) error {
+func (s *Store) Erase(prefixes ...string) (err error) {
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	if s.closed {
 		return os.ErrClosed
 	}
+	what := strings.Join(prefixes, " ")
+	defer damaged(&what, &err)
 	if err := s.room(min(s.opt.Reserve, 64<<20)); err != nil {
 		return fmt.Errorf("erase: %w", err)
 	}

@@ -17,24 +17,27 @@ func (s *Store) Verify(ctx context.Context, fn func(key string, payload []byte) 
 	} else if err != nil {
 		damage("", err)
 	}
-	return s.View(func(r *Reader) (err error) {
-		defer func() { // Badger's iterators assert on damaged blocks
-			if p := recover(); p != nil {
-				damage("", fmt.Errorf("read tables: %v: %w", p, core.ErrCorrupt))
-			}
-		}()
+	var own error // ctx's or fn's
+	err := s.View(func(r *Reader) error {
 		return r.scan("", "", func(key string, value []byte) error {
-			if err := ctx.Err(); err != nil {
-				return err
+			if own = ctx.Err(); own != nil {
+				return own
 			}
 			payload, err := unseal(key, value)
 			if err != nil {
 				damage(key, err)
 				return nil
 			}
-			return fn(key, payload)
+			own = fn(key, payload)
+			return own
 		})
 	})
+	var block *DamagedError
+	if own == nil && errors.As(err, &block) { // the tables behind it stay unread
+		damage(block.Key, err)
+		return nil
+	}
+	return err
 }
 
 func (s *Store) verifyTables() (err error) {
