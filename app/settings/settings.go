@@ -20,11 +20,9 @@ const version = 1
 // Settings is what a person can set. The zero value of a field is not its default: begin with Default.
 type Settings struct {
 	Version   int    `json:"version"`
-	Language  string `json:"language"`   // "ja", "en"; "" follows the environment
 	Embedder  string `json:"embedder"`   // name of a model
 	ChatModel string `json:"chat_model"` // name of a model
 	Splitter  string `json:"splitter"`   // "recommended", "techlab"
-	Prompt    string `json:"prompt"`     // name of a template; "" follows the question's language
 	Top       int    `json:"top"`        // passages at most for an answer
 	Device    string `json:"device"`     // "auto", "cpu", "cuda:0"
 	DType     string `json:"dtype"`      // "auto", "fp32", "bf16", "fp16"
@@ -53,16 +51,12 @@ func (s Settings) Validate() error {
 	switch {
 	case s.Version != version:
 		return wrong("version", s.Version)
-	case !slices.Contains([]string{"", "ja", "en"}, s.Language):
-		return wrong("language", s.Language)
 	case !ValidModelName(s.Embedder):
 		return wrong("embedder", s.Embedder)
 	case !ValidModelName(s.ChatModel):
 		return wrong("chat_model", s.ChatModel)
 	case !slices.Contains(Splitters, s.Splitter):
 		return wrong("splitter", s.Splitter)
-	case s.Prompt != "" && !ValidModelName(s.Prompt):
-		return wrong("prompt", s.Prompt)
 	case s.Top < 1 || s.Top > 100:
 		return wrong("top", s.Top)
 	case !validDevice(s.Device):
@@ -100,7 +94,8 @@ func ValidModelName(name string) bool {
 	return true
 }
 
-// Load reads the file; without one it returns Default. Fields that the file does not have keep their defaults.
+// Load reads the file; without one it returns Default. Fields that the file does not have keep their defaults, and those that
+// nobody reads (the language and prompt of early files) are passed over.
 func Load(path string) (Settings, error) {
 	s := Default()
 	raw, err := os.ReadFile(path)

@@ -22,7 +22,7 @@ func TestLoadWithoutFile(t *testing.T) {
 func TestSaveAndLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "settings.json")
 	want := Default()
-	want.Language, want.Embedder, want.Top, want.Threads = "ja", "all-MiniLM-L6-v2", 7, 2
+	want.Embedder, want.Top, want.Threads = "all-MiniLM-L6-v2", 7, 2
 	if err := Save(path, want); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestSaveAndLoad(t *testing.T) {
 
 func TestMissingFieldsKeepDefaults(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "settings.json")
-	if err := os.WriteFile(path, []byte(`{"version":1,"top":3}`), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(`{"version":1,"language":"ja","prompt":"","top":3}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, err := Load(path)
@@ -52,17 +52,15 @@ func TestMissingFieldsKeepDefaults(t *testing.T) {
 
 func TestWrongFiles(t *testing.T) {
 	for text, want := range map[string]error{
-		`{`:                                  core.ErrCorrupt,
-		`{"version":2}`:                      core.ErrUsage,
-		`{"version":1,"language":"fr"}`:      core.ErrUsage,
-		`{"version":1,"embedder":"../x"}`:    core.ErrUsage,
-		`{"version":1,"chat_model":""}`:      core.ErrUsage,
-		`{"version":1,"splitter":"x"}`:       core.ErrUsage,
-		`{"version":1,"prompt":"../../etc"}`: core.ErrUsage,
-		`{"version":1,"top":0}`:              core.ErrUsage,
-		`{"version":1,"device":"cuda:x"}`:    core.ErrUsage,
-		`{"version":1,"dtype":"int3"}`:       core.ErrUsage,
-		`{"version":1,"threads":-1}`:         core.ErrUsage,
+		`{`:                               core.ErrCorrupt,
+		`{"version":2}`:                   core.ErrUsage,
+		`{"version":1,"embedder":"../x"}`: core.ErrUsage,
+		`{"version":1,"chat_model":""}`:   core.ErrUsage,
+		`{"version":1,"splitter":"x"}`:    core.ErrUsage,
+		`{"version":1,"top":0}`:           core.ErrUsage,
+		`{"version":1,"device":"cuda:x"}`: core.ErrUsage,
+		`{"version":1,"dtype":"int3"}`:    core.ErrUsage,
+		`{"version":1,"threads":-1}`:      core.ErrUsage,
 	} {
 		path := filepath.Join(t.TempDir(), "settings.json")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
