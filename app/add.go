@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"kakoi/app/job"
@@ -79,13 +80,13 @@ func (l *Library) Add(ctx context.Context, plan AddPlan, opt AddOptions) (Summar
 		return Summary{}, fmt.Errorf("add: %w", err)
 	}
 	a := &adder{Library: l, plan: plan, opt: opt, summary: Summary{Collection: plan.Collection, Failed: []Failure{}}}
-	return a.start(ctx, entry, a.run)
+	return a.start(ctx, entry, job.Name{Key: "job.add", Note: filepath.Base(plan.Paths[0])}, a.run)
 }
 
 // start runs the job of an entry of the log to its end.
-func (a *adder) start(ctx context.Context, entry job.Entry, work job.Work) (Summary, error) {
+func (a *adder) start(ctx context.Context, entry job.Entry, name job.Name, work job.Work) (Summary, error) {
 	start := time.Now()
-	j := a.Jobs.Start(ctx, work, a.opt.Listen)
+	j := a.Jobs.Start(ctx, name, work, a.opt.Listen)
 	err := j.Wait(context.Background()) // a cancelled job ends soon, and in order
 	a.summary.Seconds = time.Since(start).Seconds()
 	a.summary.Cancelled = errors.Is(err, context.Canceled)

@@ -55,7 +55,7 @@ func (m *Models) Import(ctx context.Context, dir, name string, listen func(job.S
 		return Model{}, fmt.Errorf("import model %q: %w", name, err)
 	}
 	var model Model
-	j := m.Jobs.Start(ctx, func(ctx context.Context, p core.Progress) (err error) {
+	j := m.Jobs.Start(ctx, job.Name{Key: "job.import", Note: name}, func(ctx context.Context, p core.Progress) (err error) {
 		model, err = m.take(ctx, dir, name, kind, p)
 		return err
 	}, listen)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"kakoi/app/job"
 	"kakoi/core"
 	"kakoi/core/ingest"
 )
@@ -18,7 +19,7 @@ func (l *Library) Refresh(ctx context.Context, opt AddOptions) (Summary, error) 
 		return Summary{}, fmt.Errorf("refresh vectors: %w", err)
 	}
 	a := &adder{Library: l, opt: opt, summary: Summary{Failed: []Failure{}}}
-	return a.start(ctx, entry, a.refresh)
+	return a.start(ctx, entry, job.Name{Key: "job.refresh"}, a.refresh)
 }
 
 // NeedsRefresh says whether a Refresh was begun and did not end well.

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,9 +23,66 @@ type State struct {
 // Work is what a Job does. It reports as often as it likes.
 type Work func(ctx context.Context, p core.Progress) error
 
+// Name says what a Job does, for whoever watches all of them: a key of the translations ("job.add") and what it is done to.
+type Name struct {
+	Key  string
+	Note string // a file's or model's name; may be empty
+}
+
 // Runner starts Jobs, one at a time.
 type Runner struct {
 	turn chan struct{}
+
+	mu       sync.Mutex
+	running  []*Job // in the order of their start, waiting ones included
+	watchers []*watcher
+}
+
+type watcher struct{ hear func([]*Job) }
+
+// Watch calls hear with all Jobs that run or wait whenever one begins, moves on or ends, until stop. It is called from the
+// goroutines of the Jobs, at most ten times a second for each; it must return soon.
+func (r *Runner) Watch(hear func([]*Job)) (stop func()) {
+	w := &watcher{hear}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watchers = append(r.watchers, w)
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.watchers = slices.DeleteFunc(slices.Clone(r.watchers), func(other *watcher) bool { return other == w })
+	}
+}
+
+// Running are all Jobs that run or wait, oldest first.
+func (r *Runner) Running() []*Job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.running)
+}
+
+// tell gives the watchers what runs now.
+func (r *Runner) tell() {
+	r.mu.Lock()
+	running, watchers := slices.Clone(r.running), r.watchers
+	r.mu.Unlock()
+	for _, w := range watchers {
+		w.hear(running)
+	}
+}
+
+func (r *Runner) enter(j *Job) {
+	r.mu.Lock()
+	r.running = append(r.running, j)
+	r.mu.Unlock()
+	r.tell()
+}
+
+func (r *Runner) leave(j *Job) {
+	r.mu.Lock()
+	r.running = slices.DeleteFunc(slices.Clone(r.running), func(other *Job) bool { return other == j })
+	r.mu.Unlock()
+	r.tell()
 }
 
 // NewRunner returns a Runner without Jobs.
@@ -32,6 +90,8 @@ func NewRunner() *Runner { return &Runner{turn: make(chan struct{}, 1)} }
 
 // Job is one piece of running work.
 type Job struct {
+	Name   Name
+	runner *Runner
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // set before done closes
@@ -45,9 +105,10 @@ type Job struct {
 
 // Start runs work as soon as the Jobs started before it have ended. listen (nil is allowed) is called from one goroutine,
 // at most ten times a second and only when something changed, and once at the end with Ended set.
-func (r *Runner) Start(ctx context.Context, work Work, listen func(State)) *Job {
+func (r *Runner) Start(ctx context.Context, name Name, work Work, listen func(State)) *Job {
 	ctx, cancel := context.WithCancel(ctx)
-	j := &Job{cancel: cancel, done: make(chan struct{})}
+	j := &Job{Name: name, runner: r, cancel: cancel, done: make(chan struct{})}
+	r.enter(j)
 	ended := make(chan error, 1)
 	go func() { ended <- r.run(ctx, j, work) }()
 	go j.sample(ended, listen)
@@ -82,6 +143,7 @@ func (j *Job) report(u core.Update) {
 // sample delivers progress until the work has ended.
 func (j *Job) sample(ended <-chan error, listen func(State)) {
 	defer close(j.done)
+	defer j.runner.leave(j)
 	defer j.cancel()
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
@@ -99,9 +161,13 @@ func (j *Job) sample(ended <-chan error, listen func(State)) {
 			changed := j.changed
 			j.changed = false
 			j.mu.Unlock()
-			if changed && listen != nil {
+			if !changed {
+				continue
+			}
+			if listen != nil {
 				listen(j.State())
 			}
+			j.runner.tell()
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 func TestLastProgressIsDelivered(t *testing.T) {
 	var states []State
-	j := NewRunner().Start(t.Context(), func(_ context.Context, p core.Progress) error {
+	j := NewRunner().Start(t.Context(), Name{Key: "job.test"}, func(_ context.Context, p core.Progress) error {
 		for i := range int64(5000) {
 			p.Report(core.Update{Stage: "embed", Done: i + 1, Total: 5000})
 		}
@@ -36,7 +36,7 @@ func TestLastProgressIsDelivered(t *testing.T) {
 
 func TestCancelEndsTheWork(t *testing.T) {
 	began := make(chan struct{})
-	j := NewRunner().Start(t.Context(), func(ctx context.Context, _ core.Progress) error {
+	j := NewRunner().Start(t.Context(), Name{Key: "job.test"}, func(ctx context.Context, _ core.Progress) error {
 		close(began)
 		<-ctx.Done()
 		return ctx.Err()
@@ -50,7 +50,7 @@ func TestCancelEndsTheWork(t *testing.T) {
 
 func TestWaitGivesUpWithItsContext(t *testing.T) {
 	release := make(chan struct{})
-	j := NewRunner().Start(t.Context(), func(context.Context, core.Progress) error { <-release; return nil }, nil)
+	j := NewRunner().Start(t.Context(), Name{Key: "job.test"}, func(context.Context, core.Progress) error { <-release; return nil }, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := j.Wait(ctx); !errors.Is(err, context.Canceled) {
@@ -67,7 +67,7 @@ func TestOneJobAtATime(t *testing.T) {
 	var now, most atomic.Int32
 	var wg sync.WaitGroup
 	for range 8 {
-		j := r.Start(t.Context(), func(context.Context, core.Progress) error {
+		j := r.Start(t.Context(), Name{Key: "job.test"}, func(context.Context, core.Progress) error {
 			if n := now.Add(1); n > most.Load() {
 				most.Store(n)
 			}
@@ -90,9 +90,9 @@ func TestOneJobAtATime(t *testing.T) {
 func TestWaitingJobCanBeCancelled(t *testing.T) {
 	r := NewRunner()
 	release, began := make(chan struct{}), make(chan struct{})
-	first := r.Start(t.Context(), func(context.Context, core.Progress) error { close(began); <-release; return nil }, nil)
+	first := r.Start(t.Context(), Name{Key: "job.test"}, func(context.Context, core.Progress) error { close(began); <-release; return nil }, nil)
 	<-began
-	second := r.Start(t.Context(), func(context.Context, core.Progress) error { t.Error("cancelled job ran"); return nil }, nil)
+	second := r.Start(t.Context(), Name{Key: "job.test"}, func(context.Context, core.Progress) error { t.Error("cancelled job ran"); return nil }, nil)
 	second.Cancel()
 	if err := second.Wait(t.Context()); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want context.Canceled", err)
@@ -118,5 +118,42 @@ func TestTimeLeft(t *testing.T) {
 	p.add(start.Add(12*time.Second), true, core.Update{})
 	if got := p.left(core.Update{Done: 0, Total: 300}); got != 0 {
 		t.Errorf("time left at the start of a stage is %v, want 0", got)
+	}
+}
+
+// TestWatch sees every Job from its start to its end, waiting ones too.
+func TestWatch(t *testing.T) {
+	r := NewRunner()
+	var mu sync.Mutex
+	most, last := 0, -1
+	stop := r.Watch(func(jobs []*Job) {
+		mu.Lock()
+		defer mu.Unlock()
+		most, last = max(most, len(jobs)), len(jobs)
+	})
+	release := make(chan struct{})
+	work := func(context.Context, core.Progress) error { <-release; return nil }
+	one := r.Start(t.Context(), Name{"job.add", "a"}, work, nil)
+	two := r.Start(t.Context(), Name{"job.add", "b"}, work, nil)
+	if running := r.Running(); len(running) != 2 || running[0].Name.Note != "a" || running[1].Name.Note != "b" {
+		t.Errorf("running %v", running)
+	}
+	close(release)
+	for _, j := range []*Job{one, two} {
+		if err := j.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mu.Lock()
+	if most != 2 || last != 0 {
+		t.Errorf("watched at most %d jobs, %d at the end", most, last)
+	}
+	mu.Unlock()
+	stop()
+	if err := r.Start(t.Context(), Name{}, func(context.Context, core.Progress) error { return nil }, nil).Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if last != 0 || len(r.Running()) != 0 {
+		t.Errorf("a stopped watcher heard of %d jobs", last)
 	}
 }
