@@ -1,0 +1,67 @@
+package widget
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	fynewidget "fyne.io/fyne/v2/widget"
+)
+
+// Entry is a text field for screens: Fyne's swallows every shortcut while it has the focus; this one hands those that are not
+// about text on to the window. Escape calls OnEscape, where there is one.
+type Entry struct {
+	fynewidget.Entry
+	OnEscape func()
+	OnKey    func(*fyne.KeyEvent) bool // sees keys first; true keeps the key from the text. May be nil
+}
+
+// NewEntry makes a field of one line.
+func NewEntry() *Entry {
+	e := &Entry{}
+	e.ExtendBaseWidget(e)
+	return e
+}
+
+// NewMultiLineEntry makes a field of several lines that wraps at words.
+func NewMultiLineEntry() *Entry {
+	e := &Entry{}
+	e.MultiLine = true
+	e.Wrapping = fyne.TextWrapWord
+	e.ExtendBaseWidget(e)
+	return e
+}
+
+// TypedKey is fyne.Focusable.
+func (e *Entry) TypedKey(k *fyne.KeyEvent) {
+	switch {
+	case e.OnKey != nil && e.OnKey(k):
+	case k.Name == fyne.KeyEscape && e.OnEscape != nil:
+		e.OnEscape()
+	default:
+		e.Entry.TypedKey(k)
+	}
+}
+
+// TypedShortcut is fyne.Shortcutable.
+func (e *Entry) TypedShortcut(s fyne.Shortcut) {
+	if custom, ok := s.(*desktop.CustomShortcut); ok && !movesText(custom) {
+		forward(e, s)
+		return
+	}
+	e.Entry.TypedShortcut(s)
+}
+
+// movesText says whether a shortcut is one of an entry's own: jumping, selecting and deleting by words.
+func movesText(s *desktop.CustomShortcut) bool {
+	switch s.KeyName {
+	case fyne.KeyLeft, fyne.KeyRight, fyne.KeyBackspace, fyne.KeyDelete, fyne.KeyHome, fyne.KeyEnd:
+		return true
+	}
+	return false
+}
+
+// forward gives a shortcut to the canvas that o is on.
+func forward(o fyne.CanvasObject, s fyne.Shortcut) {
+	if c, ok := fyne.CurrentApp().Driver().CanvasForObject(o).(fyne.Shortcutable); ok {
+		c.TypedShortcut(s)
+	}
+}
