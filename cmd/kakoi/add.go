@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kakoi/app"
+	"kakoi/app/amount"
 	"kakoi/app/settings"
 	"kakoi/core"
 	"kakoi/resources"
@@ -85,7 +86,7 @@ func (c *call) summary(s app.Summary, err error) error {
 	} else if err == nil || s.Added+s.Updated+s.Unchanged+len(s.Failed) > 0 {
 		c.say("cli.add.done", s.Added, s.Updated, s.Unchanged, len(s.Failed))
 		if s.Chunks > 0 {
-			c.say("cli.add.chunks", s.Chunks, s.Embedded, clock(time.Duration(s.Seconds*float64(time.Second))))
+			c.say("cli.add.chunks", s.Chunks, s.Embedded, amount.Clock(time.Duration(s.Seconds*float64(time.Second))))
 		}
 		if s.Skipped > 0 {
 			c.say("cli.add.skipped", s.Skipped)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"kakoi/app/amount"
 	"kakoi/app/job"
 	"kakoi/core"
 )
@@ -67,7 +68,7 @@ func (b *bar) draw(s job.State) {
 		line += fmt.Sprintf(" [%s%s] %3.0f%%", strings.Repeat("#", full), strings.Repeat(".", cells-full), share*100)
 	}
 	if s.Left > 0 {
-		line += " " + b.text("cli.left", clock(s.Left))
+		line += " " + b.text("cli.left", amount.Clock(s.Left))
 	}
 	if s.Note != "" {
 		line += "  " + sanitize(s.Note, false)
@@ -87,26 +88,4 @@ func (b *bar) clear() {
 		fmt.Fprint(b.w, "\r\x1b[K")
 		b.drawn = false
 	}
-}
-
-// clock writes a duration as 0:07, 12:30 or 1:02:03.
-func clock(d time.Duration) string {
-	s := int(d.Round(time.Second) / time.Second)
-	if s >= 3600 {
-		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d", s/60, s%60)
-}
-
-// size writes bytes for people.
-func size(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1000_000_000:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }

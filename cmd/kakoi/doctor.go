@@ -8,6 +8,7 @@ import (
 	"runtime"
 
 	"kakoi/app"
+	"kakoi/app/amount"
 	"kakoi/core"
 	"kakoi/core/closed"
 	"kakoi/core/engine"
@@ -221,7 +222,7 @@ func (c *call) printReport(r report) {
 		note("%s", r.Library.Error)
 	}
 	for _, m := range r.Models {
-		line(m.OK, "%s", c.text("cli.doctor.model", m.Name, c.text("cli.model."+string(m.Kind)), size(m.Bytes), m.ID))
+		line(m.OK, "%s", c.text("cli.doctor.model", m.Name, c.text("cli.model."+string(m.Kind)), amount.Bytes(m.Bytes), m.ID))
 		if m.Error != "" {
 			note("%s", m.Error)
 		}

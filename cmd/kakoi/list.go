@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"kakoi/app/amount"
 	"kakoi/core"
 )
 
@@ -47,7 +48,7 @@ func runList(ctx context.Context, c *call) error {
 	}
 	for _, d := range docs {
 		name := pad(shorten(sanitize(d.Name, false), width), width)
-		line := fmt.Sprintf("%s  %s  %s", d.ID, name, c.text("cli.list.counts", d.Pages, d.Chunks, size(d.Size)))
+		line := fmt.Sprintf("%s  %s  %s", d.ID, name, c.text("cli.list.counts", d.Pages, d.Chunks, amount.Bytes(d.Size)))
 		if d.State != core.DocumentReady {
 			line = fmt.Sprintf("%s  %s  %s", d.ID, name, c.text("cli.state."+string(d.State)))
 		}

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"kakoi/app"
+	"kakoi/app/amount"
 	"kakoi/core"
 )
 
@@ -73,7 +74,7 @@ func modelList(ctx context.Context, c *call) error {
 		if m.Bundled {
 			origin = c.text("cli.model.bundled")
 		}
-		fmt.Fprintf(c.Out, "%s %s  %s  %s  %s\n", mark, pad(m.Name, width), pad(c.text("cli.model."+string(m.Kind)), 9), pad(size(m.Bytes), 9), origin)
+		fmt.Fprintf(c.Out, "%s %s  %s  %s  %s\n", mark, pad(m.Name, width), pad(c.text("cli.model."+string(m.Kind)), 9), pad(amount.Bytes(m.Bytes), 9), origin)
 	}
 	if len(models) == 0 {
 		c.say("cli.model.none")
@@ -91,7 +92,7 @@ func modelImport(ctx context.Context, c *call, dir string, o *modelOptions) erro
 	if c.json {
 		return c.emit(model)
 	}
-	c.say("cli.model.imported_as", model.Name, c.text("cli.model."+string(model.Kind)), size(model.Bytes))
+	c.say("cli.model.imported_as", model.Name, c.text("cli.model."+string(model.Kind)), amount.Bytes(model.Bytes))
 	c.say("cli.model.use_hint", quoted(model.Name))
 	return nil
 }
@@ -138,7 +139,7 @@ func modelRemove(ctx context.Context, c *call, name string, o *modelOptions) err
 	if err != nil {
 		return err
 	}
-	if err := c.confirm(ctx, o.yes, "cli.model.remove", name, size(model.Bytes)); err != nil {
+	if err := c.confirm(ctx, o.yes, "cli.model.remove", name, amount.Bytes(model.Bytes)); err != nil {
 		return err
 	}
 	if err := c.host.models.Remove(ctx, name); err != nil {

@@ -1,4 +1,5 @@
-package widget
+// Package amount writes durations and sizes for people, the same in the terminal and in the window.
+package amount
 
 import (
 	"fmt"
@@ -14,7 +15,7 @@ func Clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
-// Bytes writes a size for people: 12 B, 3.4 kB, 5.6 MB, 7.8 GB.
+// Bytes writes a size: 12 B, 3.4 kB, 5.6 MB, 7.89 GB.
 func Bytes(n int64) string {
 	switch {
 	case n < 1000:
@@ -24,5 +25,5 @@ func Bytes(n int64) string {
 	case n < 1000_000_000:
 		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }
