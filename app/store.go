@@ -12,6 +12,8 @@ import (
 type Store interface {
 	job.Records
 	Record(ctx context.Context, kind, id string) ([]byte, error)
+	RecordIDs(ctx context.Context, kind string) ([]string, error)
+	EraseRecords(ctx context.Context, keys ...[2]string) error // each a kind and an id; without id all of the kind
 	EnsureCollection(ctx context.Context, name string) (core.Collection, error)
 	Collections(ctx context.Context) ([]core.Collection, error)
 	Documents(ctx context.Context, collection string) ([]core.Document, error)

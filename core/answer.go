@@ -52,4 +52,5 @@ type Answer struct {
 	NewTokens    int        `json:"new_tokens"`
 	FirstToken   float64    `json:"first_token_seconds"` // from the question to the first token
 	Seconds      float64    `json:"seconds"`
+	Receipt      *Receipt   `json:"receipt,omitempty"`
 }

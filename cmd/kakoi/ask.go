@@ -84,6 +84,7 @@ func (c *call) place(name string, page int) string {
 type askOptions struct {
 	app.AskOptions
 	temperature float64
+	details     bool
 }
 
 func askFlags(fs *flag.FlagSet, c *call) {
@@ -94,6 +95,7 @@ func askFlags(fs *flag.FlagSet, c *call) {
 	fs.Float64Var(&o.temperature, "temperature", -1, "cli.flag.temperature")
 	fs.IntVar(&o.MaxNewTokens, "max-new-tokens", 0, "cli.flag.max_new_tokens")
 	fs.Uint64Var(&o.Seed, "seed", 0, "cli.flag.seed")
+	fs.BoolVar(&o.details, "details", false, "cli.flag.details")
 	c.options = o
 }
 
@@ -138,10 +140,14 @@ func runAsk(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if !o.details {
+		answer.Receipt = nil
+	}
 	if c.json {
 		err = c.emit(answer)
 	} else {
 		c.printAnswer(answer, streamed)
+		c.printReceipt(answer)
 	}
 	if err == nil && answer.Refused {
 		err = errUnanswered

@@ -25,6 +25,9 @@ type AskOptions struct {
 	Passages     int           // best fused hits, joined into as many passages at most; 0: all
 	Sampling     core.Sampling // MaxNewTokens is taken off the model's context
 	Adapter      string        // recorded in the Answer
+
+	// OnPassages (nil is allowed) hears of the passages as soon as they are found, before the model is asked.
+	OnPassages func([]core.Passage)
 }
 
 // TECHLab is the preset that follows the TECH Lab recipe credited in the README.
@@ -165,6 +168,14 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 		sampling.MaxNewTokens = model.MaxTokens / 4
 	}
 	sampling.Stop = append(append([]string{}, sampling.Stop...), t.Stop()...)
+	var info core.EmbedderInfo
+	if a.Embedder != nil {
+		info = a.Embedder.Info()
+	}
+	ans.Receipt = &core.Receipt{
+		Template: t.Name(), ModelID: model.ID, EmbedderID: info.ID, AdapterID: opt.Adapter,
+		Device: model.Device, DType: model.DType, Sampling: sampling,
+	}
 	room := model.MaxTokens - sampling.MaxNewTokens
 	// Before the search: embedding a question that the model cannot read would be minutes for nothing.
 	if _, _, _, err := Fit(ctx, a.Generator, t, nil, ans.Question, room); err != nil {
@@ -181,9 +192,8 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 	if len(passages) > 0 {
 		ans.Passages = passages
 	}
-	var info core.EmbedderInfo
-	if a.Embedder != nil {
-		info = a.Embedder.Info()
+	if opt.OnPassages != nil {
+		opt.OnPassages(ans.Passages)
 	}
 	if nothingFound(ans.Question, passages, info) {
 		return refuse(ans, t, emit)
@@ -218,6 +228,7 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 		return core.Explain(fmt.Errorf("ask: no room for passages in %d tokens: %w", budget, core.ErrTooLarge), "error.ask.toolong", len([]rune(ans.Question)), budget)
 	}
 	req := core.GenerateRequest{Prompt: prompt, Sampling: sampling}
+	sent(ans.Receipt, prompt)
 	var streamed strings.Builder
 	replies, err := a.Generator.Generate(ctx, []core.GenerateRequest{req}, func(_ int, d core.Delta) error {
 		streamed.WriteString(d.Text)
@@ -231,6 +242,9 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 		}
 	}
 	ans.Text = strings.TrimSpace(text)
+	if len(replies) == 1 {
+		got(ans.Receipt, replies[0])
+	}
 	if err != nil {
 		return fmt.Errorf("ask: generate: %w", err)
 	}

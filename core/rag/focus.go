@@ -127,6 +127,8 @@ func (a *Asker) answerFocused(ctx context.Context, ans *core.Answer, t *Template
 	}
 	ans.Text, ans.Passages, ans.Citations = text, shown, cites
 	ans.PromptTokens, ans.NewTokens = counts[0], replies[0].NewTokens
+	sent(ans.Receipt, prompt)
+	got(ans.Receipt, replies[0])
 	return true, emit(core.Delta{Text: text, Tokens: replies[0].NewTokens})
 }
 

@@ -1,0 +1,19 @@
+package core
+
+// Receipt says how an Answer came about, so that it can be explained and generated again. Prompt is empty when the model was not
+// asked, because nothing was found.
+type Receipt struct {
+	Prompt         string     `json:"prompt"`        // as sent
+	PromptSHA256   string     `json:"prompt_sha256"` // hex
+	ReplySHA256    string     `json:"reply_sha256"`  // hex, of the text as the model gave it
+	Template       string     `json:"template"`      // language of the prompt's template
+	ModelID        string     `json:"model_id"`      // GeneratorInfo.ID
+	EmbedderID     string     `json:"embedder_id"`   // EmbedderInfo.ID
+	AdapterID      string     `json:"adapter_id,omitempty"`
+	Device         string     `json:"device"`
+	DType          string     `json:"dtype"`
+	Sampling       Sampling   `json:"sampling"` // as used
+	PrefillSeconds float64    `json:"prefill_seconds"`
+	DecodeSeconds  float64    `json:"decode_seconds"`
+	Stop           StopReason `json:"stop"` // empty when it was stopped from outside
+}
