@@ -90,7 +90,9 @@ func (a *adder) start(ctx context.Context, entry job.Entry, name job.Name, work 
 	err := j.Wait(context.Background()) // a cancelled job ends soon, and in order
 	a.summary.Seconds = time.Since(start).Seconds()
 	a.summary.Cancelled = errors.Is(err, context.Canceled)
-	return a.summary, errors.Join(err, a.Log.Stop(ctx, entry, err == nil))
+	err = errors.Join(err, a.Log.Stop(ctx, entry, err == nil))
+	a.Bus.Tell(TopicDocuments)
+	return a.summary, err
 }
 
 // Unfinished lists the adds that were begun and did not end well, oldest first.

@@ -270,6 +270,7 @@ func (a *adder) failed(ctx context.Context, f prepared) error {
 	if err := a.Store.PutFailed(ctx, f.collection, f.doc); err != nil {
 		return fmt.Errorf("remember failure of %q: %w", f.doc.Source, err)
 	}
+	a.Bus.Tell(TopicDocuments)
 	return nil
 }
 
@@ -310,6 +311,7 @@ func (a *adder) commit(ctx context.Context, d *draft) error {
 		a.summary.Added++
 	}
 	a.p.Report(core.Update{Stage: "embed", Done: a.done, Total: a.total, Note: a.note(d.doc.Name)})
+	a.Bus.Tell(TopicDocuments)
 	return nil
 }
 

@@ -29,6 +29,7 @@ type Engine struct {
 	mu     sync.Mutex
 	client *load[Client]
 	models map[string]any // "generator DIR" -> *load[core.Generator], "embedder DIR" -> *load[core.Embedder]
+	held   map[string]int // by folder: users that Release passes over
 	loads  sync.WaitGroup
 	closed bool
 }
@@ -43,7 +44,7 @@ type load[T any] struct {
 // NewEngine returns an Engine whose process is started by start, when first needed.
 func NewEngine(start func(ctx context.Context) (Client, error)) *Engine {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Engine{start: start, ctx: ctx, cancel: cancel, models: map[string]any{}}
+	return &Engine{start: start, ctx: ctx, cancel: cancel, models: map[string]any{}, held: map[string]int{}}
 }
 
 var errClosed = errors.New("engine is closed")
@@ -128,8 +129,22 @@ func model[T any](ctx context.Context, e *Engine, key string, get func(context.C
 	return l.wait(ctx)
 }
 
-// Release gives back the memory of the chat models and embedders that lie in other folders than keep. Calls that use
-// one come to their end first; a load that is on its way is closed when it is done.
+// Hold keeps Release from the models of a folder until done is called, once: for who uses one in several calls.
+func (e *Engine) Hold(dir string) (done func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.held[dir]++
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.held[dir]--; e.held[dir] <= 0 {
+			delete(e.held, dir)
+		}
+	}
+}
+
+// Release gives back the memory of the chat models and embedders that lie in other folders than keep and that nobody holds.
+// Calls that use one come to their end first; a load that is on its way is closed when it is done.
 func (e *Engine) Release(keep ...string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -138,7 +153,7 @@ func (e *Engine) Release(keep ...string) {
 	}
 	for key, m := range e.models {
 		_, dir, _ := strings.Cut(key, " ")
-		if slices.Contains(keep, dir) {
+		if slices.Contains(keep, dir) || e.held[dir] > 0 {
 			continue
 		}
 		delete(e.models, key)

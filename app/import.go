@@ -62,6 +62,7 @@ func (m *Models) Import(ctx context.Context, dir, name string, listen func(job.S
 	if err := j.Wait(context.Background()); err != nil {
 		return Model{}, fmt.Errorf("import model %q: %w", name, err)
 	}
+	m.Bus.Tell(TopicModels)
 	return model, nil
 }
 

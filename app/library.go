@@ -26,6 +26,7 @@ type Library struct {
 	Jobs     *job.Runner
 	Log      *job.Log
 	Read     ingest.Options
+	Bus      *Bus // hears of documents added and removed; nil is allowed
 }
 
 // Collection finds a collection by name. Without a name it is DefaultCollection, or, while that has no documents, the only
@@ -129,6 +130,7 @@ func (l *Library) Remove(ctx context.Context, c core.Collection, doc core.Docume
 	if err := l.Store.Remove(ctx, c.ID, doc.ID); err != nil {
 		return fmt.Errorf("remove document %q: %w", doc.ID, err)
 	}
+	l.Bus.Tell(TopicDocuments)
 	return nil
 }
 

@@ -55,6 +55,7 @@ type Models struct {
 	Settings *settings.File
 	Jobs     *job.Runner
 	Engine   *Engine
+	Bus      *Bus // hears of imports, removals and choices; nil is allowed
 }
 
 const (
@@ -162,15 +163,21 @@ func (m *Models) Use(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("use model %q: %w", name, err)
 	}
+	m.releaseOthers()
+	m.Bus.Tell(TopicModels)
+	return nil
+}
+
+// releaseOthers gives back the memory of all models but those in use, the named ones and those that are held.
+func (m *Models) releaseOthers(names ...string) {
 	set := m.Settings.Get()
 	var keep []string
-	for _, name := range []string{set.ChatModel, set.Embedder} {
+	for _, name := range append([]string{set.ChatModel, set.Embedder}, names...) {
 		if dir, err := m.folder(name); err == nil {
 			keep = append(keep, dir)
 		}
 	}
 	m.Engine.Release(keep...)
-	return nil
 }
 
 // Removable says why a model cannot be removed, if so.
@@ -208,6 +215,7 @@ func (m *Models) Remove(ctx context.Context, name string) error {
 	if err := os.Remove(filepath.Join(m.Dir, "."+name+".sha256.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove model %q: %w", name, err)
 	}
+	m.Bus.Tell(TopicModels)
 	if err := os.RemoveAll(gone); err != nil {
 		return fmt.Errorf("remove model %q: %w", name, err)
 	}
@@ -236,16 +244,39 @@ func (m *Models) WarmEmbedder() {
 
 // Generator is the chat model in use.
 func (m *Models) Generator(ctx context.Context, p core.Progress) (core.Generator, error) {
-	name := m.Settings.Get().ChatModel
+	return m.GeneratorNamed(ctx, "", p)
+}
+
+// GeneratorNamed is the chat model called name, whether it is in use or not; "" is the one in use. A caller that needs it for more
+// than one call holds it (hold), since Use gives back what is not in use.
+func (m *Models) GeneratorNamed(ctx context.Context, name string, p core.Progress) (core.Generator, error) {
+	if name == "" {
+		name = m.Settings.Get().ChatModel
+	}
 	dir, err := m.folder(name)
 	if err != nil {
 		return nil, err
+	}
+	if kind, err := kindOf(dir); err == nil && kind != KindChat {
+		return nil, core.Explain(fmt.Errorf("model %q answers no questions: %w", name, core.ErrNoModel), "error.model.nochat", name)
 	}
 	g, err := m.Engine.Generator(ctx, dir, m.options(), p)
 	if err != nil {
 		return nil, fmt.Errorf("load chat model %q: %w", name, err)
 	}
 	return g, nil
+}
+
+// hold keeps the model called name ("": the chat model in use) in memory until done is called.
+func (m *Models) hold(name string) (done func()) {
+	if name == "" {
+		name = m.Settings.Get().ChatModel
+	}
+	dir, err := m.folder(name)
+	if err != nil {
+		return func() {} // who uses it will hear of that
+	}
+	return m.Engine.Hold(dir)
 }
 
 // Embedder is the embedder in use. What it is gets remembered, see KnownEmbedder.
