@@ -15,7 +15,8 @@ type EngineStatus struct {
 	Running     bool          `json:"running"`
 	PID         int           `json:"pid"`
 	Bytes       int64         `json:"bytes"`  // resident in main memory
-	Device      string        `json:"device"` // name of the device it computes on
+	Device      string        `json:"device"` // name of what it computes on
+	OnCPU       bool          `json:"on_cpu"`
 	DeviceFree  int64         `json:"device_free"`
 	DeviceTotal int64         `json:"device_total"` // bytes; of main memory on a CPU
 	Models      []EngineModel `json:"models"`
@@ -57,7 +58,7 @@ func (e *Engine) Status(ctx context.Context) (EngineStatus, error) {
 		return EngineStatus{}, fmt.Errorf("ask the engine what it holds: %w", err)
 	}
 	s := EngineStatus{
-		Running: true, PID: st.PID, Bytes: st.ResidentBytes, Device: st.Device.Name,
+		Running: true, PID: st.PID, Bytes: st.ResidentBytes, Device: st.Device.Name, OnCPU: st.Device.Device == "cpu",
 		DeviceFree: st.Device.FreeBytes, DeviceTotal: st.Device.MemoryBytes, Restarts: st.Restarts, LastCrash: st.LastCrash,
 	}
 	for _, m := range st.Models {

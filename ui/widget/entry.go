@@ -36,9 +36,18 @@ func (e *Entry) TypedKey(k *fyne.KeyEvent) {
 	case e.OnKey != nil && e.OnKey(k):
 	case k.Name == fyne.KeyEscape && e.OnEscape != nil:
 		e.OnEscape()
+	case functionKey(k.Name):
+		if c := fyne.CurrentApp().Driver().CanvasForObject(e); c != nil && c.OnTypedKey() != nil {
+			c.OnTypedKey()(k)
+		}
 	default:
 		e.Entry.TypedKey(k)
 	}
+}
+
+// functionKey says whether a key is F1 to F12, which no text field uses.
+func functionKey(name fyne.KeyName) bool {
+	return len(name) > 1 && name[0] == 'F' && name[1] >= '1' && name[1] <= '9'
 }
 
 // TypedShortcut is fyne.Shortcutable.

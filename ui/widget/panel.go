@@ -1,0 +1,73 @@
+package widget
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynewidget "fyne.io/fyne/v2/widget"
+)
+
+// Panel lies over the window until it is closed: for a question, an editor, or details that a person asked for.
+type Panel struct {
+	popup  *fynewidget.PopUp
+	canvas fyne.Canvas
+	before fyne.Focusable
+	closed bool
+	// OnClosed is called once, however it was closed. nil is allowed.
+	OnClosed func()
+}
+
+// PanelParams say what a Panel shows.
+type PanelParams struct {
+	Canvas  fyne.Canvas
+	Title   string
+	Content fyne.CanvasObject
+	Buttons []*Button // in a row at the lower right, from left to right; Escape on any of them closes the Panel
+	Focus   fyne.Focusable
+	Size    fyne.Size // at most; the window's own size bounds it
+}
+
+// ShowPanel opens a Panel.
+func ShowPanel(p PanelParams) *Panel {
+	panel := &Panel{canvas: p.Canvas, before: p.Canvas.Focused()}
+	title := fynewidget.NewLabelWithStyle(p.Title, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	title.Wrapping = fyne.TextWrapWord
+	row := container.NewHBox(layout.NewSpacer())
+	for _, b := range p.Buttons {
+		if b.OnEscape == nil {
+			b.OnEscape = panel.Close
+		}
+		row.Add(b)
+	}
+	content := container.NewPadded(container.NewBorder(title, row, nil, nil, p.Content))
+	panel.popup = fynewidget.NewModalPopUp(container.NewPadded(content), p.Canvas)
+	room := p.Canvas.Size()
+	least := panel.popup.MinSize()
+	panel.popup.Resize(fyne.NewSize(
+		max(least.Width, min(p.Size.Width, room.Width-40)),
+		max(least.Height, min(p.Size.Height, room.Height-40)),
+	))
+	panel.popup.Show()
+	switch {
+	case p.Focus != nil:
+		p.Canvas.Focus(p.Focus)
+	case len(p.Buttons) > 0:
+		p.Canvas.Focus(p.Buttons[len(p.Buttons)-1])
+	}
+	return panel
+}
+
+// Close takes the Panel away and gives the focus back. Twice is once.
+func (p *Panel) Close() {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	p.popup.Hide()
+	if p.before != nil {
+		p.canvas.Focus(p.before)
+	}
+	if p.OnClosed != nil {
+		p.OnClosed()
+	}
+}
