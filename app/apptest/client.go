@@ -25,8 +25,24 @@ type Client struct {
 	// Before (nil is allowed) sees the texts of each Embed call; its error is the call's.
 	Before func(texts []string) error
 
-	mu    sync.Mutex
-	texts int
+	mu       sync.Mutex
+	texts    int
+	loads    int
+	sampling core.Sampling
+}
+
+// Loads counts the chat models that were loaded.
+func (c *Client) Loads() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.loads
+}
+
+// Sampling is that of the last request.
+func (c *Client) Sampling() core.Sampling {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sampling
 }
 
 // Embedded counts the passages that were embedded.
@@ -51,7 +67,10 @@ func (c *Client) LoadGenerator(ctx context.Context, dir string, _ engine.ModelOp
 		return nil, fmt.Errorf("load generator: %w", err)
 	}
 	p.Report(core.Update{Stage: "load", Done: 1, Total: 1})
-	return generator{name: filepath.Base(dir)}, ctx.Err()
+	c.mu.Lock()
+	c.loads++
+	c.mu.Unlock()
+	return generator{client: c, name: filepath.Base(dir)}, ctx.Err()
 }
 
 // Status is that of a process that does not exist; its attempts to reach a network were refused.
@@ -167,7 +186,10 @@ func hash(s string) uint64 {
 	return h.Sum64()
 }
 
-type generator struct{ name string }
+type generator struct {
+	client *Client
+	name   string
+}
 
 func (g generator) Info() core.GeneratorInfo {
 	return core.GeneratorInfo{ID: "00000000000000aa", Name: g.name, MaxTokens: 2048, Layers: 1, Hidden: 1, Vocab: 256, Device: "cpu", DType: "fp32"}
@@ -186,6 +208,9 @@ func (g generator) CountTokens(_ context.Context, texts []string) ([]int, error)
 func (g generator) Generate(ctx context.Context, reqs []core.GenerateRequest, emit func(int, core.Delta) error) ([]core.Reply, error) {
 	replies := make([]core.Reply, len(reqs))
 	for i, r := range reqs {
+		g.client.mu.Lock()
+		g.client.sampling = r.Sampling
+		g.client.mu.Unlock()
 		answer := []rune(extract(r.Prompt))
 		replies[i] = core.Reply{PromptTokens: (len([]rune(r.Prompt)) + 1) / 2, Stop: core.StopEnd}
 		for at := 0; at < len(answer); at += 4 {

@@ -14,19 +14,27 @@ import (
 	"kakoi/core"
 )
 
-// version of the file's form. A file of a later version is refused, not guessed at.
-const version = 1
+// version of the file's form. A file of a later version is refused, not guessed at; in files of version 1 a Top from 3 on
+// had no effect, see migrate.
+const version = 2
 
 // Settings is what a person can set. The zero value of a field is not its default: begin with Default.
 type Settings struct {
-	Version   int    `json:"version"`
-	Embedder  string `json:"embedder"`   // name of a model
-	ChatModel string `json:"chat_model"` // name of a model
-	Splitter  string `json:"splitter"`   // "recommended", "techlab"
-	Top       int    `json:"top"`        // passages at most for an answer
-	Device    string `json:"device"`     // "auto", "cpu", "cuda:0"
-	DType     string `json:"dtype"`      // "auto", "fp32", "bf16", "fp16"
-	Threads   int    `json:"threads"`    // of the engine; 0 is all cores
+	Version      int     `json:"version"`
+	Language     string  `json:"language"`       // "ja", "en"; "" follows the environment
+	Theme        string  `json:"theme"`          // "system", "light", "dark"
+	TextSize     int     `json:"text_size"`      // percent
+	EnterSends   bool    `json:"enter_sends"`    // a question; otherwise Ctrl+Enter alone
+	Embedder     string  `json:"embedder"`       // name of a model
+	ChatModel    string  `json:"chat_model"`     // name of a model
+	Splitter     string  `json:"splitter"`       // "recommended", "techlab"
+	Preset       string  `json:"preset"`         // "recommended", "techlab"
+	Top          int     `json:"top"`            // passages at most for an answer; 0 is the preset's
+	Temperature  float64 `json:"temperature"`    // -1 is the preset's
+	MaxNewTokens int     `json:"max_new_tokens"` // 0 is the preset's
+	Device       string  `json:"device"`         // "auto", "cpu", "cuda:0"
+	DType        string  `json:"dtype"`          // "auto", "fp32", "bf16", "fp16"
+	Threads      int     `json:"threads"`        // of the engine; 0 is all cores
 }
 
 // Names of the two models every installation has.
@@ -35,14 +43,20 @@ const (
 	StarterEmbedder = "multilingual-e5-small"
 )
 
-// Splitters by name, the default first.
-var Splitters = []string{"recommended", "techlab"}
+// What can be chosen, the default first.
+var (
+	Splitters = []string{"recommended", "techlab"}
+	Presets   = []string{"recommended", "techlab"}
+	Languages = []string{"", "ja", "en"}
+	Themes    = []string{"system", "light", "dark"}
+	DTypes    = []string{"auto", "fp32", "bf16", "fp16"}
+)
 
 // Default is what a fresh installation has.
 func Default() Settings {
 	return Settings{
-		Version: version, Embedder: StarterEmbedder, ChatModel: StarterModel,
-		Splitter: Splitters[0], Top: 5, Device: "auto", DType: "auto",
+		Version: version, Theme: Themes[0], TextSize: 100, EnterSends: true, Embedder: StarterEmbedder, ChatModel: StarterModel,
+		Splitter: Splitters[0], Preset: Presets[0], Temperature: -1, Device: "auto", DType: DTypes[0],
 	}
 }
 
@@ -55,16 +69,11 @@ func (s Settings) Validate() error {
 		return wrong("embedder", s.Embedder)
 	case !ValidModelName(s.ChatModel):
 		return wrong("chat_model", s.ChatModel)
-	case !slices.Contains(Splitters, s.Splitter):
-		return wrong("splitter", s.Splitter)
-	case s.Top < 1 || s.Top > 100:
-		return wrong("top", s.Top)
-	case !validDevice(s.Device):
-		return wrong("device", s.Device)
-	case !slices.Contains([]string{"auto", "fp32", "bf16", "fp16"}, s.DType):
-		return wrong("dtype", s.DType)
-	case s.Threads < 0 || s.Threads > 1024:
-		return wrong("threads", s.Threads)
+	}
+	for _, f := range Fields {
+		if !f.allows(f.Value(s)) {
+			return wrong(f.Key, f.Value(s))
+		}
 	}
 	return nil
 }
@@ -95,7 +104,7 @@ func ValidModelName(name string) bool {
 }
 
 // Load reads the file; without one it returns Default. Fields that the file does not have keep their defaults, and those that
-// nobody reads (the language and prompt of early files) are passed over.
+// nobody reads (the prompt of early files) are passed over.
 func Load(path string) (Settings, error) {
 	s := Default()
 	raw, err := os.ReadFile(path)
@@ -108,10 +117,22 @@ func Load(path string) (Settings, error) {
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return Default(), core.Explain(fmt.Errorf("parse settings %s: %w: %w", path, core.ErrCorrupt, err), "error.settings.broken", path)
 	}
+	s.migrate()
 	if err := s.Validate(); err != nil {
 		return Default(), err
 	}
 	return s, nil
+}
+
+// migrate brings what an earlier version wrote to this one.
+func (s *Settings) migrate() {
+	if s.Version != 1 {
+		return
+	}
+	s.Version = version
+	if s.Top >= 3 { // every file had 5, and the preset's 3 held
+		s.Top = 0
+	}
 }
 
 // Save writes the file so that a reader sees the old or the new one, never a part.
@@ -142,9 +163,13 @@ func Save(path string, s Settings) error {
 // File is the settings of one data folder. It is safe for concurrent use.
 type File struct {
 	path string
-	mu   sync.Mutex
-	now  Settings
+
+	mu       sync.Mutex
+	now      Settings
+	watchers []*watcher
 }
+
+type watcher struct{ hear func(old, now Settings) }
 
 // Open loads the file at path, see Load.
 func Open(path string) (*File, error) {
@@ -165,12 +190,35 @@ func (f *File) Get() Settings {
 // Update changes settings and saves them; on an error nothing changes.
 func (f *File) Update(change func(*Settings)) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
+	old := f.now
 	s := f.now
 	change(&s)
+	if s == old {
+		f.mu.Unlock()
+		return nil
+	}
 	if err := Save(f.path, s); err != nil {
+		f.mu.Unlock()
 		return err
 	}
 	f.now = s
+	watchers := f.watchers
+	f.mu.Unlock()
+	for _, w := range watchers {
+		w.hear(old, s)
+	}
 	return nil
+}
+
+// Watch calls hear after each change, from the goroutine of the change, until stop. hear must return soon.
+func (f *File) Watch(hear func(old, now Settings)) (stop func()) {
+	w := &watcher{hear}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.watchers = append(slices.Clone(f.watchers), w)
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.watchers = slices.DeleteFunc(slices.Clone(f.watchers), func(other *watcher) bool { return other == w })
+	}
 }

@@ -19,6 +19,7 @@ func commands() []command {
 		{name: "search", args: "QUERY", library: true, flags: searchFlags, early: func(h *host) { h.models.WarmEmbedder() }, run: runSearch},
 		{name: "ask", args: "QUESTION", library: true, flags: askFlags, early: func(h *host) { h.models.Warm() }, run: runAsk},
 		{name: "model", args: "list | import DIR | use NAME | remove NAME", library: true, flags: modelFlags, run: runModel},
+		{name: "settings", args: "[KEY [VALUE]]", library: true, flags: settingsFlags, run: runSettings},
 		{name: "doctor", library: true, flags: doctorFlags, run: runDoctor},
 		{name: "bench", args: "ingest | index | embed | load | prefill | decode | ask", flags: benchFlags, run: runBench},
 		{name: "version", run: runVersion},

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"kakoi/core"
@@ -38,10 +39,15 @@ func newFlagSet(name string) *flag.FlagSet {
 // parse reads flags that may stand before, between and behind positional arguments; "--" ends the flags.
 func parse(fs *flag.FlagSet, args []string) (positional []string, err error) {
 	for {
-		if err := fs.Parse(args); err != nil {
+		err := fs.Parse(args)
+		rest := fs.Args()
+		if n := len(args) - len(rest); err != nil && n > 0 && negative(args[n-1]) && fs.Lookup(args[n-1][1:]) == nil {
+			positional, args = append(positional, args[n-1]), rest // a value, as in: kakoi settings temperature -1
+			continue
+		}
+		if err != nil {
 			return nil, flagError(fs, err)
 		}
-		rest := fs.Args()
 		if len(rest) == 0 {
 			return positional, nil
 		}
@@ -51,6 +57,12 @@ func parse(fs *flag.FlagSet, args []string) (positional []string, err error) {
 		positional = append(positional, rest[0])
 		args = rest[1:]
 	}
+}
+
+// negative says whether an argument is a number below zero.
+func negative(arg string) bool {
+	n, err := strconv.ParseFloat(arg, 64)
+	return err == nil && n < 0 && !strings.HasPrefix(strings.ToLower(arg), "-i")
 }
 
 // leading reads the flags before the command's name and returns what follows from there.

@@ -17,6 +17,7 @@ func TestFlagsStandAnywhere(t *testing.T) {
 		{[]string{"a", "--", "--top", "3"}, []string{"a", "--top", "3"}, 5, false},
 		{[]string{"--yes", "a", "--", "-b"}, []string{"a", "-b"}, 5, true},
 		{[]string{"-"}, []string{"-"}, 5, false},
+		{[]string{"a", "-1.5", "--yes"}, []string{"a", "-1.5"}, 5, true},
 		{nil, nil, 5, false},
 	} {
 		fs := newFlagSet("test")

@@ -63,6 +63,8 @@ func (p *program) main(ctx context.Context, s *screen, r request) int {
 		return c.finish(err)
 	}
 	c.data = data
+	c.lang = c.settledLanguage()
+	r.Lang = c.lang
 	owner, code, err := enter(ctx, data, r, s)
 	if owner == nil {
 		if err != nil {

@@ -1,0 +1,16 @@
+package app
+
+import "kakoi/app/settings"
+
+// Configure changes settings. Where the models run in another way after it they are loaded anew when they are next needed;
+// calls that use one come to their end first.
+func (m *Models) Configure(change func(*settings.Settings)) error {
+	old := m.options()
+	if err := m.Settings.Update(change); err != nil {
+		return err
+	}
+	if m.options() != old {
+		m.Engine.Release()
+	}
+	return nil
+}

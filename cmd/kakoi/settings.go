@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"kakoi/app/settings"
+	"kakoi/core"
+)
+
+type settingsOptions struct{ reset bool }
+
+func settingsFlags(fs *flag.FlagSet, c *call) {
+	o := &settingsOptions{}
+	fs.BoolVar(&o.reset, "reset", false, "cli.flag.reset")
+	c.options = o
+}
+
+// setting is one line of `kakoi settings --json`; field names are stable.
+type setting struct {
+	Key     string `json:"key"`
+	Value   string `json:"value"`
+	Default string `json:"default"`
+	Allowed string `json:"allowed"`
+}
+
+// runSettings lists all settings, shows one, sets one, or gives one its default back.
+func runSettings(_ context.Context, c *call) error {
+	if err := c.want(0, 2); err != nil {
+		return err
+	}
+	reset := c.options.(*settingsOptions).reset
+	if len(c.args) == 0 && !reset {
+		for _, f := range settings.Fields {
+			if err := c.showSetting(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	least, most := 1, 2
+	if reset {
+		most = 1
+	}
+	if err := c.want(least, most); err != nil {
+		return err
+	}
+	f, ok := settings.FieldOf(c.args[0])
+	if !ok {
+		return unknownSetting(c.args[0])
+	}
+	value := f.Default()
+	switch {
+	case reset:
+	case len(c.args) == 1:
+		return c.showSetting(f)
+	default:
+		value = c.args[1]
+	}
+	set := c.host.settings.Get()
+	if err := f.Set(&set, value); err != nil {
+		return err
+	}
+	// Set on what is there then: another setting may have changed meanwhile. The value itself is known to be good.
+	if err := c.host.models.Configure(func(s *settings.Settings) { _ = f.Set(s, value) }); err != nil {
+		return err
+	}
+	return c.showSetting(f)
+}
+
+func unknownSetting(key string) error {
+	var keys []string
+	for _, f := range settings.Fields {
+		keys = append(keys, f.Key)
+	}
+	err := fmt.Errorf("setting %q: %w", key, core.ErrUsage)
+	if near := nearest(key, keys); near != "" {
+		return core.Explain(err, "error.usage.setting_near", key, near)
+	}
+	return core.Explain(err, "error.usage.setting", key)
+}
+
+func (c *call) showSetting(f settings.Field) error {
+	value := f.Value(c.host.settings.Get())
+	if c.json {
+		return c.emit(setting{f.Key, value, f.Default(), f.Allowed()})
+	}
+	shown := value
+	if shown == "" {
+		shown = `""`
+	}
+	mark := " "
+	if value != f.Default() {
+		mark = "*"
+	}
+	_, err := fmt.Fprintf(c.Out, "%s %s  %s  %s\n", mark, pad(f.Key, 14), pad(shown, 12), c.text("setting."+f.Key))
+	return err
+}
+
+// settledLanguage is the language of messages once the data folder is known: the flag's, the one that is set, that of the
+// environment.
+func (c *call) settledLanguage() string {
+	if c.globals.lang != "" {
+		return c.globals.lang
+	}
+	set, err := settings.Load(filepath.Join(c.data, "settings.json"))
+	if err != nil {
+		slog.Info("settings before the library is open", "error", err) // told when it is opened
+	}
+	if set.Language != "" {
+		return set.Language
+	}
+	return c.lang
+}
