@@ -31,11 +31,14 @@ func readPDF(ctx context.Context, data []byte, opt Options) ([]core.Page, error)
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			chars, err := pageChars(p, doc, i, false)
+			var s string
+			err := onPage(p, doc, i, func(t pdfText) (err error) {
+				s, _, err = t.text()
+				return err
+			})
 			if err != nil {
 				lost = err // one broken page: the others are worth having
 			}
-			s, _ := pageText(chars)
 			text = text || strings.TrimSpace(s) != ""
 			pages = append(pages, core.Page{Number: i + 1, Text: s})
 		}
@@ -64,14 +67,11 @@ func withPDF(ctx context.Context, data []byte, opt Options, fn func(pdfium.Pdfiu
 		return err
 	}
 	return e.do(ctx, func(p pdfium.Pdfium) error {
-		opened, err := p.OpenDocument(&requests.OpenDocument{File: &data})
-		switch {
-		case errors.Is(err, pdfium_errors.ErrPassword), errors.Is(err, pdfium_errors.ErrSecurity):
-			return fmt.Errorf("open pdf: %w: %w", err, core.ErrEncrypted)
-		case err != nil:
-			return fmt.Errorf("open pdf: %w: %w", err, core.ErrCorrupt)
+		doc, err := openDocument(p, &requests.OpenDocument{File: &data})
+		if err != nil {
+			return err
 		}
-		if err := fn(p, opened.Document); err != nil && !errors.Is(err, errScan) && !errors.Is(err, core.ErrNotFound) {
+		if err := fn(p, doc); err != nil && !errors.Is(err, errScan) && !errors.Is(err, core.ErrNotFound) {
 			return fmt.Errorf("read pdf: %w: %w", err, core.ErrCorrupt)
 		} else if err != nil {
 			return err
@@ -80,53 +80,71 @@ func withPDF(ctx context.Context, data []byte, opt Options, fn func(pdfium.Pdfiu
 	})
 }
 
-// char is a character of PDFium's text page. Box is filled only when asked for.
-type char struct {
-	code rune
-	box  Box
+func openDocument(p pdfium.Pdfium, request *requests.OpenDocument) (references.FPDF_DOCUMENT, error) {
+	opened, err := p.OpenDocument(request)
+	switch {
+	case errors.Is(err, pdfium_errors.ErrPassword), errors.Is(err, pdfium_errors.ErrSecurity):
+		return "", fmt.Errorf("open pdf: %w: %w", err, core.ErrEncrypted)
+	case err != nil:
+		return "", fmt.Errorf("open pdf: %w: %w", err, core.ErrCorrupt)
+	}
+	return opened.Document, nil
 }
 
-// pageChars reads the characters of the page with this index, in content order.
-func pageChars(p pdfium.Pdfium, doc references.FPDF_DOCUMENT, index int, boxes bool) ([]char, error) {
+// char is a character of PDFium's text page: which one it is there, or madeUp.
+type char struct {
+	code rune
+	at   int
+}
+
+const madeUp = -1 // a character that the reader put in
+
+// onPage hands fn the text of the page with this index, open while fn runs.
+func onPage(p pdfium.Pdfium, doc references.FPDF_DOCUMENT, index int, fn func(pdfText) error) error {
 	page, err := p.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: doc, Index: index})
 	if err != nil {
-		return nil, fmt.Errorf("load page %d: %w", index+1, err)
+		return fmt.Errorf("load page %d: %w", index+1, err)
 	}
 	defer p.FPDF_ClosePage(&requests.FPDF_ClosePage{Page: page.Page})
 	tp, err := p.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: requests.Page{ByReference: &page.Page}})
 	if err != nil {
-		return nil, fmt.Errorf("load text of page %d: %w", index+1, err)
+		return fmt.Errorf("load text of page %d: %w", index+1, err)
 	}
 	defer p.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: tp.TextPage})
-	count, err := p.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: tp.TextPage})
-	if err != nil {
-		return nil, fmt.Errorf("count characters of page %d: %w", index+1, err)
-	}
-	text := pdfText{p, tp.TextPage, index + 1}
-	chars, whole := text.codes(count.Count)
-	if !whole {
-		if chars, err = text.codesSlowly(count.Count); err != nil {
-			return chars, err
-		}
-	}
-	for i := range chars {
-		if !boxes {
-			break
-		}
-		if chars[i].box, err = text.box(i); err != nil {
-			return chars, err
-		}
-	}
-	if err := text.dropThinSpaces(chars); err != nil {
-		return chars, err
-	}
-	return text.rightToLeft(chars)
+	return fn(pdfText{p, page.Page, tp.TextPage, index + 1})
 }
 
 type pdfText struct {
-	p    pdfium.Pdfium
-	page references.FPDF_TEXTPAGE
-	no   int
+	p     pdfium.Pdfium
+	sheet references.FPDF_PAGE
+	page  references.FPDF_TEXTPAGE
+	no    int
+}
+
+// text is the page's text and, for each of its characters, where that came from. What could be read comes back
+// beside an error.
+func (t pdfText) text() (string, []char, error) {
+	chars, err := t.chars()
+	s, kept := pageText(chars)
+	return s, kept, err
+}
+
+// chars reads the characters of the page, in content order.
+func (t pdfText) chars() ([]char, error) {
+	count, err := t.p.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: t.page})
+	if err != nil {
+		return nil, fmt.Errorf("count characters of page %d: %w", t.no, err)
+	}
+	chars, whole := t.codes(count.Count)
+	if !whole {
+		if chars, err = t.codesSlowly(count.Count); err != nil {
+			return chars, err
+		}
+	}
+	if err := t.dropThinSpaces(chars); err != nil {
+		return chars, err
+	}
+	return t.rightToLeft(chars)
 }
 
 // codes reads all characters in one call instead of one call each. PDFium leaves out characters without a code and
@@ -141,7 +159,7 @@ func (t pdfText) codes(count int) (chars []char, whole bool) {
 		if c > 0xffff || c == 0xfffd {
 			return nil, false
 		}
-		chars = append(chars, char{code: c})
+		chars = append(chars, char{c, len(chars)})
 	}
 	return chars, len(chars) == count
 }
@@ -153,7 +171,7 @@ func (t pdfText) codesSlowly(count int) ([]char, error) {
 		if err != nil {
 			return chars, fmt.Errorf("character %d of page %d: %w", i, t.no, err)
 		}
-		chars = append(chars, char{code: rune(uint32(u.Unicode))})
+		chars = append(chars, char{rune(uint32(u.Unicode)), i})
 	}
 	return chars, nil
 }
@@ -166,44 +184,4 @@ func (t pdfText) box(i int) (Box, error) {
 	}
 	r := b.Rect
 	return Box{float64(r.Left), float64(r.Bottom), float64(r.Right), float64(r.Top)}, nil
-}
-
-// thinSpace is the widest gap, in heights of a character, that is layout and not a space: word processors set a fifth to a
-// quarter between Japanese and Latin letters, and justified lines stretch every gap a little.
-const thinSpace = 0.28
-
-// dropThinSpaces sets to 0 the spaces that PDFium makes up for thin gaps beside Japanese letters, so that a text
-// written as 第1条 is not read as 第 1 条.
-func (t pdfText) dropThinSpaces(chars []char) error {
-	for i := 1; i+1 < len(chars); i++ {
-		left, right := chars[i-1].code, chars[i+1].code
-		if chars[i].code != ' ' || !unspaced(left) && !unspaced(right) {
-			continue
-		}
-		made, err := t.p.FPDFText_IsGenerated(&requests.FPDFText_IsGenerated{TextPage: t.page, Index: i})
-		if err != nil || !made.IsGenerated {
-			continue
-		}
-		l, err := t.box(i - 1)
-		if err != nil {
-			return err
-		}
-		r, err := t.box(i + 1)
-		if err != nil {
-			return err
-		}
-		height := r.Top - r.Bottom
-		if unspaced(left) {
-			height = l.Top - l.Bottom
-		}
-		if sameLine := l.Bottom < r.Top && r.Bottom < l.Top; sameLine && r.Left-l.Right < thinSpace*height {
-			chars[i].code = 0
-		}
-	}
-	return nil
-}
-
-// unspaced says whether c is written without spaces: kana, kanji, full-width signs.
-func unspaced(c rune) bool {
-	return c >= 0x2e80 && c <= 0x9fff || c >= 0xf900 && c <= 0xfaff || c >= 0xff01 && c <= 0xffef || c >= 0x20000 && c <= 0x3ffff
 }

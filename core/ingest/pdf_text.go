@@ -49,13 +49,16 @@ func PageBoxes(ctx context.Context, path string, page int, opt Options) (PageLay
 		if err != nil {
 			return err
 		}
-		chars, err := pageChars(p, ref, page-1, true)
-		if err != nil {
-			return err
-		}
 		out.Width, out.Height = size.Width, size.Height
-		out.Text, out.Boxes = pageText(chars)
-		return nil
+		return onPage(p, ref, page-1, func(t pdfText) error {
+			text, chars, err := t.text()
+			if err != nil {
+				return err
+			}
+			out.Text = text
+			out.Boxes, err = t.boxes(chars)
+			return err
+		})
 	})
 	if err != nil {
 		return PageLayout{}, explain(err, doc)
@@ -63,10 +66,25 @@ func PageBoxes(ctx context.Context, path string, page int, opt Options) (PageLay
 	return out, nil
 }
 
-// pageText makes the Page's text of a page's characters, and keeps the box of each: line ends become "\n", NUL goes, surrogate
+// boxes tells where characters stand.
+func (t pdfText) boxes(chars []char) ([]Box, error) {
+	boxes := make([]Box, len(chars))
+	for i, c := range chars {
+		if c.at == madeUp {
+			continue
+		}
+		var err error
+		if boxes[i], err = t.box(c.at); err != nil {
+			return nil, err
+		}
+	}
+	return boxes, nil
+}
+
+// pageText makes the Page's text of a page's characters, and says which of them stayed: line ends become "\n", NUL goes, surrogate
 // halves are joined, a word divided by a hyphen at a line end is one word again, white space at both ends goes.
-func pageText(chars []char) (string, []Box) {
-	codes, boxes := make([]rune, 0, len(chars)), make([]Box, 0, len(chars))
+func pageText(chars []char) (string, []char) {
+	codes, kept := make([]rune, 0, len(chars)), make([]char, 0, len(chars))
 	for i, c := range chars {
 		switch code := c.code; {
 		case code == 0, code == 0xfffe, code == 2, // hyphens at line ends: PDFium uses both, by version
@@ -85,7 +103,7 @@ func pageText(chars []char) (string, []Box) {
 		case !utf8.ValidRune(code):
 			c.code = utf8.RuneError
 		}
-		codes, boxes = append(codes, c.code), append(boxes, c.box)
+		codes, kept = append(codes, c.code), append(kept, c)
 	}
 	first, last := 0, len(codes)
 	for first < last && blank(codes[first]) {
@@ -94,7 +112,7 @@ func pageText(chars []char) (string, []Box) {
 	for last > first && blank(codes[last-1]) {
 		last--
 	}
-	return string(codes[first:last]), boxes[first:last]
+	return string(codes[first:last]), kept[first:last]
 }
 
 func blank(c rune) bool { return strings.ContainsRune(" \t\n\f\v", c) }

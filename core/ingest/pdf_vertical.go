@@ -28,7 +28,7 @@ func (t pdfText) rightToLeft(chars []char) ([]char, error) {
 			return 0
 		})
 		for _, l := range band {
-			out = append(append(out, chars[l.start:l.end]...), char{code: '\n'})
+			out = append(append(out, chars[l.start:l.end]...), char{'\n', madeUp})
 		}
 		band = nil
 	}
