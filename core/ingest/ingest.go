@@ -127,8 +127,30 @@ func parse(ctx context.Context, kind string, data []byte, opt Options) ([]core.P
 	return []core.Page{{Number: 1, Text: text}}, nil
 }
 
-// load checks what can be checked before reading a byte, then reads the file whole.
+// load reads a file whole.
 func load(ctx context.Context, abs string, doc *core.Document, opt Options) ([]byte, error) {
+	f, err := openFile(ctx, abs, doc, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	limit := opt.maxBytes(doc.Kind)
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, explain(err, *doc)
+	}
+	if int64(len(data)) > limit { // grew while being read
+		return nil, tooLarge(*doc, limit)
+	}
+	if len(data) == 0 {
+		return nil, explain(core.ErrEmpty, *doc)
+	}
+	doc.Size = int64(len(data))
+	return data, ctx.Err()
+}
+
+// openFile checks what can be checked before reading a byte, notes size and time in doc, and opens the file.
+func openFile(ctx context.Context, abs string, doc *core.Document, opt Options) (*os.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -145,26 +167,13 @@ func load(ctx context.Context, abs string, doc *core.Document, opt Options) ([]b
 	if err != nil {
 		return nil, explain(err, *doc)
 	}
-	defer f.Close()
 	if info, err = f.Stat(); err != nil {
-		return nil, explain(err, *doc)
+		return nil, errors.Join(explain(err, *doc), f.Close())
 	}
 	if err := admit(info, *doc, opt); err != nil {
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	}
-	limit := opt.maxBytes(doc.Kind)
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, explain(err, *doc)
-	}
-	if int64(len(data)) > limit { // grew while being read
-		return nil, tooLarge(*doc, limit)
-	}
-	if len(data) == 0 {
-		return nil, explain(core.ErrEmpty, *doc)
-	}
-	doc.Size = int64(len(data))
-	return data, ctx.Err()
+	return f, nil
 }
 
 // admit refuses what cannot be a document: folders, devices, pipes, other kinds, empty and too large files.

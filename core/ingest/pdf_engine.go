@@ -21,12 +21,13 @@ import (
 
 // PDFium as WebAssembly: compiling takes 3 to 6 s and 300 MB (0.2 s and 50 MB from the cache), so a process keeps one
 // engine. An instance is one thread with memory of its own; a document gets a fresh one, so that a hostile file
-// leaves nothing behind for the next.
-const pdfInstances = 2
+// leaves nothing behind for the next. Readers take turns on pdfReaders of them; whoever looks at pages has one more.
+const pdfReaders = 2
 
 type pdfEngine struct {
-	pool  pdfium.Pool
-	cache wazero.CompilationCache
+	pool    pdfium.Pool
+	cache   wazero.CompilationCache
+	readers chan struct{}
 }
 
 type pdfKey struct{ prepared, cacheDir, fontsDir string }
@@ -36,7 +37,7 @@ var engines = struct {
 	open map[pdfKey]*pdfEngine
 }{open: map[pdfKey]*pdfEngine{}}
 
-// Close frees the PDF engine. No Read or PageBoxes may be running; a later one opens it again.
+// Close frees the PDF engine. No Read or PageBoxes may be running and no Pictures be open; a later one opens it again.
 func Close() error {
 	engines.Lock()
 	defer engines.Unlock()
@@ -72,7 +73,7 @@ func engine(opt Options) (*pdfEngine, error) {
 }
 
 func openEngine(opt Options) (*pdfEngine, error) {
-	e := &pdfEngine{}
+	e := &pdfEngine{readers: make(chan struct{}, pdfReaders)}
 	// PDFium needs exception handling; closing on the end of a context is the only way to stop it.
 	config := wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
@@ -88,8 +89,7 @@ func openEngine(opt Options) (*pdfEngine, error) {
 		e.cache, config = cache, config.WithCompilationCache(cache)
 	}
 	pool, err := webassembly.Init(webassembly.Config{
-		MaxTotal:      pdfInstances,
-		MaxIdle:       pdfInstances,
+		MaxTotal:      -1, // no limit but ours
 		RuntimeConfig: config,
 		FSConfig:      wazero.NewFSConfig().WithFSMount(newFontsOnly(opt.FontsDir), "/"),
 		Stdout:        io.Discard,
@@ -108,12 +108,15 @@ func openEngine(opt Options) (*pdfEngine, error) {
 
 // do runs fn with an instance of its own. At the end of ctx the instance is killed and fn comes back with an error.
 func (e *pdfEngine) do(ctx context.Context, fn func(pdfium.Pdfium) error) error {
-	instance, err := e.pool.GetInstanceWithContext(ctx)
+	select {
+	case e.readers <- struct{}{}:
+		defer func() { <-e.readers }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	instance, err := e.instance(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return core.Explain(fmt.Errorf("start a pdf instance: %w", err), "error.file.pdf_engine")
+		return err
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -135,6 +138,17 @@ func (e *pdfEngine) do(ctx context.Context, fn func(pdfium.Pdfium) error) error 
 		_ = instance.Kill() // throws the instance away; its error says no more than ctx does
 		return ctx.Err()
 	}
+}
+
+func (e *pdfEngine) instance(ctx context.Context) (pdfium.Pdfium, error) {
+	instance, err := e.pool.GetInstanceWithContext(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, core.Explain(fmt.Errorf("start a pdf instance: %w", err), "error.file.pdf_engine")
+	}
+	return instance, nil
 }
 
 // interrupt ends the call that an instance is in by closing its WebAssembly module, which wazero allows at any time. The

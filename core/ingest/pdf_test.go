@@ -144,26 +144,35 @@ func TestPageBoxesRefuses(t *testing.T) {
 }
 
 // bigPDF has n pages of text, so that reading takes long enough to be stopped.
-func bigPDF(n int) []byte {
-	var b bytes.Buffer
-	var offsets []int
-	object := func(s string) {
-		offsets = append(offsets, b.Len())
-		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", len(offsets), s)
-	}
-	b.WriteString("%PDF-1.4\n")
+func bigPDF(n int) []byte { return bigPDFOf(n, 80) }
+
+func bigPDFOf(n, lines int) []byte {
 	line := "(" + strings.Repeat("The quick brown fox jumps over the lazy dog. ", 2) + ") Tj T*\n"
-	content := "BT /F1 8 Tf 10 TL 20 820 Td\n" + strings.Repeat(line, 80) + "ET"
-	object("<< /Type /Catalog /Pages 2 0 R >>")
+	content := "BT /F1 8 Tf 10 TL 20 820 Td\n" + strings.Repeat(line, lines) + "ET"
 	var kids strings.Builder
 	for i := range n {
 		fmt.Fprintf(&kids, "%d 0 R ", 5+i)
 	}
-	object(fmt.Sprintf("<< /Type /Pages /Count %d /Kids [%s] >>", n, kids.String()))
-	object("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
-	object(fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(content), content))
+	objects := []string{
+		"<< /Type /Catalog /Pages 2 0 R >>",
+		fmt.Sprintf("<< /Type /Pages /Count %d /Kids [%s] >>", n, kids.String()),
+		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(content), content),
+	}
 	for range n {
-		object("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> /Contents 4 0 R >>")
+		objects = append(objects, "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> /Contents 4 0 R >>")
+	}
+	return rawPDF(objects...)
+}
+
+// rawPDF is a file of these objects; the first one is its catalog.
+func rawPDF(objects ...string) []byte {
+	var b bytes.Buffer
+	offsets := make([]int, 0, len(objects))
+	b.WriteString("%PDF-1.4\n")
+	for i, o := range objects {
+		offsets = append(offsets, b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
 	}
 	xref := b.Len()
 	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)

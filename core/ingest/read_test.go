@@ -17,7 +17,7 @@ import (
 )
 
 // options keeps PDFium's compiled code outside the tree, so that a second run starts in 0.2 s instead of 6.
-func options(t *testing.T) ingest.Options {
+func options(t testing.TB) ingest.Options {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -1,0 +1,224 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"io"
+	"math"
+	"os"
+
+	"github.com/klippa-app/go-pdfium"
+	"github.com/klippa-app/go-pdfium/enums"
+	"github.com/klippa-app/go-pdfium/references"
+	"github.com/klippa-app/go-pdfium/requests"
+
+	"kakoi/core"
+)
+
+// openPDF is a document in an instance of PDFium of its own, which reads from the file as it needs to.
+type openPDF struct {
+	path     string
+	file     *os.File
+	info     os.FileInfo // when it was opened
+	instance pdfium.Pdfium
+	doc      references.FPDF_DOCUMENT
+	pages    int
+	lost     bool // the instance was stopped in the middle of a call
+}
+
+const (
+	minDPI, maxDPI = 18, 600
+	maxPixels      = 16 << 20 // of a picture: 64 MB
+)
+
+var errNoPage = fmt.Errorf("no such page: %w", core.ErrNotFound)
+
+// openPDFFile opens the file at abs; at the end of ctx it comes back with an error.
+func openPDFFile(ctx context.Context, abs string, doc *core.Document, opt Options) (*openPDF, error) {
+	if doc.Kind != "pdf" {
+		return nil, core.Explain(fmt.Errorf("draw %q: %w", abs, core.ErrUnsupported), "error.file.kind", doc.Name)
+	}
+	file, err := openFile(ctx, abs, doc, opt)
+	if err != nil {
+		return nil, err
+	}
+	o := &openPDF{path: abs, file: file}
+	if o.info, err = file.Stat(); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	head := make([]byte, 1024)
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, errors.Join(err, file.Close())
+	}
+	if !bytes.Contains(head[:n], []byte("%PDF-")) {
+		return nil, errors.Join(fmt.Errorf("no pdf header: %w", core.ErrCorrupt), file.Close())
+	}
+	e, err := engine(opt)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	if o.instance, err = e.instance(ctx); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	err = o.guard(ctx, func() error {
+		o.doc, err = openDocument(o.instance, &requests.OpenDocument{FileReader: o.file, FileReaderSize: o.info.Size()})
+		if err != nil {
+			return err
+		}
+		count, err := o.instance.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: o.doc})
+		if err != nil {
+			return err
+		}
+		o.pages = count.PageCount
+		return nil
+	})
+	if err != nil {
+		o.close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// still says whether the file at path is the one that is open here, unchanged.
+func (o *openPDF) still(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && path == o.path && os.SameFile(info, o.info) && info.Size() == o.info.Size() && info.ModTime().Equal(o.info.ModTime())
+}
+
+// guard runs fn, a stretch of calls of the instance. At the end of ctx the instance is stopped and lost.
+func (o *openPDF) guard(ctx context.Context, fn func() error) (err error) {
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		interrupt(o.instance)
+	})
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("pdfium: %v", p)
+		}
+		if !stop() {
+			<-stopped
+			o.lost = true
+			err = ctx.Err()
+		}
+		if err != nil && !errors.Is(err, core.ErrEncrypted) && !errors.Is(err, errNoPage) && ctx.Err() == nil {
+			err = fmt.Errorf("draw pdf: %w: %w", err, core.ErrCorrupt)
+		}
+	}()
+	return fn()
+}
+
+func (o *openPDF) close() {
+	if o.lost {
+		_ = o.instance.Kill()
+	} else {
+		_ = o.instance.Close() // fails after a trap; the instance is thrown away as a whole all the same
+	}
+	_ = o.file.Close() // only read from
+}
+
+func (o *openPDF) draw(ctx context.Context, number, dpi int) (Picture, error) {
+	out := Picture{Pages: o.pages}
+	if number < 1 || number > o.pages {
+		return out, fmt.Errorf("page %d of %d: %w", number, o.pages, errNoPage)
+	}
+	err := o.guard(ctx, func() error {
+		size, err := o.instance.FPDF_GetPageSizeByIndex(&requests.FPDF_GetPageSizeByIndex{Document: o.doc, Index: number - 1})
+		if err != nil {
+			return fmt.Errorf("measure page %d: %w", number, err)
+		}
+		var width int
+		if width, out.DPI, err = pixels(size.Width, size.Height, dpi); err != nil {
+			return fmt.Errorf("page %d: %w", number, err)
+		}
+		return onPage(o.instance, o.doc, number-1, func(t pdfText) error {
+			if out.Image, err = t.picture(width); err != nil {
+				return err
+			}
+			text, chars, err := t.text()
+			if err != nil {
+				return err
+			}
+			out.Text, out.codes = text, []rune(text)
+			out.boxes, err = t.places(chars, out.Image.Rect)
+			return err
+		})
+	})
+	return out, err
+}
+
+// pixels is how wide a sheet of so many points is drawn, and at which resolution.
+func pixels(width, height float64, dpi int) (int, int, error) {
+	if !(width > 0 && height > 0 && width < 1e6 && height < 1e6) {
+		return 0, 0, fmt.Errorf("sheet of %g x %g points", width, height)
+	}
+	scale := float64(min(max(dpi, minDPI), maxDPI)) / 72
+	if area := width * height * scale * scale; area > maxPixels {
+		scale *= math.Sqrt(maxPixels / area)
+	}
+	return max(1, int(width*scale)), max(1, int(math.Round(scale*72))), nil
+}
+
+// picture draws the page on white paper.
+func (t pdfText) picture(width int) (*image.RGBA, error) {
+	drawn, err := t.p.RenderPageInPixels(&requests.RenderPageInPixels{
+		Page: requests.Page{ByReference: &t.sheet}, Width: width, RenderFlags: enums.FPDF_RENDER_FLAG_ANNOT,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("draw page %d: %w", t.no, err)
+	}
+	defer drawn.Cleanup()
+	raw, ok := drawn.Result.RenderedImage.(*image.RGBA)
+	if !ok {
+		return nil, fmt.Errorf("draw page %d: picture is a %T", t.no, drawn.Result.RenderedImage)
+	}
+	out := image.NewRGBA(raw.Rect)
+	if !drawn.Result.HasTransparency {
+		copy(out.Pix, raw.Pix)
+		return out, nil
+	}
+	draw.Draw(out, out.Rect, image.NewUniform(color.White), image.Point{}, draw.Src)
+	draw.Draw(out, out.Rect, &image.NRGBA{Pix: raw.Pix, Stride: raw.Stride, Rect: raw.Rect}, image.Point{}, draw.Over)
+	return out, nil
+}
+
+// places tells where characters stand on a picture of the page, whatever way up the sheet is and however it is cropped.
+func (t pdfText) places(chars []char, picture image.Rectangle) ([]rect, error) {
+	boxes, err := t.boxes(chars)
+	if err != nil {
+		return nil, err
+	}
+	// PDFium answers in whole pixels: a picture 64 times as large gives the fractions, three points the whole mapping.
+	const fine, far = 64, 1000
+	var x, y [3]float64
+	for i, at := range [3][2]float64{{0, 0}, {far, 0}, {0, far}} {
+		d, err := t.p.FPDF_PageToDevice(&requests.FPDF_PageToDevice{
+			Page: requests.Page{ByReference: &t.sheet}, SizeX: picture.Dx() * fine, SizeY: picture.Dy() * fine, PageX: at[0], PageY: at[1],
+		})
+		if err != nil {
+			return nil, fmt.Errorf("map page %d: %w", t.no, err)
+		}
+		x[i], y[i] = float64(d.DeviceX)/fine, float64(d.DeviceY)/fine
+	}
+	right := [2]float64{(x[1] - x[0]) / far, (y[1] - y[0]) / far}
+	up := [2]float64{(x[2] - x[0]) / far, (y[2] - y[0]) / far}
+	out := make([]rect, len(boxes))
+	for i, b := range boxes {
+		if b.Empty() {
+			continue
+		}
+		corner := func(px, py float64) (float64, float64) {
+			return x[0] + px*right[0] + py*up[0], y[0] + px*right[1] + py*up[1]
+		}
+		ax, ay := corner(b.Left, b.Bottom)
+		bx, by := corner(b.Right, b.Top)
+		out[i] = rect{min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)}
+	}
+	return out, nil
+}
