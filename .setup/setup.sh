@@ -62,30 +62,57 @@ PY
 
 version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
+# install PACKAGE...: as root it installs, else it says the line to type
+install() {
+  local line="apt-get install -y --no-install-recommends $*"
+  command -v apt-get >/dev/null || die "these are missing: $*. Install them with this system's package manager and run make again."
+  [ "$(id -u)" = 0 ] || die "these are missing: $*. Type this line, then run make again:
+  sudo $line"
+  say "installing $*"
+  mkdir -p "$work"
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive $line; } >"$work/apt.log" 2>&1 ||
+    { tail -n 3 "$work/apt.log" >&2; die "the system packages could not be installed: $line"; }
+}
+
+# What the window is compiled with: the packages that are missing. Asked at every build: it costs milliseconds.
+window_packages() {
+  local header package
+  command -v pkg-config >/dev/null || echo pkg-config
+  while read -r header package; do
+    [ -e "/usr/include/$header" ] || echo "$package"
+  done <<'END'
+X11/Xlib.h libx11-dev
+GL/glx.h libgl1-mesa-dev
+X11/Xcursor/Xcursor.h libxcursor-dev
+X11/extensions/Xrandr.h libxrandr-dev
+X11/extensions/Xinerama.h libxinerama-dev
+X11/extensions/XInput2.h libxi-dev
+X11/extensions/xf86vmode.h libxxf86vm-dev
+END
+}
+
 system_packages() {
-  local missing=() line
+  local missing
   [ "$(uname -sm)" = "Linux x86_64" ] || die "Kakoi builds on Linux x86-64 only for now; this is $(uname -sm)."
+  mapfile -t missing < <(window_packages)
   command -v gcc >/dev/null && command -v g++ >/dev/null && command -v nm >/dev/null || missing+=(build-essential)
   command -v python3 >/dev/null || missing+=(python3)
   python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
   command -v npm >/dev/null || missing+=(npm)
   command -v cargo >/dev/null || missing+=(cargo)
-  if [ ${#missing[@]} -gt 0 ]; then
-    line="apt-get install -y --no-install-recommends ${missing[*]}"
-    command -v apt-get >/dev/null || die "these are missing: ${missing[*]}. Install them with this system's package manager and run make again."
-    if [ "$(id -u)" = 0 ]; then
-      say "installing ${missing[*]}"
-      mkdir -p "$work"
-      { apt-get update -q && DEBIAN_FRONTEND=noninteractive $line; } >"$work/apt.log" 2>&1 ||
-        { tail -n 3 "$work/apt.log" >&2; die "the system packages could not be installed: $line"; }
-    else
-      die "these are missing: ${missing[*]}. Type this line, then run make again:
-  sudo $line"
-    fi
-  fi
+  [ ${#missing[@]} = 0 ] || install "${missing[@]}"
   command -v go >/dev/null || die "Go $(sed -n 's/^go //p' "$kakoi_setup_dir/../go.mod") or newer is missing. Install it and run make again."
   version_at_least "$(cargo --version | cut -d' ' -f2)" 1.80.0 ||
     die "Rust 1.80 or newer is needed for the tokenizer library; this machine has $(cargo --version). Install it with rustup and run make again."
+  checked_system=1
+}
+
+# What the tests of the window run in: a screen without a monitor, software OpenGL, and hands.
+window_test_packages() {
+  local missing=()
+  command -v Xvfb >/dev/null || missing+=(xvfb libgl1-mesa-dri)
+  command -v xdotool >/dev/null || missing+=(xdotool)
+  [ ${#missing[@]} = 0 ] || install "${missing[@]}"
 }
 
 libtorch() {
@@ -131,12 +158,17 @@ minilm() {
 
 fonts() {
   need_disk 300
+  rm -rf "$KAKOI_FONTS.new" && mkdir -p "$KAKOI_FONTS.new"
   fetch fonts
-  mkdir -p "$work/fonts" && tar -xzf "$file" -C "$work/fonts"
-  rm -rf "$KAKOI_FONTS" && mkdir -p "$KAKOI_FONTS"
-  cp "$work/fonts/package/400Regular/NotoSansJP_400Regular.ttf" "$KAKOI_FONTS/NotoSansJP-Regular.ttf"
-  cp "$work/fonts/package/700Bold/NotoSansJP_700Bold.ttf" "$KAKOI_FONTS/NotoSansJP-Bold.ttf"
-  cp "$work/fonts/package/LICENSE_FONT" "$KAKOI_FONTS/OFL.txt"
+  rm -rf "$work/fonts" && mkdir -p "$work/fonts" && tar -xzf "$file" -C "$work/fonts"
+  cp "$work/fonts/package/400Regular/NotoSansJP_400Regular.ttf" "$KAKOI_FONTS.new/NotoSansJP-Regular.ttf"
+  cp "$work/fonts/package/700Bold/NotoSansJP_700Bold.ttf" "$KAKOI_FONTS.new/NotoSansJP-Bold.ttf"
+  cp "$work/fonts/package/LICENSE_FONT" "$KAKOI_FONTS.new/OFL.txt"
+  fetch font-mono
+  rm -rf "$work/fonts" && mkdir -p "$work/fonts" && tar -xzf "$file" -C "$work/fonts"
+  cp "$work/fonts/package/400Regular/BIZUDGothic_400Regular.ttf" "$KAKOI_FONTS.new/Mono.ttf"
+  cp "$work/fonts/package/LICENSE_FONT" "$KAKOI_FONTS.new/OFL-Mono.txt"
+  rm -rf "$KAKOI_FONTS" && mv "$KAKOI_FONTS.new" "$KAKOI_FONTS"
 }
 
 pdfium() { # the PDF engine's WebAssembly, compiled once for this processor
@@ -167,22 +199,27 @@ step() {
   shift
   stamp=$cache/stamps/$name-$(printf '%s\n' "$@" | sha256sum | cut -c1-12)
   [ -e "$stamp" ] && return 0
-  if [ -z "${checked_system:-}" ]; then system_packages && checked_system=1; fi
+  [ -n "${checked_system:-}" ] || system_packages
   "$name"
   touch "$stamp"
 }
 row() { grep "^$1 " "$kakoi_setup_dir/packages.txt"; }
 
 exec 9>"$cache/lock" && flock 9 # two clones of one machine set up one after the other
+[ -z "$(window_packages)" ] || system_packages
 step libtorch "$(row libtorch)" "$KAKOI_TORCH"
 step native "$KAKOI_NATIVE"
 step tokenizers "$(cat "$kakoi_setup_dir/tokenizers/Cargo.lock")" "$KAKOI_TOKENIZERS"
 step embedder "$(row embedder)" "$KAKOI_EMBEDDER" "$(cat "$kakoi_setup_dir"/../core/bert/e5/*.go | sha256sum)"
-step fonts "$(row fonts)" "$KAKOI_FONTS"
+step fonts "$(row fonts)" "$(row font-mono)" "$KAKOI_FONTS"
+bash "$kakoi_setup_dir/window.sh"
 step pdfium "$(grep -E 'go-pdfium|wazero' "$kakoi_setup_dir/../go.mod")" "$KAKOI_WASM"
 for option in "$@"; do
   case $option in
-  --tests) step minilm "$(row embedder-for-tests)" "$KAKOI_MINILM" ;;
+  --tests)
+    window_test_packages
+    step minilm "$(row embedder-for-tests)" "$KAKOI_MINILM"
+    ;;
   --cuda) step cuda "$(row libtorch)" "$(row cuda)" "$KAKOI_CUDA" ;;
   *) die "unknown option $option" ;;
   esac

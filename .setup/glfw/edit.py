@@ -1,0 +1,82 @@
+"""Changes a copy of GLFW's Go module for Japanese input: edit.py FOLDER. Every place must be found exactly once."""
+import pathlib
+import sys
+
+folder = pathlib.Path(sys.argv[1])
+
+
+def replace(name, old, new):
+    path = folder / name
+    text = path.read_text()
+    if text.count(old) != 1:
+        sys.exit(f"{name}: the place to change for input methods was found {text.count(old)} times, not once. "
+                 "This is another version of GLFW; see .setup/glfw/edit.py.")
+    path.write_text(text.replace(old, new))
+
+
+# 1. A key that the input method consumed is not the application's: only unfiltered presses count, and only they
+# take the time stamp that drops duplicates.
+replace("glfw/src/x11_window.c",
+        """                    if (keycode)
+                        _glfwInputKey(window, key, keycode, GLFW_PRESS, mods);
+
+                    window->x11.keyPressTimes[keycode] = event->xkey.time;
+""",
+        """                    // Changed by Kakoi: not the keys that the input method consumed
+                    if (keycode && !filtered)
+                        _glfwInputKey(window, key, keycode, GLFW_PRESS, mods);
+
+                    if (!filtered)
+                        window->x11.keyPressTimes[keycode] = event->xkey.time;
+""")
+
+# 2. The input method is asked to compose at the caret where it can.
+replace("glfw/src/x11_window.c",
+        """    window->x11.ic = XCreateIC(_glfw.x11.im,
+                               XNInputStyle,
+                               XIMPreeditNothing | XIMStatusNothing,
+                               XNClientWindow,
+                               window->x11.handle,
+                               XNFocusWindow,
+                               window->x11.handle,
+                               XNDestroyCallback,
+                               &callback,
+                               NULL);
+
+    if (window->x11.ic)
+""",
+        """    // Changed by Kakoi: at the caret where the input method can
+    window->x11.ic = kakoiCreateContext(window, &callback);
+    if (!window->x11.ic)
+        window->x11.ic = XCreateIC(_glfw.x11.im,
+                                   XNInputStyle,
+                                   XIMPreeditNothing | XIMStatusNothing,
+                                   XNClientWindow,
+                                   window->x11.handle,
+                                   XNFocusWindow,
+                                   window->x11.handle,
+                                   XNDestroyCallback,
+                                   &callback,
+                                   NULL);
+
+    if (window->x11.ic)
+""")
+
+# 3. The application may open the input method later than GLFW's start, when it knows that it answers.
+replace("glfw/src/x11_init.c",
+        """    if (XSupportsLocale() && _glfw.x11.xlib.utf8)
+    {
+        XSetLocaleModifiers("");
+""",
+        """    // Changed by Kakoi: kakoiOpenInput does it later where the application says so
+    if (!kakoiInputLater && XSupportsLocale() && _glfw.x11.xlib.utf8)
+    {
+        XSetLocaleModifiers("");
+""")
+
+replace("c_glfw_lin_x11.go",
+        '#include "glfw/src/x11_window.c"\n',
+        '#include "glfw/src/kakoi_context.c"\n#include "glfw/src/x11_window.c"\n')
+replace("c_glfw_lin_x11.go",
+        '#include "glfw/src/x11_init.c"\n',
+        '#include "glfw/src/x11_init.c"\n#include "glfw/src/kakoi_input.c"\n')
