@@ -25,6 +25,18 @@ type AddOptions struct {
 	Listen  func(job.State)                     // nil is allowed
 	Explain func(error) (sentence, hint string) // what is remembered of a file that failed
 	Failed  func(Failure)                       // hears of each failure at once; nil is allowed
+	Count   func(AddCount)                      // hears of how far it has come, often; nil is allowed; must return at once
+}
+
+// AddCount is how far an add has come.
+type AddCount struct {
+	Files    int // that have come to their end, of any kind
+	Of       int // files in all; 0 while they are being looked for
+	Failed   int
+	Pages    int // of the files that were read
+	Chunks   int // of them
+	Embedded int // chunks whose vectors were computed in this run
+	Name     string
 }
 
 // Failure is a file that could not be added, and why.
@@ -42,7 +54,8 @@ type Summary struct {
 	Unchanged  int       `json:"unchanged"`
 	Skipped    int       `json:"skipped"` // files of other kinds inside the folders
 	Failed     []Failure `json:"failed"`
-	Chunks     int       `json:"chunks"`   // of the documents added and updated
+	Pages      int       `json:"pages"`    // of the documents added and updated
+	Chunks     int       `json:"chunks"`   // of them
 	Embedded   int       `json:"embedded"` // of them, those whose vectors were computed anew
 	Bytes      int64     `json:"bytes"`    // of the files read
 	Seconds    float64   `json:"seconds"`
@@ -75,22 +88,45 @@ func (l *Library) Add(ctx context.Context, plan AddPlan, opt AddOptions) (Summar
 	if plan.Collection == "" {
 		plan.Collection = DefaultCollection
 	}
-	entry, err := l.Log.Begin(ctx, addKind, plan)
-	if err != nil {
-		return Summary{}, fmt.Errorf("add: %w", err)
+	var entries []job.Entry
+	for _, part := range plan.portions() {
+		entry, err := l.Log.Begin(ctx, addKind, part)
+		if err != nil {
+			return Summary{}, fmt.Errorf("add: %w", err)
+		}
+		entries = append(entries, entry)
 	}
 	a := &adder{Library: l, plan: plan, opt: opt, summary: Summary{Collection: plan.Collection, Failed: []Failure{}}}
-	return a.start(ctx, entry, job.Name{Key: "job.add", Note: filepath.Base(plan.Paths[0])}, a.run)
+	return a.start(ctx, entries, job.Name{Key: "job.add", Note: filepath.Base(plan.Paths[0])}, a.run)
 }
 
-// start runs the job of an entry of the log to its end.
-func (a *adder) start(ctx context.Context, entry job.Entry, name job.Name, work job.Work) (Summary, error) {
+// portions cuts a plan into such as fit a record: 5,000 dropped files with long names may not.
+func (p AddPlan) portions() []AddPlan {
+	const most = 400 << 10 // bytes of paths; JSON writes some characters longer
+	var out []AddPlan
+	size := most
+	for _, path := range p.Paths {
+		if size += len(path) + 3; size > most {
+			out = append(out, AddPlan{Collection: p.Collection, Splitter: p.Splitter})
+			size = len(path) + 3
+		}
+		last := &out[len(out)-1]
+		last.Paths = append(last.Paths, path)
+	}
+	return out
+}
+
+// start runs the job of entries of the log to its end.
+func (a *adder) start(ctx context.Context, entries []job.Entry, name job.Name, work job.Work) (Summary, error) {
 	start := time.Now()
 	j := a.Jobs.Start(ctx, name, work, a.opt.Listen)
 	err := j.Wait(context.Background()) // a cancelled job ends soon, and in order
 	a.summary.Seconds = time.Since(start).Seconds()
 	a.summary.Cancelled = errors.Is(err, context.Canceled)
-	err = errors.Join(err, a.Log.Stop(ctx, entry, err == nil))
+	well := err == nil
+	for _, entry := range entries {
+		err = errors.Join(err, a.Log.Stop(ctx, entry, well))
+	}
 	a.Bus.Tell(TopicDocuments)
 	return a.summary, err
 }

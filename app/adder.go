@@ -48,12 +48,14 @@ type adder struct {
 	warm       sync.Once
 	info       core.EmbedderInfo
 
-	p           core.Progress
-	total, done int64 // bytes of files
-	files       int   // of any kind of end
-	queue       []*draft
-	queued      int  // chunks without a vector in queue
-	lost        bool // the engine was lost for the document before
+	p      core.Progress
+	weigh  scale
+	files  int // of any kind of end
+	pages  int // of files read
+	chunks int // of them
+	queue  []*draft
+	queued int  // chunks without a vector in queue
+	lost   bool // the engine was lost for the document before
 }
 
 // prepared is a file on its way from the reader.
@@ -65,6 +67,9 @@ type prepared struct {
 	chunks     []core.Chunk
 	old        core.Document // the earlier version in the library, if there is one that is ready
 	unchanged  bool
+	fresh      bool // its chunks were guessed from its size
+	weighed    bool // the guess was replaced by what it came to
+	left       int  // of that, what is not embedded
 	err        error
 }
 
@@ -73,7 +78,6 @@ type draft struct {
 	prepared
 	Draft
 	missing []int // ordinals, what is left of them
-	chunksN int   // missing at the beginning
 }
 
 func (a *adder) run(ctx context.Context, p core.Progress) (err error) {
@@ -92,9 +96,6 @@ func (a *adder) run(ctx context.Context, p core.Progress) (err error) {
 		return nil
 	}
 	a.files = len(files) + len(problems)
-	for _, f := range files {
-		a.total += max(f.Size, 1)
-	}
 	a.split = Split(a.plan.Splitter)
 	if a.splitPrint, err = fingerprint(a.split); err != nil {
 		return err
@@ -114,6 +115,14 @@ func (a *adder) run(ctx context.Context, p core.Progress) (err error) {
 	a.info, _ = a.Models.KnownEmbedder(ctx)
 
 	known := a.info.ID
+	for _, f := range files {
+		old, isKnown := byID[core.DocumentID(f.Path)]
+		if isKnown && old.State == core.DocumentReady && a.same(prepared{old: old}, known) && untouched(old, f) {
+			a.weigh.expectKnown(0)
+		} else {
+			a.weigh.expect(f.Kind, f.Size)
+		}
+	}
 	return a.work(ctx, func(ctx context.Context, ready chan<- prepared) { a.readAll(ctx, files, byID, known, ready) })
 }
 
@@ -199,7 +208,8 @@ func (a *adder) prepare(ctx context.Context, f ingest.File, known map[string]cor
 		out.old = old
 	}
 	same := a.same(out, embedder)
-	if same && old.Size == f.Size && old.Modified.Equal(f.ModTime) && old.Added.Sub(f.ModTime) > settled {
+	out.fresh = !same || !untouched(old, f)
+	if same && untouched(old, f) {
 		out.unchanged = true
 		return out
 	}
@@ -222,6 +232,11 @@ func (a *adder) prepare(ctx context.Context, f ingest.File, known map[string]cor
 	return out
 }
 
+// untouched says whether a file looks as it did when it was read.
+func untouched(old core.Document, f ingest.File) bool {
+	return old.Size == f.Size && old.Modified.Equal(f.ModTime) && old.Added.Sub(f.ModTime) > settled
+}
+
 // same says whether the library's version of a file was made as it would be now, its contents apart.
 func (a *adder) same(f prepared, embedder string) bool {
 	return f.old.ID != "" && f.old.Reason == "" && f.old.Split == a.splitPrint && f.old.Embedder == embedder && embedder != ""
@@ -229,11 +244,10 @@ func (a *adder) same(f prepared, embedder string) bool {
 
 // take stores the text of a file, or what became of it.
 func (a *adder) take(ctx context.Context, f prepared) error {
-	a.p.Report(core.Update{Stage: "embed", Done: a.done, Total: a.total, Note: a.note(f.doc.Name)})
+	a.report(f.doc.Name)
 	switch {
 	case f.unchanged:
-		a.summary.Unchanged++
-		a.done += max(f.file.Size, 1)
+		a.unchanged(f)
 		return nil
 	case f.err != nil:
 		return a.failed(ctx, f)
@@ -242,8 +256,7 @@ func (a *adder) take(ctx context.Context, f prepared) error {
 		return err
 	}
 	if a.splitPrint != "" && a.same(f, a.info.ID) && f.old.SHA256 == f.doc.SHA256 {
-		a.summary.Unchanged++
-		a.done += max(f.file.Size, 1)
+		a.unchanged(f)
 		return nil
 	}
 	f.doc.Embedder = a.info.ID
@@ -253,17 +266,49 @@ func (a *adder) take(ctx context.Context, f prepared) error {
 	}
 	a.summary.Bytes += f.file.Size
 	next := &draft{prepared: f, Draft: d, missing: d.Missing()}
-	next.pages, next.chunksN = nil, len(next.missing)
-	if next.chunksN == 0 {
+	a.pages, a.chunks = a.pages+len(f.pages), a.chunks+len(f.chunks)
+	next.pages = nil
+	a.weigh.read(f.file, len(f.chunks), len(next.missing), f.fresh)
+	next.weighed = true
+	a.report(f.doc.Name) // the time for the rest is counted from here: what came before was looking and loading
+	if len(next.missing) == 0 {
 		return a.commit(ctx, next)
 	}
-	a.queue, a.queued = append(a.queue, next), a.queued+next.chunksN
+	a.queue, a.queued = append(a.queue, next), a.queued+len(next.missing)
 	return nil
+}
+
+// unchanged counts a file that is in already.
+func (a *adder) unchanged(f prepared) {
+	a.summary.Unchanged++
+	a.weigh.drop(f.file, 0, f.fresh)
+	a.report(f.doc.Name)
+}
+
+// report tells how far it has come.
+func (a *adder) report(name string) {
+	done, total := a.weigh.state()
+	a.p.Report(core.Update{Stage: "embed", Done: done, Total: total, Note: a.note(name)})
+	if a.opt.Count != nil {
+		a.opt.Count(AddCount{
+			Files: a.ended(), Of: a.files, Failed: len(a.summary.Failed), Pages: a.pages, Chunks: a.chunks, Embedded: a.summary.Embedded, Name: name,
+		})
+	}
+}
+
+// ended counts the files that have come to their end.
+func (a *adder) ended() int {
+	s := &a.summary
+	return s.Added + s.Updated + s.Unchanged + len(s.Failed)
 }
 
 // failed remembers a file that cannot be added.
 func (a *adder) failed(ctx context.Context, f prepared) error {
-	a.done += max(f.file.Size, 1)
+	if f.weighed {
+		a.weigh.giveUp(f.left)
+	} else {
+		a.weigh.drop(f.file, f.doc.Chunks, f.fresh)
+	}
 	failure := a.fail(f.doc.Source, f.err)
 	f.doc.State, f.doc.Reason, f.doc.Hint = core.DocumentFailed, failure.Reason, failure.Hint
 	f.doc.Chunks, f.doc.Pages = 0, 0
@@ -303,22 +348,22 @@ func (a *adder) commit(ctx context.Context, d *draft) error {
 	if err != nil {
 		return fmt.Errorf("store %q: %w", d.doc.Source, err)
 	}
-	a.done += max(d.file.Size, 1)
+	a.weigh.end()
+	a.summary.Pages += doc.Pages
 	a.summary.Chunks += doc.Chunks
 	if d.old.ID != "" {
 		a.summary.Updated++
 	} else {
 		a.summary.Added++
 	}
-	a.p.Report(core.Update{Stage: "embed", Done: a.done, Total: a.total, Note: a.note(d.doc.Name)})
+	a.report(d.doc.Name)
 	a.Bus.Tell(TopicDocuments)
 	return nil
 }
 
 // note says how many files have come to their end, and which one is at work.
 func (a *adder) note(name string) string {
-	s := &a.summary
-	return fmt.Sprintf("%d/%d %s", s.Added+s.Updated+s.Unchanged+len(s.Failed), a.files, name)
+	return fmt.Sprintf("%d/%d %s", a.ended(), a.files, name)
 }
 
 // fingerprint names split settings: chunks made with others are made again.

@@ -124,7 +124,7 @@ func (a *adder) unembedded(ctx context.Context, p part, err error) error {
 	a.lost = lost
 	a.drop(p.draft)
 	f := p.prepared
-	f.err = err
+	f.err, f.left = err, len(p.missing)
 	return a.failed(ctx, f)
 }
 
@@ -143,8 +143,8 @@ func (a *adder) put(ctx context.Context, p part, vectors []core.Vector) error {
 	p.missing = p.missing[n:]
 	a.queued -= n
 	a.summary.Embedded += n
-	share := max(p.file.Size, 1) * int64(p.chunksN-len(p.missing)) / int64(p.chunksN)
-	a.p.Report(core.Update{Stage: "embed", Done: a.done + share, Total: a.total, Note: a.note(p.doc.Name)})
+	a.weigh.embedded(n)
+	a.report(p.doc.Name)
 	if len(p.missing) > 0 {
 		return nil
 	}

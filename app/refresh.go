@@ -19,7 +19,7 @@ func (l *Library) Refresh(ctx context.Context, opt AddOptions) (Summary, error) 
 		return Summary{}, fmt.Errorf("refresh vectors: %w", err)
 	}
 	a := &adder{Library: l, opt: opt, summary: Summary{Failed: []Failure{}}}
-	return a.start(ctx, entry, job.Name{Key: "job.refresh"}, a.refresh)
+	return a.start(ctx, []job.Entry{entry}, job.Name{Key: "job.refresh"}, a.refresh)
 }
 
 // NeedsRefresh says whether a Refresh was begun and did not end well.
@@ -47,7 +47,7 @@ func (a *adder) refresh(ctx context.Context, p core.Progress) error {
 	}
 	a.files = len(stale)
 	for _, s := range stale {
-		a.total += max(s.Document.Size, 1)
+		a.weigh.expectKnown(s.Document.Chunks)
 	}
 	return a.work(ctx, func(ctx context.Context, ready chan<- prepared) {
 		for _, s := range stale {

@@ -23,6 +23,8 @@ type Store interface {
 	Begin(ctx context.Context, collection string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo) (Draft, error)
 	PutFailed(ctx context.Context, collection string, doc core.Document) error
 	Remove(ctx context.Context, collection, id string) error
+	RemoveCollection(ctx context.Context, collection string) error
+	Remains(ctx context.Context, collection, id string) (index.Remains, error)
 	Search(ctx context.Context, collection string, q index.Query) (index.Result, error)
 	Stats(ctx context.Context, collection string) (index.Stats, error)
 }

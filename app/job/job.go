@@ -104,7 +104,8 @@ type Job struct {
 }
 
 // Start runs work as soon as the Jobs started before it have ended. listen (nil is allowed) is called from one goroutine,
-// at most ten times a second and only when something changed, and once at the end with Ended set.
+// at most ten times a second when something changed, once a second otherwise (the time left goes on), and once at the end with
+// Ended set.
 func (r *Runner) Start(ctx context.Context, name Name, work Work, listen func(State)) *Job {
 	ctx, cancel := context.WithCancel(ctx)
 	j := &Job{Name: name, runner: r, cancel: cancel, done: make(chan struct{})}
@@ -147,6 +148,7 @@ func (j *Job) sample(ended <-chan error, listen func(State)) {
 	defer j.cancel()
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
+	quiet := 0 // ticks without a change
 	for {
 		select {
 		case j.err = <-ended:
@@ -161,9 +163,10 @@ func (j *Job) sample(ended <-chan error, listen func(State)) {
 			changed := j.changed
 			j.changed = false
 			j.mu.Unlock()
-			if !changed {
+			if quiet++; !changed && quiet < int(time.Second/sampleEvery) {
 				continue
 			}
+			quiet = 0
 			if listen != nil {
 				listen(j.State())
 			}
@@ -176,7 +179,7 @@ func (j *Job) sample(ended <-chan error, listen func(State)) {
 func (j *Job) State() State {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	s := State{Update: j.update, Left: j.pace.left(j.update)}
+	s := State{Update: j.update, Left: j.pace.left(time.Now(), j.update)}
 	if !j.began.IsZero() {
 		s.Elapsed = time.Since(j.began)
 	}
@@ -199,7 +202,9 @@ func (j *Job) Wait(ctx context.Context) error {
 
 // pace remembers recent progress of one stage: enough to say how long the rest takes.
 type pace struct {
-	points []point // oldest first, at least a second apart
+	points []point   // oldest first, at least a second apart
+	moved  time.Time // when Done last grew: work that is reported in portions goes on between the reports
+	done   int64
 }
 
 type point struct {
@@ -216,7 +221,10 @@ func (p *pace) add(now time.Time, newStage bool, u core.Update) {
 	if newStage {
 		p.points = p.points[:0]
 	}
-	if n := len(p.points); n == 0 || now.Sub(p.points[n-1].at) >= paceSpacing {
+	if newStage || u.Done != p.done {
+		p.moved, p.done = now, u.Done
+	}
+	if n := len(p.points); n == 0 || u.Done != p.points[n-1].done && now.Sub(p.points[n-1].at) >= paceSpacing {
 		p.points = append(p.points, point{now, u.Done})
 	}
 	for len(p.points) > 2 && now.Sub(p.points[1].at) > paceWindow {
@@ -224,8 +232,9 @@ func (p *pace) add(now time.Time, newStage bool, u core.Update) {
 	}
 }
 
-// left is the time for the rest at the recent speed; 0 when there is too little to go by.
-func (p *pace) left(u core.Update) time.Duration {
+// left is the time for the rest at the recent speed, less what has passed since the last portion was done; 0 when there is too
+// little to go by.
+func (p *pace) left(now time.Time, u core.Update) time.Duration {
 	if u.Total <= 0 || len(p.points) < 2 || u.Done >= u.Total {
 		return 0
 	}
@@ -239,5 +248,5 @@ func (p *pace) left(u core.Update) time.Duration {
 	if left > float64(1000*time.Hour) {
 		return 0
 	}
-	return time.Duration(left)
+	return max(time.Second, time.Duration(left)-now.Sub(p.moved))
 }

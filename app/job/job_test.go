@@ -106,18 +106,41 @@ func TestWaitingJobCanBeCancelled(t *testing.T) {
 func TestTimeLeft(t *testing.T) {
 	var p pace
 	start := time.Now()
+	at := func(seconds float64) time.Time { return start.Add(time.Duration(seconds * float64(time.Second))) }
 	for i := range int64(11) { // 10 units a second
-		p.add(start.Add(time.Duration(i)*time.Second), i == 0, core.Update{Done: i * 10, Total: 300})
+		p.add(at(float64(i)), i == 0, core.Update{Done: i * 10, Total: 300})
 	}
-	if got := p.left(core.Update{Done: 100, Total: 300}); got != 20*time.Second {
+	if got := p.left(at(10), core.Update{Done: 100, Total: 300}); got != 20*time.Second {
 		t.Errorf("time left is %v, want 20s", got)
 	}
-	if got := p.left(core.Update{Done: 100}); got != 0 {
+	if got := p.left(at(10), core.Update{Done: 100}); got != 0 {
 		t.Errorf("time left without a total is %v, want 0", got)
 	}
-	p.add(start.Add(12*time.Second), true, core.Update{})
-	if got := p.left(core.Update{Done: 0, Total: 300}); got != 0 {
+	p.add(at(12), true, core.Update{})
+	if got := p.left(at(12), core.Update{Done: 0, Total: 300}); got != 0 {
 		t.Errorf("time left at the start of a stage is %v, want 0", got)
+	}
+}
+
+// TestTimeLeftOfPortions: work that comes in portions of 128 every 6 s, with reports of other things in between, is told within 15%
+// from the first portion on, at every moment.
+func TestTimeLeftOfPortions(t *testing.T) {
+	const portion, every, total = 128, 6.0, 128 * 12
+	var p pace
+	start := time.Now()
+	at := func(seconds float64) time.Time { return start.Add(time.Duration(seconds * float64(time.Second))) }
+	u := core.Update{Total: total}
+	p.add(at(0), true, u)
+	for s := 0.5; s < 12*every-1; s += 0.5 {
+		u.Done = int64(s/every) * portion
+		p.add(at(s), false, u)
+		if s < every {
+			continue
+		}
+		got, want := p.left(at(s), u).Seconds(), 12*every-s
+		if got < want*0.85-0.5 || got > want*1.15+0.5 {
+			t.Errorf("after %.1f s %.1f s are left, told are %.1f", s, want, got)
+		}
 	}
 }
 

@@ -73,6 +73,11 @@ func (l *Log) Stop(ctx context.Context, e Entry, finished bool) error {
 	if !finished {
 		return nil
 	}
+	return l.Forget(ctx, e)
+}
+
+// Forget takes an entry out of the Log, also when ctx has ended.
+func (l *Log) Forget(ctx context.Context, e Entry) error {
 	if err := l.records.DeleteRecord(context.WithoutCancel(ctx), recordKind, e.ID); err != nil {
 		return fmt.Errorf("forget job %s: %w", e.ID, err)
 	}
