@@ -24,6 +24,10 @@ type Client struct {
 	Sick  bool          // the self-test fails
 	// Before (nil is allowed) sees the texts of each Embed call; its error is the call's.
 	Before func(texts []string) error
+	// Answering (nil is allowed) is called before each piece of an answer by the model of that name; its error is the generation's.
+	Answering func(model string, piece int) error
+	// Wide makes chat models that stream, as large ones do: a small one is first asked about one sentence, unseen.
+	Wide bool
 
 	mu       sync.Mutex
 	texts    int
@@ -63,14 +67,15 @@ func (c *Client) LoadEmbedder(ctx context.Context, dir string, _ engine.ModelOpt
 
 // LoadGenerator makes a generator.
 func (c *Client) LoadGenerator(ctx context.Context, dir string, _ engine.ModelOptions, p core.Progress) (core.Generator, error) {
-	if _, err := os.Stat(filepath.Join(dir, "config.json")); err != nil {
+	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
 		return nil, fmt.Errorf("load generator: %w", err)
 	}
 	p.Report(core.Update{Stage: "load", Done: 1, Total: 1})
 	c.mu.Lock()
 	c.loads++
 	c.mu.Unlock()
-	return generator{client: c, name: filepath.Base(dir)}, ctx.Err()
+	return generator{client: c, name: filepath.Base(dir), id: fmt.Sprintf("%016x", hash(string(config)))}, ctx.Err()
 }
 
 // Status is that of a process that does not exist; its attempts to reach a network were refused.
@@ -189,10 +194,15 @@ func hash(s string) uint64 {
 type generator struct {
 	client *Client
 	name   string
+	id     string // of its config.json
 }
 
 func (g generator) Info() core.GeneratorInfo {
-	return core.GeneratorInfo{ID: "00000000000000aa", Name: g.name, MaxTokens: 2048, Layers: 1, Hidden: 1, Vocab: 256, Device: "cpu", DType: "fp32"}
+	hidden := 1
+	if g.client.Wide {
+		hidden = 4096
+	}
+	return core.GeneratorInfo{ID: g.id, Name: g.name, MaxTokens: 2048, Layers: 1, Hidden: hidden, Vocab: 256, Device: "cpu", DType: "fp32"}
 }
 
 // CountTokens has two characters a token.
@@ -214,6 +224,11 @@ func (g generator) Generate(ctx context.Context, reqs []core.GenerateRequest, em
 		answer := []rune(extract(r.Prompt))
 		replies[i] = core.Reply{PromptTokens: (len([]rune(r.Prompt)) + 1) / 2, Stop: core.StopEnd}
 		for at := 0; at < len(answer); at += 4 {
+			if g.client.Answering != nil {
+				if err := g.client.Answering(g.name, at/4); err != nil {
+					return replies, err
+				}
+			}
 			if err := ctx.Err(); err != nil {
 				return replies, err
 			}
