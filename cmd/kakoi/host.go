@@ -30,6 +30,7 @@ type host struct {
 	engine   *app.Engine
 	settings *settings.File
 	library  *app.Library
+	pages    *app.Pages
 	chat     *app.Chat
 	models   *app.Models
 	log      io.Closer
@@ -74,6 +75,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		Store: store, Models: h.models, Settings: set, Jobs: runner, Log: job.NewLog(store),
 		Read: p.reading(filepath.Join(c.data, "cache")),
 	}
+	h.pages = app.OpenPages(h.library)
 	h.chat = &app.Chat{
 		Library: h.library, Models: h.models, Settings: set,
 		Prompts: []fs.FS{os.DirFS(filepath.Join(c.data, "prompts")), resources.Prompts},
@@ -83,7 +85,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 
 // Close ends the engine and closes the library, in reverse order of opening.
 func (h *host) Close() error {
-	err := errors.Join(h.engine.Close(), h.index.Close())
+	err := errors.Join(h.pages.Close(), h.engine.Close(), h.index.Close())
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	return errors.Join(err, h.log.Close())
 }

@@ -1,5 +1,7 @@
 // Package ingest turns files into Pages and Pages into Chunks.
 //
+// Pictures draws pages of PDFs for people to look at and tells where characters of Page.Text stand on them.
+//
 // Walk finds the files below the given paths, Read turns one file into its Pages, Split cuts Pages
 // into Chunks. Nothing here keeps state between calls except the PDF engine: PDFium as WebAssembly,
 // compiled on first use, kept for the life of the process and freed by Close.

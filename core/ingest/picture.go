@@ -41,6 +41,9 @@ type Picture struct {
 	boxes []rect // where each character stands on Image
 }
 
+// Bytes is about how much memory the picture takes.
+func (p Picture) Bytes() int { return len(p.Image.Pix) + len(p.Text) + 36*len(p.boxes) }
+
 // OpenPictures opens nothing before the first page is asked for.
 func OpenPictures(opt Options) *Pictures {
 	p := &Pictures{opt: opt, busy: make(chan struct{}, 1)}
