@@ -34,6 +34,9 @@ type host struct {
 	chat     *app.Chat
 	models   *app.Models
 	log      io.Closer
+
+	conversations *app.Conversations
+	bus           *app.Bus // hears of what this process changes, whichever face did it
 }
 
 // openHost opens the data folder for its owner. c.command.early runs before the library is opened: models can load meanwhile.
@@ -53,11 +56,12 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	if start == nil {
 		start = p.startEngine(c.data)
 	}
-	h := &host{settings: set, engine: app.NewEngine(start), log: log}
+	h := &host{settings: set, engine: app.NewEngine(start), log: log, bus: &app.Bus{}}
+	set.Watch(func(_, _ settings.Settings) { h.bus.Tell(app.TopicSettings) })
 	runner := job.NewRunner()
 	h.models = &app.Models{
 		Bundled: filepath.Join(p.home, "models"), Dir: filepath.Join(c.data, "models"),
-		Settings: set, Jobs: runner, Engine: h.engine,
+		Settings: set, Jobs: runner, Engine: h.engine, Bus: h.bus,
 	}
 	if err := h.models.Sweep(); err != nil {
 		slog.Warn("sweep models folder", "error", err)
@@ -73,12 +77,16 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	h.models.Store = store
 	h.library = &app.Library{
 		Store: store, Models: h.models, Settings: set, Jobs: runner, Log: job.NewLog(store),
-		Read: p.reading(filepath.Join(c.data, "cache")),
+		Read: p.reading(filepath.Join(c.data, "cache")), Bus: h.bus,
 	}
 	h.pages = app.OpenPages(h.library)
 	h.chat = &app.Chat{
 		Library: h.library, Models: h.models, Settings: set,
 		Prompts: []fs.FS{os.DirFS(filepath.Join(c.data, "prompts")), resources.Prompts},
+	}
+	h.conversations = &app.Conversations{Store: store, Chat: h.chat, Bus: h.bus, Fonts: filepath.Join(p.home, "fonts"), Text: resources.Format}
+	if err := h.conversations.Sweep(ctx); err != nil {
+		slog.Warn("finish deletions of conversations", "error", err)
 	}
 	return h, nil
 }
