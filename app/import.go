@@ -27,9 +27,17 @@ import (
 // spareBytes stay free on the disk after an import.
 const spareBytes = 256 << 20
 
+// ImportOptions say how a model is imported and who hears of it; all may be left out.
+type ImportOptions struct {
+	Name   string          // "": the folder's
+	Listen func(job.State) // stages "files", "tensors", "tokenizer", "verify", "copy"
+	Found  func(Details)   // once the folder is known to be sound, before it is copied; from the goroutine of the work
+}
+
 // Import checks a model folder, copies what belongs to the model and remembers the hashes of the files. Nothing is left
-// behind when it fails or is cancelled. name may be empty: then it is the folder's.
-func (m *Models) Import(ctx context.Context, dir, name string, listen func(job.State)) (Model, error) {
+// behind when it fails or is cancelled.
+func (m *Models) Import(ctx context.Context, dir string, opt ImportOptions) (Model, error) {
+	name := opt.Name
 	dir = filepath.Clean(dir)
 	if name == "" {
 		name = filepath.Base(dir)
@@ -56,9 +64,9 @@ func (m *Models) Import(ctx context.Context, dir, name string, listen func(job.S
 	}
 	var model Model
 	j := m.Jobs.Start(ctx, job.Name{Key: "job.import", Note: name}, func(ctx context.Context, p core.Progress) (err error) {
-		model, err = m.take(ctx, dir, name, kind, p)
+		model, err = m.take(ctx, dir, name, kind, opt.Found, p)
 		return err
-	}, listen)
+	}, opt.Listen)
 	if err := j.Wait(context.Background()); err != nil {
 		return Model{}, fmt.Errorf("import model %q: %w", name, err)
 	}
@@ -66,7 +74,7 @@ func (m *Models) Import(ctx context.Context, dir, name string, listen func(job.S
 	return model, nil
 }
 
-func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, p core.Progress) (model Model, err error) {
+func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, found func(Details), p core.Progress) (model Model, err error) {
 	type entry struct {
 		name string
 		info fs.FileInfo
@@ -100,8 +108,16 @@ func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, p c
 		return Model{}, err
 	}
 	// All values are looked at: that takes a while, so room was asked about before.
-	if err := check(ctx, dir, kind, p); err != nil {
-		return Model{}, err
+	report, err := weights.Check(ctx, dir, purpose(kind), p)
+	if err != nil {
+		return Model{}, fmt.Errorf("check folder: %w", err)
+	}
+	if found != nil {
+		licences, err := licencesOf(dir)
+		if err != nil {
+			return Model{}, err
+		}
+		found(detailsOf(report, len(kept), licences))
 	}
 	tmp, err := os.MkdirTemp(m.Dir, ".import-*")
 	if err != nil {
@@ -169,20 +185,7 @@ func belongs(name string) bool {
 	case ".bin":
 		return strings.HasPrefix(base, "pytorch_model")
 	}
-	upper := strings.ToUpper(base)
-	return strings.HasPrefix(upper, "LICENSE") || strings.HasPrefix(upper, "NOTICE")
-}
-
-// check reads the folder as the engine will.
-func check(ctx context.Context, dir string, kind ModelKind, p core.Progress) error {
-	want := weights.Generator
-	if kind == KindEmbedder {
-		want = weights.Embedder
-	}
-	if _, err := weights.Check(ctx, dir, want, p); err != nil {
-		return fmt.Errorf("check folder: %w", err)
-	}
-	return nil
+	return isLicence(base)
 }
 
 // room is core.ErrNoSpace, explained, unless so many bytes are free.

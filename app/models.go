@@ -211,6 +211,9 @@ func (m *Models) Remove(ctx context.Context, name string) error {
 	if err := m.Store.DeleteRecord(ctx, modelKind, name); err != nil && !errors.Is(err, core.ErrNotFound) {
 		return fmt.Errorf("forget model %q: %w", name, err)
 	}
+	if err := m.Store.DeleteRecord(ctx, speedKind, name); err != nil && !errors.Is(err, core.ErrNotFound) {
+		return fmt.Errorf("forget speed of model %q: %w", name, err)
+	}
 	// The note of hashes that package weights keeps beside a large folder.
 	if err := os.Remove(filepath.Join(m.Dir, "."+name+".sha256.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove model %q: %w", name, err)

@@ -28,12 +28,20 @@ func TestImportUseRemove(t *testing.T) {
 	b := open(t, nil)
 	ctx := t.Context()
 	stages := map[string]bool{}
-	m, err := b.models.Import(ctx, starterFolder(t), "mine", func(s job.State) { stages[s.Stage] = true })
+	var found app.Details
+	m, err := b.models.Import(ctx, starterFolder(t), app.ImportOptions{Name: "mine", Listen: func(s job.State) { stages[s.Stage] = true }, Found: func(d app.Details) { found = d }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if m.Kind != app.KindChat || m.Bytes < 1<<20 || len(m.ID) != 16 || len(m.Files) < 3 || len(stages) == 0 {
 		t.Errorf("imported %+v", m)
+	}
+	if found.Architecture != "gpt_neox" || found.Layers != 12 || found.Hidden != 512 || found.Parameters < 30e6 || found.Tensors < 100 || found.Vocab < 20000 || found.Tokenizer == "" {
+		t.Errorf("found %+v", found)
+	}
+	listed, err := b.models.Details(ctx, m)
+	if err != nil || listed.Parameters != found.Parameters || listed.MaxTokens != found.MaxTokens || listed.MaxTokens == 0 {
+		t.Errorf("details %+v, %v, want those of the import: %+v", listed, err, found)
 	}
 	for _, f := range m.Files {
 		info, err := os.Stat(filepath.Join(m.Dir, f.Name))
@@ -41,7 +49,7 @@ func TestImportUseRemove(t *testing.T) {
 			t.Errorf("file %+v: %v", f, err)
 		}
 	}
-	if _, err := b.models.Import(ctx, starterFolder(t), "mine", nil); !errors.Is(err, core.ErrBusy) {
+	if _, err := b.models.Import(ctx, starterFolder(t), app.ImportOptions{Name: "mine"}); !errors.Is(err, core.ErrBusy) {
 		t.Errorf("imported twice: %v", err)
 	}
 	if err := b.models.Use(ctx, "mine"); err != nil {
@@ -53,11 +61,11 @@ func TestImportUseRemove(t *testing.T) {
 	if err := b.models.Use(ctx, settings.StarterModel); err != nil {
 		t.Fatal(err)
 	}
-	listed, err := b.models.Find(ctx, "mine")
-	if err != nil || listed.InUse || listed.Bundled || listed.ID != m.ID {
-		t.Errorf("listed as %+v, %v", listed, err)
+	again, err := b.models.Find(ctx, "mine")
+	if err != nil || again.InUse || again.Bundled || again.ID != m.ID {
+		t.Errorf("listed as %+v, %v", again, err)
 	}
-	if _, err := b.models.Verify(ctx, listed, nil); err != nil {
+	if _, err := b.models.Verify(ctx, again, nil); err != nil {
 		t.Errorf("verify: %v", err)
 	}
 	config := filepath.Join(m.Dir, "config.json")
@@ -68,7 +76,7 @@ func TestImportUseRemove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.models.Verify(ctx, listed, nil); !errors.Is(err, core.ErrCorrupt) {
+	if _, err := b.models.Verify(ctx, again, nil); !errors.Is(err, core.ErrCorrupt) {
 		t.Errorf("a changed file: %v", err)
 	}
 	if err := b.models.Remove(ctx, "mine"); err != nil {
@@ -101,7 +109,7 @@ func copyOf(t *testing.T, change func(dir string) error) string {
 func TestImportConvertsSentencePiece(t *testing.T) {
 	b := open(t, nil)
 	dir := copyOf(t, func(dir string) error { return os.Remove(filepath.Join(dir, "tokenizer.json")) })
-	m, err := b.models.Import(t.Context(), dir, "pieces", nil)
+	m, err := b.models.Import(t.Context(), dir, app.ImportOptions{Name: "pieces"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +142,7 @@ func TestImportOfBrokenFolders(t *testing.T) {
 		"error.model.folder": os.RemoveAll,
 	} {
 		t.Run(key, func(t *testing.T) {
-			m, err := b.models.Import(t.Context(), copyOf(t, change), "broken", nil)
+			m, err := b.models.Import(t.Context(), copyOf(t, change), app.ImportOptions{Name: "broken"})
 			var u *core.UserError
 			if !errors.As(err, &u) || u.Key != key {
 				t.Errorf("imported as %+v, %v", m, err)
@@ -150,7 +158,7 @@ func TestImportIsCancelled(t *testing.T) {
 	b := open(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := b.models.Import(ctx, starterFolder(t), "mine", nil); !errors.Is(err, context.Canceled) {
+	if _, err := b.models.Import(ctx, starterFolder(t), app.ImportOptions{Name: "mine"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
 	if left, _ := os.ReadDir(filepath.Join(b.dir, "models")); len(left) != 0 {

@@ -222,7 +222,7 @@ func (g generator) Generate(ctx context.Context, reqs []core.GenerateRequest, em
 		g.client.sampling = r.Sampling
 		g.client.mu.Unlock()
 		answer := []rune(extract(r.Prompt))
-		replies[i] = core.Reply{PromptTokens: (len([]rune(r.Prompt)) + 1) / 2, Stop: core.StopEnd}
+		replies[i] = core.Reply{PromptTokens: (len([]rune(r.Prompt)) + 1) / 2, Stop: core.StopEnd, PrefillSeconds: 0.5, DecodeSeconds: 0.25}
 		for at := 0; at < len(answer); at += 4 {
 			if g.client.Answering != nil {
 				if err := g.client.Answering(g.name, at/4); err != nil {

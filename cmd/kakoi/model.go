@@ -84,7 +84,7 @@ func modelList(ctx context.Context, c *call) error {
 
 func modelImport(ctx context.Context, c *call, dir string, o *modelOptions) error {
 	b := c.newBar()
-	model, err := c.host.models.Import(ctx, c.path(dir), o.name, b.show)
+	model, err := c.host.models.Import(ctx, c.path(dir), app.ImportOptions{Name: o.name, Listen: b.show})
 	b.clear()
 	if err != nil {
 		return err

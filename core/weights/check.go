@@ -44,23 +44,47 @@ type Report struct {
 const vocabSlack = 1024
 
 // Check examines a model folder before it is imported: architecture, the shape of every tensor against config.json,
-// the tokenizer against the embedding, and every value for NaN and infinity. Nothing is written. Stage "verify" reports
-// bytes scanned.
+// the tokenizer against the embedding, and every value for NaN and infinity. Nothing is written. Stages "files", "tensors"
+// and "tokenizer" come in this order, then "verify" reports bytes scanned.
 //
 // Every defect is an error with a sentence: core.ErrUnsupported for what Kakoi cannot run, core.ErrCorrupt and
 // core.ErrNotFound for what is broken or missing.
 func Check(ctx context.Context, dir string, kind Kind, p core.Progress) (Report, error) {
+	p.Report(core.Update{Stage: "files"})
 	f, err := Open(dir)
 	if err != nil {
 		return Report{}, err
 	}
 	defer f.Close()
+	r, err := f.look(kind, p)
+	if err != nil {
+		return Report{}, err
+	}
+	if err := f.finite(ctx, p); err != nil {
+		return Report{}, err
+	}
+	return r, nil
+}
+
+// Look is Check without a look at the values: it reads headers only.
+func Look(dir string, kind Kind) (Report, error) {
+	f, err := Open(dir)
+	if err != nil {
+		return Report{}, err
+	}
+	defer f.Close()
+	return f.look(kind, nil)
+}
+
+func (f *Folder) look(kind Kind, p core.Progress) (Report, error) {
 	r := Report{Kind: kind, Bytes: f.Bytes(), Tensors: len(f.names)}
 	c := &checker{folder: f, report: &r, used: map[string]bool{}}
+	p.Report(core.Update{Stage: "tensors"})
 	if err := c.architecture(kind); err != nil {
 		return Report{}, err
 	}
-	if err := c.vocabulary(dir); err != nil {
+	p.Report(core.Update{Stage: "tokenizer"})
+	if err := c.vocabulary(f.dir); err != nil {
 		return Report{}, err
 	}
 	for _, name := range f.names {
@@ -68,9 +92,7 @@ func Check(ctx context.Context, dir string, kind Kind, p core.Progress) (Report,
 			r.Unused = append(r.Unused, name)
 		}
 	}
-	if err := f.finite(ctx, p); err != nil {
-		return Report{}, err
-	}
+	var err error
 	if r.Files, err = f.Files(); err != nil {
 		return Report{}, err
 	}
