@@ -1,0 +1,208 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"kakoi/core"
+)
+
+// Folder is a folder whose documents the library follows.
+type Folder struct {
+	ID         string    `json:"id"` // core.DocumentID of its path
+	Path       string    `json:"path"`
+	Collection string    `json:"collection"` // name
+	Watch      bool      `json:"watch"`      // looked at without being asked, see Folders.Watch
+	Remove     bool      `json:"remove"`     // documents whose files are gone are removed without being asked for
+	Linked     time.Time `json:"linked"`
+	Checked    time.Time `json:"checked"`           // zero: never
+	Problem    string    `json:"problem,omitempty"` // of the last check, as a person reads it
+	Hint       string    `json:"hint,omitempty"`
+	Gone       int       `json:"gone"` // documents without a file at the last check
+
+	// Tried are files that a check handed to an add and that the library does not have as they are: they failed, or had only a
+	// new time. They are not tried again until they change.
+	Tried map[string]string `json:"tried,omitempty"`
+	// Out are files whose documents a person removed: they stay out until they are added by name.
+	Out map[string]bool `json:"out,omitempty"`
+}
+
+// Folders links folders with collections.
+type Folders struct {
+	Store   Store
+	Library *Library
+	Bus     *Bus                                // hears of links and checks; nil is allowed
+	Explain func(error) (sentence, hint string) // what is remembered of a check that failed
+	Settle  time.Duration                       // from a change in a watched folder to the look at it; 0: two seconds
+
+	writing sync.Mutex // records
+	one     sync.Mutex // checks, one after the other
+}
+
+const folderKind = "folder"
+
+// Link links a folder. Linking it again with the same collection changes Watch and Remove. Nothing is added yet: see Check.
+func (f *Folders) Link(ctx context.Context, folder Folder) (Folder, error) {
+	path, err := filepath.Abs(folder.Path)
+	if err != nil {
+		return Folder{}, fmt.Errorf("link folder %q: %w", folder.Path, err)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return Folder{}, fmt.Errorf("link folder: %w", missing(path, err))
+	case !info.IsDir():
+		return Folder{}, core.Explain(fmt.Errorf("link %q: %w", path, core.ErrUsage), "error.folder.notfolder", path)
+	}
+	if folder.Collection == "" {
+		folder.Collection = DefaultCollection
+	}
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	id := core.DocumentID(path)
+	now, err := f.get(ctx, id)
+	switch {
+	case errors.Is(err, core.ErrNotFound):
+		now = Folder{ID: id, Path: path, Collection: folder.Collection, Linked: time.Now().UTC()}
+	case err != nil:
+		return Folder{}, err
+	case now.Collection != folder.Collection:
+		return now, core.Explain(fmt.Errorf("link %q: %w", path, core.ErrUsage), "error.folder.linked", path, now.Collection)
+	}
+	now.Watch, now.Remove = folder.Watch, folder.Remove
+	if err := f.put(ctx, now); err != nil {
+		return Folder{}, err
+	}
+	return now, nil
+}
+
+// List gives the linked folders, by path.
+func (f *Folders) List(ctx context.Context) ([]Folder, error) {
+	values, err := f.Store.Records(ctx, folderKind)
+	if err != nil {
+		return nil, fmt.Errorf("list folders: %w", err)
+	}
+	var all []Folder
+	for _, value := range values {
+		var one Folder
+		if err := json.Unmarshal(value, &one); err == nil { // others are of another version
+			all = append(all, one)
+		}
+	}
+	slices.SortFunc(all, func(a, b Folder) int { return strings.Compare(a.Path, b.Path) })
+	return all, nil
+}
+
+// Find finds a linked folder by its path or id: core.ErrNotFound.
+func (f *Folders) Find(ctx context.Context, which string) (Folder, error) {
+	all, err := f.List(ctx)
+	if err != nil {
+		return Folder{}, err
+	}
+	for _, one := range all {
+		if one.ID == which || one.Path == filepath.Clean(which) {
+			return one, nil
+		}
+	}
+	return Folder{}, core.Explain(fmt.Errorf("folder %q: %w", which, core.ErrNotFound), "error.folder.unknown", which)
+}
+
+// Unlink forgets a folder; its documents stay.
+func (f *Folders) Unlink(ctx context.Context, id string) error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	if _, err := f.get(ctx, id); err != nil {
+		return err
+	}
+	if err := f.Store.EraseRecords(ctx, [2]string{folderKind, id}); err != nil {
+		return fmt.Errorf("unlink folder %s: %w", id, err)
+	}
+	f.Bus.Tell(TopicFolders)
+	return nil
+}
+
+// LeaveOut says that documents were removed by a person: a linked folder that holds their files does not bring them back.
+func (f *Folders) LeaveOut(ctx context.Context, collection string, docs ...core.Document) error {
+	all, err := f.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		var out []string
+		for _, d := range docs {
+			if one.Collection == collection && strings.HasPrefix(d.Source, one.Path+string(filepath.Separator)) {
+				out = append(out, d.Source)
+			}
+		}
+		if len(out) == 0 {
+			continue
+		}
+		_, err := f.update(ctx, one.ID, func(now *Folder) {
+			if now.Out == nil {
+				now.Out = map[string]bool{}
+			}
+			for _, path := range out {
+				now.Out[path] = true
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Folders) get(ctx context.Context, id string) (Folder, error) {
+	value, err := f.Store.Record(ctx, folderKind, id)
+	if errors.Is(err, core.ErrNotFound) {
+		return Folder{}, core.Explain(fmt.Errorf("folder %s: %w", id, err), "error.folder.unknown", id)
+	}
+	if err != nil {
+		return Folder{}, fmt.Errorf("read folder %s: %w", id, err)
+	}
+	var one Folder
+	if err := json.Unmarshal(value, &one); err != nil {
+		return Folder{}, fmt.Errorf("read folder %s: %w: %w", id, core.ErrCorrupt, err)
+	}
+	return one, nil
+}
+
+func (f *Folders) put(ctx context.Context, one Folder) error {
+	value, err := json.Marshal(one)
+	if err != nil {
+		return fmt.Errorf("encode folder %s: %w", one.ID, err)
+	}
+	if err := f.Store.PutRecord(ctx, folderKind, one.ID, value); err != nil {
+		return fmt.Errorf("remember folder %s: %w", one.ID, err)
+	}
+	f.Bus.Tell(TopicFolders)
+	return nil
+}
+
+// update changes a folder that is still linked.
+func (f *Folders) update(ctx context.Context, id string, change func(*Folder)) (Folder, error) {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	one, err := f.get(ctx, id)
+	if err != nil {
+		return one, err
+	}
+	change(&one)
+	return one, f.put(ctx, one)
+}
+
+func missing(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return core.Explain(err, "error.folder.missing", path)
+	}
+	return err
+}

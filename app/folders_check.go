@@ -1,0 +1,179 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"kakoi/core"
+	"kakoi/core/ingest"
+)
+
+// Checked is what a check of a linked folder found and did.
+type Checked struct {
+	Folder  Folder          `json:"folder"`
+	New     int             `json:"new"`     // files that were not in the library
+	Changed int             `json:"changed"` // files that are not as they were read
+	Gone    []core.Document `json:"gone"`    // documents whose files are gone, and which are still in the library
+	Removed int             `json:"removed"`
+	Add     Summary         `json:"add"` // zero while there was nothing to add
+}
+
+// CheckOptions say what a check may do.
+type CheckOptions struct {
+	AddOptions
+	Remove bool // also what is gone, as if the link said so
+}
+
+const (
+	// fewPaths are added by name; for more the folder itself is added, which passes over what has not changed.
+	fewPaths = 500
+	// mostTried bounds what a folder remembers of files it has handed over.
+	mostTried = 2000
+)
+
+// Check compares a linked folder with the library by size and time, adds what is new or changed, and lists the documents whose
+// files are gone. These are removed when the link, or opt, says so, unless the folder shows no file at all or could not be read
+// whole: a drive that is not there empties no library.
+func (f *Folders) Check(ctx context.Context, id string, opt CheckOptions) (Checked, error) {
+	f.one.Lock()
+	defer f.one.Unlock()
+	folder, err := f.get(ctx, id)
+	if err != nil {
+		return Checked{}, err
+	}
+	out := Checked{Folder: folder, Gone: []core.Document{}}
+	found, err := f.compare(ctx, folder)
+	if err != nil {
+		return out, f.failed(ctx, out.Folder, err)
+	}
+	out.New, out.Changed, out.Gone = found.fresh, found.changed, found.gone
+	if len(found.paths) > 0 {
+		plan := AddPlan{Collection: folder.Collection, Paths: found.paths}
+		if len(plan.Paths) > fewPaths {
+			plan.Paths = []string{folder.Path}
+		}
+		if out.Add, err = f.Library.Add(ctx, plan, opt.AddOptions); err != nil {
+			return out, f.failed(ctx, folder, err)
+		}
+	}
+	if (folder.Remove || opt.Remove) && found.whole {
+		if out.Removed, err = f.remove(ctx, found); err != nil {
+			return out, f.failed(ctx, folder, err)
+		}
+		out.Gone = out.Gone[out.Removed:]
+	}
+	tried := found.tried
+	for path, now := range found.settled {
+		if len(tried) < mostTried {
+			tried[path] = now
+		}
+	}
+	out.Folder, err = f.update(ctx, id, func(one *Folder) {
+		one.Checked, one.Problem, one.Hint, one.Gone, one.Tried = time.Now().UTC(), "", "", len(out.Gone), tried
+	})
+	return out, err
+}
+
+// failed remembers why a check ended early.
+func (f *Folders) failed(ctx context.Context, folder Folder, err error) error {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	_, uerr := f.update(ctx, folder.ID, func(one *Folder) {
+		one.Checked, one.Problem, one.Hint = time.Now().UTC(), err.Error(), ""
+		if f.Explain != nil {
+			one.Problem, one.Hint = f.Explain(err)
+		}
+	})
+	return errors.Join(err, uerr)
+}
+
+// comparison is a folder against the library.
+type comparison struct {
+	collection core.Collection
+	paths      []string
+	fresh      int
+	changed    int
+	gone       []core.Document
+	whole      bool // every folder below was read, and there are files
+	tried      map[string]string
+	settled    map[string]string // of paths, those that do not change any more
+}
+
+func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error) {
+	start := time.Now()
+	out := comparison{tried: map[string]string{}, settled: map[string]string{}, gone: []core.Document{}}
+	if _, err := os.Stat(folder.Path); err != nil {
+		return out, fmt.Errorf("check folder: %w", missing(folder.Path, err))
+	}
+	files, problems, err := ingest.Walk(ctx, []string{folder.Path}, f.Library.Read)
+	if err != nil {
+		return out, fmt.Errorf("check folder: %w", err)
+	}
+	out.whole = len(files) > 0 && len(problems) == 0
+	if out.collection, err = f.Store.EnsureCollection(ctx, folder.Collection); err != nil {
+		return out, fmt.Errorf("open collection %q: %w", folder.Collection, err)
+	}
+	documents, err := f.Store.Documents(ctx, out.collection.ID)
+	if err != nil {
+		return out, fmt.Errorf("list documents of %q: %w", folder.Collection, err)
+	}
+	byPath := make(map[string]core.Document, len(documents))
+	for _, d := range documents {
+		byPath[d.Source] = d
+	}
+	seen := make(map[string]bool, len(files))
+	for _, file := range files {
+		seen[file.Path] = true
+		old, known := byPath[file.Path]
+		now := stamp(file.Size, file.ModTime)
+		switch {
+		case known && old.State == core.DocumentReady && old.Reason == "" && untouched(old, file):
+			continue
+		case folder.Tried[file.Path] == now:
+			out.tried[file.Path] = now
+			continue
+		case !known && folder.Out[file.Path]:
+			continue
+		case !known:
+			out.fresh++
+		default:
+			out.changed++
+		}
+		out.paths = append(out.paths, file.Path)
+		if start.Sub(file.ModTime) > settled {
+			out.settled[file.Path] = now
+		}
+	}
+	below := folder.Path + string(filepath.Separator)
+	for _, d := range documents {
+		if !seen[d.Source] && strings.HasPrefix(d.Source, below) {
+			if _, err := os.Lstat(d.Source); errors.Is(err, fs.ErrNotExist) {
+				out.gone = append(out.gone, d)
+			}
+		}
+	}
+	return out, nil
+}
+
+// remove removes documents whose files are gone; it says how many, also beside an error.
+func (f *Folders) remove(ctx context.Context, found comparison) (n int, err error) {
+	for _, d := range found.gone {
+		if err := f.Library.Remove(ctx, found.collection, d); err != nil && !errors.Is(err, core.ErrNotFound) {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// stamp tells one state of a file from another.
+func stamp(size int64, modified time.Time) string {
+	return fmt.Sprintf("%d %d", size, modified.UnixNano())
+}

@@ -1,0 +1,205 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"kakoi/app"
+	"kakoi/core"
+)
+
+func (b *bench) folders() *app.Folders {
+	return &app.Folders{Store: b.store, Library: b.library, Bus: &app.Bus{}, Explain: func(err error) (string, string) { return "sentence: " + err.Error(), "hint" }}
+}
+
+func (b *bench) link(f *app.Folders, folder app.Folder) app.Folder {
+	b.Helper()
+	one, err := f.Link(b.Context(), folder)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return one
+}
+
+func (b *bench) check(f *app.Folders, id string, remove bool) app.Checked {
+	b.Helper()
+	c, err := f.Check(b.Context(), id, app.CheckOptions{Remove: remove})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+func (b *bench) write(path, text string) {
+	b.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour) // settled
+	if err := os.Chtimes(path, old, old); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func TestFolderFollowsItsFiles(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	dir := filepath.Join(b.dir, "書類 (1)")
+	if err := os.MkdirAll(filepath.Join(dir, "deep"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		b.write(filepath.Join(dir, fmt.Sprint(i, ".txt")), fmt.Sprint("Document number ", i))
+	}
+	b.write(filepath.Join(dir, "deep", "x.txt"), "Deep down.")
+	b.write(filepath.Join(dir, "bad.pdf"), "no pdf")
+	one := b.link(f, app.Folder{Path: dir, Collection: "c"})
+	if c := b.check(f, one.ID, false); c.New != 5 || c.Add.Added != 4 || len(c.Add.Failed) != 1 || c.Folder.Checked.IsZero() {
+		t.Fatalf("first check: %+v", c)
+	}
+	if c := b.check(f, one.ID, false); c.New+c.Changed != 0 || c.Add.Unchanged != 0 || len(c.Gone) != 0 {
+		t.Errorf("nothing changed: %+v", c)
+	}
+	b.write(filepath.Join(dir, "1.txt"), "Another text altogether.")
+	b.write(filepath.Join(dir, "new.txt"), "Something new.")
+	if err := os.Remove(filepath.Join(dir, "2.txt")); err != nil {
+		t.Fatal(err)
+	}
+	c := b.check(f, one.ID, false)
+	if c.New != 1 || c.Changed != 1 || c.Add.Added != 1 || c.Add.Updated != 1 || len(c.Gone) != 1 || c.Gone[0].Name != "2.txt" || c.Removed != 0 {
+		t.Errorf("after changes: %+v", c)
+	}
+	if c = b.check(f, one.ID, true); c.Removed != 1 || len(c.Gone) != 0 {
+		t.Errorf("removing what is gone: %+v", c)
+	}
+	if docs, err := b.library.List(t.Context(), "c"); err != nil || len(docs) != 5 {
+		t.Errorf("documents are %v, %v", docs, err)
+	}
+	if err := f.Unlink(t.Context(), one.ID); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := f.List(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("linked are %v, %v", all, err)
+	}
+	if _, err := f.Check(t.Context(), one.ID, app.CheckOptions{}); !errors.Is(err, core.ErrNotFound) {
+		t.Errorf("check of an unlinked folder: %v", err)
+	}
+}
+
+// TestFolderThatIsAwayEmptiesNothing: a drive that is not connected shows no folder, or an empty one.
+func TestFolderThatIsAwayEmptiesNothing(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	dir := b.files(3, 4)
+	one := b.link(f, app.Folder{Path: dir, Remove: true})
+	b.check(f, one.ID, false)
+	away := dir + ".away"
+	if err := os.Rename(dir, away); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Check(t.Context(), one.ID, app.CheckOptions{}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("check of a folder that is away: %v", err)
+	}
+	if now, err := f.Find(t.Context(), dir); err != nil || now.Problem == "" || now.Hint == "" {
+		t.Errorf("remembered is %+v, %v", now, err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if c := b.check(f, one.ID, true); c.Removed != 0 || len(c.Gone) != 3 {
+		t.Errorf("check of an empty folder: %+v", c)
+	}
+	if docs, err := b.library.List(t.Context(), ""); err != nil || len(docs) != 3 {
+		t.Errorf("%d documents are left, %v", len(docs), err)
+	}
+}
+
+// TestRemovedDocumentStaysOut: what a person removes does not come back by itself.
+func TestRemovedDocumentStaysOut(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	dir := b.files(2, 4)
+	one := b.link(f, app.Folder{Path: dir})
+	b.check(f, one.ID, false)
+	c, doc, err := b.library.Find(t.Context(), "", "doc00.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.library.Erase(t.Context(), c, doc); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.LeaveOut(t.Context(), c.Name, doc); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.check(f, one.ID, false); got.New != 0 {
+		t.Errorf("it came back: %+v", got)
+	}
+	if _, err := b.add(filepath.Join(dir, "doc00.txt")); err != nil {
+		t.Fatal(err)
+	}
+	b.write(filepath.Join(dir, "doc00.txt"), "Changed since.")
+	if got := b.check(f, one.ID, false); got.Add.Updated != 1 {
+		t.Errorf("added by name it is followed again: %+v", got)
+	}
+}
+
+func TestLinkRefusals(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	dir := b.files(1, 1)
+	if _, err := f.Link(t.Context(), app.Folder{Path: filepath.Join(dir, "doc00.txt")}); !errors.Is(err, core.ErrUsage) {
+		t.Errorf("link of a file: %v", err)
+	}
+	if _, err := f.Link(t.Context(), app.Folder{Path: filepath.Join(dir, "nowhere")}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("link of nothing: %v", err)
+	}
+	b.link(f, app.Folder{Path: dir, Collection: "a"})
+	if _, err := f.Link(t.Context(), app.Folder{Path: dir, Collection: "b"}); !errors.Is(err, core.ErrUsage) {
+		t.Errorf("link with a second collection: %v", err)
+	}
+	if one := b.link(f, app.Folder{Path: dir, Collection: "a", Watch: true}); !one.Watch {
+		t.Errorf("linked again: %+v", one)
+	}
+}
+
+// TestWatch: files that come while a folder is watched, also in folders that come, are added without being asked for.
+func TestWatch(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	f.Settle = 100 * time.Millisecond
+	dir := b.files(1, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.Watch(ctx, app.AddOptions{})
+	}()
+	count := func(n int) {
+		t.Helper()
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			docs, err := b.library.List(t.Context(), "")
+			if err == nil && len(docs) == n && docs[n-1].State == core.DocumentReady {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d documents, want %d (%v)", len(docs), n, err)
+			}
+		}
+	}
+	b.link(f, app.Folder{Path: dir, Watch: true})
+	count(1)
+	b.write(filepath.Join(dir, "zz1.txt"), "It came while it was watched.")
+	count(2)
+	if err := os.Mkdir(filepath.Join(dir, "zzz"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.write(filepath.Join(dir, "zzz", "zz2.txt"), "In a new folder.")
+	count(3)
+	cancel()
+	<-ended
+}
