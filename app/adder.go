@@ -85,6 +85,11 @@ func (a *adder) run(ctx context.Context, p core.Progress) (err error) {
 	p.Report(core.Update{Stage: "walk"})
 	read := a.Read
 	read.OnSkip = func(string) { a.summary.Skipped++ }
+	loops := 0
+	read.OnLoop = func(path string, err error) {
+		loops++
+		a.fail(path, err)
+	}
 	files, problems, err := ingest.Walk(ctx, a.plan.Paths, read)
 	if err != nil {
 		return fmt.Errorf("look for files: %w", err)
@@ -95,7 +100,7 @@ func (a *adder) run(ctx context.Context, p core.Progress) (err error) {
 	if len(files) == 0 {
 		return nil
 	}
-	a.files = len(files) + len(problems)
+	a.files = len(files) + len(problems) + loops
 	a.split = Split(a.plan.Splitter)
 	if a.splitPrint, err = fingerprint(a.split); err != nil {
 		return err

@@ -59,7 +59,7 @@ func TestBadInput(t *testing.T) {
 		"empty file":            {[]string{"add", empty}, 1, "empty.txt"},
 		"two gigabytes of text": {[]string{"add", huge}, 1, "huge.txt"},
 		"random bytes":          {[]string{"add", random}, 1, "random.txt"},
-		"folder loop":           {[]string{"add", loop}, 0, "1 added"},
+		"folder loop":           {[]string{"add", loop}, 1, "again"},
 		"nothing to add":        {[]string{"add"}, 2, "PATH"},
 		"unknown command":       {[]string{"serach", "x"}, 2, "Did you mean search?"},
 		"very unknown command":  {[]string{"xylophone"}, 2, "xylophone"},

@@ -25,6 +25,8 @@ type Options struct {
 	MaxBytes int64             // largest file; 0: 64 MiB for text, Markdown and HTML, 512 MiB for PDF and DOCX
 	Timeout  time.Duration     // for one file; 0: five minutes
 	OnSkip   func(path string) // told of each file in a folder that Walk passes over because of its kind
+
+	OnLoop func(path string, err error) // told of each link in a folder that leads back to where it stands, which Walk does not follow
 }
 
 const (

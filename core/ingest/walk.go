@@ -29,10 +29,10 @@ type Problem struct {
 
 // Walk finds the readable files at and below paths, each folder's entries in order of name. Hidden entries,
 // lock files of office programs and, inside folders, files of other kinds are passed over (Options.OnSkip hears
-// of the last). Symbolic links are followed; every file and folder is seen once, so loops end.
+// of the last). Symbolic links are followed; every file and folder is seen once, so loops end (Options.OnLoop hears of them).
 // A path that was named and cannot be read, and a folder that cannot be opened, become Problems; err is the end of ctx.
 func Walk(ctx context.Context, paths []string, opt Options) (files []File, problems []Problem, err error) {
-	w := walker{opt: opt, seen: map[string]bool{}}
+	w := walker{opt: opt, seen: map[string]bool{}, open: map[string]bool{}}
 	for _, p := range paths {
 		abs, err := filepath.Abs(p)
 		if err != nil {
@@ -41,9 +41,8 @@ func Walk(ctx context.Context, paths []string, opt Options) (files []File, probl
 		}
 		real, err := filepath.EvalSymlinks(abs)
 		if err != nil {
-			if strings.Contains(err.Error(), "too many links") { // EvalSymlinks has no sentinel for it
-				w.problems = append(w.problems, Problem{abs, core.Explain(
-					fmt.Errorf("walk %q: %w: %w", abs, core.ErrNotFound, err), "error.file.loop", abs)})
+			if endless(err) {
+				w.problems = append(w.problems, Problem{abs, loop(abs, err)})
 			} else {
 				w.problem(abs, err)
 			}
@@ -69,6 +68,7 @@ func Walk(ctx context.Context, paths []string, opt Options) (files []File, probl
 type walker struct {
 	opt      Options
 	seen     map[string]bool // real paths
+	open     map[string]bool // those of the folders that are being walked
 	files    []File
 	problems []Problem
 }
@@ -77,11 +77,29 @@ func (w *walker) problem(path string, err error) {
 	w.problems = append(w.problems, Problem{path, explain(err, core.Document{Name: filepath.Base(path), Source: path})})
 }
 
+// loop tells of a link that leads back to where it stands. Nothing is missed by not following it, so it is no Problem.
+func (w *walker) loop(path string, err error) {
+	if w.opt.OnLoop != nil {
+		w.opt.OnLoop(path, loop(path, err))
+	}
+}
+
+func loop(path string, err error) error {
+	return core.Explain(fmt.Errorf("walk %q: %w: %w", path, core.ErrNotFound, err), "error.file.loop", path)
+}
+
+// endless says whether links led from one to the next without end; EvalSymlinks has no sentinel for it.
+func endless(err error) bool { return strings.Contains(err.Error(), "too many links") }
+
 func (w *walker) dir(ctx context.Context, path, real string) error {
+	if w.open[real] {
+		w.loop(path, fmt.Errorf("it is %q, which is being walked", real))
+	}
 	if w.seen[real] {
 		return nil
 	}
-	w.seen[real] = true
+	w.seen[real], w.open[real] = true, true
+	defer delete(w.open, real)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -109,6 +127,9 @@ func (w *walker) entry(ctx context.Context, path, real string, e fs.DirEntry) er
 	if e.Type()&fs.ModeSymlink != 0 {
 		target, err := filepath.EvalSymlinks(real)
 		if err != nil { // a dangling link or a loop of links: nothing is there
+			if endless(err) {
+				w.loop(path, err)
+			}
 			return nil
 		}
 		real = target

@@ -52,7 +52,11 @@ func TestWalk(t *testing.T) {
 		}
 		return out
 	}
-	opt := ingest.Options{OnSkip: func(path string) { skipped = append(skipped, rel(path)) }}
+	loops := map[string]error{}
+	opt := ingest.Options{
+		OnSkip: func(path string) { skipped = append(skipped, rel(path)) },
+		OnLoop: func(path string, err error) { loops[rel(path)] = err },
+	}
 	// The folder, the same folder again, and a file in it: each file once.
 	files, problems, err := ingest.Walk(context.Background(), []string{dir, filepath.Join(dir, "sub"), filepath.Join(dir, "b.txt")}, opt)
 	if err != nil || len(problems) != 0 {
@@ -71,6 +75,16 @@ func TestWalk(t *testing.T) {
 	}
 	if want := []string{"Makefile", "pipe.txt", "z.xlsx"}; !reflect.DeepEqual(skipped, want) {
 		t.Errorf("skipped %q, want %q", skipped, want)
+	}
+	// sub/again.txt and zz lead to what was seen elsewhere: no loops.
+	for _, name := range []string{"sub/loop", "self.txt"} {
+		var user *core.UserError
+		if !errors.As(loops[name], &user) || user.Key != "error.file.loop" {
+			t.Errorf("loop %s: %v", name, loops[name])
+		}
+	}
+	if len(loops) != 2 {
+		t.Errorf("loops %v", loops)
 	}
 }
 
