@@ -130,6 +130,25 @@ func (f *Folders) Unlink(ctx context.Context, id string) error {
 	return nil
 }
 
+// UnlinkCollection unlinks the folders of a collection that is going to be removed: a check would make it anew.
+func (f *Folders) UnlinkCollection(ctx context.Context, collection string) (int, error) {
+	all, err := f.List(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, one := range all {
+		if one.Collection != collection {
+			continue
+		}
+		if err := f.Unlink(ctx, one.ID); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
 // LeaveOut says that documents were removed by a person: a linked folder that holds their files does not bring them back.
 func (f *Folders) LeaveOut(ctx context.Context, collection string, docs ...core.Document) error {
 	all, err := f.List(ctx)

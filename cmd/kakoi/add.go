@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,8 @@ type addOptions struct {
 	collection string
 	splitter   string
 	resume     bool
+	discard    bool
+	samples    bool
 }
 
 func addFlags(fs *flag.FlagSet, c *call) {
@@ -27,6 +30,8 @@ func addFlags(fs *flag.FlagSet, c *call) {
 	fs.StringVar(&o.collection, "collection", "", "cli.flag.collection")
 	fs.StringVar(&o.splitter, "splitter", "", "cli.flag.splitter")
 	fs.BoolVar(&o.resume, "resume", false, "cli.flag.resume")
+	fs.BoolVar(&o.discard, "discard", false, "cli.flag.discard")
+	fs.BoolVar(&o.samples, "samples", false, "cli.flag.samples")
 	c.options = o
 }
 
@@ -35,11 +40,22 @@ func runAdd(ctx context.Context, c *call) error {
 	if o.splitter != "" && !slices.Contains(settings.Splitters, o.splitter) {
 		return core.Explain(fmt.Errorf("splitter %q: %w", o.splitter, core.ErrUsage), "error.usage.value", "--splitter", o.splitter, strings.Join(settings.Splitters, ", "))
 	}
-	if o.resume {
+	if o.resume || o.discard || o.samples {
 		if err := c.want(0, 0); err != nil {
 			return err
 		}
+	}
+	switch {
+	case o.resume:
 		return resume(ctx, c)
+	case o.discard:
+		return discard(ctx, c)
+	case o.samples:
+		opt, b := c.addOptions()
+		plan := app.AddPlan{Collection: o.collection, Splitter: o.splitter}
+		summary, err := c.host.library.AddSamples(ctx, resources.Samples, filepath.Join(c.data, "samples"), plan, opt)
+		b.clear()
+		return c.summary(summary, err)
 	}
 	if err := c.want(1, -1); err != nil {
 		return err
@@ -141,6 +157,29 @@ func resume(ctx context.Context, c *call) error {
 		c.say("cli.add.nothing_unfinished")
 	}
 	return failed
+}
+
+// discard gives up every add that was begun and did not end.
+func discard(ctx context.Context, c *call) error {
+	entries, _, err := c.host.library.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, e := range entries {
+		if e.Running {
+			continue
+		}
+		if err := c.host.library.Discard(ctx, e.ID); err != nil {
+			return err
+		}
+		n++
+	}
+	if c.json {
+		return c.emit(map[string]int{"discarded": n})
+	}
+	c.say("cli.add.discarded", n)
+	return nil
 }
 
 // refreshAll gives all documents vectors of the embedder in use.

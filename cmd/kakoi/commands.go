@@ -12,10 +12,11 @@ import (
 // commands in the order of help. (A function, since help is one of them.)
 func commands() []command {
 	return []command{
-		{name: "add", args: "[--collection C] PATH...", library: true, flags: addFlags, run: runAdd},
+		{name: "add", args: "[--collection C] PATH... | --samples | --resume | --discard", library: true, flags: addFlags, run: runAdd},
 		{name: "list", args: "[--collection C]", library: true, flags: listFlags, run: runList},
 		{name: "status", library: true, run: runStatus},
-		{name: "remove", args: "DOCUMENT", library: true, flags: removeFlags, run: runRemove},
+		{name: "folder", args: "link PATH | list | check [PATH] | unlink PATH", library: true, flags: folderFlags, run: runFolder},
+		{name: "remove", args: "DOCUMENT | --collection C --all", library: true, flags: removeFlags, run: runRemove},
 		{name: "search", args: "QUERY", library: true, flags: searchFlags, early: func(h *host) { h.models.WarmEmbedder() }, run: runSearch},
 		{name: "page", args: "DOCUMENT [N] [--mark START-END] [--out FILE.png]", library: true, flags: pageFlags, run: runPage},
 		{name: "ask", args: "QUESTION", library: true, flags: askFlags, early: func(h *host) { h.models.Warm() }, run: runAsk},

@@ -30,6 +30,7 @@ type host struct {
 	engine   *app.Engine
 	settings *settings.File
 	library  *app.Library
+	folders  *app.Folders
 	pages    *app.Pages
 	chat     *app.Chat
 	models   *app.Models
@@ -80,6 +81,10 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		Read: p.reading(filepath.Join(c.data, "cache")), Bus: h.bus,
 	}
 	h.pages = app.OpenPages(h.library)
+	h.folders = &app.Folders{
+		Store: store, Library: h.library, Bus: h.bus,
+		Explain: func(err error) (string, string) { return resources.ErrorText(c.lang, err) },
+	}
 	h.chat = &app.Chat{
 		Library: h.library, Models: h.models, Settings: set,
 		Prompts: []fs.FS{os.DirFS(filepath.Join(c.data, "prompts")), resources.Prompts},

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"strings"
+
+	"kakoi/app"
+	"kakoi/core"
+)
+
+type removeOptions struct {
+	collection string
+	all        bool
+	yes        bool
+}
+
+func removeFlags(fs *flag.FlagSet, c *call) {
+	o := &removeOptions{}
+	fs.StringVar(&o.collection, "collection", "", "cli.flag.collection")
+	fs.BoolVar(&o.all, "all", false, "cli.flag.remove_all")
+	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
+	c.options = o
+}
+
+func runRemove(ctx context.Context, c *call) error {
+	o := c.options.(*removeOptions)
+	if o.all {
+		return removeAll(ctx, c, o)
+	}
+	if err := c.want(1, 1); err != nil {
+		return err
+	}
+	which := c.args[0]
+	if strings.ContainsRune(which, '/') {
+		which = c.path(which)
+	}
+	collection, doc, err := c.host.library.Find(ctx, o.collection, which)
+	if err != nil {
+		return err
+	}
+	if err := c.confirm(ctx, o.yes, "cli.remove.ask", sanitize(doc.Name, false), sanitize(doc.Source, false)); err != nil {
+		return err
+	}
+	proof, err := c.host.library.Erase(ctx, collection, doc)
+	if err != nil {
+		return err
+	}
+	if err := c.host.folders.LeaveOut(ctx, collection.Name, doc); err != nil {
+		return err
+	}
+	if c.json {
+		return c.emit(map[string]any{"removed": doc.ID, "name": doc.Name, "collection": collection.Name, "proof": proof})
+	}
+	c.say("cli.remove.done", sanitize(doc.Name, false))
+	c.prove(proof)
+	return nil
+}
+
+// removeAll removes a collection. It has to be named: nobody empties a library by leaving a word out.
+func removeAll(ctx context.Context, c *call, o *removeOptions) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	if o.collection == "" {
+		return core.Explain(fmt.Errorf("remove --all without a collection: %w", core.ErrUsage), "error.usage.missing", c.usage())
+	}
+	docs, err := c.host.library.List(ctx, o.collection)
+	if err != nil {
+		return err
+	}
+	if err := c.confirm(ctx, o.yes, "cli.remove.ask_all", sanitize(o.collection, false), len(docs)); err != nil {
+		return err
+	}
+	if _, err := c.host.folders.UnlinkCollection(ctx, o.collection); err != nil {
+		return err
+	}
+	proof, err := c.host.library.RemoveCollection(ctx, o.collection)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.emit(map[string]any{"removed": "collection", "collection": o.collection, "documents": proof.Documents, "proof": proof})
+	}
+	c.say("cli.remove.done_all", sanitize(o.collection, false), proof.Documents)
+	c.prove(proof)
+	return nil
+}
+
+func (c *call) prove(e app.Erasure) { c.say("cli.remove.proof", e.Before.Total()) }
