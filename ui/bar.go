@@ -1,0 +1,111 @@
+package ui
+
+import (
+	"context"
+	"slices"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	fynewidget "fyne.io/fyne/v2/widget"
+
+	"kakoi/app"
+	"kakoi/ui/widget"
+)
+
+// bar is the top of the window: which collection is asked, and the way to everything else.
+type bar struct {
+	shell   *Shell
+	choose  *fynewidget.Select
+	names   []string
+	setting bool // the Select is being filled, not chosen from
+}
+
+func newBar(s *Shell) *bar { return &bar{shell: s} }
+
+func (b *bar) build() fyne.CanvasObject {
+	s := b.shell
+	b.choose = fynewidget.NewSelect(b.names, func(name string) {
+		if !b.setting {
+			s.SetCollection(name)
+		}
+	})
+	b.choose.PlaceHolder = s.Text("ui.collection.none")
+	b.fill()
+	find := widget.NewButton(s.Text("ui.find"), fynetheme.SearchIcon(), s.openPalette)
+	find.Alignment = fynewidget.ButtonAlignLeading
+	label := fynewidget.NewLabel(s.Text("ui.collection"))
+	label.Importance = fynewidget.LowImportance
+	row := container.NewHBox(label, container.New(wide{220}, b.choose), layout.NewSpacer(), container.New(wide{320}, find))
+	return container.NewVBox(container.NewPadded(row), fynewidget.NewSeparator())
+}
+
+// refresh asks which collections there are.
+func (b *bar) refresh() {
+	s := b.shell
+	if s.services == nil {
+		return
+	}
+	s.Go(func(ctx context.Context) {
+		st, err := s.services.Library.Status(ctx)
+		if err != nil {
+			s.ShowError(err)
+			return
+		}
+		names := make([]string, 0, len(st.Collections))
+		for _, c := range st.Collections {
+			names = append(names, c.Name)
+		}
+		slices.Sort(names)
+		s.Post(func() {
+			b.names = names
+			b.fill()
+		})
+	})
+}
+
+// fill shows the names and which of them is chosen.
+func (b *bar) fill() {
+	if b.choose == nil {
+		return
+	}
+	b.setting = true
+	defer func() { b.setting = false }()
+	b.choose.SetOptions(b.names)
+	chosen := b.shell.collection
+	if chosen == "" && len(b.names) == 1 {
+		chosen = b.names[0]
+	}
+	if chosen == "" && slices.Contains(b.names, app.DefaultCollection) {
+		chosen = app.DefaultCollection
+	}
+	if slices.Contains(b.names, chosen) {
+		b.choose.SetSelected(chosen)
+	} else {
+		b.choose.ClearSelected()
+	}
+	if len(b.names) == 0 {
+		b.choose.Disable()
+	} else {
+		b.choose.Enable()
+	}
+}
+
+// wide is a layout of one object with a least width.
+type wide struct{ width float32 }
+
+func (w wide) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Resize(size)
+		o.Move(fyne.NewPos(0, 0))
+	}
+}
+
+func (w wide) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := fyne.NewSize(w.width, 0)
+	for _, o := range objects {
+		size = size.Max(o.MinSize())
+	}
+	return size
+}

@@ -1,0 +1,81 @@
+package ui
+
+import (
+	"fyne.io/fyne/v2"
+
+	"kakoi/ui/place"
+)
+
+// Navigate shows a place.Screen, place.Document or place.Conversation.
+func (s *Shell) Navigate(where any) {
+	name := s.current
+	switch w := where.(type) {
+	case place.Screen:
+		name = w
+	case place.Document:
+		name = place.Documents
+	case place.Conversation:
+		name = place.Chat
+	}
+	s.show(name)
+	if e := s.entry(name); e != nil {
+		if t, ok := e.screen.(traveller); ok {
+			t.Go(where)
+		}
+	}
+}
+
+func (s *Shell) entry(name place.Screen) *entry {
+	for _, e := range s.entries {
+		if e.name == name {
+			return e
+		}
+	}
+	return nil
+}
+
+// show puts a screen on the window.
+func (s *Shell) show(name place.Screen) {
+	next := s.entry(name)
+	if next == nil {
+		if len(s.entries) == 0 {
+			return
+		}
+		next = s.entries[0]
+	}
+	if old := s.entry(s.current); old != nil && old != next && old.built != nil {
+		old.screen.Hidden()
+	}
+	s.current = next.name
+	if next.built == nil {
+		next.built = next.screen.Build()
+	}
+	s.frame.put(next.built)
+	s.registerShortcuts()
+	next.screen.Shown()
+	next.screen.Focus()
+}
+
+// dropped hands dragged files to the screen that is shown, or else to the documents.
+func (s *Shell) dropped(uris []fyne.URI) {
+	if s.services == nil {
+		s.Toast(s.Text("ui.drop.early"))
+		return
+	}
+	paths := make([]string, 0, len(uris))
+	for _, u := range uris {
+		if u.Scheme() == "file" {
+			paths = append(paths, u.Path())
+		}
+	}
+	if len(paths) == 0 {
+		s.Toast(s.Text("ui.drop.nothing"))
+		return
+	}
+	if e := s.entry(s.current); e != nil && e.screen.Drop(paths) {
+		return
+	}
+	if e := s.entry(place.Documents); e != nil {
+		e.screen.Drop(paths)
+	}
+}

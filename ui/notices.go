@@ -1,0 +1,122 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	fynewidget "fyne.io/fyne/v2/widget"
+
+	"kakoi/resources"
+	"kakoi/ui/widget"
+)
+
+const (
+	toastTime  = 6 * time.Second
+	maxNotices = 3 // older ones go
+)
+
+// notices lie over the lower right corner: errors until they are closed, toasts for a while. They block nothing.
+type notices struct {
+	shell *Shell
+	list  *fyne.Container
+	cards []fyne.CanvasObject
+}
+
+func newNotices(s *Shell) *notices { return &notices{shell: s, list: container.NewVBox()} }
+
+func (n *notices) build() fyne.CanvasObject {
+	gap := canvas.NewRectangle(nil)
+	gap.SetMinSize(fyne.NewSize(0, 56))
+	n.list = container.NewVBox(n.cards...)
+	return container.NewVBox(layout.NewSpacer(), container.NewHBox(layout.NewSpacer(), n.list), gap)
+}
+
+func (n *notices) add(card fyne.CanvasObject) {
+	n.cards = append(n.cards, card)
+	if len(n.cards) > maxNotices {
+		n.cards = n.cards[len(n.cards)-maxNotices:]
+	}
+	n.show()
+}
+
+func (n *notices) remove(card fyne.CanvasObject) {
+	for i, c := range n.cards {
+		if c == card {
+			n.cards = append(n.cards[:i:i], n.cards[i+1:]...)
+			n.show()
+			return
+		}
+	}
+}
+
+func (n *notices) show() {
+	n.list.Objects = append([]fyne.CanvasObject(nil), n.cards...)
+	n.list.Refresh()
+	if c := n.shell.window.Content(); c != nil {
+		c.Refresh()
+	}
+}
+
+// card puts content on a raised background of a steady width.
+func card(edge fyne.ThemeColorName, content fyne.CanvasObject) fyne.CanvasObject {
+	back := canvas.NewRectangle(color(fynetheme.ColorNameOverlayBackground))
+	back.CornerRadius, back.StrokeWidth, back.StrokeColor = 8, 1, color(edge)
+	return container.NewPadded(container.NewStack(back, container.NewPadded(container.New(wide{400}, content))))
+}
+
+// Toast shows a short note for a few seconds. It may be called from any goroutine.
+func (s *Shell) Toast(text string) {
+	s.Post(func() {
+		label := fynewidget.NewLabel(text)
+		label.Wrapping = fyne.TextWrapWord
+		c := card(fynetheme.ColorNameSeparator, label)
+		s.notices.add(c)
+		time.AfterFunc(toastTime, func() { s.Post(func() { s.notices.remove(c) }) })
+	})
+}
+
+// ShowError says what went wrong: one sentence, one hint, and the whole chain for whoever helps. What a person cancelled
+// is no error. It may be called from any goroutine.
+func (s *Shell) ShowError(err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	slog.Error("shown", "error", err)
+	sentence, hint := resources.ErrorText(s.Lang(), err)
+	s.Post(func() {
+		title := fynewidget.NewLabelWithStyle(s.Text("ui.error.title"), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+		text := fynewidget.NewLabel(sentence)
+		text.Wrapping = fyne.TextWrapWord
+		help := fynewidget.NewLabel(hint)
+		help.Wrapping, help.Importance = fyne.TextWrapWord, fynewidget.LowImportance
+		chain := fynewidget.NewLabel(err.Error())
+		chain.Wrapping, chain.TextStyle.Monospace, chain.Selectable = fyne.TextWrapBreak, true, true
+		chain.Hide()
+		var c fyne.CanvasObject
+		details := widget.NewButton(s.Text("ui.error.details"), nil, func() {
+			if chain.Visible() {
+				chain.Hide()
+			} else {
+				chain.Show()
+			}
+			s.notices.show()
+		})
+		copied := widget.NewButton(s.Text("ui.error.copy"), fynetheme.ContentCopyIcon(), func() {
+			s.Clipboard(sentence + "\n" + hint + "\n" + err.Error())
+		})
+		gone := func() { s.notices.remove(c) }
+		closed := widget.NewButton(s.Text("ui.close"), nil, gone)
+		for _, b := range []*widget.Button{details, copied, closed} {
+			b.Importance, b.OnEscape = fynewidget.LowImportance, gone
+		}
+		c = card(fynetheme.ColorNameError, container.NewVBox(title, text, help, chain, container.NewHBox(layout.NewSpacer(), details, copied, closed)))
+		s.notices.add(c)
+	})
+}

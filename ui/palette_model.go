@@ -1,0 +1,103 @@
+package ui
+
+import (
+	"context"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"kakoi/app"
+	"kakoi/app/record"
+	"kakoi/core"
+	"kakoi/ui/place"
+)
+
+// maxFound is how many lines of a kind the palette shows.
+const maxFound = 8
+
+// found is one line of the palette.
+type found struct {
+	kind  string // key of the translations: "ui.palette.command", ...
+	title string
+	note  string
+	where any    // a place, or
+	do    func() // what to do
+}
+
+// paletteSource is what the palette looks through.
+type paletteSource struct {
+	documents     func(ctx context.Context, collection string) ([]core.Document, error)
+	conversations func(ctx context.Context) ([]record.Conversation, []record.Damage, error)
+	search        func(ctx context.Context, text string, most int) ([]app.FoundTurn, error)
+}
+
+// palette finds commands, documents and conversations by what a person types. Names are read once, when it opens.
+type palette struct {
+	commands      []found
+	documents     []core.Document
+	conversations []record.Conversation
+	collection    string
+}
+
+// load reads the names. What cannot be read is left out: the palette is a shortcut, the screens tell what is wrong.
+func (p *palette) load(ctx context.Context, from paletteSource, collection string) {
+	p.collection = collection
+	if docs, err := from.documents(ctx, collection); err == nil {
+		p.documents = docs
+	}
+	if talks, _, err := from.conversations(ctx); err == nil {
+		p.conversations = talks
+	}
+}
+
+// names finds by names alone, at once.
+func (p *palette) names(query string) []found {
+	words := fold(query)
+	var out []found
+	for _, c := range p.commands {
+		if matches(c.title, words) {
+			out = append(out, c)
+		}
+	}
+	n := 0
+	for _, t := range p.conversations {
+		if n < maxFound && matches(t.Title, words) {
+			out = append(out, found{kind: "ui.palette.conversation", title: t.Title, note: t.Changed.Local().Format("2006-01-02"), where: place.Conversation{ID: t.ID}})
+			n++
+		}
+	}
+	n = 0
+	for _, d := range p.documents {
+		if n < maxFound && len(words) > 0 && matches(d.Name, words) {
+			out = append(out, found{kind: "ui.palette.document", title: d.Name, note: d.Source, where: place.Document{Collection: p.collection, ID: d.ID}})
+			n++
+		}
+	}
+	return out
+}
+
+// inside finds by what was asked and answered.
+func (p *palette) inside(turns []app.FoundTurn) []found {
+	var out []found
+	for _, t := range turns {
+		out = append(out, found{
+			kind: "ui.palette.turn", title: t.Snippet, note: t.Conversation.Title,
+			where: place.Conversation{ID: t.Conversation.ID, Turn: t.Turn},
+		})
+	}
+	return out
+}
+
+// fold makes words comparable: width and case do not matter.
+func fold(text string) []string { return strings.Fields(strings.ToLower(norm.NFKC.String(text))) }
+
+// matches says whether every word occurs.
+func matches(text string, words []string) bool {
+	text = strings.ToLower(norm.NFKC.String(text))
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			return false
+		}
+	}
+	return true
+}

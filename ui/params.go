@@ -1,0 +1,42 @@
+package ui
+
+import (
+	"context"
+
+	"fyne.io/fyne/v2"
+
+	"kakoi/app"
+	"kakoi/app/job"
+	"kakoi/app/settings"
+	"kakoi/core/closed"
+)
+
+// Params is what the window needs from the composition root.
+type Params struct {
+	App      fyne.App
+	Fonts    string            // folder of the bundled fonts
+	Data     string            // data folder
+	Language string            // of the environment: "ja" or "en"
+	Look     settings.Settings // as the settings file has it before the data folder is open
+	Proof    closed.Proof      // of this process
+	Version  string
+	Open     func(ctx context.Context) (*Services, error) // opens the data folder; runs beside the first frame
+	Raise    <-chan struct{}                              // a second start asks for the window
+	Notices  <-chan string                                // keys of texts to show when they come; nil is none
+	Probe    string                                       // file for the longest times of the window's goroutine; "" is off
+}
+
+// Services are the use-cases over an opened data folder.
+type Services struct {
+	Library       *app.Library
+	Chat          *app.Chat
+	Conversations *app.Conversations
+	Models        *app.Models
+	Engine        *app.Engine
+	Pages         *app.Pages
+	Folders       *app.Folders
+	Settings      *settings.File
+	Jobs          *job.Runner
+	Bus           *app.Bus
+	Close         func() error
+}

@@ -1,0 +1,124 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
+
+// Run shows the window until it is closed or ctx ends. It returns what kept the data folder from opening or closing well.
+func Run(ctx context.Context, p Params) error {
+	s := newShell(ctx, p)
+	s.window.Resize(s.state.size())
+	s.window.SetContent(s.frame.build())
+	stop := context.AfterFunc(s.ctx, func() { s.Post(s.quit) })
+	defer stop()
+	if p.Probe != "" {
+		watch, err := newProbe(p.Probe)
+		if err != nil {
+			return fmt.Errorf("start the probe: %w", err)
+		}
+		s.Go(watch.run)
+	}
+	s.Go(s.open)
+	if p.Raise != nil {
+		s.Go(s.raises)
+	}
+	s.Go(s.tell)
+	s.window.ShowAndRun()
+	return s.stop()
+}
+
+// raises brings the window to the front whenever a second start asks for it.
+func (s *Shell) raises(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.p.Raise:
+			s.Post(func() {
+				s.window.Show()
+				s.window.RequestFocus()
+			})
+		}
+	}
+}
+
+// tell shows what the composition root has to say.
+func (s *Shell) tell(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case key := <-s.p.Notices:
+			s.Toast(s.Text(key))
+		}
+	}
+}
+
+// open opens the data folder beside the first frame, then shows the screens.
+func (s *Shell) open(ctx context.Context) {
+	services, err := s.p.Open(ctx)
+	s.Post(func() {
+		if err != nil {
+			s.failed = err
+			s.frame.showFailure(err)
+			return
+		}
+		s.services = services
+		s.start()
+	})
+}
+
+// stop cancels what runs, waits for it, and closes the data folder.
+func (s *Shell) stop() error {
+	s.cancel()
+	s.work.Wait()
+	if err := s.state.save(s.p.Data); err != nil {
+		slog.Warn("window state", "error", err)
+	}
+	for _, cancel := range s.subscriptions {
+		cancel()
+	}
+	if s.services == nil {
+		return s.failed
+	}
+	if err := s.services.Close(); err != nil {
+		return fmt.Errorf("close the library: %w", err)
+	}
+	return nil
+}
+
+// asked is called when a person closes the window.
+func (s *Shell) asked() {
+	if s.services == nil || len(s.services.Jobs.Running()) == 0 {
+		s.leave()
+		return
+	}
+	s.Confirm(question(s, "ui.quit", false, s.leave))
+}
+
+// leave says that things are being put in order, and ends once they are.
+func (s *Shell) leave() {
+	s.remember()
+	s.frame.showClosing()
+	s.cancel() // quit follows
+}
+
+func (s *Shell) quit() {
+	s.remember()
+	s.app.Quit()
+}
+
+// remember takes down how the window is arranged.
+func (s *Shell) remember() {
+	if size := s.window.Canvas().Size(); size.Width > 0 {
+		s.state.Width, s.state.Height = size.Width, size.Height
+	}
+	s.state.Screen, s.state.Collection = s.current, s.collection
+	for _, e := range s.entries {
+		if k, ok := e.screen.(keeper); ok {
+			s.state.Screens[e.name] = k.State()
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package ui
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"fyne.io/fyne/v2"
+
+	"kakoi/app"
+	"kakoi/app/settings"
+	"kakoi/resources"
+	"kakoi/ui/place"
+	"kakoi/ui/theme"
+	"kakoi/ui/widget"
+)
+
+// Shell is the window as its screens see it. Its fields belong to the window's goroutine.
+type Shell struct {
+	p      Params
+	app    fyne.App
+	window fyne.Window
+	fonts  theme.Fonts
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu   sync.Mutex
+	look look // read from any goroutine
+
+	state         state
+	services      *Services // nil until the data folder is open
+	failed        error
+	subscriptions []func()
+	collection    string
+	entries       []*entry
+	registered    []widget.Shortcut
+	current       place.Screen
+	frame         *frame
+	notices       *notices
+	strip         *strip
+	palette       *paletteView
+}
+
+// look is what makes every screen be built anew.
+type look struct {
+	language string
+	mode     string
+	percent  int
+}
+
+func lookOf(s settings.Settings, environment string) look {
+	l := look{s.Language, s.Theme, s.TextSize}
+	if l.language == "" {
+		l.language = environment
+	}
+	return l
+}
+
+func newShell(ctx context.Context, p Params) *Shell {
+	s := &Shell{p: p, app: p.App, fonts: theme.LoadFonts(p.Fonts), look: lookOf(p.Look, p.Language)}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	var err error
+	if s.state, err = loadState(p.Data); err != nil {
+		slog.Warn("window state", "error", err)
+	}
+	s.current, s.collection = s.state.Screen, s.state.Collection
+	s.app.Settings().SetTheme(theme.New(s.look.mode, s.look.percent, s.fonts))
+	s.window = s.app.NewWindow("Kakoi")
+	s.window.SetMaster()
+	s.window.SetPadded(false)
+	s.window.SetCloseIntercept(s.asked)
+	s.window.SetOnDropped(func(_ fyne.Position, uris []fyne.URI) { s.dropped(uris) })
+	s.notices = newNotices(s)
+	s.strip = newStrip(s)
+	s.frame = newFrame(s)
+	s.registerShortcuts()
+	return s
+}
+
+// start begins the window's life with an open data folder.
+func (s *Shell) start() {
+	s.takeLook()
+	s.makeScreens()
+	for _, e := range s.entries {
+		if raw, ok := s.state.Screens[e.name]; ok {
+			if k, ok := e.screen.(keeper); ok {
+				k.SetState(raw)
+			}
+		}
+	}
+	s.subscriptions = append(s.subscriptions, s.services.Bus.Subscribe(func(t app.Topic) { s.Post(func() { s.heard(t) }) }))
+	s.strip.start()
+	s.frame.open()
+}
+
+// heard follows changes made on any face of the program.
+func (s *Shell) heard(t app.Topic) {
+	switch t {
+	case app.TopicSettings:
+		s.takeLook()
+	case app.TopicDocuments:
+		s.frame.bar.refresh()
+	case app.TopicModels:
+		s.strip.poll()
+	}
+}
+
+// takeLook applies language, theme and text size as they are set now.
+func (s *Shell) takeLook() {
+	now := lookOf(s.services.Settings.Get(), s.p.Language)
+	s.mu.Lock()
+	old := s.look
+	s.look = now
+	s.mu.Unlock()
+	if now == old {
+		return
+	}
+	s.app.Settings().SetTheme(theme.New(now.mode, now.percent, s.fonts))
+	if now.language != old.language || now.percent != old.percent {
+		s.rebuild()
+	}
+}
+
+// rebuild makes every view anew.
+func (s *Shell) rebuild() {
+	for _, e := range s.entries {
+		e.built = nil
+	}
+	s.window.SetContent(s.frame.build())
+	s.frame.open()
+}
+
+// Text is a text in the current language.
+func (s *Shell) Text(key string, args ...any) string { return resources.Format(s.Lang(), key, args...) }
+
+// Lang is the current language, "ja" or "en".
+func (s *Shell) Lang() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.look.language
+}
+
+// Post runs f on the window's goroutine, soon.
+func (s *Shell) Post(f func()) { fyne.Do(f) }
+
+// Go runs work in a goroutine that the window waits for at its end; its context ends then.
+func (s *Shell) Go(work func(ctx context.Context)) { s.work.Go(func() { work(s.ctx) }) }
+
+// Window is the window.
+func (s *Shell) Window() fyne.Window { return s.window }
+
+// Clipboard puts a text where other programs can paste it from.
+func (s *Shell) Clipboard(text string) { s.app.Clipboard().SetContent(text) }
+
+// Collection is the name of the chosen collection; "" leaves the choice to app.Library.Collection.
+func (s *Shell) Collection() string { return s.collection }
+
+// SetCollection chooses a collection for all screens.
+func (s *Shell) SetCollection(name string) {
+	if s.collection == name {
+		return
+	}
+	s.collection = name
+	s.frame.bar.refresh()
+	s.services.Bus.Tell(app.TopicDocuments)
+}
+
+// question fills a Question from the texts key.title, key.text and key.yes.
+func question(s *Shell, key string, danger bool, then func()) widget.Question {
+	return widget.Question{Title: s.Text(key + ".title"), Text: s.Text(key + ".text"), Yes: s.Text(key + ".yes"), Danger: danger, Then: then}
+}

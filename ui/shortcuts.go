@@ -1,0 +1,75 @@
+package ui
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+
+	"kakoi/ui/place"
+	"kakoi/ui/widget"
+)
+
+// own are the shortcuts of the whole window.
+func (s *Shell) own() []widget.Shortcut {
+	list := []widget.Shortcut{
+		{Modifier: fyne.KeyModifierControl, Key: fyne.KeyK, Text: "ui.shortcut.palette", Do: s.openPalette},
+		{Modifier: fyne.KeyModifierControl, Key: fyne.KeyO, Text: "ui.shortcut.add", Do: s.addFiles},
+		{Modifier: fyne.KeyModifierControl, Key: fyne.KeyQ, Text: "ui.shortcut.quit", Do: s.asked},
+	}
+	for i, e := range s.entries {
+		if e.name == place.Help {
+			continue
+		}
+		list = append(list, widget.Shortcut{
+			Modifier: fyne.KeyModifierAlt, Key: fyne.KeyName(rune('1' + i)), Text: "ui.screen." + string(e.name), Do: func() { s.show(e.name) },
+		})
+	}
+	return list
+}
+
+// registerShortcuts puts the window's shortcuts and those of the shown screen on the canvas. F1 is a plain key: it reaches
+// the canvas while nothing that types has the focus, and Entry hands it on.
+func (s *Shell) registerShortcuts() {
+	canvas := s.window.Canvas()
+	for _, sc := range s.registered {
+		canvas.RemoveShortcut(&desktop.CustomShortcut{KeyName: sc.Key, Modifier: sc.Modifier})
+	}
+	s.registered = s.own()
+	if e := s.entry(s.current); e != nil {
+		if k, ok := e.screen.(keyed); ok {
+			s.registered = append(s.registered, k.Shortcuts()...)
+		}
+	}
+	for _, sc := range s.registered {
+		if sc.Modifier == 0 || sc.Modifier == fyne.KeyModifierShift {
+			continue // a plain key: Fyne sends it to the focus or to the canvas
+		}
+		canvas.AddShortcut(&desktop.CustomShortcut{KeyName: sc.Key, Modifier: sc.Modifier}, func(fyne.Shortcut) { sc.Do() })
+	}
+	canvas.SetOnTypedKey(s.typed)
+}
+
+// typed sees the keys that no field took.
+func (s *Shell) typed(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyF1 {
+		s.show(place.Help)
+		return
+	}
+	for _, sc := range s.registered {
+		if sc.Modifier == 0 && sc.Key == k.Name {
+			sc.Do()
+			return
+		}
+	}
+}
+
+// addFiles opens the dialog for documents, whichever screen is shown.
+func (s *Shell) addFiles() {
+	if s.services == nil {
+		return
+	}
+	s.PickFiles(func(paths []string) {
+		if e := s.entry(place.Documents); e != nil && len(paths) > 0 {
+			e.screen.Drop(paths)
+		}
+	})
+}

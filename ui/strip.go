@@ -1,0 +1,121 @@
+package ui
+
+import (
+	"context"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	fynewidget "fyne.io/fyne/v2/widget"
+
+	"kakoi/app/job"
+	"kakoi/ui/theme"
+	"kakoi/ui/widget"
+)
+
+// pollEvery is how often the engine is asked what it holds, while it runs.
+const pollEvery = 3 * time.Second
+
+// strip is the bottom of the window: the shield, what the engine holds, and the job that runs.
+type strip struct {
+	shell  *Shell
+	model  stripModel
+	engine *fynewidget.Label
+	text   *fynewidget.Label
+	bar    *fynewidget.ProgressBar
+	stop   *widget.Button
+	jobBox *fyne.Container
+}
+
+func newStrip(s *Shell) *strip { return &strip{shell: s} }
+
+func (t *strip) build() fyne.CanvasObject {
+	s := t.shell
+	shield := widget.NewButton(s.Text("ui.sealed", s.p.Proof.When.Local().Format("15:04")), fynetheme.NewSuccessThemedResource(fynetheme.ConfirmIcon()), s.showProof)
+	shield.Importance = fynewidget.LowImportance
+	t.engine = fynewidget.NewLabel("")
+	t.engine.Importance, t.engine.Truncation = fynewidget.LowImportance, fyne.TextTruncateEllipsis
+	t.text = fynewidget.NewLabel("")
+	t.text.Truncation = fyne.TextTruncateEllipsis
+	t.bar = fynewidget.NewProgressBar()
+	t.bar.TextFormatter = func() string { return "" }
+	t.stop = widget.NewButton(s.Text("ui.cancel"), fynetheme.CancelIcon(), t.cancel)
+	t.stop.Importance = fynewidget.LowImportance
+	t.jobBox = container.NewHBox(container.New(wide{300}, t.text), container.New(wide{140}, container.NewVBox(layout.NewSpacer(), container.New(flat{10}, t.bar), layout.NewSpacer())), t.stop)
+	t.refresh()
+	back := canvas.NewRectangle(color(theme.ColorRail))
+	row := container.NewBorder(nil, nil, shield, t.jobBox, t.engine)
+	return container.NewVBox(fynewidget.NewSeparator(), container.NewStack(back, row))
+}
+
+// start follows the jobs and the engine.
+func (t *strip) start() {
+	s := t.shell
+	s.subscriptions = append(s.subscriptions, s.services.Jobs.Watch(func(jobs []*job.Job) {
+		s.Post(func() {
+			t.model.jobs(jobs)
+			t.refresh()
+		})
+	}))
+	s.Go(func(ctx context.Context) {
+		tick := time.NewTicker(pollEvery)
+		defer tick.Stop()
+		for {
+			t.ask(ctx)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+// poll asks the engine at once.
+func (t *strip) poll() { t.shell.Go(t.ask) }
+
+func (t *strip) ask(ctx context.Context) {
+	st, err := t.shell.services.Engine.Status(ctx)
+	if err != nil {
+		return // it is about to be started anew, or the window ends; the next poll tells
+	}
+	t.shell.Post(func() {
+		if t.model.engine(st) {
+			t.refresh()
+		}
+	})
+}
+
+func (t *strip) refresh() {
+	row := t.model.row(t.shell.Text)
+	t.engine.SetText(row.engine)
+	if !row.running {
+		t.jobBox.Hide()
+		return
+	}
+	t.text.SetText(row.job)
+	t.bar.SetValue(row.share)
+	t.jobBox.Show()
+}
+
+// cancel stops the job that runs; what waits behind it goes on.
+func (t *strip) cancel() {
+	if j := t.model.current(); j != nil {
+		j.Cancel()
+	}
+}
+
+// flat is a layout that gives its object a height of its own.
+type flat struct{ height float32 }
+
+func (f flat) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Resize(fyne.NewSize(size.Width, f.height))
+		o.Move(fyne.NewPos(0, (size.Height-f.height)/2))
+	}
+}
+
+func (f flat) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, f.height) }
