@@ -165,3 +165,29 @@ func TestImportIsCancelled(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+func TestCheckReadsEverything(t *testing.T) {
+	b := open(t, nil)
+	ctx := t.Context()
+	m, err := b.models.Import(ctx, starterFolder(t), app.ImportOptions{Name: "mine"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages := map[string]bool{}
+	id, err := b.models.Check(ctx, "mine", func(s job.State) { stages[s.Stage] = true })
+	if err != nil || len(id) != 16 || !stages["verify"] {
+		t.Errorf("id %q, %v, stages %v", id, err, stages)
+	}
+	weights := filepath.Join(m.Dir, "model.safetensors")
+	raw, err := os.ReadFile(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)-1] ^= 1
+	if err := os.WriteFile(weights, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.models.Check(ctx, "mine", nil); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("a changed bit: %v", err)
+	}
+}

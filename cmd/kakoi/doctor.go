@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"runtime"
 
 	"kakoi/app"
 	"kakoi/app/amount"
-	"kakoi/core"
-	"kakoi/core/closed"
-	"kakoi/core/engine"
 	"kakoi/resources"
 )
 
@@ -23,71 +18,15 @@ func doctorFlags(fs *flag.FlagSet, c *call) {
 	c.options = o
 }
 
-// inspectable is what the engine process can tell of itself.
-type inspectable interface {
-	Status(ctx context.Context) (engine.Status, error)
-	Selftest(ctx context.Context, device string, emit func(engine.Check) error) error
-}
-
-// report is `kakoi doctor --json`; field names are stable.
-type report struct {
-	OK      bool          `json:"ok"`
-	Version string        `json:"version"`
-	Go      string        `json:"go"`
-	Data    string        `json:"data"`
-	Closed  closed.Proof  `json:"closed"` // of this process; the engine's is in engine.status.proof
-	Library libraryReport `json:"library"`
-	Engine  engineReport  `json:"engine"`
-	Models  []modelReport `json:"models"`
-}
-
-type libraryReport struct {
-	OK         bool      `json:"ok"`
-	Documents  int       `json:"documents"`
-	Chunks     int       `json:"chunks"`
-	Problems   []problem `json:"problems"`
-	Unfinished int       `json:"unfinished"` // documents that the next add goes on with
-	Error      string    `json:"error,omitempty"`
-}
-
-type problem struct {
-	Document string `json:"document"`
-	Cause    string `json:"cause"`
-}
-
-type engineReport struct {
-	OK     bool           `json:"ok"`
-	Status *engine.Status `json:"status,omitempty"`
-	Reason string         `json:"libraries_reason,omitempty"` // for people
-	Checks []engine.Check `json:"checks"`
-	Error  string         `json:"error,omitempty"`
-}
-
-type modelReport struct {
-	app.Model
-	OK    bool   `json:"ok"`
-	Error string `json:"error,omitempty"`
-}
-
 func runDoctor(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	r := report{Version: version, Go: runtime.Version(), Data: c.data, Closed: c.program.proof, Models: []modelReport{}}
 	b := c.newBar()
-	var err error
-	if r.Library, err = c.inspectLibrary(ctx, b); err == nil {
-		if r.Models, err = c.inspectModels(ctx, b); err == nil {
-			r.Engine, err = c.inspectEngine(ctx, b)
-		}
-	}
+	r, err := c.host.doctor(c).Examine(ctx, c.options.(*doctorOptions).device, b.progress())
 	b.clear()
 	if err != nil {
 		return err
-	}
-	r.OK = r.Library.OK && r.Engine.OK && r.Closed.Refusals() == len(r.Closed.Attempts)
-	for _, m := range r.Models {
-		r.OK = r.OK && m.OK
 	}
 	if c.json {
 		if err := c.emit(r); err != nil {
@@ -102,98 +41,20 @@ func runDoctor(ctx context.Context, c *call) error {
 	return nil
 }
 
-// inspectLibrary reads every value of the store. Its error is only the end of ctx: what is wrong is in the report.
-func (c *call) inspectLibrary(ctx context.Context, b *bar) (libraryReport, error) {
-	r := libraryReport{Problems: []problem{}}
-	var err error
-	if r.Documents, r.Chunks, err = c.host.library.Size(ctx); err != nil {
-		r.Error = c.sentence(err)
-		return r, ctx.Err()
+// doctor examines the opened data folder, and speaks the language of the call.
+func (h *host) doctor(c *call) *app.Doctor {
+	return &app.Doctor{
+		Library: h.library, Models: h.models, Engine: h.engine, Jobs: h.models.Jobs, Store: h.index,
+		Proof: c.program.proof, Version: version, Data: c.data,
+		Explain: func(err error) string {
+			sentence, _ := resources.ErrorText(c.lang, err)
+			return sanitize(sentence, false)
+		},
+		Text: func(key string) string { return c.text(key) },
 	}
-	problems, err := c.host.index.Verify(ctx, b.progress())
-	if err != nil {
-		r.Error = c.sentence(err)
-		return r, ctx.Err()
-	}
-	for _, p := range problems {
-		if errors.Is(p.Err, core.ErrBusy) { // a draft: the next add goes on with it
-			r.Unfinished++
-			continue
-		}
-		name := p.Name
-		if name == "" {
-			name = p.Document
-		}
-		r.Problems = append(r.Problems, problem{name, p.Err.Error()})
-	}
-	r.OK = len(r.Problems) == 0
-	return r, nil
 }
 
-func (c *call) sentence(err error) string {
-	s, _ := resources.ErrorText(c.lang, err)
-	return sanitize(s, false)
-}
-
-func (c *call) inspectModels(ctx context.Context, b *bar) ([]modelReport, error) {
-	models, err := c.host.models.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	reports := []modelReport{}
-	for _, m := range models {
-		r := modelReport{Model: m, OK: true}
-		if r.ID, err = c.host.models.Verify(ctx, m, b.progress()); err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			r.OK, r.Error = false, c.sentence(err)
-		}
-		r.Files = nil
-		reports = append(reports, r)
-	}
-	return reports, nil
-}
-
-func (c *call) inspectEngine(ctx context.Context, b *bar) (engineReport, error) {
-	r := engineReport{Checks: []engine.Check{}}
-	b.progress().Report(core.Update{Stage: "start"})
-	client, err := c.host.engine.Client(ctx)
-	if err == nil {
-		inspect, ok := client.(inspectable)
-		if !ok {
-			return r, fmt.Errorf("engine of another kind: %w", core.ErrUnsupported)
-		}
-		var status engine.Status
-		if status, err = inspect.Status(ctx); err == nil {
-			r.Status = &status
-			r.Reason = c.text(status.Reason)
-			b.progress().Report(core.Update{Stage: "selftest"})
-			err = inspect.Selftest(ctx, c.options.(*doctorOptions).device, func(check engine.Check) error {
-				r.Checks = append(r.Checks, check)
-				return nil
-			})
-			// The checks have chosen the device and loaded the library.
-			if after, serr := inspect.Status(ctx); serr == nil {
-				r.Status = &after
-			}
-		}
-	}
-	if ctx.Err() != nil {
-		return r, ctx.Err()
-	}
-	if err != nil {
-		r.Error = c.sentence(err)
-		return r, nil
-	}
-	r.OK = r.Status.Proof.Refusals() == len(r.Status.Proof.Attempts) && len(r.Status.Proof.Attempts) > 0 && len(r.Checks) > 0
-	for _, check := range r.Checks {
-		r.OK = r.OK && check.OK
-	}
-	return r, nil
-}
-
-func (c *call) printReport(r report) {
+func (c *call) printReport(r app.Health) {
 	mark := func(ok bool) string {
 		if ok {
 			return c.text("cli.doctor.ok")
@@ -207,7 +68,7 @@ func (c *call) printReport(r report) {
 		fmt.Fprintf(c.Out, "        %s\n", sanitize(fmt.Sprintf(format, args...), false))
 	}
 	fmt.Fprintln(c.Out, c.text("cli.doctor.title", r.Version, r.Go, sanitize(r.Data, false)))
-	line(r.Closed.Refusals() == len(r.Closed.Attempts), "%s", c.text("cli.doctor.closed", "kakoi", r.Closed.Refusals(), len(r.Closed.Attempts), len(r.Closed.Filter), r.Closed.Threads))
+	line(app.Refused(r.Closed), "%s", c.text("cli.doctor.closed", "kakoi", r.Closed.Refusals(), len(r.Closed.Attempts), len(r.Closed.Filter), r.Closed.Threads))
 	for _, a := range r.Closed.Attempts {
 		note("%s: %s", pad(a.What, 38), a.Error)
 	}
@@ -233,7 +94,7 @@ func (c *call) printReport(r report) {
 		if s.Device.Note != "" {
 			note("%s", s.Device.Note)
 		}
-		line(s.Proof.Refusals() == len(s.Proof.Attempts), "%s", c.text("cli.doctor.closed", "kakoi-engine", s.Proof.Refusals(), len(s.Proof.Attempts), len(s.Proof.Filter), s.Proof.Threads))
+		line(app.Refused(s.Proof), "%s", c.text("cli.doctor.closed", "kakoi-engine", s.Proof.Refusals(), len(s.Proof.Attempts), len(s.Proof.Filter), s.Proof.Threads))
 	} else {
 		line(false, "%s", c.text("cli.doctor.noengine"))
 	}

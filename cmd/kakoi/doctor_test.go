@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kakoi/app"
 )
 
 func TestDoctor(t *testing.T) {
@@ -23,7 +25,7 @@ func TestDoctor(t *testing.T) {
 	if err := os.Symlink(starter, filepath.Join(w.home, "models", "starter")); err != nil {
 		t.Fatal(err)
 	}
-	r := objects[report](t, w.want(0, "doctor", "--json").out)[0]
+	r := objects[app.Health](t, w.want(0, "doctor", "--json").out)[0]
 	if !r.OK || !r.Library.OK || !r.Engine.OK || len(r.Engine.Checks) != 1 || r.Engine.Reason == "" {
 		t.Errorf("report is %+v", r)
 	}
@@ -42,7 +44,7 @@ func TestDoctor(t *testing.T) {
 	if said := sick.want(1, "doctor"); !strings.Contains(said.out, "BAD") {
 		t.Errorf("a failed self-test: %q", said.out)
 	}
-	if r := objects[report](t, sick.want(1, "doctor", "--json").out)[0]; r.OK || r.Engine.OK {
+	if r := objects[app.Health](t, sick.want(1, "doctor", "--json").out)[0]; r.OK || r.Engine.OK {
 		t.Errorf("a failed self-test: %+v", r)
 	}
 }
@@ -67,7 +69,7 @@ func TestDoctorFindsAChangedModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := objects[report](t, w.want(1, "doctor", "--json").out)[0]
+	r := objects[app.Health](t, w.want(1, "doctor", "--json").out)[0]
 	for _, m := range r.Models {
 		if m.Name == "mine" && (m.OK || !strings.Contains(m.Error, "config.json")) {
 			t.Errorf("changed model: %+v", m)

@@ -37,6 +37,12 @@ func LoadTemplate(name string, fsys fs.FS) (*Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read template %q: %w", file, err)
 	}
+	return ParseTemplate(name, raw)
+}
+
+// ParseTemplate reads the contents of NAME.tmpl.
+func ParseTemplate(name string, raw []byte) (*Template, error) {
+	file := name + ".tmpl"
 	if !utf8.Valid(raw) {
 		return nil, core.Explain(fmt.Errorf("read template %q: %w", file, core.ErrUnsupported), "error.template.encoding", file)
 	}
