@@ -17,8 +17,6 @@ import (
 )
 
 const (
-	// batchChunks are embedded in one call: enough for the embedder to sort by length, few enough to lose to a kill.
-	batchChunks = 128
 	// A file whose time is this near to the time it was read may have been changed again within the same tick.
 	settled = 2 * time.Second
 )
@@ -55,6 +53,7 @@ type adder struct {
 	chunks int // of them
 	queue  []*draft
 	queued int  // chunks without a vector in queue
+	pace   pace // how many of them are embedded in one call
 	lost   bool // the engine was lost for the document before
 }
 
@@ -169,7 +168,7 @@ func (a *adder) embedAll(ctx context.Context, ready <-chan prepared) error {
 			}
 			f, more = <-ready
 		}
-		least := batchChunks
+		least := a.pace.chunks()
 		if more {
 			if err := a.take(ctx, f); err != nil {
 				return err
@@ -177,7 +176,7 @@ func (a *adder) embedAll(ctx context.Context, ready <-chan prepared) error {
 		} else {
 			least = 1
 		}
-		for a.queued >= least {
+		for ; a.queued >= least; least = min(least, a.pace.chunks()) {
 			if err := a.batch(ctx); err != nil {
 				return err
 			}

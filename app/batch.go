@@ -28,6 +28,33 @@ func lingering(ctx context.Context, delay time.Duration) (context.Context, conte
 	return out, func() { stop(); cancel() }
 }
 
+// pace keeps one call of the embedder near a second: a stop waits for it, a kill loses it, progress moves with it. The embedder
+// sorts what it gets by length, so it gets no fewer than leastChunks.
+type pace struct{ next int }
+
+const (
+	firstChunks, leastChunks, mostChunks = 32, 16, 1024
+
+	callTime = time.Second
+)
+
+// chunks is the size of the next call.
+func (p *pace) chunks() int {
+	if p.next == 0 {
+		return firstChunks
+	}
+	return p.next
+}
+
+// took learns from a call of n chunks.
+func (p *pace) took(n int, d time.Duration) {
+	want := mostChunks
+	if d > 0 {
+		want = int(min(float64(n)*float64(callTime)/float64(d), mostChunks))
+	}
+	p.next = max(leastChunks, min(want, 2*p.chunks(), mostChunks))
+}
+
 // batch embeds the first chunks of the queue and stores their vectors; documents that are complete are committed. It
 // does not stop in the middle: what was computed is kept.
 func (a *adder) batch(ctx context.Context) error {
@@ -38,8 +65,9 @@ func (a *adder) batch(ctx context.Context) error {
 	defer cancel()
 	var parts []part
 	var texts []string
+	most := a.pace.chunks()
 	for _, d := range a.queue {
-		n := min(len(d.missing), batchChunks-len(texts))
+		n := min(len(d.missing), most-len(texts))
 		if n == 0 {
 			break
 		}
@@ -48,7 +76,11 @@ func (a *adder) batch(ctx context.Context) error {
 		}
 		parts = append(parts, part{d, d.missing[:n]})
 	}
+	start := time.Now()
 	vectors, err := a.embed(ctx, texts)
+	if err == nil {
+		a.pace.took(len(texts), time.Since(start))
+	}
 	if err != nil && len(parts) > 1 && !isFatal(err) {
 		return a.apart(ctx, parts)
 	}
