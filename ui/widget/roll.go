@@ -16,6 +16,8 @@ type Roll struct {
 	Make func(row int) fyne.CanvasObject
 	// Guess is a row's height in a width as long as it was not in sight.
 	Guess func(row int, width float32) float32
+	// Still leaves out the following of the end: for a text that is read from its beginning.
+	Still bool
 	// OnMoved is called after the rows in sight changed. May be nil.
 	OnMoved func()
 
@@ -41,7 +43,7 @@ func NewRoll(keys func() []string, guess func(int, float32) float32, makeRow fun
 	r.scroll = container.NewVScroll(r.content)
 	r.scroll.OnScrolled = func(fyne.Position) {
 		if !r.busy {
-			r.follow = r.scroll.Offset.Y >= r.end()-r.scroll.Size().Height-2
+			r.follow = r.atEnd()
 			r.arrange()
 		}
 	}
@@ -124,9 +126,14 @@ func (r *Roll) ToRow(key string) {
 
 // ToOffset scrolls to a distance from the top.
 func (r *Roll) ToOffset(y float32) {
+	r.follow = false // else it could not be left
 	r.scroll.Offset.Y = y
 	r.arrange()
-	r.follow = r.scroll.Offset.Y >= r.end()-r.scroll.Size().Height-2
+	r.follow = r.atEnd()
+}
+
+func (r *Roll) atEnd() bool {
+	return !r.Still && r.scroll.Offset.Y >= r.end()-r.scroll.Size().Height-2
 }
 
 // Offset is the distance from the top.
