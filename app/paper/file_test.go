@@ -2,6 +2,7 @@ package paper_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -14,10 +15,10 @@ import (
 	"kakoi/core/ingest"
 )
 
-// fonts is the folder that set-up makes.
+// font is one of those that set-up fetches.
 func font(t *testing.T) []byte {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "..", "bin", "fonts", "NotoSansJP-Regular.ttf"))
+	raw, err := os.ReadFile(filepath.Join(cmp.Or(os.Getenv("KAKOI_FONTS"), filepath.Join("..", "..", "bin", "fonts")), "NotoSansJP-Regular.ttf"))
 	if err != nil {
 		t.Fatalf("%v: make prepares the fonts", err)
 	}
@@ -58,7 +59,11 @@ func TestWrittenIsRead(t *testing.T) {
 	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, pages, err := ingest.Read(context.Background(), path, ingest.Options{Prepared: filepath.Join("..", "..", "bin", "wasm")})
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = t.TempDir()
+	}
+	_, pages, err := ingest.Read(context.Background(), path, ingest.Options{CacheDir: filepath.Join(cache, "kakoi-build", "wasm")})
 	if err != nil || len(pages) != 2 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}
