@@ -12,6 +12,5 @@ func (m *Models) Configure(change func(*settings.Settings)) error {
 	if m.options() != old {
 		m.Engine.Release()
 	}
-	m.Bus.Tell(TopicSettings)
 	return nil
 }
