@@ -61,7 +61,7 @@ func take(t *testing.T, vals *[]float32, n, width int) []core.Vector {
 func load(t *testing.T, dir string, opt bert.LoadOptions) *bert.Embedder {
 	t.Helper()
 	if opt.Device == "" {
-		opt.Device = "cpu"
+		opt.Device = torchtest.Device()
 	}
 	e, err := bert.Load(context.Background(), dir, opt, nil)
 	if err != nil {
@@ -122,7 +122,7 @@ func TestMiniLM(t *testing.T) {
 	torchtest.Setup(t)
 	short, _ := texts(t)
 	e := load(t, model(t, "KAKOI_MINILM"), bert.LoadOptions{})
-	if info := e.Info(); info.Dimension != 384 || info.MaxTokens != 256 || len(info.ID) != 16 || info.Device != "cpu" {
+	if info := e.Info(); info.Dimension != 384 || info.MaxTokens != 256 || len(info.ID) != 16 || info.Device != torchtest.Device() {
 		t.Errorf("info %+v", info)
 	}
 	golden := vectors(t, "minilm.bin")

@@ -8,6 +8,7 @@ import (
 
 	"kakoi/core/internal/device"
 	"kakoi/core/internal/torch"
+	"kakoi/core/internal/torch/torchtest"
 	"kakoi/core/weights"
 )
 
@@ -25,7 +26,7 @@ func starter(t testing.TB, dtype torch.DType) (*device.Device, *Model) {
 	if err := folder.Config(&cfg); err != nil {
 		t.Fatal(err)
 	}
-	dev, err := device.Open("cpu", 0)
+	dev, err := device.Open(torchtest.Device(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,16 +44,16 @@ func hashModel(t testing.TB, dev *device.Device, c Config, dtype torch.DType) *M
 }
 
 // TestRandomModelsAgreeWithTransformers holds every variant's logits against transformers (fp32): fp32 within 1e-4;
-// bf16 picks the same token, or one that the reference puts within one bf16 step of its best (a step at the size
-// of the best logit: both round to the same number), on at least 99% of the positions.
+// bf16 and fp16 pick the same token, or one that the reference puts within one step of the dtype of its best (a step at
+// the size of the best logit: both round to the same number), on at least 99% of the positions.
 func TestRandomModelsAgreeWithTransformers(t *testing.T) {
 	torchtest.Setup(t)
-	dev, err := device.Open("cpu", 0)
+	dev, err := device.Open(torchtest.Device(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var worst float64
-	var positions, plain, fair, plainHF int
+	var positions, plain, fair, plainHF, plain16, fair16 int
 	for _, g := range golden(t).Models {
 		var c Config
 		if err := json.Unmarshal(g.Config, &c); err != nil {
@@ -69,6 +69,7 @@ func TestRandomModelsAgreeWithTransformers(t *testing.T) {
 				worst = max(worst, d)
 			}
 			half := forwardAll(t, dev, hashModel(t, dev, c, torch.BFloat16), g.IDs)
+			half16 := forwardAll(t, dev, hashModel(t, dev, c, torch.Float16), g.IDs)
 			for i := range g.IDs {
 				w := want[i*c.VocabSize : (i+1)*c.VocabSize]
 				best, ours := argmax(w), argmax(half[i*c.VocabSize:(i+1)*c.VocabSize])
@@ -82,15 +83,24 @@ func TestRandomModelsAgreeWithTransformers(t *testing.T) {
 				if w[best]-w[ours] <= bf16Step(w[best]) {
 					fair++
 				}
+				ours = argmax(half16[i*c.VocabSize : (i+1)*c.VocabSize])
+				if ours == best {
+					plain16++
+				}
+				if w[best]-w[ours] <= bf16Step(w[best])/8 {
+					fair16++
+				}
 			}
 		})
 	}
-	t.Logf("fp32: largest difference %.2g; bf16 top-1 over %d positions: same %d (transformers' own bf16: %d), same up to one bf16 step %d", worst, positions, plain, plainHF, fair)
-	if positions < 500 || float64(fair) < 0.99*float64(positions) {
-		t.Errorf("bf16 picks another token on %d of %d positions", positions-fair, positions)
+	t.Logf("%s, fp32: largest difference %.2g; bf16 top-1 over %d positions: same %d (transformers' own bf16: %d), same up to one bf16 step %d; fp16: same %d, up to one step %d",
+		dev.Name(), worst, positions, plain, plainHF, fair, plain16, fair16)
+	if positions < 500 || float64(min(fair, fair16)) < 0.99*float64(positions) {
+		t.Errorf("of %d positions bf16 picks another token on %d, fp16 on %d", positions, positions-fair, positions-fair16)
 	}
 }
 
+// bf16Step is the distance of neighbours at v; fp16 has three bits more.
 func bf16Step(v float32) float32 {
 	return float32(math.Ldexp(1, int(math.Floor(math.Log2(math.Abs(float64(v)))))-7))
 }

@@ -3,6 +3,8 @@
 package torchtest
 
 import (
+	"cmp"
+	"os"
 	"testing"
 
 	"kakoi/core/internal/torch"
@@ -19,3 +21,6 @@ func Setup(t testing.TB) {
 		}
 	})
 }
+
+// Device is what tests against golden files run on: KAKOI_TEST_DEVICE, which `make test-gpu` sets, or the CPU.
+func Device() string { return cmp.Or(os.Getenv("KAKOI_TEST_DEVICE"), "cpu") }
