@@ -10,6 +10,15 @@ type Button struct {
 	fynewidget.Button
 	OnEscape func()                    // nil is allowed
 	OnKey    func(*fyne.KeyEvent) bool // sees keys first; true: done. May be nil
+	OnFocus  func()                    // it has the keyboard now. May be nil
+}
+
+// FocusGained is fyne.Focusable.
+func (b *Button) FocusGained() {
+	b.Button.FocusGained()
+	if b.OnFocus != nil {
+		b.OnFocus()
+	}
 }
 
 // NewButton makes a button; icon may be nil.

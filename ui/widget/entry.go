@@ -12,6 +12,24 @@ type Entry struct {
 	fynewidget.Entry
 	OnEscape func()
 	OnKey    func(*fyne.KeyEvent) bool // sees keys first; true keeps the key from the text. May be nil
+	OnFocus  func()                    // it has the keyboard now. May be nil
+	OnLeave  func()                    // it has it no more. May be nil
+}
+
+// FocusGained is fyne.Focusable.
+func (e *Entry) FocusGained() {
+	e.Entry.FocusGained()
+	if e.OnFocus != nil {
+		e.OnFocus()
+	}
+}
+
+// FocusLost is fyne.Focusable.
+func (e *Entry) FocusLost() {
+	e.Entry.FocusLost()
+	if e.OnLeave != nil {
+		e.OnLeave()
+	}
 }
 
 // NewEntry makes a field of one line.
