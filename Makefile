@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 ENGINE_ENV = . .setup/env.sh && kakoi_engine_env
+# The window: X11 only, over the GLFW that .setup/window.sh changes for input methods.
+WINDOW = -modfile=bin/build/window.mod -tags x11
 # Packages that need libtorch or the tokenizer library (build tag torch).
 NATIVE = . ./core/internal/... ./core/neox ./core/bert ./core/token ./cmd/kakoi-engine
 GO_TEST = go test -count=1 -timeout 30m
@@ -19,7 +21,7 @@ run: build ## build, add the sample collection, and answer two questions from it
 
 build: setup ## build bin/kakoi and bin/kakoi-engine
 	@mkdir -p bin/models
-	go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/kakoi ./cmd/kakoi
+	go build $(WINDOW) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/kakoi ./cmd/kakoi
 	@$(ENGINE_ENV) && go build -tags torch -ldflags '-s -w -X main.version=$(VERSION) -extldflags "-Wl,-rpath,$$ORIGIN/lib -Wl,--enable-new-dtags"' -o bin/kakoi-engine ./cmd/kakoi-engine
 	@bash .setup/layout.sh
 
@@ -27,9 +29,10 @@ test: build setup-tests ## every test that needs no GPU
 	@. .setup/env.sh && export KAKOI_FONTS && $(GO_TEST) ./...
 	@$(ENGINE_ENV) && export KAKOI_HOME=$$PWD/bin && $(GO_TEST) -p 1 -tags torch $(NATIVE)
 
-check: ## format, vet and the pure tests under the race detector
-	@test -z "$$(gofmt -l app cmd core index resources *.go | tee /dev/stderr)" || { echo "run gofmt -w on these files" >&2; exit 1; }
+check: setup ## format, vet and the pure tests under the race detector
+	@test -z "$$(gofmt -l app cmd core index resources ui *.go | tee /dev/stderr)" || { echo "run gofmt -w on these files" >&2; exit 1; }
 	go vet ./...
+	go vet $(WINDOW) ./cmd/kakoi
 	go test -race -short ./app/... ./core/... ./index/...
 
 bench: build ## figures of this machine, against its own limits
@@ -43,8 +46,8 @@ bench: build ## figures of this machine, against its own limits
 cuda: build ## fetch the libraries for an NVIDIA GPU (2.5 GB)
 	@bash .setup/setup.sh --cuda && bash .setup/layout.sh
 
-test-gpu: build ## the device self-test on this machine's GPU
-	bin/kakoi-engine selftest --device cuda:0
+test-gpu: build setup-tests ## the self-test and the golden tests on the GPU of this machine
+	@bash .setup/test-gpu.sh
 
 golden: ## make the golden files anew with the Python originals (needs network once)
 	bash .setup/golden.sh

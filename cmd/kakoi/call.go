@@ -34,6 +34,7 @@ type command struct {
 	name    string
 	args    string // as help shows it
 	library bool   // needs the data folder
+	window  bool   // opens the window, or raises the one that is open
 	early   func(h *host)
 	flags   func(fs *flag.FlagSet, c *call) // registers its flags
 	run     func(ctx context.Context, c *call) error
@@ -52,6 +53,7 @@ type call struct {
 	env     func(string) string
 	data    string
 	host    *host
+	raise   func() // of a guest: brings the owner's window to the front; nil without one
 }
 
 func (p *program) parse(s *screen, r request) (*call, error) {
@@ -66,7 +68,11 @@ func (p *program) parse(s *screen, r request) (*call, error) {
 	if err != nil {
 		return c, err
 	}
-	if len(rest) == 0 || c.help {
+	if len(rest) == 0 && !c.help {
+		c.command = windowCommand()
+		return c, nil
+	}
+	if c.help {
 		c.command = commandOf("help")
 		c.args = rest
 		c.globals.help = true

@@ -69,6 +69,9 @@ func runHelp(_ context.Context, c *call) error {
 	fmt.Fprintln(c.Out, c.text("cli.help.title"))
 	fmt.Fprintln(c.Out)
 	fmt.Fprintln(c.Out, c.text("cli.help.first"))
+	if hasWindow {
+		fmt.Fprintf(c.Out, "  %s  %s\n", pad("kakoi", 34), c.text("cli.command.window"))
+	}
 	for _, line := range []string{"add", "ask", "doctor"} {
 		fmt.Fprintf(c.Out, "  %s  %s\n", pad(c.text("cli.help.example."+line), 34), c.text("cli.command."+line))
 	}

@@ -141,7 +141,10 @@ func TestAnswerIsRefused(t *testing.T) {
 
 func TestHelpAndVersion(t *testing.T) {
 	w := newWorld(t)
-	for _, args := range [][]string{{}, {"help"}, {"--help"}, {"-h"}} {
+	if r := w.run(); !hasWindow && (r.code != exitFailed || !strings.Contains(r.err, "kakoi help")) {
+		t.Errorf("without a window, kakoi says %q, exit code %d", r.err, r.code)
+	}
+	for _, args := range [][]string{{"help"}, {"--help"}, {"-h"}} {
 		if r := w.want(0, args...); !strings.Contains(r.out, "kakoi add") || strings.Contains(r.out, "cli.") {
 			t.Errorf("kakoi %v says %q", args, r.out)
 		}

@@ -34,6 +34,7 @@ type owner struct {
 
 	mu     sync.Mutex
 	ending bool
+	inside map[*net.UnixConn]bool // guests that are in
 	guests sync.WaitGroup
 	run    runFunc
 }
@@ -52,7 +53,7 @@ func own(data string) (*owner, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", data, err)
 	}
-	return &owner{lock: lock}, nil
+	return &owner{lock: lock, inside: map[*net.UnixConn]bool{}}, nil
 }
 
 // socketPath leads to the socket through an open folder: "/proc/self/fd/N/kakoi.sock" is short, whatever the folder's path
@@ -114,14 +115,33 @@ func (o *owner) accept() {
 			continue
 		}
 		o.guests.Add(1)
+		o.inside[conn] = true
 		o.mu.Unlock()
 		go func() {
 			defer o.guests.Done()
-			defer conn.Close()
+			defer o.left(conn)
 			if err := o.host(conn); err != nil {
 				slog.Info("guest", "error", err)
 			}
 		}()
+	}
+}
+
+func (o *owner) left(conn *net.UnixConn) {
+	o.mu.Lock()
+	delete(o.inside, conn)
+	o.mu.Unlock()
+	conn.Close()
+}
+
+// Dismiss lets nobody in any more and leaves the guests that are in: their commands are cancelled here, and begin
+// again in a process of their own. Close waits for the end of it.
+func (o *owner) Dismiss() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ending = true
+	for conn := range o.inside {
+		conn.Close()
 	}
 }
 

@@ -15,7 +15,12 @@ import (
 // version is set by the build.
 var version = "unknown"
 
-func main() { os.Exit(start(os.Args[1:], nil)) }
+func main() {
+	if code, ok := probe(os.Args[1:]); ok {
+		os.Exit(code)
+	}
+	os.Exit(start(os.Args[1:], nil))
+}
 
 // start closes the process to every network before anything else, then runs the command.
 func start(args []string, engine starter) int {
@@ -58,6 +63,9 @@ func (p *program) main(ctx context.Context, s *screen, r request) int {
 	if !c.command.library {
 		return c.finish(c.command.run(ctx, c))
 	}
+	if c.command.window && !hasWindow {
+		return c.finish(errNoWindow())
+	}
 	data, err := p.dataDir(c)
 	if err != nil {
 		return c.finish(err)
@@ -73,7 +81,28 @@ func (p *program) main(ctx context.Context, s *screen, r request) int {
 		return code
 	}
 	defer owner.Release()
+	if c.command.window {
+		return p.window(ctx, owner, c)
+	}
 	return p.own(ctx, owner, c)
+}
+
+// guests runs the commands of other processes. opened gives the library, as soon as it is open; raise, unless nil,
+// brings this process's window to the front.
+func (p *program) guests(data string, opened func(ctx context.Context) (*host, error), raise func()) runFunc {
+	return func(ctx context.Context, s *screen, r request) int {
+		c, err := p.parse(s, r)
+		if err != nil || c.command == nil || c.command.run == nil {
+			return c.finish(err)
+		}
+		c.data, c.raise = data, raise
+		if !c.command.window {
+			if c.host, err = opened(ctx); err != nil {
+				return c.finish(err)
+			}
+		}
+		return c.finish(c.command.run(ctx, c))
+	}
 }
 
 // own runs a command with this process as the owner of the data folder, and those of guests beside it.
@@ -82,14 +111,7 @@ func (p *program) own(ctx context.Context, o *owner, c *call) int {
 	if err != nil {
 		return c.finish(err)
 	}
-	err = o.serve(c.data, func(ctx context.Context, s *screen, r request) int {
-		guest, err := p.parse(s, r)
-		if err != nil || guest.command == nil || guest.command.run == nil {
-			return guest.finish(err)
-		}
-		guest.data, guest.host = c.data, h
-		return guest.finish(guest.command.run(ctx, guest))
-	})
+	err = o.serve(c.data, p.guests(c.data, func(context.Context) (*host, error) { return h, nil }, nil))
 	code := 0
 	if err != nil {
 		code = c.finish(err)

@@ -3,9 +3,131 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/app"
+	fyneapp "fyne.io/fyne/v2/app"
+
+	_ "kakoi/cmd/kakoi/early"
+
+	"kakoi/app"
+	"kakoi/app/settings"
+	"kakoi/resources"
+	"kakoi/ui"
 )
 
-// newApp starts the toolkit. It needs a display.
-func newApp(id string) fyne.App { return app.NewWithID(id) }
+// hasWindow says whether this build has a window.
+const hasWindow = true
+
+const appID = "org.kakoi.Kakoi"
+
+// window opens the window over the data folder that this process owns, and runs the commands of guests beside it.
+func (p *program) window(ctx context.Context, o *owner, c *call) int {
+	if err := checkDisplay(); err != nil {
+		return c.finish(err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l := &opening{program: p, owner: o, call: c, done: make(chan struct{})}
+	raise := make(chan struct{}, 1)
+	if err := o.serve(c.data, p.guests(c.data, l.wait, func() {
+		select {
+		case raise <- struct{}{}:
+		default: // asked already
+		}
+	})); err != nil {
+		return c.finish(err)
+	}
+	look, err := settings.Load(filepath.Join(c.data, "settings.json"))
+	if err != nil { // told when the data folder opens
+		look = settings.Default()
+	}
+	notices := make(chan string, 1)
+	deferred := deferInput()
+	a := newApp()
+	if deferred {
+		go openInput(ctx, func() { notices <- "window.input.late" })
+	}
+	go followCaret(ctx, a)
+	err = ui.Run(ctx, ui.Params{
+		App: a, Fonts: filepath.Join(p.home, "fonts"), Data: c.data, Language: c.lang, Look: look, Proof: p.proof, Version: version,
+		Open: l.open, Raise: raise, Notices: notices, Probe: p.env("KAKOI_PROBE"),
+	})
+	if err = errors.Join(err, l.close()); err != nil && ctx.Err() == nil {
+		return c.finish(err)
+	}
+	return exitDone
+}
+
+// newApp starts the toolkit.
+func newApp() fyne.App {
+	fyneapp.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Kakoi", Version: version, Migrations: map[string]bool{"fyneDo": true}})
+	return fyneapp.NewWithID(appID)
+}
+
+// opening is the library of a window: it opens beside the first frame.
+type opening struct {
+	program *program
+	owner   *owner
+	call    *call
+
+	once   sync.Once
+	done   chan struct{} // closed when host and err are set
+	host   *host
+	err    error
+	closed sync.Once
+}
+
+// open opens the data folder, once.
+func (l *opening) open(ctx context.Context) (*ui.Services, error) {
+	l.once.Do(func() {
+		defer close(l.done)
+		l.host, l.err = l.program.openHost(ctx, l.call)
+	})
+	if l.err != nil {
+		return nil, l.err
+	}
+	h := l.host
+	return &ui.Services{
+		Library: h.library, Chat: h.chat, Conversations: h.conversations, Models: h.models, Engine: h.engine, Pages: h.pages,
+		Folders: l.folders(), Settings: h.settings, Jobs: h.library.Jobs, Bus: h.bus, Close: l.close,
+	}, nil
+}
+
+func (l *opening) folders() *app.Folders {
+	return &app.Folders{
+		Store: l.host.library.Store, Library: l.host.library, Bus: l.host.bus,
+		Explain: func(err error) (sentence, hint string) { return resources.ErrorText(l.call.lang, err) },
+	}
+}
+
+// wait gives the library to a guest.
+func (l *opening) wait(ctx context.Context) (*host, error) {
+	select {
+	case <-l.done:
+		return l.host, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// close sends the guests away, whose commands go on in processes of their own, and closes the library.
+func (l *opening) close() (err error) {
+	l.closed.Do(func() {
+		l.once.Do(func() { // it was never opened
+			l.err = context.Canceled
+			close(l.done)
+		})
+		l.owner.Dismiss()
+		l.owner.Close(nil)
+		if l.host != nil {
+			err = l.host.Close()
+		}
+		slog.SetDefault(slog.New(slog.DiscardHandler))
+	})
+	return err
+}
