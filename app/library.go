@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"kakoi/app/job"
 	"kakoi/app/settings"
@@ -71,6 +72,20 @@ func (l *Library) Collection(ctx context.Context, name string) (core.Collection,
 		names[i] = c.Name
 	}
 	return core.Collection{}, core.Explain(fmt.Errorf("several collections: %w", core.ErrUsage), "error.library.which", strings.Join(names, ", "))
+}
+
+// CreateCollection makes an empty collection; one of that name that is there already is as good.
+func (l *Library) CreateCollection(ctx context.Context, name string) (core.Collection, error) {
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) {
+		return core.Collection{}, core.Explain(fmt.Errorf("collection %q: %w", name, core.ErrUsage), "error.library.name")
+	}
+	c, err := l.Store.EnsureCollection(ctx, name)
+	if err != nil {
+		return c, fmt.Errorf("create collection: %w", err)
+	}
+	l.Bus.Tell(TopicDocuments)
+	return c, nil
 }
 
 // List returns a collection's documents by name.

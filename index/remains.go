@@ -27,6 +27,11 @@ func (r Remains) Total() int {
 	return r.Document + r.Texts + r.Chunks + r.Vectors + r.Words + r.Memory
 }
 
+// Plus adds two counts.
+func (r Remains) Plus(o Remains) Remains {
+	return Remains{r.Document + o.Document, r.Texts + o.Texts, r.Chunks + o.Chunks, r.Vectors + o.Vectors, r.Words + o.Words, r.Memory + o.Memory}
+}
+
 // Remains looks for what is left of a document after Remove, or, with document "", of a collection (by id) after RemoveCollection.
 func (x *Index) Remains(ctx context.Context, collection, document string) (Remains, error) {
 	var out Remains

@@ -1,0 +1,69 @@
+package library
+
+import (
+	"context"
+	"errors"
+
+	"kakoi/app"
+	"kakoi/core"
+)
+
+// remove asks, erases the chosen documents, and says what was checked.
+func (m *model) remove() {
+	docs := m.list.chosen()
+	if len(docs) == 0 {
+		return
+	}
+	collection := m.list.collection
+	q := question{key: "documents.remove", args: []any{docs[0].Name, docs[0].Source}, danger: true}
+	if len(docs) > 1 {
+		q = question{key: "documents.remove.many", args: []any{len(docs)}, danger: true}
+	}
+	q.then = func() { m.erase(collection, docs) }
+	m.ask(q)
+}
+
+func (m *model) erase(collection string, docs []core.Document) {
+	m.opened.close()
+	m.Go(func(ctx context.Context) {
+		c, err := m.lib.Collection(ctx, collection)
+		var sum app.Erasure
+		n := 0
+		for _, d := range docs {
+			if err != nil {
+				break
+			}
+			var e app.Erasure
+			if e, err = m.lib.Erase(ctx, c, d); errors.Is(err, core.ErrNotFound) {
+				err = nil // someone else was faster
+				continue
+			}
+			if err == nil {
+				n++
+				sum.Before = sum.Before.Plus(e.Before)
+				err = m.links.LeaveOut(ctx, c.Name, d)
+			}
+		}
+		m.Post(func() {
+			if err != nil {
+				m.ShowError(err)
+			}
+			if n > 0 {
+				m.list.marked = map[string]bool{}
+				name := docs[0].Name
+				if n == 1 {
+					m.Toast(m.Text("documents.removed", name, m.checked(sum)))
+				} else {
+					m.Toast(m.Text("documents.removed.many", n, m.checked(sum)))
+				}
+			}
+			m.reload()
+		})
+	})
+}
+
+// checked says what was looked for after a removal, and how much of it there had been.
+func (m *model) checked(e app.Erasure) string {
+	b := e.Before
+	return m.Text("documents.checked", b.Document+b.Texts, b.Chunks, b.Vectors, b.Words, b.Memory)
+}
