@@ -1,0 +1,209 @@
+package widget
+
+import (
+	"image"
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	fynetheme "fyne.io/fyne/v2/theme"
+	fynewidget "fyne.io/fyne/v2/widget"
+
+	"kakoi/ui/theme"
+)
+
+// pagePicture is the sheet of paper in a PageView: it scrolls, and is dragged with the mouse.
+type pagePicture struct {
+	fynewidget.BaseWidget
+	view   *PageView
+	scroll *container.Scroll
+	image  *canvas.Image
+	sheet  image.Rectangle // of the picture
+	edge   *canvas.Rectangle
+	marks  []placed
+	frames []placed
+	room   fyne.Size
+}
+
+// placed is a rectangle of the picture and what shows it.
+type placed struct {
+	place image.Rectangle
+	shape *canvas.Rectangle
+}
+
+func newPagePicture(v *PageView) *pagePicture {
+	p := &pagePicture{view: v, image: &canvas.Image{}, edge: canvas.NewRectangle(color.Transparent)}
+	p.image.FillMode = canvas.ImageFillStretch
+	p.image.ScaleMode = canvas.ImageScaleFastest // by the graphics card: software would stop the window
+	p.ExtendBaseWidget(p)
+	p.scroll = container.NewScroll(p)
+	return p
+}
+
+func (p *pagePicture) set(page Page) {
+	p.image.Image, p.sheet = page.Picture, image.Rectangle{}
+	if page.Picture != nil {
+		p.sheet = page.Picture.Bounds()
+	}
+	p.marks, p.frames = p.marks[:0], p.frames[:0]
+	for _, r := range page.Marks {
+		p.marks = append(p.marks, placed{r, canvas.NewRectangle(color.Transparent)})
+	}
+	for _, r := range page.Frames {
+		frame := canvas.NewRectangle(color.Transparent)
+		frame.StrokeWidth, frame.CornerRadius = 1, 2
+		p.frames = append(p.frames, placed{r, frame})
+	}
+	p.image.Refresh()
+	p.Refresh()
+}
+
+// paper is the size in which the picture is shown.
+func (p *pagePicture) paper() fyne.Size {
+	if p.sheet.Empty() || p.room.Width <= 0 {
+		return fyne.Size{}
+	}
+	width := max(p.room.Width-2*fynetheme.Padding(), 1) * p.view.zoom
+	return fyne.NewSize(width, width*float32(p.sheet.Dy())/float32(p.sheet.Dx()))
+}
+
+// MinSize is that of the paper with its margin.
+func (p *pagePicture) MinSize() fyne.Size {
+	paper, pad := p.paper(), 2*fynetheme.Padding()
+	return fyne.NewSize(paper.Width+pad, paper.Height+pad)
+}
+
+func (p *pagePicture) resize(room fyne.Size) {
+	if room.Width != p.room.Width && p.room.Width > 0 { // what is at the top stays there
+		p.scroll.Offset.Y *= room.Width / p.room.Width
+	}
+	p.room = room
+	p.scroll.Resize(room)
+	p.scroll.Refresh()
+}
+
+// zoomed follows a change of size by a factor; at stays where it is.
+func (p *pagePicture) zoomed(times float32, at *fyne.Position) {
+	middle := fyne.NewPos(p.room.Width/2, p.room.Height/2)
+	if at != nil {
+		middle = *at
+	}
+	offset := p.scroll.Offset.Add(middle)
+	p.Refresh()
+	p.to(fyne.NewPos(offset.X*times-middle.X, offset.Y*times-middle.Y))
+}
+
+// to scrolls to an offset, as far as that goes.
+func (p *pagePicture) to(offset fyne.Position) {
+	all := p.MinSize()
+	p.scroll.Offset = fyne.NewPos(
+		max(0, min(offset.X, all.Width-p.room.Width)),
+		max(0, min(offset.Y, all.Height-p.room.Height)))
+	p.scroll.Refresh()
+}
+
+func (p *pagePicture) scrollBy(dx, dy float32) bool {
+	before := p.scroll.Offset
+	p.to(before.AddXY(dx, dy))
+	moved := p.scroll.Offset.Subtract(before)
+	return moved.X*moved.X+moved.Y*moved.Y > 0.5
+}
+
+// toMark brings the first mark into the upper part of the view, or the beginning of the page, or its end.
+func (p *pagePicture) toMark(end bool) {
+	switch {
+	case len(p.marks) > 0:
+		first := p.spot(p.marks[0].place)
+		p.to(fyne.NewPos(first.left+first.width/2-p.room.Width/2, first.top-p.room.Height/4))
+	case end:
+		p.to(fyne.NewPos(0, 1e9))
+	default:
+		p.to(fyne.Position{})
+	}
+}
+
+type spot struct{ left, top, width, height float32 }
+
+// spot is where a rectangle of the picture is shown.
+func (p *pagePicture) spot(r image.Rectangle) spot {
+	paper := p.paper()
+	if p.sheet.Empty() {
+		return spot{}
+	}
+	scale := paper.Width / float32(p.sheet.Dx())
+	corner := p.corner()
+	r = r.Sub(p.sheet.Min)
+	return spot{corner.X + float32(r.Min.X)*scale, corner.Y + float32(r.Min.Y)*scale, float32(r.Dx()) * scale, float32(r.Dy()) * scale}
+}
+
+// corner is where the paper begins: a narrow one stands in the middle.
+func (p *pagePicture) corner() fyne.Position {
+	pad := fynetheme.Padding()
+	return fyne.NewPos(max(pad, (p.Size().Width-p.paper().Width)/2), pad)
+}
+
+// Dragged is fyne.Draggable.
+func (p *pagePicture) Dragged(e *fyne.DragEvent) { p.scrollBy(-e.Dragged.DX, -e.Dragged.DY) }
+
+// DragEnd is fyne.Draggable.
+func (p *pagePicture) DragEnd() {}
+
+// Tapped is fyne.Tappable.
+func (p *pagePicture) Tapped(*fyne.PointEvent) { p.view.takeFocus() }
+
+// CreateRenderer is fyne.Widget.
+func (p *pagePicture) CreateRenderer() fyne.WidgetRenderer { return &pictureRenderer{p} }
+
+type pictureRenderer struct{ picture *pagePicture }
+
+func (r *pictureRenderer) Destroy()           {}
+func (r *pictureRenderer) MinSize() fyne.Size { return r.picture.MinSize() }
+
+func (r *pictureRenderer) Objects() []fyne.CanvasObject {
+	p := r.picture
+	all := []fyne.CanvasObject{p.image, p.edge}
+	for _, list := range [][]placed{p.frames, p.marks} {
+		for _, m := range list {
+			all = append(all, m.shape)
+		}
+	}
+	return all
+}
+
+func (r *pictureRenderer) Layout(fyne.Size) {
+	p := r.picture
+	paper := p.paper()
+	for _, o := range []fyne.CanvasObject{p.image, p.edge} {
+		o.Move(p.corner())
+		o.Resize(paper)
+	}
+	for _, m := range p.marks {
+		put(m, p.spot(m.place), 1)
+	}
+	for _, m := range p.frames {
+		put(m, p.spot(m.place), 3)
+	}
+}
+
+// put shows a rectangle with a little room around it.
+func put(m placed, s spot, room float32) {
+	m.shape.Move(fyne.NewPos(s.left-room, s.top))
+	m.shape.Resize(fyne.NewSize(s.width+2*room, s.height))
+}
+
+func (r *pictureRenderer) Refresh() {
+	p := r.picture
+	p.edge.StrokeWidth, p.edge.StrokeColor = 1, themeColor(fynetheme.ColorNameSeparator)
+	for _, m := range p.marks {
+		m.shape.FillColor = themeColor(theme.ColorMark)
+		m.shape.Refresh()
+	}
+	for _, m := range p.frames {
+		m.shape.StrokeColor = themeColor(fynetheme.ColorNamePrimary)
+		m.shape.Refresh()
+	}
+	p.edge.Refresh()
+	r.Layout(p.Size())
+	canvas.Refresh(p)
+}
