@@ -74,6 +74,17 @@ type script struct {
 
 func (s *script) add(kind blockKind, text string) { s.blocks = append(s.blocks, block{kind, text}) }
 
+// quote leaves out the empty lines of a document's text.
+func (s *script) quote(text string) {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	s.add(blockQuote, strings.Join(lines, "\n"))
+}
+
 func (s *script) transcript(t Transcript) {
 	s.add(blockTitle, t.Title)
 	about := []string{t.Created.Local().Format("2006-01-02 15:04")}
@@ -119,12 +130,12 @@ func (s *script) given(g record.Given) {
 		}
 		for _, p := range g.Answer.Passages {
 			s.add(blockSource, s.text("export.place", p.Name, p.Page))
-			s.add(blockQuote, p.Text)
+			s.quote(p.Text)
 		}
 	}
 	for i, k := range sources {
 		s.add(blockSource, fmt.Sprintf("[%d] %s", i+1, s.text("export.place", k.Document, k.Page)))
-		s.add(blockQuote, k.Text)
+		s.quote(k.Text)
 	}
 	s.verdict(g)
 	s.add(blockMeta, s.text("export.by", g.Model, g.At.Local().Format(time.DateTime)))
@@ -146,7 +157,7 @@ func (s *script) verdict(g record.Given) {
 		s.add(blockNote, s.text("export.correction", s.text("export.absent")))
 	case k.Kind == record.CorrectPlace && k.Place != nil:
 		s.add(blockNote, s.text("export.correction", s.text("export.place", k.Place.Name, k.Place.Page)))
-		s.add(blockQuote, k.Place.Text)
+		s.quote(k.Place.Text)
 	default:
 		s.add(blockNote, s.text("export.correction", k.Answer))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rivo/uniseg"
 
 	"kakoi/app/paper"
+	"kakoi/core"
 )
 
 // look of a kind of block, in points.
@@ -53,7 +54,7 @@ func writePDF(ctx context.Context, w io.Writer, blocks []block, fonts, title, la
 	for name, font := range map[string]**paper.Font{"NotoSansJP-Regular.ttf": &s.regular, "NotoSansJP-Bold.ttf": &s.bold} {
 		raw, err := os.ReadFile(filepath.Join(fonts, name))
 		if err != nil {
-			return fmt.Errorf("read font: %w", err)
+			return core.Explain(fmt.Errorf("read font: %w", err), "error.chat.fonts", fonts)
 		}
 		if *font, err = s.file.AddFont(raw); err != nil {
 			return fmt.Errorf("read font %s: %w", name, err)

@@ -89,6 +89,12 @@ type askOptions struct {
 
 func askFlags(fs *flag.FlagSet, c *call) {
 	o := &askOptions{}
+	o.register(fs)
+	fs.StringVar(&o.Model, "model", "", "cli.flag.model")
+	c.options = o
+}
+
+func (o *askOptions) register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Collection, "collection", "", "cli.flag.collection")
 	fs.StringVar(&o.Preset, "preset", "", "cli.flag.preset")
 	fs.IntVar(&o.Top, "top", 0, "cli.flag.top")
@@ -96,14 +102,10 @@ func askFlags(fs *flag.FlagSet, c *call) {
 	fs.IntVar(&o.MaxNewTokens, "max-new-tokens", 0, "cli.flag.max_new_tokens")
 	fs.Uint64Var(&o.Seed, "seed", 0, "cli.flag.seed")
 	fs.BoolVar(&o.details, "details", false, "cli.flag.details")
-	c.options = o
 }
 
-func runAsk(ctx context.Context, c *call) error {
-	if err := c.want(1, -1); err != nil {
-		return err
-	}
-	o := c.options.(*askOptions)
+// check looks at the flags and takes the temperature over.
+func (o *askOptions) check(c *call) error {
 	if o.Top != 0 {
 		if err := c.top(o.Top); err != nil {
 			return err
@@ -117,6 +119,17 @@ func runAsk(ctx context.Context, c *call) error {
 	}
 	if o.MaxNewTokens < 0 || o.MaxNewTokens > 1<<16 {
 		return core.Explain(fmt.Errorf("max new tokens %d: %w", o.MaxNewTokens, core.ErrUsage), "error.usage.value", "--max-new-tokens", fmt.Sprint(o.MaxNewTokens), "1 - 65536")
+	}
+	return nil
+}
+
+func runAsk(ctx context.Context, c *call) error {
+	if err := c.want(1, -1); err != nil {
+		return err
+	}
+	o := c.options.(*askOptions)
+	if err := o.check(c); err != nil {
+		return err
 	}
 	b := c.newBar()
 	streamed := false
