@@ -14,8 +14,9 @@ type Prose struct {
 	ruler    *Ruler
 	runs     []Run
 	laid     laid
-	from, to int // selected characters, in the order they were chosen
-	over     int // run under the pointer; -1: none
+	drawn    float32 // width in which the renderer has it
+	from, to int     // selected characters, in the order they were chosen
+	over     int     // run under the pointer; -1: none
 	// OnNote is called with the note under the pointer, "" when there is none any more. May be nil.
 	OnNote func(text string)
 	// OnSelect is called after a selection was made or dropped. May be nil.
@@ -67,6 +68,8 @@ func (p *Prose) MinSize() fyne.Size {
 func (p *Prose) Resize(size fyne.Size) {
 	if size.Width != p.laid.width {
 		p.laid = lay(p.runs, p.ruler, size.Width)
+	}
+	if size.Width != p.drawn { // it may have been measured in this width already
 		p.Refresh()
 	}
 	p.BaseWidget.Resize(size)
@@ -210,6 +213,7 @@ func (r *proseRenderer) Objects() []fyne.CanvasObject { return r.all }
 // Refresh puts the pieces where they belong.
 func (r *proseRenderer) Refresh() {
 	p := r.prose
+	p.drawn = p.laid.width
 	height := p.ruler.Line()
 	low, high := min(p.from, p.to), max(p.from, p.to)
 	var backs, texts, unders int
