@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"image/color"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
@@ -16,7 +18,7 @@ type lineRow struct {
 }
 
 func newLineRow() *lineRow {
-	r := &lineRow{title: fynewidget.NewLabel(""), back: canvas.NewRectangle(nil)}
+	r := &lineRow{title: fynewidget.NewLabel(""), back: canvas.NewRectangle(color.Transparent)}
 	r.title.Truncation = fyne.TextTruncateEllipsis
 	r.back.CornerRadius = 6
 	r.ExtendBaseWidget(r)
@@ -37,7 +39,7 @@ func (r *lineRow) show(l Line) {
 		r.title.SizeName, r.title.Importance = fynetheme.SizeNameCaptionText, fynewidget.LowImportance
 	}
 	r.title.TextStyle.Bold = l.Shown
-	r.back.FillColor = nil
+	r.back.FillColor = color.Transparent
 	if l.Shown {
 		r.back.FillColor = themeColor(fynetheme.ColorNameHover)
 	}

@@ -1,6 +1,8 @@
 package widget
 
 import (
+	"image/color"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -136,7 +138,7 @@ type cover struct {
 }
 
 func (v *cover) CreateRenderer() fyne.WidgetRenderer {
-	return fynewidget.NewSimpleRenderer(canvas.NewRectangle(nil))
+	return fynewidget.NewSimpleRenderer(canvas.NewRectangle(color.Transparent))
 }
 
 // Tapped is fyne.Tappable.
