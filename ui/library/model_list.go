@@ -199,6 +199,25 @@ func (l *list) markAll() {
 	l.m.tell(changedSelected)
 }
 
+// mark marks these documents alone.
+func (l *list) mark(docs []core.Document) {
+	clear(l.marked)
+	for _, d := range docs {
+		l.marked[d.ID] = true
+	}
+	l.m.tell(changedSelected)
+}
+
+// relabel writes the rows anew, in the language of now.
+func (l *list) relabel() {
+	docs := make([]core.Document, len(l.all))
+	for i, r := range l.all {
+		docs[i] = r.doc
+	}
+	l.all = l.m.format(docs)
+	l.arrange()
+}
+
 // chosen are the marked documents, in order, those that the filter hides included; without marks that of the cursor.
 func (l *list) chosen() []core.Document {
 	var out []core.Document

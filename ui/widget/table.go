@@ -115,6 +115,9 @@ func (t *Table) Update() {
 	t.scroll.Refresh()
 }
 
+// Marks shows anew which rows are marked.
+func (t *Table) Marks() { t.body.arrange(true) }
+
 // CreateRenderer is fyne.Widget.
 func (t *Table) CreateRenderer() fyne.WidgetRenderer {
 	return fynewidget.NewSimpleRenderer(container.New(tableLayout{t}, t.head, t.scroll))

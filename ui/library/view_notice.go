@@ -1,0 +1,105 @@
+package library
+
+import (
+	"fmt"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	fynetheme "fyne.io/fyne/v2/theme"
+	fynewidget "fyne.io/fyne/v2/widget"
+
+	"kakoi/ui/theme"
+	"kakoi/ui/widget"
+)
+
+// notices is what stands above every part: what is being added, what waits to be gone on with, and what an add has done.
+type notices struct {
+	s      *Screen
+	box    *widget.Box
+	panel  *widget.Box
+	title  *widget.Prose
+	detail *widget.Prose
+	bar    *fynewidget.ProgressBar
+	pause  *widget.Button
+}
+
+// shownFailures is how many failures are listed; Copy has all.
+const shownFailures = 50
+
+func newNotices(s *Screen) *notices {
+	n := &notices{s: s, title: s.words(""), detail: s.aside(""), bar: fynewidget.NewProgressBar()}
+	n.bar.TextFormatter = func() string { return fmt.Sprintf("%.0f%%", n.bar.Value*100) }
+	n.pause = button(s.text("documents.pause"), fynetheme.MediaPauseIcon(), plain, s.m.adding.pause)
+	n.panel = panel(widget.NewBeside(gap, n.title, n.pause), n.bar, n.detail)
+	n.panel.Hide()
+	n.box = widget.NewColumn(gap, n.panel)
+	return n
+}
+
+// progress shows how far the add has come.
+func (n *notices) progress() {
+	b, ok := n.s.m.adding.bar()
+	if !ok {
+		n.panel.Hide()
+		return
+	}
+	n.panel.Show()
+	n.title.SetRuns([]widget.Run{{Text: b.title}})
+	n.detail.SetRuns([]widget.Run{{Text: b.text, Color: theme.ColorSecondary}})
+	n.bar.SetValue(max(0, b.share))
+	can(n.pause, !n.s.m.adding.tasks[0].stopped)
+	n.panel.Refresh()
+	n.box.Refresh()
+}
+
+// update makes the banners anew.
+func (n *notices) update() {
+	s, a := n.s, &n.s.m.adding
+	objects := []fyne.CanvasObject{n.panel}
+	if len(a.tasks) == 0 {
+		for _, u := range a.unfinished {
+			objects = append(objects, panel(s.words(s.text("documents.unfinished", s.m.names(u.plan))), widget.NewFlow(gap,
+				button(s.text("documents.goon"), fynetheme.MediaPlayIcon(), strong, func() { a.resume(u) }),
+				button(s.text("documents.discard"), nil, quiet, func() { a.discard(u) }))))
+		}
+		if s.m.health.stale > 0 {
+			objects = append(objects, panel(s.words(s.m.health.cost()),
+				widget.NewFlow(gap, button(s.text("documents.refresh.yes"), fynetheme.ViewRefreshIcon(), strong, s.m.health.refresh))))
+		}
+	}
+	if a.summary != nil {
+		objects = append(objects, n.summary())
+	}
+	n.box.Objects = objects
+	n.progress()
+	n.box.Refresh()
+}
+
+// summary says what an add did, and lists what failed.
+func (n *notices) summary() fyne.CanvasObject {
+	s, a := n.s, &n.s.m.adding
+	all := a.summary.Failed
+	buttons := []fyne.CanvasObject{s.words(a.sums())}
+	if len(all) > 0 {
+		buttons = append(buttons, button(s.text("documents.copy"), fynetheme.ContentCopyIcon(), quiet, func() {
+			s.p.Shell.Clipboard(failures(all))
+			s.p.Shell.Toast(s.text("documents.copied"))
+		}))
+	}
+	buttons = append(buttons, button(s.text("documents.close"), fynetheme.CancelIcon(), quiet, a.dismiss))
+	objects := []fyne.CanvasObject{widget.NewBeside(gap, buttons...)}
+	if len(all) > 0 {
+		list := widget.NewColumn(4)
+		for i, f := range all {
+			if i == shownFailures {
+				list.Objects = append(list.Objects, s.aside(s.text("documents.summary.rest", len(all)-i)))
+				break
+			}
+			list.Objects = append(list.Objects, widget.NewProse(s.small,
+				widget.Run{Text: f.Path + "\n", Bold: true}, widget.Run{Text: f.Reason + " ", Color: fynetheme.ColorNameError}, widget.Run{Text: f.Hint}))
+		}
+		high := min(float32(len(all))*(2*s.small.Line()+4), 130)
+		objects = append(objects, container.New(sized{height: high}, widget.NewSheet(0, list)))
+	}
+	return panel(objects...)
+}
