@@ -45,9 +45,11 @@ type PageView struct {
 	page    Page
 	zoom    float32 // 1: as wide as the view
 	focused bool
-	toMark  bool // to be scrolled to its first mark once it is laid out
-	toEnd   bool // to be scrolled to its end: a person came backwards
-	asked   int  // width in pixels that OnFiner was last called for
+	toMark  bool      // to be scrolled to its first mark once it is laid out
+	toEnd   bool      // to be scrolled to its end: a person came backwards
+	asked   int       // width in pixels that OnFiner was last called for
+	rest    float32   // where it was scrolled to for a new page: a person has not moved it as long as it is there
+	laid    fyne.Size // that rest is for
 
 	head      *fyne.Container
 	back, on  *Button
@@ -138,7 +140,8 @@ func captionSize() float32 { return fynetheme.Size(fynetheme.SizeNameCaptionText
 
 // settle scrolls to where a new page is to be seen from, once there is room to show it in.
 func (v *PageView) settle() {
-	if size := v.body(); size.Width <= 0 || size.Height <= 0 {
+	size := v.body()
+	if size.Width <= 0 || size.Height <= 0 {
 		return
 	}
 	if v.toMark {
@@ -148,7 +151,7 @@ func (v *PageView) settle() {
 		default:
 			v.text.toMark(v.toEnd)
 		}
-		v.toMark, v.toEnd = false, false
+		v.toMark, v.toEnd, v.rest, v.laid = false, false, v.offset(), size
 	}
 	v.finer()
 }
@@ -159,6 +162,14 @@ func (v *PageView) body() fyne.Size {
 		return v.picture.scroll.Size()
 	}
 	return v.text.roll.Size()
+}
+
+// offset is how far down the page is scrolled.
+func (v *PageView) offset() float32 {
+	if v.page.Picture != nil {
+		return v.picture.scroll.Offset.Y
+	}
+	return v.text.roll.Offset()
 }
 
 // finer asks for a finer picture where the one there is would be blown up.
@@ -209,6 +220,7 @@ func (r *pageRenderer) MinSize() fyne.Size {
 
 func (r *pageRenderer) Layout(size fyne.Size) {
 	v := r.view
+	still := v.rest == v.offset()
 	pad := fynetheme.Padding()
 	y := v.head.MinSize().Height
 	v.head.Resize(fyne.NewSize(size.Width, y))
@@ -228,6 +240,9 @@ func (r *pageRenderer) Layout(size fyne.Size) {
 	v.picture.resize(body)
 	v.text.roll.Move(fyne.NewPos(0, y))
 	v.text.resize(body)
+	if still && body != v.laid { // the window is still finding its size, or a person changes it before reading
+		v.toMark = true
+	}
 	v.settle()
 }
 

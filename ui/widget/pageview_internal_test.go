@@ -100,6 +100,40 @@ func TestPageViewScrollsToTheFirstMark(t *testing.T) {
 	}
 }
 
+// A page that nobody has moved yet shows its mark in whatever size the view is given; one that is being read stays where it is.
+func TestPageViewKeepsTheMarkInSightWhileResized(t *testing.T) {
+	text, mark := long()
+	for kind, p := range map[string]Page{"picture": marked(), "text": {Key: "t", Text: text, TextMarks: []Stretch{mark}}} {
+		v, w := pageWindow(t, fyne.NewSize(120, 160))
+		v.SetPage(p)
+		inSight := func() bool {
+			top, height := v.offset(), v.body().Height
+			if kind == "picture" {
+				s := v.picture.spot(p.Marks[0])
+				return s.top >= top && s.top+s.height <= top+height
+			}
+			at := slices.IndexFunc(v.text.blocks, func(b block) bool { return mark.Start < b.End })
+			row, ok := v.text.roll.Row(v.text.key(at)).(*pageRow)
+			if !ok {
+				return false
+			}
+			y := row.Position().Y + float32(row.prose.lineOf(mark.Start-v.text.blocks[at].Start, nil, 0))*v.text.ruler.Line()
+			return y >= top && y <= top+height
+		}
+		for _, size := range []fyne.Size{fyne.NewSize(300, 160), fyne.NewSize(520, 400), fyne.NewSize(220, 300)} {
+			w.Resize(size)
+			if !inSight() {
+				t.Errorf("%s: at %v the mark is out of sight, %v down", kind, size, v.offset())
+			}
+		}
+		keys(v, fyne.KeyHome)
+		w.Resize(fyne.NewSize(400, 300))
+		if v.offset() != 0 {
+			t.Errorf("%s: a person went to the top and is at %v", kind, v.offset())
+		}
+	}
+}
+
 func TestPageViewZooms(t *testing.T) {
 	v, w := pageWindow(t, fyne.NewSize(300, 400))
 	var finer []float32

@@ -3,6 +3,7 @@ package widget
 import (
 	"image"
 	"image/color"
+	"image/draw"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -21,15 +22,16 @@ type pagePicture struct {
 	image  *canvas.Image
 	sheet  image.Rectangle // of the picture
 	edge   *canvas.Rectangle
-	marks  []placed
-	frames []placed
+	marks  []placed // images
+	frames []placed // rectangles
 	room   fyne.Size
+	marker color.Color // that the marks are painted in
 }
 
 // placed is a rectangle of the picture and what shows it.
 type placed struct {
 	place image.Rectangle
-	shape *canvas.Rectangle
+	shape fyne.CanvasObject
 }
 
 func newPagePicture(v *PageView) *pagePicture {
@@ -48,15 +50,39 @@ func (p *pagePicture) set(page Page) {
 	}
 	p.marks, p.frames = p.marks[:0], p.frames[:0]
 	for _, r := range page.Marks {
-		p.marks = append(p.marks, placed{r, canvas.NewRectangle(color.Transparent)})
+		p.marks = append(p.marks, placed{r, &canvas.Image{FillMode: canvas.ImageFillStretch, ScaleMode: canvas.ImageScaleFastest}})
 	}
 	for _, r := range page.Frames {
 		frame := canvas.NewRectangle(color.Transparent)
 		frame.StrokeWidth, frame.CornerRadius = 1, 2
 		p.frames = append(p.frames, placed{r, frame})
 	}
+	p.marker = nil
 	p.image.Refresh()
 	p.Refresh()
+}
+
+// highlight paints a mark: a piece of the picture under a marker's ink, so that letters stay black.
+func (p *pagePicture) highlight(m placed) {
+	shape, ok := m.shape.(*canvas.Image)
+	if !ok {
+		return
+	}
+	r := m.place.Intersect(p.sheet)
+	piece := image.NewRGBA(image.Rectangle{Max: r.Size()})
+	draw.Draw(piece, piece.Rect, p.image.Image, r.Min, draw.Src)
+	paper := image.NewRGBA(image.Rect(0, 0, 1, 1))
+	draw.Draw(paper, paper.Rect, image.White, image.Point{}, draw.Src)
+	ink := color.NRGBAModel.Convert(p.marker).(color.NRGBA)
+	ink.A = 0x90 // as on white paper, whatever stands around it
+	draw.Draw(paper, paper.Rect, image.NewUniform(ink), image.Point{}, draw.Over)
+	for i := 0; i < len(piece.Pix); i += 4 {
+		for j := range 3 {
+			piece.Pix[i+j] = uint8(int(piece.Pix[i+j]) * int(paper.Pix[j]) / 255)
+		}
+	}
+	shape.Image = piece
+	shape.Refresh()
 }
 
 // paper is the size in which the picture is shown.
@@ -179,7 +205,7 @@ func (r *pictureRenderer) Layout(fyne.Size) {
 		o.Resize(paper)
 	}
 	for _, m := range p.marks {
-		put(m, p.spot(m.place), 1)
+		put(m, p.spot(m.place.Intersect(p.sheet)), 0)
 	}
 	for _, m := range p.frames {
 		put(m, p.spot(m.place), 3)
@@ -195,13 +221,18 @@ func put(m placed, s spot, room float32) {
 func (r *pictureRenderer) Refresh() {
 	p := r.picture
 	p.edge.StrokeWidth, p.edge.StrokeColor = 1, themeColor(fynetheme.ColorNameSeparator)
-	for _, m := range p.marks {
-		m.shape.FillColor = themeColor(theme.ColorMark)
-		m.shape.Refresh()
+	marker := themeColor(theme.ColorMark)
+	if marker != p.marker {
+		p.marker = marker
+		for _, m := range p.marks {
+			p.highlight(m)
+		}
 	}
 	for _, m := range p.frames {
-		m.shape.StrokeColor = themeColor(fynetheme.ColorNamePrimary)
-		m.shape.Refresh()
+		if frame, ok := m.shape.(*canvas.Rectangle); ok {
+			frame.StrokeColor = themeColor(fynetheme.ColorNamePrimary)
+			frame.Refresh()
+		}
 	}
 	p.edge.Refresh()
 	r.Layout(p.Size())

@@ -70,16 +70,13 @@ func blocksOf(text []rune) []block {
 		end := min(start+maxBlock, len(text))
 		next := end
 		if end < len(text) {
-			cut := -1
-			for i := end; i > start+maxBlock/2 && cut < 0; i-- {
-				if text[i] == '\n' {
-					end, next, cut = i, i+1, i
-				}
-			}
-			for i := end - 1; i > start+maxBlock/2 && cut < 0; i-- {
-				if text[i] == '。' || text[i] == ' ' {
-					end, next, cut = i+1, i+1, i
-				}
+			half := text[start+maxBlock/2 : end+1]
+			if at := lastOf(half, '\n'); at >= 0 {
+				end = start + maxBlock/2 + at
+				next = end + 1
+			} else if at := max(lastOf(half[:len(half)-1], '。'), lastOf(half[:len(half)-1], '.')); at >= 0 {
+				end = start + maxBlock/2 + at + 1
+				next = end
 			}
 		}
 		b := block{Stretch: Stretch{start, end}}
@@ -97,6 +94,15 @@ func blocksOf(text []rune) []block {
 		start = next
 	}
 	return out
+}
+
+func lastOf(text []rune, c rune) int {
+	for i := len(text) - 1; i >= 0; i-- {
+		if text[i] == c {
+			return i
+		}
+	}
+	return -1
 }
 
 func (t *pageText) keys() []string {
