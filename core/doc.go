@@ -17,6 +17,8 @@
 //	app                   use-cases: Library, Chat, Models; no Badger, no libtorch, no terminal
 //	app/job               one runner for long work: start, progress, cancel, wait
 //	app/settings          typed, versioned settings with Validate
+//	app/record            conversations and corrections: typed records on the library's store
+//	app/paper             PDF files of text, for export
 //	core                  this package
 //	core/ingest           file -> Pages -> Chunks
 //	core/rag              fusion, passages, context budget, prompt, citations, refusal

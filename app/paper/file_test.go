@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,35 @@ func TestWrittenIsRead(t *testing.T) {
 			if !strings.Contains(p.Text, line) {
 				t.Errorf("page %d lacks %q:\n%s", p.Number, line, p.Text)
 			}
+		}
+	}
+}
+
+// Readers find objects by the table at the end; the forgiving ones would hide a wrong one.
+func TestTableOfObjects(t *testing.T) {
+	var f paper.File
+	noto, err := f.AddFont(font(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Text(f.AddPage(), noto, 11, 0, 56, 80, "休暇")
+	var out bytes.Buffer
+	if _, err := f.WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	raw := out.String()
+	var at, count int
+	if _, err := fmt.Sscanf(raw[strings.LastIndex(raw, "startxref"):], "startxref\n%d", &at); err != nil || !strings.HasPrefix(raw[at:], "xref\n0 ") {
+		t.Fatalf("table at %d: %v", at, err)
+	}
+	lines := strings.Split(raw[at:], "\n")
+	if _, err := fmt.Sscanf(lines[1], "0 %d", &count); err != nil || count < 8 {
+		t.Fatal(lines[1], err)
+	}
+	for n := 1; n < count; n++ {
+		var place int
+		if _, err := fmt.Sscanf(lines[2+n], "%d", &place); err != nil || len(lines[2+n]) != 19 || !strings.HasPrefix(raw[place:], fmt.Sprintf("%d 0 obj\n", n)) {
+			t.Errorf("object %d: %q", n, lines[2+n])
 		}
 	}
 }

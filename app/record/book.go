@@ -1,13 +1,16 @@
 package record
 
 import (
+	"bytes"
 	"cmp"
+	"compress/flate"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"kakoi/core"
@@ -53,15 +56,42 @@ func NewID() string {
 // form is how a value is stored.
 type form struct {
 	Version int             `json:"version"`
-	Value   json.RawMessage `json:"value"`
+	Value   json.RawMessage `json:"value,omitempty"`
+	Packed  []byte          `json:"packed,omitempty"` // a long value, deflated
 }
+
+// A record may have 900 KB: an answer of 100,000 characters with all its sources has a megabyte, and a third of that packed.
+const (
+	packAbove   = 256 << 10
+	maxUnpacked = 64 << 20
+)
 
 func encode(v any) ([]byte, error) {
 	value, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(form{version, value})
+	if len(value) <= packAbove {
+		return json.Marshal(form{Version: version, Value: value})
+	}
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.DefaultCompression)
+	if err == nil {
+		_, err = w.Write(value)
+		err = errors.Join(err, w.Close())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(form{Version: version, Packed: b.Bytes()})
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	value, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxUnpacked))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", core.ErrCorrupt, err)
+	}
+	return value, nil
 }
 
 // decode gives core.ErrUnsupported for a later version and core.ErrCorrupt for what is no value.
@@ -75,6 +105,13 @@ func decode(raw []byte, into any) error {
 	}
 	if f.Version < 1 {
 		return fmt.Errorf("version %d: %w", f.Version, core.ErrCorrupt)
+	}
+	if f.Packed != nil {
+		value, err := unpack(f.Packed)
+		if err != nil {
+			return err
+		}
+		f.Value = value
 	}
 	if err := json.Unmarshal(f.Value, into); err != nil {
 		return fmt.Errorf("%w: %w", core.ErrCorrupt, err)

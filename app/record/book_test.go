@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -219,6 +220,29 @@ func TestRecordDamagedInTheStore(t *testing.T) {
 	turns, damaged, err := (record.Book{Store: broken{l.Index}}).Turns(t.Context(), "aa")
 	if err != nil || len(turns) != 2 || len(damaged) != 1 || damaged[0].ID != "t1" {
 		t.Errorf("%+v, %v, %v", turns, damaged, err)
+	}
+}
+
+func TestLongAnswer(t *testing.T) {
+	l := open(t)
+	r := rand.New(rand.NewPCG(1, 1))
+	var text strings.Builder
+	g := record.Given{ID: "g"}
+	for range 2000 { // sentences of 50 characters, each with its source
+		s := make([]rune, 50)
+		for i := range s {
+			s[i] = '一' + rune(r.IntN(2000))
+		}
+		text.WriteString(string(s))
+		g.Answer.Citations = append(g.Answer.Citations, core.Citation{Sentence: string(s), Text: string(s)})
+	}
+	g.Answer.Text = text.String()
+	if err := errors.Join(l.PutTurn(t.Context(), record.Turn{ID: "t", Conversation: "aa"}), l.PutGiven(t.Context(), "aa", "t", g)); err != nil {
+		t.Fatal(err)
+	}
+	turns, damaged, err := l.Turns(t.Context(), "aa")
+	if err != nil || len(damaged) != 0 || len(turns) != 1 || turns[0].Answers[0].Answer.Text != g.Answer.Text || len(turns[0].Answers[0].Answer.Citations) != 2000 {
+		t.Errorf("%d turns, %v, %v", len(turns), damaged, err)
 	}
 }
 
