@@ -134,3 +134,32 @@ func TestAskDetails(t *testing.T) {
 	}
 	w.want(1, "ask", "--model", "none", "When does the office open?")
 }
+
+// Whoever removes a document is told which conversations still hold its words.
+func TestRemoveTellsOfQuotes(t *testing.T) {
+	w, id := talked(t)
+	w.want(0, "chat", "wrong", id, "--place", "rules.txt:1")
+	w.file("other.txt", "The canteen is on the second floor.\n")
+	w.want(0, "add", w.docs)
+	if r := w.want(0, "remove", "--yes", "other.txt"); strings.Contains(r.out, id) {
+		t.Errorf("nobody quoted it: %q", r.out)
+	}
+	r := w.want(0, "remove", "--yes", "rules.txt")
+	if !strings.Contains(r.out, "kakoi chat delete "+id) || !strings.Contains(r.out, "kakoi chat corrections remove ") {
+		t.Errorf("removed with %q", r.out)
+	}
+	w.want(0, "chat", "delete", "--yes", "--corrections", id)
+	err := filepath.WalkDir(w.data, func(p string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		raw, err := os.ReadFile(p)
+		if strings.Contains(string(raw), "twenty days") {
+			t.Errorf("removed text stands in %s", p)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

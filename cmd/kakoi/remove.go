@@ -50,11 +50,16 @@ func runRemove(ctx context.Context, c *call) error {
 	if err := c.host.folders.LeaveOut(ctx, collection.Name, doc); err != nil {
 		return err
 	}
+	quotes, err := c.host.conversations.Quoting(ctx, doc.ID)
+	if err != nil {
+		return err
+	}
 	if c.json {
-		return c.emit(map[string]any{"removed": doc.ID, "name": doc.Name, "collection": collection.Name, "proof": proof})
+		return c.emit(map[string]any{"removed": doc.ID, "name": doc.Name, "collection": collection.Name, "proof": proof, "quoted_by": quotedBy(quotes)})
 	}
 	c.say("cli.remove.done", sanitize(doc.Name, false))
 	c.prove(proof)
+	c.tellQuotes(quotes)
 	return nil
 }
 
@@ -80,12 +85,48 @@ func removeAll(ctx context.Context, c *call, o *removeOptions) error {
 	if err != nil {
 		return err
 	}
+	ids := make([]string, len(docs))
+	for i, d := range docs {
+		ids[i] = d.ID
+	}
+	quotes, err := c.host.conversations.Quoting(ctx, ids...)
+	if err != nil {
+		return err
+	}
 	if c.json {
-		return c.emit(map[string]any{"removed": "collection", "collection": o.collection, "documents": proof.Documents, "proof": proof})
+		return c.emit(map[string]any{
+			"removed": "collection", "collection": o.collection, "documents": proof.Documents, "proof": proof, "quoted_by": quotedBy(quotes),
+		})
 	}
 	c.say("cli.remove.done_all", sanitize(o.collection, false), proof.Documents)
 	c.prove(proof)
+	c.tellQuotes(quotes)
 	return nil
 }
 
 func (c *call) prove(e app.Erasure) { c.say("cli.remove.proof", e.Before.Total()) }
+
+// quotedBy are the ids of the conversations and corrections that still hold text of what was removed.
+func quotedBy(q app.Quotes) map[string][]string {
+	ids := map[string][]string{"conversations": {}, "corrections": {}}
+	for _, h := range q.Conversations {
+		ids["conversations"] = append(ids["conversations"], h.ID)
+	}
+	for _, k := range q.Corrections {
+		ids["corrections"] = append(ids["corrections"], k.ID)
+	}
+	return ids
+}
+
+func (c *call) tellQuotes(q app.Quotes) {
+	if len(q.Conversations)+len(q.Corrections) == 0 {
+		return
+	}
+	c.say("cli.remove.quoted", len(q.Conversations), len(q.Corrections))
+	for _, h := range q.Conversations {
+		c.say("cli.remove.quoted_in", h.ID, sanitize(h.Title, false))
+	}
+	for _, k := range q.Corrections {
+		c.say("cli.remove.quoted_by", k.ID, sanitize(k.Question, false))
+	}
+}

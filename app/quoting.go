@@ -1,0 +1,59 @@
+package app
+
+import (
+	"context"
+	"slices"
+
+	"kakoi/app/record"
+)
+
+// Quotes are what still holds text of documents, outside the library of documents.
+type Quotes struct {
+	Conversations []record.Conversation
+	Corrections   []record.Correction
+}
+
+// Quoting finds the conversations and corrections that hold text of documents: whoever removes one is told of them, since a
+// question and its answer stay with the words that the model read.
+func (c *Conversations) Quoting(ctx context.Context, documents ...string) (Quotes, error) {
+	var q Quotes
+	heads, _, err := c.List(ctx)
+	if err != nil {
+		return q, err
+	}
+	for _, h := range heads {
+		turns, _, err := c.book().Turns(ctx, h.ID)
+		if err != nil {
+			return q, err
+		}
+		if slices.ContainsFunc(turns, func(t record.Turn) bool { return quotes(t, documents) }) {
+			q.Conversations = append(q.Conversations, h)
+		}
+	}
+	corrections, _, err := c.Corrections(ctx)
+	if err != nil {
+		return q, err
+	}
+	for _, k := range corrections {
+		if k.Place != nil && slices.Contains(documents, k.Place.Document) {
+			q.Corrections = append(q.Corrections, k)
+		}
+	}
+	return q, nil
+}
+
+func quotes(t record.Turn, documents []string) bool {
+	for _, g := range t.Answers {
+		for _, p := range g.Answer.Passages {
+			if slices.Contains(documents, p.Document) {
+				return true
+			}
+		}
+		for _, k := range g.Answer.Citations {
+			if slices.Contains(documents, k.ID) {
+				return true
+			}
+		}
+	}
+	return false
+}
