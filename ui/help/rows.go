@@ -64,7 +64,7 @@ func (s *Screen) make(i int) fyne.CanvasObject {
 		}
 		return widget.NewInset(margin, above, margin, 8, nil, s.prose(ruler, spans, ""))
 	case item:
-		return widget.NewInset(margin+4, 3, margin, 3, nil, newHanging(26*s.look.scale, s.prose(s.look.body, []span{{text: b.label}}, theme.ColorSecondary), s.prose(s.look.body, b.spans, "")))
+		return widget.NewInset(margin+4, 3, margin, 3, nil, widget.NewHanging(26*s.look.scale, s.prose(s.look.body, []span{{text: b.label}}, theme.ColorSecondary), s.prose(s.look.body, b.spans, "")))
 	case picture:
 		return s.picture(b)
 	}
@@ -93,7 +93,7 @@ func (s *Screen) prose(ruler *widget.Ruler, spans []span, color fyne.ThemeColorN
 func (s *Screen) keyTable(g *keyGroup) fyne.CanvasObject {
 	lines := []fyne.CanvasObject{s.prose(s.look.body, []span{{text: g.title, bold: true}}, theme.ColorSecondary)}
 	for _, l := range g.lines {
-		lines = append(lines, newHanging(170*s.look.scale, s.caps(l.keys), s.prose(s.look.body, []span{{text: l.text}}, "")))
+		lines = append(lines, widget.NewHanging(170*s.look.scale, s.caps(l.keys), s.prose(s.look.body, []span{{text: l.text}}, "")))
 	}
 	return widget.NewInset(margin, 8, margin, 10, nil, widget.NewColumn(6, lines...))
 }
@@ -134,44 +134,6 @@ func (f fixed) MinSize([]fyne.CanvasObject) fyne.Size {
 }
 
 func (f fixed) Layout(objects []fyne.CanvasObject, size fyne.Size) { objects[0].Resize(size) }
-
-// hanging is a label with a text beside it, whose lines all begin at the same place.
-type hanging struct {
-	fynewidget.BaseWidget
-	label, text fyne.CanvasObject
-	width       float32 // of the label
-}
-
-func newHanging(width float32, label, text fyne.CanvasObject) *hanging {
-	h := &hanging{label: label, text: text, width: width}
-	h.ExtendBaseWidget(h)
-	return h
-}
-
-// HeightFor is the height in a width.
-func (h *hanging) HeightFor(width float32) float32 {
-	return max(widget.HeightFor(h.label, h.width), widget.HeightFor(h.text, max(width-h.width, 1)))
-}
-
-// MinSize is fyne.CanvasObject.
-func (h *hanging) MinSize() fyne.Size {
-	return fyne.NewSize(h.width+40, h.HeightFor(max(h.Size().Width, h.width+40)))
-}
-
-// CreateRenderer is fyne.Widget.
-func (h *hanging) CreateRenderer() fyne.WidgetRenderer {
-	return fynewidget.NewSimpleRenderer(&fyne.Container{Layout: hangingLayout{h}, Objects: []fyne.CanvasObject{h.label, h.text}})
-}
-
-type hangingLayout struct{ h *hanging }
-
-func (l hangingLayout) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(l.h.width+40, 1) }
-
-func (l hangingLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
-	l.h.label.Resize(fyne.NewSize(l.h.width, size.Height))
-	l.h.text.Move(fyne.NewPos(l.h.width, 0))
-	l.h.text.Resize(fyne.NewSize(size.Width-l.h.width, size.Height))
-}
 
 // picture shows a picture of the window in the theme that is on; its caption alone where it is none that can be shown.
 func (s *Screen) picture(b block) fyne.CanvasObject {
