@@ -10,8 +10,8 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"kakoi/app"
-	"kakoi/ui/theme"
 	"kakoi/core"
+	"kakoi/ui/theme"
 )
 
 func TestLook(t *testing.T) {
@@ -23,7 +23,10 @@ func TestLook(t *testing.T) {
 	dir := w.samples()
 	w.file("broken.pdf", "no pdf at all")
 	w.file("空.txt", "")
-	for _, c := range []struct{ lang, mode string; percent int }{{"ja", theme.Light, 100}, {"en", theme.Dark, 150}} {
+	for _, c := range []struct {
+		lang, mode string
+		percent    int
+	}{{"ja", theme.Light, 100}, {"en", theme.Dark, 150}} {
 		a := test.NewTempApp(t)
 		a.Settings().SetTheme(theme.New(c.mode, c.percent, fonts(t)))
 		w.lang = c.lang
@@ -49,7 +52,9 @@ func TestLook(t *testing.T) {
 			shot("empty")
 		}
 		s.Drop([]string{dir})
-		w.until("bar", func() bool { return len(s.m.adding.tasks) > 0 && s.m.adding.tasks[0].count.Files > 3 || len(s.m.adding.tasks) == 0 })
+		w.until("bar", func() bool {
+			return len(s.m.adding.tasks) > 0 && s.m.adding.tasks[0].count.Files > 3 || len(s.m.adding.tasks) == 0
+		})
 		shot("adding")
 		w.until("added", func() bool { return len(s.m.adding.tasks) == 0 })
 		w.until("listed", func() bool { return len(s.m.list.all) == 12 })
@@ -76,7 +81,9 @@ func TestLook(t *testing.T) {
 		s.m.list.setFilter("")
 		s.m.folders.link(dir)
 		s.m.show(partFolders)
-		w.until("linked", func() bool { return len(s.m.folders.all) == 1 && !s.m.folders.checking[s.m.folders.all[0].ID] && !s.m.folders.all[0].Checked.IsZero() })
+		w.until("linked", func() bool {
+			return len(s.m.folders.all) == 1 && !s.m.folders.checking[s.m.folders.all[0].ID] && !s.m.folders.all[0].Checked.IsZero()
+		})
 		shot("folders")
 		s.m.show(partCollections)
 		shot("collections")

@@ -131,9 +131,6 @@ func (d *documents) update() {
 		d.none.Show()
 	}
 	d.table.Update()
-	if len(l.rows) > 0 && d.table.Cursor() != l.at() {
-		d.table.SetCursor(l.at())
-	}
 	d.middle.Refresh()
 	d.marks()
 }
@@ -158,6 +155,9 @@ func (d *documents) marks() {
 	d.count.Show()
 	if len(l.all) == 0 && l.loaded {
 		d.count.Hide()
+	}
+	if len(l.rows) > 0 && d.table.Cursor() != l.at() {
+		d.table.SetCursor(l.at())
 	}
 	can(d.openIt, ok && (now.State != core.DocumentFailed || now.Chunks > 0))
 	can(d.remove, ok)

@@ -30,7 +30,7 @@ func newNotices(s *Screen) *notices {
 	n := &notices{s: s, title: s.words(""), detail: s.aside(""), bar: fynewidget.NewProgressBar()}
 	n.bar.TextFormatter = func() string { return fmt.Sprintf("%.0f%%", n.bar.Value*100) }
 	n.pause = button(s.text("documents.pause"), fynetheme.MediaPauseIcon(), plain, s.m.adding.pause)
-	n.panel = panel(widget.NewBeside(gap, n.title, n.pause), n.bar, n.detail)
+	n.panel = panel(widget.NewEdge(gap, n.title, n.pause), n.bar, n.detail)
 	n.panel.Hide()
 	n.box = widget.NewColumn(gap, n.panel)
 	return n
@@ -87,7 +87,7 @@ func (n *notices) summary() fyne.CanvasObject {
 		}))
 	}
 	buttons = append(buttons, button(s.text("documents.close"), fynetheme.CancelIcon(), quiet, a.dismiss))
-	objects := []fyne.CanvasObject{widget.NewBeside(gap, buttons...)}
+	objects := []fyne.CanvasObject{widget.NewEdge(gap, buttons...)}
 	if len(all) > 0 {
 		list := widget.NewColumn(4)
 		for i, f := range all {

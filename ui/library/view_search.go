@@ -16,7 +16,7 @@ func (s *Screen) makeSearch() section {
 	query.SetText(s.m.search.query)
 	run := func() { s.m.search.run(query.Text) }
 	query.OnSubmitted = func(string) { run() }
-	head := widget.NewBeside(gap, query, button(s.text("documents.search.run"), fynetheme.SearchIcon(), strong, run))
+	head := widget.NewEdge(gap, query, button(s.text("documents.search.run"), fynetheme.SearchIcon(), strong, run))
 	return s.sheet(head, func() fyne.Focusable { return query }, func() ([]fyne.CanvasObject, string) {
 		m := &s.m.search
 		switch {

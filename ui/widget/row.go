@@ -15,8 +15,8 @@ func NewEqual(gap float32, objects ...fyne.CanvasObject) *Box {
 	}, objects...)
 }
 
-// NewBeside puts the first object into the room that the others leave; they stand at the right edge, as small as they are.
-func NewBeside(gap float32, objects ...fyne.CanvasObject) *Box {
+// NewEdge puts the first object into the room that the others leave; they stand at the right edge, as small as they are.
+func NewEdge(gap float32, objects ...fyne.CanvasObject) *Box {
 	return newBox(func(objects []fyne.CanvasObject, width float32, move bool) float32 {
 		x, high := width, float32(0)
 		for i := len(objects) - 1; i > 0; i-- {

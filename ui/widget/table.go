@@ -141,12 +141,15 @@ func (l tableLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 
 func (l tableLayout) MinSize([]fyne.CanvasObject) fyne.Size {
 	t := l.t
-	width := float32(0)
+	width := float32(tableMargin)
 	for i := range t.Columns {
 		width += t.least(i)
 	}
 	return fyne.NewSize(width, t.titles[0].MinSize().Height+3*t.high())
 }
+
+// tableMargin is kept free at the right for the scroll bar.
+const tableMargin = 10
 
 // cellPad is the room beside a cell's text.
 const cellPad = 8
@@ -162,7 +165,7 @@ func (t *Table) least(column int) float32 {
 // places gives each column its room.
 func (t *Table) places(width float32) []columnPlace {
 	out := make([]columnPlace, len(t.Columns))
-	rest, growing := width, 0
+	rest, growing := width-tableMargin, 0
 	for i, c := range t.Columns {
 		out[i].width = t.least(i)
 		rest -= out[i].width

@@ -100,8 +100,8 @@ func (b *tableBody) fill(row int, r *tableRow, places []columnPlace) {
 	t := b.table
 	high := t.high()
 	y := float32(row) * high
-	r.back.Move(fyne.NewPos(0, y))
-	r.back.Resize(fyne.NewSize(b.width, high))
+	r.back.Move(fyne.NewPos(1, y+1))
+	r.back.Resize(fyne.NewSize(b.width-tableMargin, high-2))
 	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = color.Transparent, color.Transparent, 0
 	if t.Marked != nil && t.Marked(row) {
 		r.back.FillColor = themeColor(fynetheme.ColorNameSelection)
