@@ -8,4 +8,4 @@ libraries=$KAKOI_CUDA/torch/lib
 LD_LIBRARY_PATH=$libraries bin/kakoi-engine selftest --device cuda:0
 kakoi_engine_env
 export LD_LIBRARY_PATH=$libraries KAKOI_TEST_DEVICE=cuda:0
-go test -count=1 -p 1 -tags torch -v -run '^(TestRandomModels|TestStarter|TestMiniLM|TestE5|TestHalfPrecision)' ./core/neox ./core/bert
+go test -count=1 -p 1 -tags torch -v -run '^(TestRandomModels|TestStarter|TestMiniLM|TestE5|TestHalfPrecision|TestPoolings|TestTensorPrefix|TestOrderAndCompany|TestLongTextIsNotCut)' ./core/neox ./core/bert
