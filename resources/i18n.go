@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"sync"
 
 	"kakoi/core"
@@ -61,6 +63,12 @@ func Text(lang, key string) (string, bool) {
 	}
 	t, ok := byLang["en"]
 	return t, ok
+}
+
+// Keys lists the keys of all texts in order.
+func Keys() []string {
+	all, _ := texts()
+	return slices.Sorted(maps.Keys(all))
 }
 
 // Format is Text with its verbs filled in as by fmt.Sprintf. A key without a text gives the key and the arguments.
