@@ -168,6 +168,9 @@ func (m *Model) given(s *app.Step, g record.Given, number, numbers int) []Row {
 		sentence, hint := resources.ErrorText(m.shell.Lang(), g.Failure.Err())
 		out = append(out, Row{Key: "f|" + base, Kind: RowFailure, Turn: s.ID, Given: g.ID, Text: sentence, Hint: hint})
 	}
+	if g.Failure != nil && a.Text == "" && numbers < 2 {
+		return out // there is nothing to be done with it but to ask again
+	}
 	legend := ""
 	if len(a.Unsupported) > 0 && !a.Refused {
 		legend = m.shell.Text("chat.unsure.legend")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
@@ -46,7 +47,8 @@ type Screen struct {
 	title      *fynewidget.Label
 	left       *container.Split
 	right      *container.Split
-	note       *fynewidget.Label // what is under the pointer
+	note       *fynewidget.Label // about what is under the pointer
+	noteBack   *fyne.Container
 	shown      bool
 }
 
@@ -79,15 +81,13 @@ func New(p Params) *Screen {
 func (s *Screen) Build() fyne.CanvasObject {
 	s.takeSplits()
 	clear(s.m.cache) // its rows hold texts
-	s.note = fynewidget.NewLabel("")
-	s.note.Importance, s.note.Truncation, s.note.SizeName = fynewidget.LowImportance, fyne.TextTruncateEllipsis, fynetheme.SizeNameCaptionText
 	s.title = fynewidget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	s.title.Truncation = fyne.TextTruncateEllipsis
 	s.list = newListView(s)
 	s.transcript = newTranscriptView(s)
 	s.input = newInputView(s)
 	s.sources = newSourcesView(s)
-	middle := container.NewBorder(s.title, container.NewVBox(s.note, s.input.object), nil, nil, s.transcript.object)
+	middle := container.NewBorder(s.title, s.input.object, nil, nil, container.NewStack(s.transcript.object, s.noteLine()))
 	s.right = container.NewHSplit(middle, s.sources.object)
 	s.left = container.NewHSplit(s.list.object, s.right)
 	s.left.SetOffset(s.state.Left)
@@ -190,8 +190,24 @@ func (s *Screen) SetState(raw json.RawMessage) {
 	}
 }
 
+// noteLine lies over the lower edge of the transcript while there is something to say.
+func (s *Screen) noteLine() fyne.CanvasObject {
+	s.note = fynewidget.NewLabel("")
+	s.note.Truncation, s.note.SizeName = fyne.TextTruncateEllipsis, fynetheme.SizeNameCaptionText
+	s.noteBack = container.NewStack(canvas.NewRectangle(themeColor(fynetheme.ColorNameHeaderBackground)), s.note)
+	s.noteBack.Hide()
+	return container.NewBorder(nil, s.noteBack, nil, nil)
+}
+
 // showNote says something about what is under the pointer.
-func (s *Screen) showNote(text string) { s.note.SetText(text) }
+func (s *Screen) showNote(text string) {
+	s.note.SetText(text)
+	if text == "" {
+		s.noteBack.Hide()
+	} else {
+		s.noteBack.Show()
+	}
+}
 
 // copy copies what is selected in the transcript, or else the answer.
 func (s *Screen) copy() {

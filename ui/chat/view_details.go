@@ -21,8 +21,9 @@ func (s *Screen) showDetails(turn, given string) {
 	for _, sec := range sections {
 		title := fynewidget.NewLabelWithStyle(sec.Title, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 		text := fynewidget.NewLabel(sec.Text)
-		text.Wrapping, text.Selectable = fyne.TextWrapBreak, true
+		text.Wrapping, text.Selectable = fyne.TextWrapWord, true
 		if sec.Mono {
+			text.Wrapping = fyne.TextWrapBreak
 			text.TextStyle.Monospace, text.SizeName = true, fynetheme.SizeNameCaptionText
 		}
 		body.Add(title)

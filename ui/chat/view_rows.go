@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
@@ -100,11 +102,14 @@ func (v *transcriptView) part(r Row) (fyne.CanvasObject, *liveRow) {
 // runs gives the pieces of an answer their looks.
 func (v *transcriptView) runs(r Row) []widget.Run {
 	out := make([]widget.Run, 0, len(r.Pieces))
-	for _, p := range r.Pieces {
+	for i, p := range r.Pieces {
 		run := widget.Run{Text: p.Text}
+		if i > 0 && r.Pieces[i-1].Cite > 0 && p.Cite == 0 && !strings.HasPrefix(p.Text, " ") && !strings.HasPrefix(p.Text, "\n") {
+			out = append(out, widget.Run{Text: " ", Aside: true})
+		}
 		switch {
 		case p.Cite > 0:
-			run.Color, run.Bold = fynetheme.ColorNameHyperlink, true
+			run.Color, run.Bold, run.Aside = fynetheme.ColorNameHyperlink, true, true
 			run.Note = v.screen.text("chat.cite.note", p.Cite)
 			run.Tap = func() { v.screen.m.OpenSource(r.Turn, r.Given, p.Cite) }
 		case p.Unsure:
@@ -127,17 +132,16 @@ func (v *transcriptView) question(r Row) fyne.CanvasObject {
 			s.m.Edit(r.Turn)
 			s.Focus()
 		})
-		buttons := []fyne.CanvasObject{edit}
+		parts[0] = widget.NewEdge(side, parts[0], edit)
 		if r.Branches > 1 {
-			buttons = append(buttons, v.switcher(s.text("chat.branch", r.Branch, r.Branches), func(by int) { s.m.Branch(r.Turn, by) })...)
+			parts = append(parts, widget.NewFlow(0, v.switcher(s.text("chat.branch", r.Branch, r.Branches), func(by int) { s.m.Branch(r.Turn, by) })...))
 		}
-		parts = append(parts, widget.NewFlow(0, buttons...))
 	}
 	top := float32(0)
 	if r.First {
 		top = 2 * side
 	}
-	inner := widget.NewInset(side, rowGap, side, 2, widget.NewPanelBack(theme.ColorQuestion), widget.NewColumn(2, parts...))
+	inner := widget.NewInset(side, rowGap/2, 2, rowGap, widget.NewPanelBack(theme.ColorQuestion), widget.NewColumn(2, parts...))
 	return widget.NewInset(2, top, side, rowGap, nil, inner)
 }
 
@@ -202,7 +206,7 @@ func (v *transcriptView) foot(r Row) fyne.CanvasObject {
 	}
 	buttons := []fyne.CanvasObject{
 		s.quiet("chat.copy", fynetheme.ContentCopyIcon(), func() { s.m.Copy(r.Turn, r.Given, false) }),
-		s.quiet("chat.copysources", nil, func() { s.m.Copy(r.Turn, r.Given, true) }),
+		s.quiet("chat.copysources", fynetheme.ContentCopyIcon(), func() { s.m.Copy(r.Turn, r.Given, true) }),
 		right, wrong,
 		s.quiet("chat.again", fynetheme.ViewRefreshIcon(), func() { s.m.Again(r.Turn) }),
 		s.quiet("chat.details", fynetheme.InfoIcon(), func() { s.showDetails(r.Turn, r.Given) }),
@@ -212,7 +216,7 @@ func (v *transcriptView) foot(r Row) fyne.CanvasObject {
 	}
 	var parts []fyne.CanvasObject
 	if r.Text != "" {
-		parts = append(parts, v.prose(v.small, widget.Run{Text: r.Text, Color: theme.ColorSecondary, Under: theme.ColorUnsure}))
+		parts = append(parts, v.prose(v.small, widget.Run{Text: "\u3000\u3000", Under: theme.ColorUnsure}, widget.Run{Text: " " + r.Text, Color: theme.ColorSecondary}))
 	}
 	if r.Caption != "" {
 		parts = append(parts, v.prose(v.small, widget.Run{Text: r.Caption, Color: theme.ColorSecondary}))

@@ -53,9 +53,12 @@ func (v *sourcesView) refresh() {
 		v.cards.SetContent(v.column(cards))
 	}
 	at, ok := s.m.PageWanted()
-	v.below.Hidden = !ok
-	if !ok {
+	if v.below.Visible() != ok {
+		v.below.Hidden = !ok
 		v.split.Refresh()
+		s.right.Refresh()
+	}
+	if !ok {
 		return
 	}
 	view, ready, err := s.m.Page()
@@ -69,7 +72,6 @@ func (v *sourcesView) refresh() {
 		key := fmt.Sprintf("%s %d %d-%d", view.Document.ID, view.Number, at.Start, at.End)
 		v.page.SetPage(s.pageOf(view, key))
 	}
-	v.split.Refresh()
 }
 
 // column are the cards: cited places first, then those that were only read.

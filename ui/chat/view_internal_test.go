@@ -1,0 +1,133 @@
+package chat
+
+import (
+	"context"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+
+	"kakoi/app"
+	"kakoi/app/record"
+	"kakoi/core"
+	"kakoi/ui/theme"
+	"kakoi/ui/widget"
+)
+
+// look is how a window of a test looks.
+type look struct {
+	lang, mode string
+	percent    int
+	size       fyne.Size
+}
+
+func usual() look { return look{"ja", theme.Light, 100, fyne.NewSize(1024, 700)} }
+
+// show puts the screen of a rig on a window.
+func (r *rig) show(l look) {
+	r.t.Helper()
+	a := test.NewTempApp(r.t)
+	a.Settings().SetTheme(theme.New(l.mode, l.percent, theme.LoadFonts(os.Getenv("KAKOI_FONTS"))))
+	r.lang = l.lang
+	r.window = test.NewTempWindow(r.t, nil)
+	r.window.SetPadded(false)
+	r.screen = New(Params{Shell: r.fakeShell, Conversations: r.talks, Models: fakeModels{r.library}, Library: r.library, Pages: r.library, Samples: func() { r.went = append(r.went, "samples") }, Now: clock})
+	r.m = r.screen.m
+	r.window.SetContent(r.screen.Build())
+	r.window.Resize(l.size)
+	r.screen.Shown()
+	r.settle()
+}
+
+// picture writes what the window shows into the folder that KAKOI_PICTURES names, to be looked at.
+func (r *rig) picture(name string) {
+	dir := os.Getenv("KAKOI_PICTURES")
+	if dir == "" {
+		return
+	}
+	f, err := os.Create(filepath.Join(dir, name+".png"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer f.Close()
+	if err := png.Encode(f, r.window.Canvas().Capture()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// talk fills the rig with a conversation that has everything.
+func (r *rig) talk() {
+	r.talks.answer = func(_ context.Context, model, question string, hear func(app.Event), place int) (record.Given, error) {
+		switch question {
+		case "社員食堂の営業時間は何時までですか。":
+			g := givenText(model, question, "資料には記載がありません。")
+			g.Answer.Refused = true
+			g.Answer.Passages = cited(model, question).Answer.Passages
+			return g, nil
+		case "壊れる質問":
+			return record.Given{Model: "starter"}, core.ErrEngine
+		}
+		return cited("starter", question), nil
+	}
+	r.ask("有給休暇はいつから使えますか。")
+	r.ask("社員食堂の営業時間は何時までですか。")
+	r.ask("壊れる質問")
+	r.ask("有給休暇の日数と繰り越し、申請の方法を教えてください。")
+}
+
+// tapPanel presses a button of the panel that lies over the window.
+func (r *rig) tapPanel(key string) {
+	r.t.Helper()
+	text := r.Text(key)
+	var found *widget.Button
+	for _, o := range test.LaidOutObjects(r.window.Canvas().Overlays().Top()) {
+		if b, ok := o.(*widget.Button); ok && b.Text == text {
+			found = b
+		}
+	}
+	if found == nil {
+		r.t.Fatalf("no button %q", text)
+	}
+	test.Tap(found)
+}
+
+func TestLooks(t *testing.T) {
+	for _, l := range []look{usual(), {"en", theme.Dark, 100, fyne.NewSize(1024, 700)}, {"ja", theme.Dark, 150, fyne.NewSize(874, 640)}, {"en", theme.Light, 150, fyne.NewSize(874, 640)}} {
+		name := l.lang + "-" + l.mode
+		if l.percent > 100 {
+			name += "-150"
+		}
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.show(l)
+			r.picture(name + "-empty")
+			r.talk()
+			r.picture(name + "-talk")
+			r.screen.transcript.step(-1)
+			r.screen.transcript.step(-1)
+			r.screen.transcript.step(-1)
+			r.picture(name + "-talk-up")
+			r.screen.showDetails(r.m.leaf(), "")
+			r.picture(name + "-details")
+			r.tapPanel("ui.close")
+			r.screen.showCorrection(r.m.leaf(), "")
+			r.settle()
+			r.picture(name + "-correct")
+			r.tapPanel("chat.correct.place")
+			r.settle()
+			r.picture(name + "-correct-place")
+			r.tapPanel("chat.correct.later")
+			r.m.SetMode(2)
+			r.ask("有給休暇は何日ですか。")
+			r.picture(name + "-compare")
+			r.m.Edit(r.m.leaf())
+			r.m.SetDraft("長い質問です。\n次の行\n" + strings.Repeat("それから、", 40))
+			r.screen.input.refresh()
+			r.picture(name + "-edit")
+		})
+	}
+}
