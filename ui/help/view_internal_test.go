@@ -1,6 +1,7 @@
 package help
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"kakoi/resources"
+	"kakoi/ui/theme"
 	"kakoi/ui/widget"
 )
 
@@ -23,7 +25,7 @@ func (f *window) Window() fyne.Window                 { return f.w }
 
 func newScreen(t *testing.T, lang string) (*Screen, fyne.Canvas, *window) {
 	t.Helper()
-	test.NewTempApp(t)
+	test.NewTempApp(t).Settings().SetTheme(theme.New(theme.Light, 100, theme.LoadFonts(os.Getenv("KAKOI_FONTS"))))
 	shell := &window{lang, test.NewTempWindow(t, widget.NewEntry())}
 	s := New(Params{shell, func() []Group {
 		return []Group{

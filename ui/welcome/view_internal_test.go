@@ -42,7 +42,7 @@ func (f *window) rebuild() {
 
 func open(t *testing.T, lang string) (*Screen, fyne.Canvas, *window) {
 	t.Helper()
-	test.NewTempApp(t)
+	test.NewTempApp(t).Settings().SetTheme(theme.New(theme.Light, 100, theme.LoadFonts(os.Getenv("KAKOI_FONTS"))))
 	f := &window{lang: lang, w: test.NewTempWindow(t, widget.NewEntry())}
 	f.screen = New(Params{
 		Shell: f, DataDir: "/home/hanako/.local/share/kakoi",

@@ -1,6 +1,7 @@
 package widget
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -10,12 +11,13 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"kakoi/resources"
+	"kakoi/ui/theme"
 )
 
 // chooserWindow opens a chooser on a window of the test driver.
 func chooserWindow(t *testing.T, p ChooserParams, home string) (*chooserView, fyne.Canvas, *[]string) {
 	t.Helper()
-	test.NewTempApp(t)
+	test.NewTempApp(t).Settings().SetTheme(theme.New(theme.Light, 100, theme.LoadFonts(os.Getenv("KAKOI_FONTS"))))
 	w := test.NewTempWindow(t, NewEntry())
 	w.Resize(fyne.NewSize(1024, 700))
 	var chosen []string
