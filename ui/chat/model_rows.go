@@ -39,6 +39,7 @@ type Row struct {
 	First  bool // of its kind in the turn
 	Last   bool
 	Live   bool
+	Half   bool // beside another
 
 	Branch, Branches int            // of a question
 	Number, Numbers  int            // of an answer, when there are several to switch between
@@ -279,6 +280,7 @@ func pairs(turn string, left, right []Row) []Row {
 		row := Row{Kind: RowPair, Turn: turn, Pair: [2]*Row{a, b}, Key: "2"}
 		for _, one := range row.Pair {
 			if one != nil {
+				one.Half = true
 				row.Key += "|" + one.Key
 				row.Live = row.Live || one.Live
 			}

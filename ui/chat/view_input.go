@@ -50,7 +50,7 @@ func newInputView(s *Screen) *inputView {
 	v.left, v.right = choose(both), choose(both)
 	v.pair = container.NewGridWithColumns(2, v.left, v.right)
 	v.pair.Hide()
-	who := container.NewGridWithColumns(2, v.mode, v.pair)
+	who := container.NewVBox(v.mode, v.pair)
 	v.object = container.NewPadded(container.NewBorder(who, v.note, nil, container.NewVBox(v.send), v.field))
 	v.refresh()
 	v.refreshModes()

@@ -95,39 +95,75 @@ func (r *rig) tapPanel(key string) {
 	test.Tap(found)
 }
 
+// whole fails when a button of the window is narrower than its text, or hangs out of the window.
+func (r *rig) whole(where string) {
+	r.t.Helper()
+	root := r.window.Content()
+	if top := r.window.Canvas().Overlays().Top(); top != nil {
+		root = top
+	}
+	for _, o := range test.LaidOutObjects(root) {
+		b, ok := o.(*widget.Button)
+		if !ok || b.Text == "" || b.Size().Width == 0 { // the last: below something hidden
+			continue
+		}
+		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(b)
+		if b.Size().Width < b.MinSize().Width-0.5 || at.X < 0 || at.X+b.Size().Width > r.window.Canvas().Size().Width+0.5 {
+			r.t.Errorf("%s: %q is cut: %v wide at %v, needs %v", where, b.Text, b.Size().Width, at.X, b.MinSize().Width)
+		}
+	}
+}
+
+// Nothing is cut in either language and theme, at the usual text size and at half as much again in a narrow window.
 func TestLooks(t *testing.T) {
-	for _, l := range []look{usual(), {"en", theme.Dark, 100, fyne.NewSize(1024, 700)}, {"ja", theme.Dark, 150, fyne.NewSize(874, 640)}, {"en", theme.Light, 150, fyne.NewSize(874, 640)}} {
+	looks := []look{usual(), {"ja", theme.Dark, 150, fyne.NewSize(874, 640)}, {"en", theme.Light, 150, fyne.NewSize(874, 640)}}
+	if os.Getenv("KAKOI_PICTURES") != "" {
+		looks = append(looks, look{"en", theme.Dark, 100, fyne.NewSize(1024, 700)})
+	}
+	for _, l := range looks {
 		name := l.lang + "-" + l.mode
 		if l.percent > 100 {
 			name += "-150"
 		}
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
+			seen := func(what string) {
+				r.whole(what)
+				r.picture(name + "-" + what)
+			}
+			r.library.status.Collections = nil
 			r.show(l)
-			r.picture(name + "-empty")
+			seen("none")
+			r.library.status.Collections = []app.CollectionStatus{{Name: app.SampleCollection, Documents: 9}}
+			r.m.Heard(app.TopicDocuments)
+			r.settle()
+			seen("samples")
 			r.talk()
-			r.picture(name + "-talk")
-			r.screen.transcript.step(-1)
-			r.screen.transcript.step(-1)
-			r.screen.transcript.step(-1)
-			r.picture(name + "-talk-up")
+			seen("talk")
+			for range 3 {
+				r.screen.transcript.step(-1)
+			}
+			seen("up")
 			r.screen.showDetails(r.m.leaf(), "")
-			r.picture(name + "-details")
+			seen("details")
 			r.tapPanel("ui.close")
 			r.screen.showCorrection(r.m.leaf(), "")
 			r.settle()
-			r.picture(name + "-correct")
+			seen("correct")
 			r.tapPanel("chat.correct.place")
 			r.settle()
-			r.picture(name + "-correct-place")
+			seen("place")
 			r.tapPanel("chat.correct.later")
 			r.m.SetMode(2)
 			r.ask("有給休暇は何日ですか。")
-			r.picture(name + "-compare")
+			seen("compare")
+			r.screen.remove(r.m.OpenID())
+			seen("delete")
+			r.tapPanel("ui.cancel")
 			r.m.Edit(r.m.leaf())
 			r.m.SetDraft("長い質問です。\n次の行\n" + strings.Repeat("それから、", 40))
 			r.screen.input.refresh()
-			r.picture(name + "-edit")
+			seen("edit")
 		})
 	}
 }

@@ -204,13 +204,15 @@ func (v *transcriptView) foot(r Row) fyne.CanvasObject {
 	case record.Wrong:
 		wrong.Importance = fynewidget.WarningImportance
 	}
-	buttons := []fyne.CanvasObject{
-		s.quiet("chat.copy", fynetheme.ContentCopyIcon(), func() { s.m.Copy(r.Turn, r.Given, false) }),
-		s.quiet("chat.copysources", fynetheme.ContentCopyIcon(), func() { s.m.Copy(r.Turn, r.Given, true) }),
-		right, wrong,
+	buttons := []fyne.CanvasObject{s.quiet("chat.copy", fynetheme.ContentCopyIcon(), func() { s.m.Copy(r.Turn, r.Given, false) })}
+	if !r.Half { // half a column is too narrow for it; Ctrl+Shift+C does the same
+		buttons = append(buttons, s.quiet("chat.copysources", nil, func() { s.m.Copy(r.Turn, r.Given, true) }))
+	}
+	buttons = append(
+		buttons, right, wrong,
 		s.quiet("chat.again", fynetheme.ViewRefreshIcon(), func() { s.m.Again(r.Turn) }),
 		s.quiet("chat.details", fynetheme.InfoIcon(), func() { s.showDetails(r.Turn, r.Given) }),
-	}
+	)
 	if r.Numbers > 1 {
 		buttons = append(buttons, v.switcher(s.text("chat.answers", r.Number, r.Numbers), func(by int) { s.m.SwitchAnswer(r.Turn, by) })...)
 	}
