@@ -73,6 +73,9 @@ func OpenPages(l *Library) *Pages {
 	return &Pages{library: l, pictures: ingest.OpenPictures(l.Read), checked: map[string]fileCheck{}}
 }
 
+// Warm opens what draws pages, so that the first picture comes at once: 0.2 s, or some seconds where nothing is prepared.
+func (p *Pages) Warm() error { return p.pictures.Warm() }
+
 // Close stops what is being drawn. The Library stays open.
 func (p *Pages) Close() error {
 	p.mu.Lock()

@@ -114,10 +114,11 @@ func (e *pdfEngine) do(ctx context.Context, fn func(pdfium.Pdfium) error) error 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	instance, err := e.instance(ctx)
+	instance, stop, err := e.instance(ctx)
 	if err != nil {
 		return err
 	}
+	defer stop()
 	done := make(chan error, 1)
 	go func() {
 		defer func() {
@@ -133,35 +134,38 @@ func (e *pdfEngine) do(ctx context.Context, fn func(pdfium.Pdfium) error) error 
 		_ = instance.Close() // fails after a trap; the instance is thrown away as a whole all the same
 		return err
 	case <-ctx.Done():
-		interrupt(instance)
+		stop()
 		<-done
 		_ = instance.Kill() // throws the instance away; its error says no more than ctx does
 		return ctx.Err()
 	}
 }
 
-func (e *pdfEngine) instance(ctx context.Context) (pdfium.Pdfium, error) {
-	instance, err := e.pool.GetInstanceWithContext(ctx)
+// instance starts an instance; stop ends the call it is in, at any time, and has to be called in the end.
+func (e *pdfEngine) instance(ctx context.Context) (instance pdfium.Pdfium, stop func(), err error) {
+	instance, err = e.pool.GetInstanceWithContext(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
-		return nil, core.Explain(fmt.Errorf("start a pdf instance: %w", err), "error.file.pdf_engine")
+		return nil, nil, core.Explain(fmt.Errorf("start a pdf instance: %w", err), "error.file.pdf_engine")
 	}
-	return instance, nil
+	return instance, stopper(instance), nil
 }
 
-// interrupt ends the call that an instance is in by closing its WebAssembly module, which wazero allows at any time. The
-// instance's own Kill sets fields that the call reads (go-pdfium v1.20.0): it has to come after the call.
-func interrupt(instance pdfium.Pdfium) {
+// stopper gives a function that ends the call an instance is in, and all later ones. It ends the context that go-pdfium (v1.20.0)
+// makes the instance's calls with: wazero then stops the call and frees what it used after it. Closing the module instead would
+// free files that the call is reading, and the instance's own Kill sets fields that it reads: both have to come after the call.
+func stopper(instance pdfium.Pdfium) func() {
 	implementation := reflect.Indirect(reflect.ValueOf(instance.GetImplementation()))
 	if implementation.Kind() == reflect.Struct {
-		if field := implementation.FieldByName("Module"); field.IsValid() && field.CanInterface() {
-			if module, ok := field.Interface().(api.Module); ok {
-				_ = module.Close(context.Background())
-				return
+		if field := implementation.FieldByName("Context"); field.IsValid() && field.CanSet() {
+			if ctx, ok := field.Interface().(context.Context); ok {
+				ctx, cancel := context.WithCancel(ctx)
+				field.Set(reflect.ValueOf(ctx))
+				return cancel
 			}
 		}
 	}
-	_ = instance.Kill() // another version of go-pdfium: a race is better than a call that never ends
+	return func() { _ = instance.Kill() } // another version of go-pdfium: a race is better than a call that never ends
 }

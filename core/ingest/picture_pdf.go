@@ -26,6 +26,7 @@ type openPDF struct {
 	file     *os.File
 	info     os.FileInfo // when it was opened
 	instance pdfium.Pdfium
+	stop     func() // ends the call the instance is in
 	doc      references.FPDF_DOCUMENT
 	pages    int
 	lost     bool // the instance was stopped in the middle of a call
@@ -63,7 +64,7 @@ func openPDFFile(ctx context.Context, abs string, doc *core.Document, opt Option
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	if o.instance, err = e.instance(ctx); err != nil {
+	if o.instance, o.stop, err = e.instance(ctx); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	err = o.guard(ctx, func() error {
@@ -96,7 +97,7 @@ func (o *openPDF) guard(ctx context.Context, fn func() error) (err error) {
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		interrupt(o.instance)
+		o.stop()
 	})
 	defer func() {
 		if p := recover(); p != nil {
@@ -120,6 +121,7 @@ func (o *openPDF) close() {
 	} else {
 		_ = o.instance.Close() // fails after a trap; the instance is thrown away as a whole all the same
 	}
+	o.stop()
 	_ = o.file.Close() // only read from
 }
 
