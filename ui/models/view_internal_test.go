@@ -1,8 +1,10 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -18,9 +20,9 @@ import (
 func stage(t *testing.T, lang, mode string, percent int) (*Screen, *desk, *shelf, *books) {
 	t.Helper()
 	a := test.NewTempApp(t)
-	fonts := theme.LoadFonts(os.Getenv("KAKOI_FONTS"))
+	fonts := theme.LoadFonts(cmp.Or(os.Getenv("KAKOI_FONTS"), filepath.Join("..", "..", "bin", "fonts"))) // set-up puts them there
 	if fonts.Regular == nil {
-		t.Fatal("no fonts: KAKOI_FONTS names their folder (make test sets it)")
+		t.Fatal("no fonts: make setup puts them into bin/fonts")
 	}
 	a.Settings().SetTheme(theme.New(mode, percent, fonts))
 	w := test.NewTempWindow(t, widget.NewEntry())
