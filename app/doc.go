@@ -1,4 +1,5 @@
-// Package app holds the use-cases: Library (add, list, remove, search, status), Chat (ask), Conversations (ask and remember), Models (import, list, use,
+// Package app holds the use-cases: Library (add, list, remove, search, status), Pages (look at a
+// page), Chat (ask), Conversations (ask and remember), Models (import, list, use,
 // remove). It knows no terminal, no window, no Badger and no libtorch; the command line and the window are two faces of it.
 //
 // A use-case is a struct of small dependencies that the composition root fills in and closes: the Store (the index), the
