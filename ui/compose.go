@@ -1,9 +1,75 @@
 package ui
 
+import (
+	"path/filepath"
+
+	fynetheme "fyne.io/fyne/v2/theme"
+
+	"kakoi/app/settings"
+	"kakoi/resources"
+	"kakoi/ui/chat"
+	"kakoi/ui/help"
+	"kakoi/ui/library"
+	"kakoi/ui/models"
+	"kakoi/ui/place"
+	"kakoi/ui/welcome"
+)
+
 // makeScreens puts the screens together, in the order of the rail.
 func (s *Shell) makeScreens() {
-	s.entries = []*entry{}
+	v := s.services
+	s.documents = library.New(library.Params{
+		Shell: s, Library: v.Library, Folders: v.Folders, Pages: v.Pages, Bus: v.Bus, Samples: resources.Samples, SamplesDir: filepath.Join(s.p.Data, "samples"),
+	})
+	s.entries = []*entry{
+		{name: place.Chat, icon: fynetheme.MailReplyIcon(), screen: chat.New(chat.Params{
+			Shell: s, Conversations: v.Conversations, Models: v.Models, Library: v.Library, Pages: v.Pages, Bus: v.Bus, Samples: s.addSamples,
+		})},
+		{name: place.Documents, icon: fynetheme.DocumentIcon(), screen: s.documents},
+		{name: place.Models, icon: fynetheme.ComputerIcon(), screen: models.New(models.Params{Shell: s, Models: v.Models, Library: v.Library, Bus: v.Bus})},
+		{name: place.Help, icon: fynetheme.HelpIcon(), screen: help.New(help.Params{Shell: s, Shortcuts: s.groups})},
+	}
 }
 
-// welcome is what a new data folder shows first.
-func (s *Shell) welcome() { s.show(s.current) }
+// addSamples adds the sample collection, whichever screen is shown.
+func (s *Shell) addSamples() {
+	s.entry(place.Documents).view()
+	s.documents.AddSamples()
+}
+
+// groups are all shortcuts for the help, those of the whole window first.
+func (s *Shell) groups() []help.Group {
+	groups := []help.Group{{Title: "ui.shortcut.window", Shortcuts: s.own()}}
+	for _, e := range s.entries {
+		if k, ok := e.screen.(keyed); ok {
+			groups = append(groups, help.Group{Title: "ui.screen." + string(e.name), Shortcuts: k.Shortcuts()})
+		}
+	}
+	return groups
+}
+
+// welcome is what a new data folder shows first. What is chosen there is set at once.
+func (s *Shell) welcome() {
+	if s.greeting == nil {
+		s.greeting = welcome.New(welcome.Params{
+			Shell: s, DataDir: s.p.Data, TextSize: s.look.percent, Theme: s.look.mode,
+			SetLanguage: func(language string) { s.set(func(set *settings.Settings) { set.Language = language }) },
+			SetTextSize: func(percent int) { s.set(func(set *settings.Settings) { set.TextSize = percent }) },
+			SetTheme:    func(name string) { s.set(func(set *settings.Settings) { set.Theme = name }) },
+			AddSamples:  s.addSamples, AddPaths: s.addPaths,
+			Done: func() {
+				s.state.Welcomed = true
+				s.show(place.Chat)
+			},
+		})
+	}
+	s.frame.put(s.greeting.Build())
+	s.greeting.Focus()
+}
+
+// set changes the settings; the news of it comes back through the bus.
+func (s *Shell) set(change func(*settings.Settings)) {
+	if err := s.services.Settings.Update(change); err != nil {
+		s.ShowError(err)
+	}
+}

@@ -47,10 +47,7 @@ func (s *Shell) show(name place.Screen) {
 		old.screen.Hidden()
 	}
 	s.current = next.name
-	if next.built == nil {
-		next.built = next.screen.Build()
-	}
-	s.frame.put(next.built)
+	s.frame.put(next.view())
 	s.registerShortcuts()
 	next.screen.Shown()
 	next.screen.Focus()
@@ -72,10 +69,20 @@ func (s *Shell) dropped(uris []fyne.URI) {
 		s.Toast(s.Text("ui.drop.nothing"))
 		return
 	}
+	if !s.state.Welcomed {
+		s.greeting.Drop(paths)
+		return
+	}
 	if e := s.entry(s.current); e != nil && e.screen.Drop(paths) {
 		return
 	}
-	if e := s.entry(place.Documents); e != nil {
+	s.addPaths(paths)
+}
+
+// addPaths hands files and folders to the documents, whichever screen is shown.
+func (s *Shell) addPaths(paths []string) {
+	if e := s.entry(place.Documents); e != nil && len(paths) > 0 {
+		e.view()
 		e.screen.Drop(paths)
 	}
 }

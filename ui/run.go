@@ -21,16 +21,13 @@ func Run(ctx context.Context, p Params) error {
 		s.Go(watch.run)
 	}
 	s.Go(s.open)
-	if p.Raise != nil {
-		s.Go(s.raises)
-	}
-	s.Go(s.tell)
+	s.Go(s.news)
 	s.window.ShowAndRun()
 	return s.stop()
 }
 
-// raises brings the window to the front whenever a second start asks for it.
-func (s *Shell) raises(ctx context.Context) {
+// news follows what comes from outside the window: a second start, which brings it to the front, and notices.
+func (s *Shell) news(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -40,16 +37,6 @@ func (s *Shell) raises(ctx context.Context) {
 				s.window.Show()
 				s.window.RequestFocus()
 			})
-		}
-	}
-}
-
-// tell shows what the composition root has to say.
-func (s *Shell) tell(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
 		case key := <-s.p.Notices:
 			s.Toast(s.Text(key))
 		}

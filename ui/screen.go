@@ -37,3 +37,11 @@ type entry struct {
 	screen Screen
 	built  fyne.CanvasObject // nil: not yet, or out of date
 }
+
+// view is the screen's view, made where there is none.
+func (e *entry) view() fyne.CanvasObject {
+	if e.built == nil {
+		e.built = e.screen.Build()
+	}
+	return e.built
+}

@@ -10,8 +10,10 @@ import (
 	"kakoi/app"
 	"kakoi/app/settings"
 	"kakoi/resources"
+	"kakoi/ui/library"
 	"kakoi/ui/place"
 	"kakoi/ui/theme"
+	"kakoi/ui/welcome"
 	"kakoi/ui/widget"
 )
 
@@ -40,6 +42,8 @@ type Shell struct {
 	notices       *notices
 	strip         *strip
 	palette       *paletteView
+	documents     *library.Screen
+	greeting      *welcome.Screen
 }
 
 // look is what makes every screen be built anew.
@@ -117,9 +121,7 @@ func (s *Shell) takeLook() {
 		return
 	}
 	s.app.Settings().SetTheme(theme.New(now.mode, now.percent, s.fonts))
-	if now.language != old.language || now.percent != old.percent {
-		s.rebuild()
-	}
+	s.rebuild() // colours too: backgrounds take theirs when they are made
 }
 
 // rebuild makes every view anew.

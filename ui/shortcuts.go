@@ -67,9 +67,5 @@ func (s *Shell) addFiles() {
 	if s.services == nil {
 		return
 	}
-	s.PickFiles(func(paths []string) {
-		if e := s.entry(place.Documents); e != nil && len(paths) > 0 {
-			e.screen.Drop(paths)
-		}
-	})
+	s.PickFiles(s.addPaths)
 }

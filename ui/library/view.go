@@ -131,6 +131,9 @@ func (s *Screen) Drop(paths []string) bool {
 	return true
 }
 
+// AddSamples adds the sample collection.
+func (s *Screen) AddSamples() { s.m.adding.addSamples() }
+
 // Focus puts the keyboard where a person would begin.
 func (s *Screen) Focus() {
 	if s.root == nil {

@@ -1,0 +1,180 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+	fynewidget "fyne.io/fyne/v2/widget"
+
+	"kakoi/app"
+	"kakoi/app/apptest"
+	"kakoi/app/job"
+	"kakoi/app/settings"
+	"kakoi/core/closed"
+	"kakoi/index"
+	"kakoi/resources"
+	"kakoi/ui/place"
+	"kakoi/ui/widget"
+)
+
+// openServices opens a data folder as the composition root does, over an engine without a process.
+func openServices(t *testing.T, data string) *Services {
+	t.Helper()
+	bundled := filepath.Join(t.TempDir(), "models")
+	if err := apptest.Folders(bundled); err != nil {
+		t.Fatal(err)
+	}
+	x, err := index.Open(filepath.Join(data, "library"), index.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := settings.Open(filepath.Join(data, "settings.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bus := &app.Bus{}
+	set.Watch(func(_, _ settings.Settings) { bus.Tell(app.TopicSettings) })
+	runner := job.NewRunner()
+	store := app.Indexed{Index: x}
+	engine := app.NewEngine(func(context.Context) (app.Client, error) { return &apptest.Client{Wide: true}, nil })
+	models := &app.Models{Bundled: bundled, Dir: filepath.Join(data, "models"), Settings: set, Jobs: runner, Engine: engine, Bus: bus, Store: store}
+	library := &app.Library{Store: store, Models: models, Settings: set, Jobs: runner, Log: job.NewLog(store), Bus: bus}
+	chat := &app.Chat{Library: library, Models: models, Settings: set, Prompts: []fs.FS{resources.Prompts}}
+	pages := app.OpenPages(library)
+	return &Services{
+		Library: library, Chat: chat, Models: models, Engine: engine, Pages: pages, Settings: set, Jobs: runner, Bus: bus,
+		Conversations: &app.Conversations{Store: store, Chat: chat, Bus: bus, Text: resources.Format},
+		Folders:       &app.Folders{Store: store, Library: library, Bus: bus, Explain: func(err error) (string, string) { return resources.ErrorText("en", err) }},
+		Close:         func() error { return errors.Join(pages.Close(), engine.Close(), x.Close()) },
+	}
+}
+
+// openShell is a window on the test driver with everything in it. It is stopped with the test.
+func openShell(t *testing.T, language string) *Shell {
+	t.Helper()
+	data := t.TempDir()
+	fyneApp := test.NewApp()
+	t.Cleanup(fyneApp.Quit)
+	look := settings.Default()
+	s := newShell(t.Context(), Params{
+		App: fyneApp, Data: data, Language: language, Look: look,
+		Proof: closed.Proof{When: time.Now(), Attempts: []closed.Attempt{{What: "socket AF_INET", Refused: true, Error: "permission denied"}}},
+	})
+	s.state.Welcomed = true
+	s.window.Resize(s.state.size())
+	s.window.SetContent(s.frame.build())
+	s.services = openServices(t, data)
+	s.start()
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestEveryScreenOpensInBothLanguages(t *testing.T) {
+	s := openShell(t, "ja")
+	if len(s.entries) != 4 {
+		t.Fatalf("%d screens, want 4", len(s.entries))
+	}
+	for _, language := range resources.Languages {
+		if err := s.services.Settings.Update(func(set *settings.Settings) { set.Language = language }); err != nil {
+			t.Fatal(err)
+		}
+		if s.Lang() != language {
+			t.Fatalf("language is %q after setting %q", s.Lang(), language)
+		}
+		for _, e := range s.entries {
+			s.Navigate(e.name)
+			if s.current != e.name || len(s.frame.body.Objects) != 1 || s.frame.body.Objects[0] != e.built {
+				t.Errorf("%s: %s is not shown", language, e.name)
+			}
+		}
+	}
+}
+
+func TestConfirm(t *testing.T) {
+	s := openShell(t, "en")
+	done := 0
+	s.Confirm(widget.Question{Title: "t", Text: "x", Yes: "Do it", Then: func() { done++ }})
+	press(s, fyne.KeyReturn)
+	if done != 1 {
+		t.Error("Enter does not say yes")
+	}
+	s.Confirm(widget.Question{Title: "t", Text: "x", Yes: "Lose it", Danger: true, Then: func() { done++ }})
+	press(s, fyne.KeyReturn) // the focus is on no
+	if done != 1 {
+		t.Error("Enter loses something")
+	}
+	s.Confirm(widget.Question{Title: "t", Text: "x", Yes: "Do it", Then: func() { done++ }})
+	press(s, fyne.KeyEscape)
+	if done != 1 || s.window.Canvas().Overlays().Top() != nil {
+		t.Errorf("Escape did not close the question (%d)", done)
+	}
+}
+
+// press types a key where the focus is.
+func press(s *Shell, key fyne.KeyName) {
+	if f := s.window.Canvas().Focused(); f != nil {
+		f.TypedKey(&fyne.KeyEvent{Name: key})
+		return
+	}
+	s.typed(&fyne.KeyEvent{Name: key})
+}
+
+func TestErrorsAreShownWithHintAndChain(t *testing.T) {
+	s := openShell(t, "en")
+	s.ShowError(context.Canceled)
+	if len(s.notices.cards) != 0 {
+		t.Error("a cancelled job is shown as an error")
+	}
+	for range maxNotices + 2 {
+		s.ShowError(errors.New("disk on fire"))
+	}
+	if len(s.notices.cards) != maxNotices {
+		t.Errorf("%d notices lie over the window", len(s.notices.cards))
+	}
+	var texts []string
+	for _, o := range test.LaidOutObjects(s.notices.cards[0]) {
+		if l, ok := o.(*fynewidget.Label); ok {
+			texts = append(texts, l.Text)
+		}
+	}
+	sentence, hint := resources.ErrorText("en", errors.New("disk on fire"))
+	for _, want := range []string{sentence, hint} {
+		found := false
+		for _, text := range texts {
+			found = found || text == want
+		}
+		if !found {
+			t.Errorf("%q is not among %q", want, texts)
+		}
+	}
+}
+
+func TestF1ShowsHelp(t *testing.T) {
+	s := openShell(t, "en")
+	s.Navigate(place.Chat)
+	press(s, fyne.KeyF1)
+	if s.current != place.Help {
+		t.Errorf("F1 shows %s", s.current)
+	}
+}
+
+func TestPaletteJumps(t *testing.T) {
+	s := openShell(t, "en")
+	s.Navigate(place.Chat)
+	s.openPalette()
+	s.palette.entry.SetText("hel")
+	press(s, fyne.KeyReturn)
+	if s.current != place.Help || s.palette != nil {
+		t.Errorf("the palette leads to %s", s.current)
+	}
+}
