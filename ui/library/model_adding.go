@@ -106,6 +106,7 @@ func (a *adding) start(t *task, work func(context.Context, *task, app.AddOptions
 		select {
 		case <-ready:
 		case <-ctx.Done():
+			m.Post(func() { a.ended(t, app.Summary{Cancelled: true}, ctx.Err()) })
 			return
 		}
 		counts := make(chan app.AddCount, 1) // the last one

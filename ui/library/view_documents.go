@@ -62,11 +62,11 @@ func (d *documents) makeTable() *widget.Table {
 	s, l := d.s, &d.s.m.list
 	t := widget.NewTable([]widget.Column{
 		{Title: s.text("documents.column.name"), Sample: "　　　　　　　　", Grow: true},
-		{Title: s.text("documents.column.kind"), Sample: "docx"},
-		{Title: s.text("documents.column.pages"), Sample: "0000", End: true},
+		{Title: s.text("documents.column.kind"), Sample: "docx", Spare: 1},
+		{Title: s.text("documents.column.pages"), Sample: "0000", End: true, Spare: 2},
 		{Title: s.text("documents.column.passages"), Sample: "00000", End: true},
 		{Title: s.text("documents.column.state"), Sample: s.text("documents.state.old")},
-		{Title: s.text("documents.column.added"), Sample: "2000-00-00 00:00"},
+		{Title: s.text("documents.column.added"), Sample: "2000-00-00 00:00", Spare: 3},
 	})
 	t.Rows = func() int { return len(l.rows) }
 	t.Cell = func(row, col int) widget.Cell {

@@ -14,6 +14,7 @@ type Column struct {
 	Sample string // the widest usual text: as wide as this or the title
 	Grow   bool   // shares the room that is left
 	End    bool   // numbers: at the right edge
+	Spare  int    // where there is no room for all, the column with the largest Spare is left out first; 0: never
 }
 
 // Cell is what stands in a column of a row.
@@ -131,6 +132,7 @@ func (l tableLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	high := t.titles[0].MinSize().Height
 	t.head.Resize(fyne.NewSize(size.Width, high))
 	for i, at := range t.places(size.Width) {
+		show(t.titles[i], at.width > 0)
 		t.titles[i].Move(fyne.NewPos(at.x, 0))
 		t.titles[i].Resize(fyne.NewSize(at.width, high))
 	}
@@ -142,8 +144,10 @@ func (l tableLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 func (l tableLayout) MinSize([]fyne.CanvasObject) fyne.Size {
 	t := l.t
 	width := float32(tableMargin)
-	for i := range t.Columns {
-		width += t.least(i)
+	for i, c := range t.Columns {
+		if c.Spare == 0 {
+			width += t.least(i)
+		}
 	}
 	return fyne.NewSize(width, t.titles[0].MinSize().Height+3*t.high())
 }
@@ -162,7 +166,7 @@ func (t *Table) least(column int) float32 {
 	return width
 }
 
-// places gives each column its room.
+// places gives each column its room; one that is left out has none.
 func (t *Table) places(width float32) []columnPlace {
 	out := make([]columnPlace, len(t.Columns))
 	rest, growing := width-tableMargin, 0
@@ -172,6 +176,19 @@ func (t *Table) places(width float32) []columnPlace {
 		if c.Grow {
 			growing++
 		}
+	}
+	for rest < 0 {
+		spare := -1
+		for i, c := range t.Columns {
+			if c.Spare > 0 && out[i].width > 0 && (spare < 0 || c.Spare > t.Columns[spare].Spare) {
+				spare = i
+			}
+		}
+		if spare < 0 {
+			break
+		}
+		rest += out[spare].width
+		out[spare].width = 0
 	}
 	x := float32(0)
 	for i, c := range t.Columns {

@@ -120,6 +120,9 @@ func (b *tableBody) fill(row int, r *tableRow, places []columnPlace) {
 			cell.Color = colorForeground
 		}
 		width := places[i].width - 2*cellPad
+		if width <= 0 {
+			cell.Text = ""
+		}
 		c.Text, c.TextSize, c.Color = t.ruler.shorten(cell.Text, width), t.ruler.Size, themeColor(cell.Color)
 		c.Alignment = fyne.TextAlignLeading
 		if t.Columns[i].End {
