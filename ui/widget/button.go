@@ -39,7 +39,9 @@ func (b *Button) TypedKey(k *fyne.KeyEvent) {
 		}
 	case k.Name == fyne.KeyEscape && b.OnEscape != nil:
 		b.OnEscape()
-	default:
+	case k.Name == fyne.KeySpace:
 		b.Button.TypedKey(k)
+	default:
+		forwardKey(b, k)
 	}
 }

@@ -55,9 +55,7 @@ func (e *Entry) TypedKey(k *fyne.KeyEvent) {
 	case k.Name == fyne.KeyEscape && e.OnEscape != nil:
 		e.OnEscape()
 	case functionKey(k.Name):
-		if c := fyne.CurrentApp().Driver().CanvasForObject(e); c != nil && c.OnTypedKey() != nil {
-			c.OnTypedKey()(k)
-		}
+		forwardKey(e, k)
 	default:
 		e.Entry.TypedKey(k)
 	}
@@ -86,9 +84,31 @@ func movesText(s *desktop.CustomShortcut) bool {
 	return false
 }
 
-// forward gives a shortcut to the canvas that o is on.
+// forward gives a shortcut to the window where o, which has the focus, is.
 func forward(o fyne.CanvasObject, s fyne.Shortcut) {
-	if c, ok := fyne.CurrentApp().Driver().CanvasForObject(o).(fyne.Shortcutable); ok {
+	if c, ok := canvasOf(o).(fyne.Shortcutable); ok {
 		c.TypedShortcut(s)
 	}
+}
+
+// forwardKey gives a key that means nothing to o to the window, as if nothing had the focus.
+func forwardKey(o fyne.CanvasObject, k *fyne.KeyEvent) {
+	if c := canvasOf(o); c != nil && c.OnTypedKey() != nil {
+		c.OnTypedKey()(k)
+	}
+}
+
+// canvasOf is the canvas that o is on. A field inside a screen's own type is not known to the driver by itself: then it is that
+// of the window where something has the focus.
+func canvasOf(o fyne.CanvasObject) fyne.Canvas {
+	driver := fyne.CurrentApp().Driver()
+	if c := driver.CanvasForObject(o); c != nil {
+		return c
+	}
+	for _, w := range driver.AllWindows() {
+		if w.Canvas().Focused() != nil {
+			return w.Canvas()
+		}
+	}
+	return nil
 }
