@@ -2,7 +2,6 @@ package widget
 
 import (
 	"os"
-	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -79,7 +78,7 @@ func newChooserView(p ChooserParams, c *chooser) *chooserView {
 	}
 
 	v.list = newKeyList(func() int { return len(c.rows) }, v.newRow, v.fillRow)
-	v.list.onKey, v.list.onRune, v.list.onShortcut = v.listKey, func(r rune) { c.jump(r, time.Now()) }, v.listShortcut
+	v.list.onKey, v.list.onRune, v.list.onShortcut = v.listKey, v.listRune, v.listShortcut
 	v.places = newKeyList(func() int { return len(c.places) }, v.newPlace, v.fillPlace)
 	v.places.onKey, v.places.onShortcut = v.placeKey, v.listShortcut
 	v.note = fynewidget.NewLabel("")

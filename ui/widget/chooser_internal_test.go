@@ -81,7 +81,12 @@ func TestChooserTypedPathCompletes(t *testing.T) {
 	if canvas.Focused() != v.path {
 		t.Fatalf("Ctrl+L leaves the focus on %T", canvas.Focused())
 	}
-	test.Type(v.path, "/doc")
+	if v.path.SelectedText() != dir {
+		t.Fatalf("Ctrl+L selects %q", v.path.SelectedText())
+	}
+	v.focusList()
+	canvas.Focused().TypedRune('/') // begins a path as well
+	test.Type(v.path, dir[1:]+"/doc")
 	if !v.path.AcceptsTab() || v.hint.Text == "" {
 		t.Fatalf("no proposal for %q (hint %q)", v.path.Text, v.hint.Text)
 	}

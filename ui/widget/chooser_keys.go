@@ -1,6 +1,8 @@
 package widget
 
 import (
+	"time"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
@@ -33,6 +35,17 @@ func (v *chooserView) listKey(k *fyne.KeyEvent) {
 	case fyne.KeyEscape:
 		v.escape()
 	}
+}
+
+// listRune jumps to what begins with a letter; / and ~ begin a path.
+func (v *chooserView) listRune(r rune) {
+	if r != '/' && r != '~' {
+		v.c.jump(r, time.Now())
+		return
+	}
+	v.canvas.Focus(v.path)
+	v.path.show(string(r))
+	v.c.typed(v.path.Text)
 }
 
 // placeKey is a key while the places have the focus.
@@ -73,6 +86,7 @@ func (v *chooserView) listShortcut(s fyne.Shortcut) {
 			v.c.toggleHidden()
 		case s.Modifier == fyne.KeyModifierControl && s.KeyName == fyne.KeyL:
 			v.canvas.Focus(v.path)
+			v.path.Entry.Entry.TypedShortcut(&fyne.ShortcutSelectAll{}) // what is typed replaces it
 		case s.Modifier == fyne.KeyModifierControl && (s.KeyName == fyne.KeyReturn || s.KeyName == fyne.KeyEnter):
 			v.confirm()
 		case s.Modifier == fyne.KeyModifierAlt && s.KeyName == fyne.KeyUp:
@@ -143,8 +157,7 @@ func (f *pathField) show(text string) {
 	f.quiet = true
 	defer func() { f.quiet = false }()
 	f.SetText(text)
-	f.CursorColumn = len([]rune(text))
-	f.Refresh()
+	f.Entry.Entry.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEnd}) // drops a selection too
 }
 
 // AcceptsTab is fyne.Tabbable: only where Tab has something to add, else it moves on.
