@@ -76,7 +76,7 @@ func run() error {
 	native := []struct{ pattern, name, kind, licence string }{
 		{filepath.Join(cache, "torch-*", "licenses"), "libtorch (PyTorch)", "native", "BSD-3-Clause"},
 		{filepath.Join(cache, "models", "multilingual-e5-small"), "multilingual-e5-small", "model", "MIT"},
-		{filepath.Join(cache, "fonts"), "Noto Sans JP, M PLUS 1 Code", "font", "OFL-1.1"},
+		{filepath.Join(cache, "fonts"), "Noto Sans JP, BIZ UDGothic", "font", "OFL-1.1"},
 	}
 	for i := range parts {
 		if err := parts[i].read(dirs[i]); err != nil {

@@ -1,6 +1,9 @@
 package app
 
-import "kakoi/app/settings"
+import (
+	"kakoi/app/settings"
+	"kakoi/core/rag"
+)
 
 // Configure changes settings. Where the models run in another way after it they are loaded anew when they are next needed;
 // calls that use one come to their end first.
@@ -13,4 +16,10 @@ func (m *Models) Configure(change func(*settings.Settings)) error {
 		m.Engine.Release()
 	}
 	return nil
+}
+
+// PresetValues are what a preset of answers stands for where nothing else is set.
+func PresetValues(preset string) (top int, temperature float64, maxNewTokens int, err error) {
+	how, err := rag.Preset(preset)
+	return how.Passages, how.Sampling.Temperature, how.Sampling.MaxNewTokens, err
 }

@@ -1,0 +1,89 @@
+package settings
+
+import (
+	"cmp"
+	"errors"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+
+	"kakoi/app"
+	"kakoi/app/settings"
+	"kakoi/ui/theme"
+	"kakoi/ui/widget"
+)
+
+// stage is the screen on a window of the test driver, as wide as it is beside the rail in a window of 1024.
+func stage(t *testing.T, lang, mode string, percent int) (*Screen, *desk, *settings.File) {
+	t.Helper()
+	a := test.NewTempApp(t)
+	fonts := theme.LoadFonts(cmp.Or(os.Getenv("KAKOI_FONTS"), filepath.Join("..", "..", "bin", "fonts"))) // set-up puts them there
+	if fonts.Regular == nil {
+		t.Fatal("no fonts: make setup puts them into bin/fonts")
+	}
+	a.Settings().SetTheme(theme.New(mode, percent, fonts))
+	w := test.NewTempWindow(t, widget.NewEntry())
+	w.SetPadded(false)
+	d := &desk{lang: lang, window: w}
+	m, file, _ := newModel(t, d)
+	s := newScreen(d, m, someKeys, &app.Bus{})
+	w.SetContent(s.Build())
+	w.Resize(fyne.NewSize(1024-96, 700))
+	s.Shown()
+	s.Focus()
+	return s, d, file
+}
+
+func TestLooks(t *testing.T) {
+	s, _, _ := stage(t, "ja", theme.Light, 100)
+	s.m.set("threads", "4")
+	s.show(groupAnswers)
+	s.m.set("top", "200")
+	test.AssertImageMatches(t, "settings-ja-light.png", s.shell.Window().Canvas().Capture())
+	s, _, _ = stage(t, "en", theme.Dark, 150)
+	s.show(groupLibrary)
+	s.m.checkLibrary()
+	test.AssertImageMatches(t, "settings-en-dark-150.png", s.shell.Window().Canvas().Capture())
+}
+
+// Every group in every look has no raw key on it and nothing wider than its room.
+func TestGroupsInEveryLook(t *testing.T) {
+	for _, lang := range []string{"ja", "en"} {
+		for _, percent := range []int{100, 150} {
+			s, d, _ := stage(t, lang, theme.Dark, percent)
+			for _, g := range groups {
+				s.show(g)
+				if dir := os.Getenv("KAKOI_SHOTS"); dir != "" {
+					shoot(t, d.window, filepath.Join(dir, "settings-"+g+"-"+lang+"-"+map[int]string{100: "100", 150: "150"}[percent]+".png"))
+				}
+				if n := d.errors; len(n) > 0 {
+					t.Fatalf("%s: %v", g, n)
+				}
+				for _, b := range s.rail {
+					if strings.Contains(b.Text, "settings.") {
+						t.Errorf("raw key %s", b.Text)
+					}
+				}
+				if least := s.sheet.MinSize().Width; least > s.sheet.Size().Width {
+					t.Errorf("%s at %d%% needs %v of %v", g, percent, least, s.sheet.Size().Width)
+				}
+			}
+		}
+	}
+}
+
+func shoot(t *testing.T, w fyne.Window, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err == nil {
+		err = errors.Join(png.Encode(f, w.Canvas().Capture()), f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
