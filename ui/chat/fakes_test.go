@@ -97,17 +97,19 @@ func (s *fakeShell) settle() {
 			s.work.Wait()
 			close(done)
 		}()
+		ran := false // what is posted may begin more work
 		for waiting := true; waiting; {
 			select {
 			case f := <-s.posts:
 				f()
+				ran = true
 			case <-done:
 				waiting = false
 			case <-time.After(20 * time.Second):
 				s.t.Fatal("work does not end")
 			}
 		}
-		if len(s.posts) == 0 {
+		if !ran && len(s.posts) == 0 {
 			return
 		}
 	}
