@@ -1,9 +1,12 @@
 package settings
 
 import (
+	"image/color"
 	"slices"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
@@ -62,7 +65,10 @@ func (s *Screen) choice(key string) (fyne.CanvasObject, func()) {
 	})
 	c.OnFocus = func() { s.sheet.Reveal(c) }
 	s.last[key] = c
-	return s.sized(c, 340, 0), func() {
+	edge := canvas.NewRectangle(color.Transparent) // Fyne's has none, and is hard to see on a light ground
+	edge.CornerRadius, edge.StrokeWidth = 6, 1
+	edge.StrokeColor = fynetheme.Color(fynetheme.ColorNameInputBorder)
+	return s.sized(container.NewStack(c, edge), 340, 0), func() {
 		var names []string
 		values, names = s.m.options(key)
 		if !slices.Equal(names, c.Options) {

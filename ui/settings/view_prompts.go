@@ -51,7 +51,7 @@ func (s *Screen) prompt(lang string) (fyne.CanvasObject, func()) {
 	buttons := widget.NewFlow(6, save, ship)
 	ask := widget.NewFlow(6, s.sized(question, 380, 0), try)
 	seen := widget.NewInset(12, 8, 12, 10, widget.NewPanelBack(theme.ColorRefused), preview)
-	column := widget.NewColumn(6, title, s.sized(editor, 200, 230), wrong, buttons, ask, seen)
+	column := widget.NewColumn(6, title, s.sized(editor, 200, 262), wrong, buttons, ask, seen)
 	return column, func() {
 		state, color := "settings.prompt.shipped", theme.ColorSecondary
 		switch {
