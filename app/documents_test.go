@@ -205,3 +205,18 @@ func TestCounts(t *testing.T) {
 		t.Errorf("ended at %d of %d", state.Done, state.Total)
 	}
 }
+
+// TestErasedPagesAreNotKept: what was drawn of a document is dropped with it.
+func TestErasedPagesAreNotKept(t *testing.T) {
+	b, pages, _, doc := shelf(t)
+	if v, err := pages.View(t.Context(), app.PageQuery{Document: doc.ID, Page: 1, DPI: 72}); err != nil || v.Picture == nil {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	c, err := b.library.Collection(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := b.library.Erase(t.Context(), c, doc); err != nil || e.Pictures != 1 {
+		t.Errorf("%+v, %v", e, err)
+	}
+}

@@ -18,6 +18,7 @@ type Erasure struct {
 	Documents  int           `json:"documents"`
 	Before     index.Remains `json:"before"`
 	After      index.Remains `json:"after"`
+	Pictures   int           `json:"pictures"` // of pages that were kept to be shown, and dropped
 	Seconds    float64       `json:"seconds"`
 }
 
@@ -28,7 +29,11 @@ func (e Erasure) Gone() bool { return e.After.Total() == 0 }
 // so are the search indexes in memory. core.ErrCorrupt when something is left.
 func (l *Library) Erase(ctx context.Context, c core.Collection, doc core.Document) (Erasure, error) {
 	e := Erasure{Collection: c.Name, Name: doc.Name, Documents: 1}
-	return e, l.prove(ctx, &e, c.ID, doc.ID, func() error { return l.Remove(ctx, c, doc) })
+	err := l.prove(ctx, &e, c.ID, doc.ID, func() error {
+		e.Pictures = l.forgetPages(doc.Source)
+		return l.Remove(ctx, c, doc)
+	})
+	return e, err
 }
 
 // RemoveCollection removes a collection by name with all its documents, and proves it as Erase does. An add into it that is under
@@ -52,7 +57,10 @@ func (l *Library) RemoveCollection(ctx context.Context, name string) (Erasure, e
 		return Erasure{}, fmt.Errorf("look at collection %q: %w", c.Name, err)
 	}
 	e := Erasure{Collection: c.Name, Documents: stats.Documents}
-	err = l.prove(ctx, &e, c.ID, "", func() error { return l.Store.RemoveCollection(ctx, c.ID) })
+	err = l.prove(ctx, &e, c.ID, "", func() error {
+		e.Pictures = l.forgetPages("")
+		return l.Store.RemoveCollection(ctx, c.ID)
+	})
 	for i, plan := range plans {
 		if err == nil && plan.Collection == c.Name { // nothing to go on with
 			err = l.Log.Forget(ctx, entries[i])

@@ -28,6 +28,8 @@ type Library struct {
 	Log      *job.Log
 	Read     ingest.Options
 	Bus      *Bus // hears of documents added and removed; nil is allowed
+
+	forget []func(source string) int // drop what is kept of a removed document; "" is all
 }
 
 // Collection finds a collection by name. Without a name it is DefaultCollection, or, while that has no documents, the only
@@ -145,8 +147,17 @@ func (l *Library) Remove(ctx context.Context, c core.Collection, doc core.Docume
 	if err := l.Store.Remove(ctx, c.ID, doc.ID); err != nil {
 		return fmt.Errorf("remove document %q: %w", doc.ID, err)
 	}
+	l.forgetPages(doc.Source)
 	l.Bus.Tell(TopicDocuments)
 	return nil
+}
+
+// forgetPages drops what is kept of a document, or of all with source "", and says how many pictures there were.
+func (l *Library) forgetPages(source string) (n int) {
+	for _, forget := range l.forget {
+		n += forget(source)
+	}
+	return n
 }
 
 // Search finds passages in a collection by meaning and by words, best first, at most top.

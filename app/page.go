@@ -70,7 +70,9 @@ const (
 
 // OpenPages makes the use-case. Nothing is opened before the first picture.
 func OpenPages(l *Library) *Pages {
-	return &Pages{library: l, pictures: ingest.OpenPictures(l.Read), checked: map[string]fileCheck{}}
+	p := &Pages{library: l, pictures: ingest.OpenPictures(l.Read), checked: map[string]fileCheck{}}
+	l.forget = append(l.forget, p.forget)
+	return p
 }
 
 // Warm opens what draws pages, so that the first picture comes at once: 0.2 s, or some seconds where nothing is prepared.

@@ -49,3 +49,19 @@ func (p *Pages) picture(ctx context.Context, doc core.Document, page, dpi int) (
 	}
 	return picture, nil
 }
+
+// forget drops what is kept of a document that was removed, or, with source "", of all; it says how many pictures.
+func (p *Pages) forget(source string) int {
+	p.pictures.Forget()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := len(p.drawn)
+	p.drawn = slices.DeleteFunc(p.drawn, func(d drawnPage) bool { return source == "" || d.source == source })
+	clear(p.drawn[len(p.drawn):before])
+	for path := range p.checked {
+		if source == "" || path == source {
+			delete(p.checked, path)
+		}
+	}
+	return before - len(p.drawn)
+}

@@ -18,7 +18,7 @@ type kindScale struct {
 }
 
 // bytesPerChunk is the guess while nothing was read: text in UTF-8, Japanese and English mixed, and what formats wrap around it.
-var bytesPerChunk = map[string]int64{"txt": 450, "md": 450, "html": 1500, "docx": 3000, "pdf": 6000}
+var bytesPerChunk = map[string]int64{"txt": 450, "md": 450, "html": 1200, "docx": 1500, "pdf": 2500}
 
 // guessWeight is how many chunks the guess counts for against what was seen.
 const guessWeight = 10

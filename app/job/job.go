@@ -213,7 +213,7 @@ type point struct {
 }
 
 const (
-	paceWindow  = 20 * time.Second
+	paceWindow  = 45 * time.Second
 	paceSpacing = time.Second
 )
 

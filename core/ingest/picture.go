@@ -143,6 +143,13 @@ func (p *Pictures) rest() {
 	}
 }
 
+// Forget gives up the open document and its pages, once the page that is being drawn is done.
+func (p *Pictures) Forget() {
+	p.busy <- struct{}{}
+	p.forget()
+	<-p.busy
+}
+
 func (p *Pictures) forget() {
 	if p.shown != nil {
 		p.shown.close()

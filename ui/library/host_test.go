@@ -2,7 +2,6 @@ package library
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -126,7 +125,7 @@ func newWorld(t testing.TB) *world {
 	models := &app.Models{Bundled: filepath.Join(w.dir, "bundled"), Dir: filepath.Join(w.dir, "models"), Store: store, Settings: set, Jobs: jobs, Engine: engine}
 	w.library = &app.Library{
 		Store: store, Models: models, Settings: set, Jobs: jobs, Log: job.NewLog(store), Bus: w.bus,
-		Read: ingest.Options{CacheDir: cacheDir(t), FontsDir: fontsDir(t)},
+		Read: ingest.Options{CacheDir: filepath.Join(cache(t), "wasm"), FontsDir: fontsDir(t)},
 	}
 	w.folders = &app.Folders{Store: store, Library: w.library, Bus: w.bus}
 	w.pages = app.OpenPages(w.library)
@@ -201,16 +200,6 @@ func fontsDir(t testing.TB) string {
 		return dir
 	}
 	return filepath.Join(cache(t), "fonts")
-}
-
-// cacheDir keeps PDFium's compiled code from test to test.
-func cacheDir(t testing.TB) string {
-	t.Helper()
-	dir := filepath.Join(os.TempDir(), fmt.Sprint("kakoi-test-cache-", os.Getuid()))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 func fonts(t testing.TB) theme.Fonts {

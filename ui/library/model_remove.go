@@ -40,7 +40,7 @@ func (m *model) erase(collection string, docs []core.Document) {
 			}
 			if err == nil {
 				n++
-				sum.Before = sum.Before.Plus(e.Before)
+				sum.Before, sum.Pictures = sum.Before.Plus(e.Before), sum.Pictures+e.Pictures
 				err = m.links.LeaveOut(ctx, c.Name, d)
 			}
 		}
@@ -65,5 +65,5 @@ func (m *model) erase(collection string, docs []core.Document) {
 // checked says what was looked for after a removal, and how much of it there had been.
 func (m *model) checked(e app.Erasure) string {
 	b := e.Before
-	return m.Text("documents.checked", b.Document+b.Texts, b.Chunks, b.Vectors, b.Words, b.Memory)
+	return m.Text("documents.checked", b.Document+b.Texts, b.Chunks, b.Vectors, b.Words, b.Memory+e.Pictures)
 }
