@@ -63,6 +63,9 @@ func load(t *testing.T, dir string, opt bert.LoadOptions) *bert.Embedder {
 	if opt.Device == "" {
 		opt.Device = torchtest.Device()
 	}
+	if opt.DType == "" {
+		opt.DType = "fp32" // as the golden files are; by itself a GPU takes fp16
+	}
 	e, err := bert.Load(context.Background(), dir, opt, nil)
 	if err != nil {
 		t.Fatal(err)
