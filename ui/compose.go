@@ -5,6 +5,7 @@ import (
 
 	fynetheme "fyne.io/fyne/v2/theme"
 
+	"kakoi/app"
 	"kakoi/app/settings"
 	"kakoi/resources"
 	"kakoi/ui/chat"
@@ -12,6 +13,7 @@ import (
 	"kakoi/ui/library"
 	"kakoi/ui/models"
 	"kakoi/ui/place"
+	settingsscreen "kakoi/ui/settings"
 	"kakoi/ui/welcome"
 )
 
@@ -27,6 +29,10 @@ func (s *Shell) makeScreens() {
 		})},
 		{name: place.Documents, icon: fynetheme.DocumentIcon(), screen: s.documents},
 		{name: place.Models, icon: fynetheme.ComputerIcon(), screen: models.New(models.Params{Shell: s, Models: v.Models, Library: v.Library, Bus: v.Bus})},
+		{name: place.Settings, icon: fynetheme.SettingsIcon(), screen: settingsscreen.New(settingsscreen.Params{
+			Shell: s, Settings: v.Settings, Models: v.Models, Chat: v.Chat, Doctor: s.doctor(), Proof: s.p.Proof, Bus: v.Bus,
+			Prompts: app.Prompts{Dir: filepath.Join(s.p.Data, "prompts"), Shipped: resources.Prompts}, Shortcuts: s.keys,
+		})},
 		{name: place.Help, icon: fynetheme.HelpIcon(), screen: help.New(help.Params{Shell: s, Shortcuts: s.groups})},
 	}
 }
@@ -46,6 +52,28 @@ func (s *Shell) groups() []help.Group {
 		}
 	}
 	return groups
+}
+
+// keys are the same for the settings.
+func (s *Shell) keys() []settingsscreen.Keys {
+	var all []settingsscreen.Keys
+	for _, g := range s.groups() {
+		all = append(all, settingsscreen.Keys(g))
+	}
+	return all
+}
+
+// doctor examines the opened data folder in the language of the window.
+func (s *Shell) doctor() *app.Doctor {
+	v := s.services
+	return &app.Doctor{
+		Library: v.Library, Models: v.Models, Engine: v.Engine, Jobs: v.Jobs, Store: v.Store, Proof: s.p.Proof, Version: s.p.Version, Data: s.p.Data,
+		Explain: func(err error) string {
+			sentence, _ := resources.ErrorText(s.Lang(), err)
+			return sentence
+		},
+		Text: func(key string) string { return s.Text(key) },
+	}
 }
 
 // welcome is what a new data folder shows first. What is chosen there is set at once.

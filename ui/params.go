@@ -38,5 +38,6 @@ type Services struct {
 	Settings      *settings.File
 	Jobs          *job.Runner
 	Bus           *app.Bus
+	Store         app.Verifier // the whole library, for its check
 	Close         func() error
 }
