@@ -2,30 +2,44 @@ package uitest
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+	"github.com/jezek/xgb/xtest"
+)
+
+// The screen. A window without a window manager stands in its upper left corner.
+const (
+	Width  = 1280
+	Height = 800
 )
 
 // Desktop is a screen of its own.
 type Desktop struct {
 	t       testing.TB
 	Display string // ":N"
+	c       *xgb.Conn
+	root    xproto.Window
+	spare   []xproto.Keycode // keycodes that no key of the layout has
+	syms    int              // keysyms of a keycode
+	names   map[string]xproto.Keycode
+	typing  map[xproto.Keysym]xproto.Keycode
 }
 
-// Start starts a screen of 1280 x 800; it ends with the test. It needs Xvfb, xdotool and ImageMagick, which set-up installs.
+// Start starts a screen; it ends with the test. It needs Xvfb, which set-up installs.
 func Start(t testing.TB) *Desktop {
 	t.Helper()
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset")
+	cmd := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", Width, Height), "-nolisten", "tcp", "-noreset")
 	cmd.ExtraFiles = []*os.File{write}
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start Xvfb: %v", err)
@@ -43,7 +57,19 @@ func Start(t testing.TB) *Desktop {
 	if err != nil {
 		t.Fatalf("Xvfb names no display: %v", err)
 	}
-	return &Desktop{t, ":" + strings.TrimSpace(line)}
+	d := &Desktop{t: t, Display: ":" + strings.TrimSpace(line)}
+	if d.c, err = xgb.NewConnDisplay(d.Display); err != nil {
+		t.Fatalf("connect to %s: %v", d.Display, err)
+	}
+	t.Cleanup(d.c.Close)
+	if err := xtest.Init(d.c); err != nil {
+		t.Fatalf("XTEST: %v", err)
+	}
+	d.root = xproto.Setup(d.c).DefaultScreen(d.c).Root
+	if err := d.readKeyboard(); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // Env is the environment for a program on this screen.
@@ -52,70 +78,90 @@ func (d *Desktop) Env(more ...string) []string {
 	return append(env, more...)
 }
 
-func (d *Desktop) run(name string, args ...string) (string, error) {
-	cmd := exec.Command(name, args...)
-	cmd.Env = d.Env()
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("%s %v: %w: %s", name, args, err, errs.String())
-	}
-	return out.String(), nil
-}
-
 // Window waits until a visible window of the title is there and gives its id.
 func (d *Desktop) Window(title string, within time.Duration) int {
 	d.t.Helper()
-	var last error
-	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(30 * time.Millisecond) {
-		out, err := d.run("xdotool", "search", "--onlyvisible", "--name", "^"+title+"$")
-		if err == nil {
-			if id, err := strconv.Atoi(strings.Fields(out)[0]); err == nil {
-				return id
-			}
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if w := d.find(title); w != 0 {
+			return int(w)
 		}
-		last = err
 	}
-	d.t.Fatalf("no window %q within %v: %v", title, within, last)
+	d.t.Fatalf("no window %q within %v", title, within)
 	return 0
+}
+
+// Windows counts the visible windows of a title.
+func (d *Desktop) Windows(title string) int {
+	n := 0
+	for _, w := range d.windows() {
+		if d.title(w) == title {
+			n++
+		}
+	}
+	return n
+}
+
+func (d *Desktop) find(title string) xproto.Window {
+	for _, w := range d.windows() {
+		if d.title(w) == title {
+			return w
+		}
+	}
+	return 0
+}
+
+// windows are the visible ones; without a window manager they are all children of the root.
+func (d *Desktop) windows() []xproto.Window {
+	tree, err := xproto.QueryTree(d.c, d.root).Reply()
+	if err != nil {
+		return nil
+	}
+	var out []xproto.Window
+	for _, w := range tree.Children {
+		if a, err := xproto.GetWindowAttributes(d.c, w).Reply(); err == nil && a.MapState == xproto.MapStateViewable {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func (d *Desktop) title(w xproto.Window) string {
+	p, err := xproto.GetProperty(d.c, false, w, xproto.AtomWmName, xproto.AtomAny, 0, 256).Reply()
+	if err != nil {
+		return ""
+	}
+	return string(p.Value)
 }
 
 // Focus gives the keyboard to a window; a screen without a window manager does not do it by itself.
 func (d *Desktop) Focus(window int) {
 	d.t.Helper()
-	d.must("xdotool", "windowfocus", "--sync", strconv.Itoa(window))
-}
-
-// Keys presses keys one after the other, in xdotool's names: "Return", "ctrl+k", "alt+2".
-func (d *Desktop) Keys(keys ...string) {
-	d.t.Helper()
-	for _, k := range keys {
-		d.must("xdotool", "key", "--clearmodifiers", k)
-		time.Sleep(60 * time.Millisecond)
+	if err := xproto.SetInputFocusChecked(d.c, xproto.InputFocusParent, xproto.Window(window), xproto.TimeCurrentTime).Check(); err != nil {
+		d.t.Fatalf("focus: %v", err)
 	}
-}
-
-// Type types a text, Japanese too.
-func (d *Desktop) Type(text string) {
-	d.t.Helper()
-	d.must("xdotool", "type", "--delay", "25", text)
 }
 
 // Click presses the first mouse button at a point of the screen.
 func (d *Desktop) Click(x, y int) {
 	d.t.Helper()
-	d.must("xdotool", "mousemove", "--sync", strconv.Itoa(x), strconv.Itoa(y), "click", "1")
+	d.Point(x, y)
+	for _, kind := range []byte{xproto.ButtonPress, xproto.ButtonRelease} {
+		time.Sleep(40 * time.Millisecond) // a frame: the window sees where the pointer is
+		d.fake(kind, 1)
+	}
 }
 
-// Shot writes a picture of the screen as a palette PNG.
-func (d *Desktop) Shot(path string) {
+// Point moves the pointer.
+func (d *Desktop) Point(x, y int) {
 	d.t.Helper()
-	d.must("import", "-window", "root", "-colors", "200", "-define", "png:compression-level=9", "PNG8:"+path)
+	if err := xproto.WarpPointerChecked(d.c, 0, d.root, 0, 0, 0, 0, int16(x), int16(y)).Check(); err != nil {
+		d.t.Fatalf("move the pointer: %v", err)
+	}
 }
 
-func (d *Desktop) must(name string, args ...string) {
+func (d *Desktop) fake(kind byte, detail byte) {
 	d.t.Helper()
-	if _, err := d.run(name, args...); err != nil {
-		d.t.Fatal(err)
+	if err := xtest.FakeInputChecked(d.c, kind, detail, 0, d.root, 0, 0, 0).Check(); err != nil {
+		d.t.Fatalf("XTEST: %v", err)
 	}
 }

@@ -29,7 +29,7 @@ type source struct {
 }
 
 func (d *Desktop) drop(target xproto.Window, x, y int, paths []string) error {
-	d.must("xdotool", "mousemove", "--sync", fmt.Sprint(x), fmt.Sprint(y))
+	d.Point(x, y)
 	c, err := xgb.NewConnDisplay(d.Display)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
