@@ -115,6 +115,8 @@ func (t *Theme) Size(name fyne.ThemeSizeName) float32 {
 		return 20 * t.scale
 	case fynetheme.SizeNameInputRadius, fynetheme.SizeNameSelectionRadius:
 		return 6
+	case fynetheme.SizeNameModalBlurRadius:
+		return 0 // a blurred window behind a panel doubles the time of a frame without a graphics card
 	}
 	return fynetheme.DefaultTheme().Size(name)
 }
