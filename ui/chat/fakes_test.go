@@ -23,7 +23,7 @@ type fakeShell struct {
 	t          testing.TB
 	lang       string
 	posts      chan func()
-	work       sync.WaitGroup
+	running    int // pieces of work; of the test's goroutine
 	ctx        context.Context
 	window     fyne.Window
 	collection string
@@ -42,7 +42,7 @@ func newFakeShell(t testing.TB, lang string) *fakeShell {
 	s := &fakeShell{t: t, lang: lang, posts: make(chan func(), 10_000), ctx: ctx}
 	t.Cleanup(func() {
 		cancel()
-		s.work.Wait()
+		s.settle()
 	})
 	return s
 }
@@ -50,14 +50,20 @@ func newFakeShell(t testing.TB, lang string) *fakeShell {
 func (s *fakeShell) Text(key string, args ...any) string {
 	return resources.Format(s.lang, key, args...)
 }
-func (s *fakeShell) Lang() string                  { return s.lang }
-func (s *fakeShell) Post(f func())                 { s.posts <- f }
-func (s *fakeShell) Go(work func(context.Context)) { s.work.Go(func() { work(s.ctx) }) }
-func (s *fakeShell) Window() fyne.Window           { return s.window }
-func (s *fakeShell) Collection() string            { return s.collection }
-func (s *fakeShell) Navigate(where any)            { s.went = append(s.went, where) }
-func (s *fakeShell) Clipboard(text string)         { s.clipboard = text }
-func (s *fakeShell) Confirm(q widget.Question)     { s.asked = append(s.asked, q) }
+func (s *fakeShell) Lang() string  { return s.lang }
+func (s *fakeShell) Post(f func()) { s.posts <- f }
+func (s *fakeShell) Go(work func(context.Context)) {
+	s.running++
+	go func() {
+		work(s.ctx)
+		s.posts <- func() { s.running-- }
+	}()
+}
+func (s *fakeShell) Window() fyne.Window       { return s.window }
+func (s *fakeShell) Collection() string        { return s.collection }
+func (s *fakeShell) Navigate(where any)        { s.went = append(s.went, where) }
+func (s *fakeShell) Clipboard(text string)     { s.clipboard = text }
+func (s *fakeShell) Confirm(q widget.Question) { s.asked = append(s.asked, q) }
 func (s *fakeShell) PickSave(name string, then func(string)) {
 	then(s.saveTo + "/" + name)
 }
@@ -91,29 +97,7 @@ func (s *fakeShell) until(what string, holds func() bool) {
 // settle runs what is posted until nothing is under way.
 func (s *fakeShell) settle() {
 	s.t.Helper()
-	for range 200 {
-		done := make(chan struct{})
-		go func() {
-			s.work.Wait()
-			close(done)
-		}()
-		ran := false // what is posted may begin more work
-		for waiting := true; waiting; {
-			select {
-			case f := <-s.posts:
-				f()
-				ran = true
-			case <-done:
-				waiting = false
-			case <-time.After(20 * time.Second):
-				s.t.Fatal("work does not end")
-			}
-		}
-		if !ran && len(s.posts) == 0 {
-			return
-		}
-	}
-	s.t.Fatal("posts do not end")
+	s.until("work ends", func() bool { return s.running == 0 && len(s.posts) == 0 })
 }
 
 // fakeTalks keeps conversations in memory and answers as it is told.

@@ -18,7 +18,7 @@ func (s *Screen) Shortcuts() []widget.Shortcut {
 		{Modifier: ctrl, Key: fyne.KeyR, Text: "chat.key.again", Do: s.m.AgainLast},
 		{Modifier: ctrl, Key: fyne.KeyUp, Text: "chat.key.up", Do: func() { s.transcript.step(-1) }},
 		{Modifier: ctrl, Key: fyne.KeyDown, Text: "chat.key.down", Do: func() { s.transcript.step(+1) }},
-		{Modifier: ctrl, Key: fyne.KeyF, Text: "chat.key.search", Do: s.list.focusSearch},
+		{Modifier: ctrl, Key: fyne.KeyF, Text: "chat.key.search", Do: func() { s.list.focusSearch() }},
 		{Modifier: ctrl, Key: fyne.KeyL, Text: "chat.key.field", Do: s.Focus},
 		{Modifier: ctrl, Key: fyne.KeyD, Text: "chat.key.details", Do: s.detailsLast},
 		{Modifier: ctrl | fyne.KeyModifierShift, Key: fyne.KeyC, Text: "chat.key.copysources", Do: s.copySources},
