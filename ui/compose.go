@@ -13,8 +13,9 @@ import (
 	"kakoi/ui/library"
 	"kakoi/ui/models"
 	"kakoi/ui/place"
-	settingsscreen "kakoi/ui/settings"
+	uisettings "kakoi/ui/settings"
 	"kakoi/ui/welcome"
+	"kakoi/ui/widget"
 )
 
 // makeScreens puts the screens together, in the order of the rail.
@@ -29,9 +30,8 @@ func (s *Shell) makeScreens() {
 		})},
 		{name: place.Documents, icon: fynetheme.DocumentIcon(), screen: s.documents},
 		{name: place.Models, icon: fynetheme.ComputerIcon(), screen: models.New(models.Params{Shell: s, Models: v.Models, Library: v.Library, Bus: v.Bus})},
-		{name: place.Settings, icon: fynetheme.SettingsIcon(), screen: settingsscreen.New(settingsscreen.Params{
-			Shell: s, Settings: v.Settings, Models: v.Models, Chat: v.Chat, Doctor: s.doctor(), Proof: s.p.Proof, Bus: v.Bus,
-			Prompts: app.Prompts{Dir: filepath.Join(s.p.Data, "prompts"), Shipped: resources.Prompts}, Shortcuts: s.keys,
+		{name: place.Settings, icon: fynetheme.SettingsIcon(), screen: uisettings.New(uisettings.Params{
+			Shell: s, Settings: v.Settings, Models: v.Models, Chat: v.Chat, Prompts: v.Prompts, Doctor: s.doctor(), Proof: s.p.Proof, Shortcuts: s.groups, Bus: v.Bus,
 		})},
 		{name: place.Help, icon: fynetheme.HelpIcon(), screen: help.New(help.Params{Shell: s, Shortcuts: s.groups})},
 	}
@@ -43,37 +43,26 @@ func (s *Shell) addSamples() {
 	s.documents.AddSamples()
 }
 
+// doctor speaks the window's language, also after that was changed.
+func (s *Shell) doctor() *app.Doctor {
+	d := *s.services.Doctor
+	d.Text = func(key string) string { return s.Text(key) }
+	d.Explain = func(err error) string {
+		sentence, _ := resources.ErrorText(s.Lang(), err)
+		return sentence
+	}
+	return &d
+}
+
 // groups are all shortcuts for the help, those of the whole window first.
-func (s *Shell) groups() []help.Group {
-	groups := []help.Group{{Title: "ui.shortcut.window", Shortcuts: s.own()}}
+func (s *Shell) groups() []widget.ShortcutGroup {
+	groups := []widget.ShortcutGroup{{Title: "ui.shortcut.window", Shortcuts: s.own()}}
 	for _, e := range s.entries {
 		if k, ok := e.screen.(keyed); ok {
-			groups = append(groups, help.Group{Title: "ui.screen." + string(e.name), Shortcuts: k.Shortcuts()})
+			groups = append(groups, widget.ShortcutGroup{Title: "ui.screen." + string(e.name), Shortcuts: k.Shortcuts()})
 		}
 	}
 	return groups
-}
-
-// keys are the same for the settings.
-func (s *Shell) keys() []settingsscreen.Keys {
-	var all []settingsscreen.Keys
-	for _, g := range s.groups() {
-		all = append(all, settingsscreen.Keys(g))
-	}
-	return all
-}
-
-// doctor examines the opened data folder in the language of the window.
-func (s *Shell) doctor() *app.Doctor {
-	v := s.services
-	return &app.Doctor{
-		Library: v.Library, Models: v.Models, Engine: v.Engine, Jobs: v.Jobs, Store: v.Store, Proof: s.p.Proof, Version: s.p.Version, Data: s.p.Data,
-		Explain: func(err error) string {
-			sentence, _ := resources.ErrorText(s.Lang(), err)
-			return sentence
-		},
-		Text: func(key string) string { return s.Text(key) },
-	}
 }
 
 // welcome is what a new data folder shows first. What is chosen there is set at once.

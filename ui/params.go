@@ -35,9 +35,10 @@ type Services struct {
 	Engine        *app.Engine
 	Pages         *app.Pages
 	Folders       *app.Folders
+	Prompts       app.Prompts
+	Doctor        *app.Doctor
 	Settings      *settings.File
 	Jobs          *job.Runner
 	Bus           *app.Bus
-	Store         app.Verifier // the whole library, for its check
 	Close         func() error
 }

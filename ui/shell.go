@@ -23,6 +23,7 @@ type Shell struct {
 	app    fyne.App
 	window fyne.Window
 	fonts  theme.Fonts
+	post   func(func()) // fyne.Do; a test has a queue of its own
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -62,7 +63,7 @@ func lookOf(s settings.Settings, environment string) look {
 }
 
 func newShell(ctx context.Context, p Params) *Shell {
-	s := &Shell{p: p, app: p.App, fonts: theme.LoadFonts(p.Fonts), look: lookOf(p.Look, p.Language)}
+	s := &Shell{p: p, app: p.App, post: fyne.Do, fonts: theme.LoadFonts(p.Fonts), look: lookOf(p.Look, p.Language)}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	var err error
 	if s.state, err = loadState(p.Data); err != nil {
@@ -144,7 +145,7 @@ func (s *Shell) Lang() string {
 }
 
 // Post runs f on the window's goroutine, soon.
-func (s *Shell) Post(f func()) { fyne.Do(f) }
+func (s *Shell) Post(f func()) { s.post(f) }
 
 // Go runs work in a goroutine that the window waits for at its end; its context ends then.
 func (s *Shell) Go(work func(ctx context.Context)) { s.work.Go(func() { work(s.ctx) }) }

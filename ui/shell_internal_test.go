@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,7 +48,10 @@ func openServices(t *testing.T, data string) *Services {
 	library := &app.Library{Store: store, Models: models, Settings: set, Jobs: runner, Log: job.NewLog(store), Bus: bus}
 	chat := &app.Chat{Library: library, Models: models, Settings: set, Prompts: []fs.FS{resources.Prompts}}
 	pages := app.OpenPages(library)
+	prompts := app.Prompts{Dir: filepath.Join(data, "prompts"), Shipped: resources.Prompts}
+	doctor := &app.Doctor{Library: library, Models: models, Engine: engine, Jobs: runner, Store: x, Data: data}
 	return &Services{
+		Prompts: prompts, Doctor: doctor,
 		Library: library, Chat: chat, Models: models, Engine: engine, Pages: pages, Settings: set, Jobs: runner, Bus: bus,
 		Conversations: &app.Conversations{Store: store, Chat: chat, Bus: bus, Text: resources.Format},
 		Folders:       &app.Folders{Store: store, Library: library, Bus: bus, Explain: func(err error) (string, string) { return resources.ErrorText("en", err) }},
@@ -55,8 +59,51 @@ func openServices(t *testing.T, data string) *Services {
 	}
 }
 
+// queue is the window's goroutine of a test: what is posted waits until the test itself runs it, as Fyne's test driver would
+// run it at once in whichever goroutine it came from.
+type queue struct {
+	mu   sync.Mutex
+	work []func()
+}
+
+func (q *queue) post(f func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.work = append(q.work, f)
+}
+
+// run runs what was posted.
+func (q *queue) run() {
+	for {
+		q.mu.Lock()
+		work := q.work
+		q.work = nil
+		q.mu.Unlock()
+		if len(work) == 0 {
+			return
+		}
+		for _, f := range work {
+			f()
+		}
+	}
+}
+
+// until runs what is posted until something holds.
+func (q *queue) until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		q.run()
+		if holds() {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not within 20 s: %s", what)
+		}
+	}
+}
+
 // openShell is a window on the test driver with everything in it. It is stopped with the test.
-func openShell(t *testing.T, language string) *Shell {
+func openShell(t *testing.T, language string) (*Shell, *queue) {
 	t.Helper()
 	data := t.TempDir()
 	fyneApp := test.NewApp()
@@ -66,6 +113,8 @@ func openShell(t *testing.T, language string) *Shell {
 		App: fyneApp, Data: data, Language: language, Look: look,
 		Proof: closed.Proof{When: time.Now(), Attempts: []closed.Attempt{{What: "socket AF_INET", Refused: true, Error: "permission denied"}}},
 	})
+	q := &queue{}
+	s.post = q.post
 	s.state.Welcomed = true
 	s.window.Resize(s.state.size())
 	s.window.SetContent(s.frame.build())
@@ -76,21 +125,20 @@ func openShell(t *testing.T, language string) *Shell {
 			t.Error(err)
 		}
 	})
-	return s
+	q.run()
+	return s, q
 }
 
 func TestEveryScreenOpensInBothLanguages(t *testing.T) {
-	s := openShell(t, "ja")
-	if len(s.entries) != 4 {
-		t.Fatalf("%d screens, want 4", len(s.entries))
+	s, q := openShell(t, "ja")
+	if len(s.entries) != 5 {
+		t.Fatalf("%d screens, want 5", len(s.entries))
 	}
 	for _, language := range resources.Languages {
 		if err := s.services.Settings.Update(func(set *settings.Settings) { set.Language = language }); err != nil {
 			t.Fatal(err)
 		}
-		if s.Lang() != language {
-			t.Fatalf("language is %q after setting %q", s.Lang(), language)
-		}
+		q.until(t, "language "+language, func() bool { return s.Lang() == language })
 		for _, e := range s.entries {
 			s.Navigate(e.name)
 			if s.current != e.name || len(s.frame.body.Objects) != 1 || s.frame.body.Objects[0] != e.built {
@@ -101,7 +149,7 @@ func TestEveryScreenOpensInBothLanguages(t *testing.T) {
 }
 
 func TestConfirm(t *testing.T) {
-	s := openShell(t, "en")
+	s, _ := openShell(t, "en")
 	done := 0
 	s.Confirm(widget.Question{Title: "t", Text: "x", Yes: "Do it", Then: func() { done++ }})
 	press(s, fyne.KeyReturn)
@@ -130,14 +178,16 @@ func press(s *Shell, key fyne.KeyName) {
 }
 
 func TestErrorsAreShownWithHintAndChain(t *testing.T) {
-	s := openShell(t, "en")
+	s, q := openShell(t, "en")
 	s.ShowError(context.Canceled)
+	q.run()
 	if len(s.notices.cards) != 0 {
 		t.Error("a cancelled job is shown as an error")
 	}
 	for range maxNotices + 2 {
 		s.ShowError(errors.New("disk on fire"))
 	}
+	q.run()
 	if len(s.notices.cards) != maxNotices {
 		t.Errorf("%d notices lie over the window", len(s.notices.cards))
 	}
@@ -160,7 +210,7 @@ func TestErrorsAreShownWithHintAndChain(t *testing.T) {
 }
 
 func TestF1ShowsHelp(t *testing.T) {
-	s := openShell(t, "en")
+	s, _ := openShell(t, "en")
 	s.Navigate(place.Chat)
 	press(s, fyne.KeyF1)
 	if s.current != place.Help {
@@ -169,7 +219,7 @@ func TestF1ShowsHelp(t *testing.T) {
 }
 
 func TestPaletteJumps(t *testing.T) {
-	s := openShell(t, "en")
+	s, _ := openShell(t, "en")
 	s.Navigate(place.Chat)
 	s.openPalette()
 	s.palette.entry.SetText("hel")

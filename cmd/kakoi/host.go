@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -34,6 +33,7 @@ type host struct {
 	pages    *app.Pages
 	chat     *app.Chat
 	models   *app.Models
+	prompts  app.Prompts
 	log      io.Closer
 
 	conversations *app.Conversations
@@ -85,9 +85,10 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		Store: store, Library: h.library, Bus: h.bus,
 		Explain: func(err error) (string, string) { return resources.ErrorText(c.lang, err) },
 	}
+	h.prompts = app.Prompts{Dir: filepath.Join(c.data, "prompts"), Shipped: resources.Prompts}
 	h.chat = &app.Chat{
 		Library: h.library, Models: h.models, Settings: set,
-		Prompts: []fs.FS{os.DirFS(filepath.Join(c.data, "prompts")), resources.Prompts},
+		Prompts: h.prompts.Layers(),
 	}
 	h.conversations = &app.Conversations{Store: store, Chat: h.chat, Bus: h.bus, Fonts: filepath.Join(p.home, "fonts"), Text: resources.Format}
 	if err := h.conversations.Sweep(ctx); err != nil {

@@ -94,7 +94,7 @@ func (l *opening) open(ctx context.Context) (*ui.Services, error) {
 	h := l.host
 	return &ui.Services{
 		Library: h.library, Chat: h.chat, Conversations: h.conversations, Models: h.models, Engine: h.engine, Pages: h.pages,
-		Folders: l.folders(), Settings: h.settings, Jobs: h.library.Jobs, Bus: h.bus, Store: h.index, Close: l.close,
+		Folders: l.folders(), Settings: h.settings, Prompts: h.prompts, Doctor: h.doctor(l.call), Jobs: h.library.Jobs, Bus: h.bus, Close: l.close,
 	}, nil
 }
 

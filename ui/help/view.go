@@ -20,16 +20,10 @@ type shell interface {
 	Window() fyne.Window
 }
 
-// Group is what one screen's shortcuts are listed under.
-type Group struct {
-	Title     string // key of the translations
-	Shortcuts []widget.Shortcut
-}
-
 // Params is what New needs.
 type Params struct {
 	Shell     shell
-	Shortcuts func() []Group // of the whole window first
+	Shortcuts func() []widget.ShortcutGroup // of the whole window first
 }
 
 // Screen is the help. Make it with New.

@@ -27,10 +27,10 @@ func newScreen(t *testing.T, lang string) (*Screen, fyne.Canvas, *window) {
 	t.Helper()
 	test.NewTempApp(t).Settings().SetTheme(theme.New(theme.Light, 100, theme.LoadFonts(os.Getenv("KAKOI_FONTS"))))
 	shell := &window{lang, test.NewTempWindow(t, widget.NewEntry())}
-	s := New(Params{shell, func() []Group {
-		return []Group{
-			{"help.everywhere", []widget.Shortcut{{Modifier: fyne.KeyModifierControl, Key: fyne.KeyQ, Text: "chooser.save"}, {Key: fyne.KeyF1, Text: "chooser.open"}}},
-			{"chooser.home", []widget.Shortcut{{Modifier: fyne.KeyModifierControl, Key: fyne.KeyPlus, Text: "chooser.name"}}},
+	s := New(Params{shell, func() []widget.ShortcutGroup {
+		return []widget.ShortcutGroup{
+			{Title: "help.everywhere", Shortcuts: []widget.Shortcut{{Modifier: fyne.KeyModifierControl, Key: fyne.KeyQ, Text: "chooser.save"}, {Key: fyne.KeyF1, Text: "chooser.open"}}},
+			{Title: "chooser.home", Shortcuts: []widget.Shortcut{{Modifier: fyne.KeyModifierControl, Key: fyne.KeyPlus, Text: "chooser.name"}}},
 		}
 	}})
 	shell.w.SetContent(s.Build())

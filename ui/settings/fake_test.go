@@ -130,8 +130,8 @@ func newModel(t *testing.T, d *desk) (*model, *settings.File, *nurse) {
 	}, file, n
 }
 
-func someKeys() []Keys {
-	return []Keys{{"ui.shortcut.help", []widget.Shortcut{
+func someKeys() []widget.ShortcutGroup {
+	return []widget.ShortcutGroup{{Title: "ui.shortcut.help", Shortcuts: []widget.Shortcut{
 		{Modifier: fyne.KeyModifierControl, Key: fyne.KeyK, Text: "ui.shortcut.palette"},
 		{Modifier: fyne.KeyModifierControl, Key: fyne.KeyO, Text: "ui.shortcut.add"},
 	}}}

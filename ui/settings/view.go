@@ -24,12 +24,6 @@ type shell interface {
 	Navigate(where any)
 }
 
-// Keys is what one screen's shortcuts are listed under.
-type Keys struct {
-	Title     string // key of the translations
-	Shortcuts []widget.Shortcut
-}
-
 // Params is what New needs.
 type Params struct {
 	Shell     shell
@@ -38,8 +32,8 @@ type Params struct {
 	Chat      *app.Chat
 	Prompts   app.Prompts
 	Doctor    *app.Doctor
-	Proof     closed.Proof  // of this process
-	Shortcuts func() []Keys // of the whole window first
+	Proof     closed.Proof                  // of this process
+	Shortcuts func() []widget.ShortcutGroup // of the whole window first
 	Bus       *app.Bus
 }
 
@@ -48,7 +42,7 @@ type Screen struct {
 	shell     shell
 	m         *model
 	bus       *app.Bus
-	shortcuts func() []Keys
+	shortcuts func() []widget.ShortcutGroup
 	heard     func() // ends the subscription
 
 	ink    ink
@@ -72,7 +66,7 @@ func New(p Params) *Screen {
 	}, p.Shortcuts, p.Bus)
 }
 
-func newScreen(s shell, m *model, shortcuts func() []Keys, bus *app.Bus) *Screen {
+func newScreen(s shell, m *model, shortcuts func() []widget.ShortcutGroup, bus *app.Bus) *Screen {
 	screen := &Screen{shell: s, m: m, shortcuts: shortcuts, bus: bus}
 	m.group, m.wrong, m.templates = groupGeneral, map[string]error{}, map[string]*template{}
 	m.changed = func() {

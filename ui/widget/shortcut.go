@@ -42,3 +42,9 @@ func (s Shortcut) Keys() string {
 	}
 	return strings.Join(append(parts, name), "+")
 }
+
+// ShortcutGroup is what one screen's shortcuts are listed under.
+type ShortcutGroup struct {
+	Title     string // key of the translations
+	Shortcuts []Shortcut
+}
