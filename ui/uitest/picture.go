@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/jezek/xgb/xproto"
 )
@@ -38,13 +39,15 @@ func (d *Desktop) Bounds(window int) image.Rectangle {
 	return image.Rect(int(g.X), int(g.Y), int(g.X)+int(g.Width), int(g.Y)+int(g.Height))
 }
 
-// Count gives how many pixels of a part of the screen have exactly this colour, and the first of them, by rows.
-func (d *Desktop) Count(at image.Rectangle, rgb uint32) (n int, first image.Point) {
+// Count gives how many pixels of a part of the screen have this colour, each channel within off of it, and the first of
+// them, by rows.
+func (d *Desktop) Count(at image.Rectangle, rgb uint32, off int) (n int, first image.Point) {
 	d.t.Helper()
 	p := d.Picture(at)
-	r, g, b := uint8(rgb>>16), uint8(rgb>>8), uint8(rgb)
+	r, g, b := int(rgb>>16&0xff), int(rgb>>8&0xff), int(rgb&0xff)
+	near := func(have uint8, want int) bool { return max(int(have)-want, want-int(have)) <= off }
 	for i := 0; i+3 < len(p.Pix); i += 4 {
-		if p.Pix[i] == r && p.Pix[i+1] == g && p.Pix[i+2] == b {
+		if near(p.Pix[i], r) && near(p.Pix[i+1], g) && near(p.Pix[i+2], b) {
 			if n == 0 {
 				first = image.Pt(p.Rect.Min.X+(i%p.Stride)/4, p.Rect.Min.Y+i/p.Stride)
 			}
@@ -52,6 +55,26 @@ func (d *Desktop) Count(at image.Rectangle, rgb uint32) (n int, first image.Poin
 		}
 	}
 	return n, first
+}
+
+// Rests waits until a part of the screen no longer changes, but for a caret.
+func (d *Desktop) Rests(at image.Rectangle, within time.Duration) {
+	d.t.Helper()
+	before := d.Picture(at)
+	for end := time.Now().Add(within); time.Now().Before(end); {
+		time.Sleep(200 * time.Millisecond)
+		now := d.Picture(at)
+		n := 0
+		for i := 0; i < len(now.Pix); i += 4 {
+			if now.Pix[i] != before.Pix[i] || now.Pix[i+1] != before.Pix[i+1] || now.Pix[i+2] != before.Pix[i+2] {
+				n++
+			}
+		}
+		if n < 100 {
+			return
+		}
+		before = now
+	}
 }
 
 // Shot writes a picture of a part of the screen as a palette PNG.

@@ -24,6 +24,9 @@ func (e *Entry) FocusGained() {
 	}
 }
 
+// AcceptsTab is fyne.Tabbable: Tab goes on to the next widget, in fields of several lines too, or the keyboard could not leave them.
+func (e *Entry) AcceptsTab() bool { return false }
+
 // FocusLost is fyne.Focusable.
 func (e *Entry) FocusLost() {
 	e.Entry.FocusLost()
