@@ -9,6 +9,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
@@ -170,7 +171,7 @@ func dark() bool {
 	return r+g+b < 3*0x8000
 }
 
-// framed keeps a picture's shape.
+// framed keeps a picture's shape, and draws an edge around it: the window in the picture has the background of the one around it.
 type framed struct {
 	fynewidget.BaseWidget
 	picture *canvas.Image
@@ -190,4 +191,9 @@ func (f *framed) HeightFor(width float32) float32 { return width * f.shape }
 func (f *framed) MinSize() fyne.Size { return fyne.NewSize(40, 40*f.shape) }
 
 // CreateRenderer is fyne.Widget.
-func (f *framed) CreateRenderer() fyne.WidgetRenderer { return fynewidget.NewSimpleRenderer(f.picture) }
+func (f *framed) CreateRenderer() fyne.WidgetRenderer {
+	settings := fyne.CurrentApp().Settings()
+	edge := canvas.NewRectangle(nil)
+	edge.StrokeWidth, edge.StrokeColor = 1, settings.Theme().Color(fynetheme.ColorNameInputBorder, settings.ThemeVariant())
+	return fynewidget.NewSimpleRenderer(container.NewStack(f.picture, edge))
+}
