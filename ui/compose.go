@@ -25,7 +25,7 @@ func (s *Shell) makeScreens() {
 		Shell: s, Library: v.Library, Folders: v.Folders, Pages: v.Pages, Bus: v.Bus, Samples: resources.Samples, SamplesDir: filepath.Join(s.p.Data, "samples"),
 	})
 	s.entries = []*entry{
-		{name: place.Chat, icon: fynetheme.MailReplyIcon(), screen: chat.New(chat.Params{
+		{name: place.Chat, icon: chatIcon, screen: chat.New(chat.Params{
 			Shell: s, Conversations: v.Conversations, Models: v.Models, Library: v.Library, Pages: v.Pages, Bus: v.Bus, Samples: s.addSamples,
 		})},
 		{name: place.Documents, icon: fynetheme.DocumentIcon(), screen: s.documents},

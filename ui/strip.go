@@ -28,13 +28,14 @@ type strip struct {
 	bar    *fynewidget.ProgressBar
 	stop   *widget.Button
 	jobBox *fyne.Container
+	row    *fyne.Container
 }
 
 func newStrip(s *Shell) *strip { return &strip{shell: s} }
 
 func (t *strip) build() fyne.CanvasObject {
 	s := t.shell
-	shield := widget.NewButton(s.Text("ui.sealed", s.p.Proof.When.Local().Format("15:04")), fynetheme.NewSuccessThemedResource(fynetheme.ConfirmIcon()), s.showProof)
+	shield := widget.NewButton(s.Text("ui.sealed", s.p.Proof.When.Local().Format("15:04")), shieldIcon, s.showProof)
 	shield.Importance = fynewidget.LowImportance
 	t.engine = fynewidget.NewLabel("")
 	t.engine.Importance, t.engine.Truncation = fynewidget.LowImportance, fyne.TextTruncateEllipsis
@@ -45,10 +46,10 @@ func (t *strip) build() fyne.CanvasObject {
 	t.stop = widget.NewButton(s.Text("ui.cancel"), fynetheme.CancelIcon(), t.cancel)
 	t.stop.Importance = fynewidget.LowImportance
 	t.jobBox = container.NewHBox(container.New(wide{300}, t.text), container.New(wide{140}, container.NewVBox(layout.NewSpacer(), container.New(flat{10}, t.bar), layout.NewSpacer())), t.stop)
-	t.refresh()
 	back := canvas.NewRectangle(color(theme.ColorRail))
-	row := container.NewBorder(nil, nil, shield, t.jobBox, t.engine)
-	return container.NewVBox(fynewidget.NewSeparator(), container.NewStack(back, row))
+	t.row = container.NewBorder(nil, nil, shield, t.jobBox, t.engine)
+	t.refresh()
+	return container.NewVBox(fynewidget.NewSeparator(), container.NewStack(back, t.row))
 }
 
 // start follows the jobs and the engine.
@@ -92,13 +93,14 @@ func (t *strip) ask(ctx context.Context) {
 func (t *strip) refresh() {
 	row := t.model.row(t.shell.Text)
 	t.engine.SetText(row.engine)
-	if !row.running {
-		t.jobBox.Hide()
-		return
+	if row.running {
+		t.text.SetText(row.job)
+		t.bar.SetValue(row.share)
 	}
-	t.text.SetText(row.job)
-	t.bar.SetValue(row.share)
-	t.jobBox.Show()
+	if row.running != t.jobBox.Visible() {
+		t.jobBox.Hidden = !row.running
+		t.row.Refresh() // the engine's text takes the room, or gives it
+	}
 }
 
 // cancel stops the job that runs; what waits behind it goes on.
