@@ -106,8 +106,8 @@ func (m *model) check(name string) {
 			c.note = note{err: err}
 		case c.model.Bundled:
 			c.model.ID, c.note = id, note{key: "models.check.bundled"}
-		default:
-			c.model.ID, c.note = id, note{key: "models.check.imported"}
+		default: // its ID is that of the import
+			c.note = note{key: "models.check.imported"}
 		}
 	})
 }

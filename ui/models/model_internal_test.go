@@ -78,6 +78,12 @@ func TestAnotherEmbedderAsksFirst(t *testing.T) {
 			t.Errorf("the question does not say %q: %s", said, q.Text)
 		}
 	}
+	d.lang = "ja"
+	m.use("all-MiniLM-L6-v2")
+	d.drain()
+	if ja := d.questions[1]; !strings.Contains(ja.Text, "4800") || !strings.Contains(ja.Text, "20.0") || strings.Contains(ja.Text+ja.Title, "%") {
+		t.Errorf("in Japanese: %s", ja.Text)
+	}
 	q.Then()
 	d.drain()
 	if b.refreshes != 1 || !m.card("all-MiniLM-L6-v2").model.InUse {
