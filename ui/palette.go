@@ -23,6 +23,7 @@ type paletteView struct {
 	popup  *fynewidget.PopUp
 	entry  *widget.Entry
 	list   *fynewidget.List
+	none   *fynewidget.Label
 	rows   []found
 	chosen int
 	typed  int // counts changes of the query: late answers are dropped
@@ -48,7 +49,9 @@ func (s *Shell) openPalette() {
 			v.take(i) // by the mouse
 		}
 	}
-	content := container.NewBorder(v.entry, nil, nil, nil, v.list)
+	v.none = fynewidget.NewLabel(s.Text("ui.palette.none"))
+	v.none.Alignment, v.none.Importance = fyne.TextAlignCenter, fynewidget.LowImportance
+	content := container.NewBorder(v.entry, nil, nil, nil, container.NewStack(v.list, container.NewVBox(v.none)))
 	v.popup = fynewidget.NewModalPopUp(container.NewPadded(content), s.window.Canvas())
 	size := s.window.Canvas().Size()
 	v.popup.Resize(fyne.NewSize(min(720, size.Width-80), min(480, size.Height-80)))
@@ -132,6 +135,11 @@ func (v *paletteView) look(query string) {
 
 func (v *paletteView) show(rows []found) {
 	v.rows, v.chosen = rows, -1
+	if len(rows) == 0 {
+		v.none.Show()
+	} else {
+		v.none.Hide()
+	}
 	v.list.UnselectAll()
 	v.list.Refresh()
 	v.move(0)
