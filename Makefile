@@ -11,7 +11,7 @@ WINDOW = -modfile=bin/build/window.mod -tags x11
 NATIVE = . ./core/internal/... ./core/neox ./core/bert ./core/token ./cmd/kakoi-engine
 GO_TEST = go test -count=1 -timeout 30m
 
-.PHONY: help run build test check bench test-gpu cuda golden clean setup setup-tests
+.PHONY: help run build test check bench test-gpu cuda golden clean test-ime package icon setup setup-tests
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -48,6 +48,15 @@ cuda: build ## fetch the libraries for an NVIDIA GPU (2.5 GB)
 
 test-gpu: build setup-tests ## the self-test and the golden tests on the GPU of this machine
 	@bash .setup/test-gpu.sh
+
+test-ime: build ## Japanese through a real input method (needs fcitx5 or ibus with mozc)
+	@bash .setup/test-ime.sh
+
+package: build ## dist/kakoi.tar.xz and dist/kakoi.deb
+	@bash .setup/package.sh
+
+icon: ## the icon's PNGs anew from resources/icon/kakoi.svg (needs rsvg-convert)
+	for n in 32 48 64 128 256 512; do rsvg-convert -w $$n -h $$n -o resources/icon/kakoi-$$n.png resources/icon/kakoi.svg; done
 
 golden: ## make the golden files anew with the Python originals (needs network once)
 	bash .setup/golden.sh
