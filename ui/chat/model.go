@@ -96,7 +96,7 @@ type Model struct {
 	editing string // Turn.ID of the question that is being edited; "": none
 	before  string // the draft before the editing
 	live    *live
-	cache   map[string][]Row // rows of finished turns
+	cache   map[string]turnRows // of finished turns, by id
 	status  app.Status
 	known   bool // status was read
 	modes   modes
@@ -107,7 +107,7 @@ type Model struct {
 
 func newModel(s shell, c conversations, m models, l library, p pages, now func() time.Time) *Model {
 	return &Model{
-		shell: s, conversations: c, models: m, library: l, pages: p, now: now, tell: func(change) {}, cache: map[string][]Row{},
+		shell: s, conversations: c, models: m, library: l, pages: p, now: now, tell: func(change) {}, cache: map[string]turnRows{},
 		sources: sources{chosen: -1, dpi: pageDPI},
 	}
 }
@@ -216,8 +216,10 @@ func (m *Model) reopened(id string, t app.Transcript, err error) {
 
 // take shows a transcript.
 func (m *Model) take(t app.Transcript) {
+	if t.ID != m.open.ID {
+		clear(m.cache)
+	}
 	m.open = t
-	clear(m.cache)
 	if m.editing != "" && m.step(m.editing) == nil {
 		m.editing = ""
 	}

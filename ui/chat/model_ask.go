@@ -28,6 +28,7 @@ type live struct {
 	loading      core.Update
 	loadBegan    time.Time
 	stopping     bool
+	from, to     int // its rows, of those that were last asked for
 
 	mu        sync.Mutex
 	events    []app.Event

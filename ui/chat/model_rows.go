@@ -66,17 +66,36 @@ func (m *Model) Rows() []Row {
 		s := &m.open.Path[i]
 		if m.liveHere() && m.live.turn.ID == s.ID {
 			out = append(out, m.question(s)...)
+			m.live.from = len(out)
 			out = append(out, m.liveRows()...)
+			m.live.to = len(out)
 			continue
 		}
-		rows, ok := m.cache[s.ID]
-		if !ok {
-			rows = append(m.question(s), m.answer(s)...)
-			m.cache[s.ID] = rows
+		now := fingerprint(s)
+		cached, ok := m.cache[s.ID]
+		if !ok || cached.print != now {
+			cached = turnRows{now, append(m.question(s), m.answer(s)...)}
+			m.cache[s.ID] = cached
 		}
-		out = append(out, rows...)
+		out = append(out, cached.rows...)
 	}
 	return out
+}
+
+// turnRows are the rows of a turn as it was when they were made.
+type turnRows struct {
+	print string
+	rows  []Row
+}
+
+// fingerprint changes with everything of a stored turn that can change and is shown.
+func fingerprint(s *app.Step) string {
+	b := make([]byte, 0, 64)
+	b = fmt.Appendf(b, "%d %d %d", s.Shown, s.Branch, len(s.Siblings))
+	for i := range s.Answers {
+		b = append(append(append(b, ' '), s.Answers[i].ID...), s.Answers[i].Verdict...)
+	}
+	return string(b)
 }
 
 func (m *Model) question(s *app.Step) []Row {
@@ -232,6 +251,16 @@ func (m *Model) passages(collection string, all []core.Passage) []Place {
 		})
 	}
 	return out
+}
+
+// LiveRows are the rows of the answer that is being given when they are the last ones: those from row from on.
+func (m *Model) LiveRows(rows int) (from int, live []Row, ok bool) {
+	if !m.liveHere() || m.live.to != rows {
+		return 0, nil, false
+	}
+	live = m.liveRows()
+	m.live.to = m.live.from + len(live)
+	return m.live.from, live, true
 }
 
 // liveRows are those of the answers that are being given.

@@ -128,7 +128,7 @@ func (v *transcriptView) question(r Row) fyne.CanvasObject {
 	}
 	parts := []fyne.CanvasObject{v.prose(v.ruler, runs...)}
 	if r.Last {
-		edit := s.quiet("chat.edit", fynetheme.DocumentCreateIcon(), func() {
+		edit := s.quiet("chat.edit", nil, func() {
 			s.m.Edit(r.Turn)
 			s.Focus()
 		})
@@ -193,25 +193,25 @@ func (v *transcriptView) progress() (fyne.CanvasObject, *liveRow) {
 	return widget.NewInset(side, rowGap, side, rowGap, nil, widget.NewColumn(rowGap, l.prose, l.bar)), l
 }
 
-// foot is what can be done with an answer.
+// foot is what can be done with an answer. Its buttons have no icons: parsing those was most of the time of a scroll.
 func (v *transcriptView) foot(r Row) fyne.CanvasObject {
 	s := v.screen
-	right := s.quiet("chat.right", fynetheme.ConfirmIcon(), func() { s.m.Judge(r.Turn, r.Given, record.Right) })
-	wrong := s.quiet("chat.wrong", fynetheme.CancelIcon(), func() { s.showCorrection(r.Turn, r.Given) })
+	right := s.quiet("chat.right", nil, func() { s.m.Judge(r.Turn, r.Given, record.Right) })
+	wrong := s.quiet("chat.wrong", nil, func() { s.showCorrection(r.Turn, r.Given) })
 	switch r.Verdict {
 	case record.Right:
 		right.Importance = fynewidget.SuccessImportance
 	case record.Wrong:
 		wrong.Importance = fynewidget.WarningImportance
 	}
-	buttons := []fyne.CanvasObject{s.quiet("chat.copy", fynetheme.ContentCopyIcon(), func() { s.m.Copy(r.Turn, r.Given, false) })}
+	buttons := []fyne.CanvasObject{s.quiet("chat.copy", nil, func() { s.m.Copy(r.Turn, r.Given, false) })}
 	if !r.Half { // half a column is too narrow for it; Ctrl+Shift+C does the same
 		buttons = append(buttons, s.quiet("chat.copysources", nil, func() { s.m.Copy(r.Turn, r.Given, true) }))
 	}
 	buttons = append(
 		buttons, right, wrong,
-		s.quiet("chat.again", fynetheme.ViewRefreshIcon(), func() { s.m.Again(r.Turn) }),
-		s.quiet("chat.details", fynetheme.InfoIcon(), func() { s.showDetails(r.Turn, r.Given) }),
+		s.quiet("chat.again", nil, func() { s.m.Again(r.Turn) }),
+		s.quiet("chat.details", nil, func() { s.showDetails(r.Turn, r.Given) }),
 	)
 	if r.Numbers > 1 {
 		buttons = append(buttons, v.switcher(s.text("chat.answers", r.Number, r.Numbers), func(by int) { s.m.SwitchAnswer(r.Turn, by) })...)

@@ -101,12 +101,16 @@ func (v *transcriptView) refresh() {
 
 // refreshLive changes the rows that grow, and nothing else while there are no new ones.
 func (v *transcriptView) refreshLive() {
-	old := v.rows
-	v.rows = v.screen.m.Rows()
-	same := len(old) == len(v.rows)
-	for i := 0; same && i < len(old); i++ {
-		same = old[i].Key == v.rows[i].Key
+	from, rows, ok := v.screen.m.LiveRows(len(v.rows))
+	if !ok {
+		v.refresh()
+		return
 	}
+	same := len(v.rows) == from+len(rows)
+	for i := 0; same && i < len(rows); i++ {
+		same = v.rows[from+i].Key == rows[i].Key
+	}
+	v.rows = append(v.rows[:from], rows...)
 	if !same {
 		v.roll.Update()
 	}
@@ -114,6 +118,9 @@ func (v *transcriptView) refreshLive() {
 }
 
 func (v *transcriptView) updateLive() {
+	if len(v.live) == 0 {
+		return
+	}
 	for i := range v.rows {
 		if !v.rows[i].Live {
 			continue

@@ -26,6 +26,7 @@ type Roll struct {
 	keys    []string
 	tops    []float32 // of each row, and the end
 	heights map[string]float32
+	guesses map[string]float32           // of rows that were not in sight yet
 	rows    map[string]fyne.CanvasObject // in sight, and a few that were
 	width   float32
 	follow  bool
@@ -37,7 +38,7 @@ const keptRows = 60
 
 // NewRoll makes a Roll.
 func NewRoll(keys func() []string, guess func(int, float32) float32, makeRow func(int) fyne.CanvasObject) *Roll {
-	r := &Roll{Keys: keys, Guess: guess, Make: makeRow, heights: map[string]float32{}, rows: map[string]fyne.CanvasObject{}, follow: true}
+	r := &Roll{Keys: keys, Guess: guess, Make: makeRow, heights: map[string]float32{}, guesses: map[string]float32{}, rows: map[string]fyne.CanvasObject{}, follow: true}
 	r.content = &rollContent{roll: r}
 	r.content.ExtendBaseWidget(r.content)
 	r.scroll = container.NewVScroll(r.content)
@@ -77,9 +78,11 @@ func (r *Roll) Update() {
 			delete(r.rows, k)
 		}
 	}
-	for k := range r.heights {
-		if !known[k] {
-			delete(r.heights, k)
+	for _, sizes := range []map[string]float32{r.heights, r.guesses} {
+		for k := range sizes {
+			if !known[k] {
+				delete(sizes, k)
+			}
 		}
 	}
 	r.arrange()
@@ -157,7 +160,10 @@ func (r *Roll) stack() {
 		r.tops = append(r.tops, y)
 		h, ok := r.heights[k]
 		if !ok {
-			h = r.Guess(i, r.width)
+			if h, ok = r.guesses[k]; !ok {
+				h = r.Guess(i, r.width)
+				r.guesses[k] = h
+			}
 		}
 		y += h
 	}
@@ -204,6 +210,7 @@ func (r *Roll) arrange() {
 		anchor, inside := r.anchor()
 		r.width = size.Width
 		clear(r.heights)
+		clear(r.guesses)
 		r.stack()
 		if anchor >= 0 && !r.follow {
 			r.scroll.Offset.Y = r.tops[anchor] + inside
