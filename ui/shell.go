@@ -95,6 +95,7 @@ func (s *Shell) start() {
 		}
 	}
 	s.subscriptions = append(s.subscriptions, s.services.Bus.Subscribe(func(t app.Topic) { s.Post(func() { s.heard(t) }) }))
+	s.followDesktop()
 	s.strip.start()
 	s.frame.open()
 }
@@ -123,6 +124,23 @@ func (s *Shell) takeLook() {
 	}
 	s.app.Settings().SetTheme(theme.New(now.mode, now.percent, s.fonts))
 	s.rebuild() // colours too: backgrounds take theirs when they are made
+}
+
+// followDesktop builds the views anew when the desktop turns light or dark, where the theme follows it: colours are taken when a
+// view is made.
+func (s *Shell) followDesktop() {
+	variant := s.app.Settings().ThemeVariant()
+	s.app.Settings().AddListener(func(now fyne.Settings) {
+		s.Post(func() {
+			if now.ThemeVariant() == variant {
+				return
+			}
+			variant = now.ThemeVariant()
+			if s.look.mode == theme.System {
+				s.rebuild()
+			}
+		})
+	})
 }
 
 // rebuild makes every view anew.

@@ -43,13 +43,20 @@ func (s *Shell) registerShortcuts() {
 		if sc.Modifier == 0 || sc.Modifier == fyne.KeyModifierShift {
 			continue // a plain key: Fyne sends it to the focus or to the canvas
 		}
-		canvas.AddShortcut(&desktop.CustomShortcut{KeyName: sc.Key, Modifier: sc.Modifier}, func(fyne.Shortcut) { sc.Do() })
+		canvas.AddShortcut(&desktop.CustomShortcut{KeyName: sc.Key, Modifier: sc.Modifier}, func(fyne.Shortcut) {
+			if !s.covered() {
+				sc.Do()
+			}
+		})
 	}
 	canvas.SetOnTypedKey(s.typed)
 }
 
 // typed sees the keys that no field took.
 func (s *Shell) typed(k *fyne.KeyEvent) {
+	if s.covered() {
+		return
+	}
 	if k.Name == fyne.KeyF1 {
 		s.show(place.Help)
 		return
@@ -69,3 +76,6 @@ func (s *Shell) addFiles() {
 	}
 	s.PickFiles(s.addPaths)
 }
+
+// covered says whether a panel lies over the screen: then its keys are not for the screen.
+func (s *Shell) covered() bool { return s.window.Canvas().Overlays().Top() != nil }
