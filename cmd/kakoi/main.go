@@ -16,9 +16,6 @@ import (
 var version = "unknown"
 
 func main() {
-	if code, ok := probe(os.Args[1:]); ok {
-		os.Exit(code)
-	}
 	os.Exit(start(os.Args[1:], nil))
 }
 
@@ -28,6 +25,9 @@ func start(args []string, engine starter) int {
 	if err != nil {
 		c := call{screen: &screen{Out: os.Stdout, Err: os.Stderr}, lang: languageOf(os.Getenv), env: os.Getenv}
 		return c.finish(err)
+	}
+	if code, ok := probe(args); ok {
+		return code
 	}
 	unix.Umask(0o077)
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // until a data folder is open

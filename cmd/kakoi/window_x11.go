@@ -14,9 +14,7 @@ import (
 
 	_ "kakoi/cmd/kakoi/early"
 
-	"kakoi/app"
 	"kakoi/app/settings"
-	"kakoi/resources"
 	"kakoi/ui"
 )
 
@@ -94,15 +92,8 @@ func (l *opening) open(ctx context.Context) (*ui.Services, error) {
 	h := l.host
 	return &ui.Services{
 		Library: h.library, Chat: h.chat, Conversations: h.conversations, Models: h.models, Engine: h.engine, Pages: h.pages,
-		Folders: l.folders(), Settings: h.settings, Prompts: h.prompts, Doctor: h.doctor(l.call), Jobs: h.library.Jobs, Bus: h.bus, Close: l.close,
+		Folders: h.folders, Settings: h.settings, Prompts: h.prompts, Doctor: h.doctor(l.call), Jobs: h.library.Jobs, Bus: h.bus, Close: l.close,
 	}, nil
-}
-
-func (l *opening) folders() *app.Folders {
-	return &app.Folders{
-		Store: l.host.library.Store, Library: l.host.library, Bus: l.host.bus,
-		Explain: func(err error) (sentence, hint string) { return resources.ErrorText(l.call.lang, err) },
-	}
 }
 
 // wait gives the library to a guest.
