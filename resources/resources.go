@@ -11,6 +11,11 @@ import (
 //go:embed prompts/*.tmpl samples questions.json i18n/parts/*.json
 var files embed.FS
 
+// Icon is the program's mark as a PNG of 256 pixels; icon/kakoi.svg is its source.
+//
+//go:embed icon/kakoi-256.png
+var Icon []byte
+
 // Prompts holds the shipped prompt templates: ja.tmpl, en.tmpl.
 var Prompts = sub("prompts")
 

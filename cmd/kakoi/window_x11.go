@@ -15,6 +15,7 @@ import (
 	_ "kakoi/cmd/kakoi/early"
 
 	"kakoi/app/settings"
+	"kakoi/resources"
 	"kakoi/ui"
 )
 
@@ -63,7 +64,10 @@ func (p *program) window(ctx context.Context, o *owner, c *call) int {
 
 // newApp starts the toolkit.
 func newApp() fyne.App {
-	fyneapp.SetMetadata(fyne.AppMetadata{ID: appID, Name: "Kakoi", Version: version, Migrations: map[string]bool{"fyneDo": true}})
+	fyneapp.SetMetadata(fyne.AppMetadata{
+		ID: appID, Name: "Kakoi", Version: version, Icon: fyne.NewStaticResource("kakoi.png", resources.Icon),
+		Migrations: map[string]bool{"fyneDo": true},
+	})
 	return fyneapp.NewWithID(appID)
 }
 
