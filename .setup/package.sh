@@ -50,6 +50,6 @@ rm -rf "$tree/usr/local/bin" "$tree/usr/local/share/pixmaps"
 mv $stage/usr/lib/kakoi "$tree/usr/local/lib/kakoi"
 cp -r $stage/usr/share "$tree/usr/local/"
 cp .setup/package/Makefile "$tree/Makefile"
-tar -C "$fresh" --owner=0 --group=0 -cf - kakoi | xz -T0 -3 >dist/kakoi.tar.xz
+tar -C "$fresh" --owner=0 --group=0 -cf - kakoi | xz -T0 -1 >dist/kakoi.tar.xz
 rm -rf $stage
 ls -l dist >&2
