@@ -175,7 +175,7 @@ func (c *collectionList) remove(one app.CollectionStatus) {
 				if err != nil {
 					m.ShowError(fmt.Errorf("remove collection: %w", err))
 				} else {
-					m.Toast(m.Text("documents.collection.removed", one.Name, e.Documents, m.checked(e)))
+					m.Toast(m.Text("documents.collection.removed", one.Name, e.Documents, m.checked(one.Chunks, e)))
 				}
 				if m.Collection() == one.Name {
 					m.SetCollection("")

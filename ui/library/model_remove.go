@@ -28,7 +28,7 @@ func (m *model) erase(collection string, docs []core.Document) {
 	m.Go(func(ctx context.Context) {
 		c, err := m.lib.Collection(ctx, collection)
 		var sum app.Erasure
-		n := 0
+		n, passages := 0, 0
 		for _, d := range docs {
 			if err != nil {
 				break
@@ -39,7 +39,7 @@ func (m *model) erase(collection string, docs []core.Document) {
 				continue
 			}
 			if err == nil {
-				n++
+				n, passages = n+1, passages+d.Chunks
 				sum.Before, sum.Pictures = sum.Before.Plus(e.Before), sum.Pictures+e.Pictures
 				err = m.links.LeaveOut(ctx, c.Name, d)
 			}
@@ -52,9 +52,9 @@ func (m *model) erase(collection string, docs []core.Document) {
 				m.list.marked = map[string]bool{}
 				name := docs[0].Name
 				if n == 1 {
-					m.Toast(m.Text("documents.removed", name, m.checked(sum)))
+					m.Toast(m.Text("documents.removed", name, m.checked(passages, sum)))
 				} else {
-					m.Toast(m.Text("documents.removed.many", n, m.checked(sum)))
+					m.Toast(m.Text("documents.removed.many", n, m.checked(passages, sum)))
 				}
 			}
 			m.reload()
@@ -62,8 +62,7 @@ func (m *model) erase(collection string, docs []core.Document) {
 	})
 }
 
-// checked says what was looked for after a removal, and how much of it there had been.
-func (m *model) checked(e app.Erasure) string {
-	b := e.Before
-	return m.Text("documents.checked", b.Document+b.Texts, b.Chunks, b.Vectors, b.Words, b.Memory+e.Pictures)
+// checked says what was looked for after a removal, and how many entries of the library there had been.
+func (m *model) checked(passages int, e app.Erasure) string {
+	return m.Text("documents.checked", passages, e.Before.Total()+e.Pictures)
 }

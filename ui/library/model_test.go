@@ -257,7 +257,7 @@ func TestRemoveErasesWhatIsMarked(t *testing.T) {
 	if got := strings.Join(s.erased, " "); got != "d1 d2" || strings.Join(l.left, " ") != "d1 d2" {
 		t.Errorf("erased %s, left out %v", got, l.left)
 	}
-	if !strings.Contains(d.toasts[0], "(14)") { // passages of both
+	if !strings.Contains(d.toasts[0], "3 passages") || !strings.Contains(d.toasts[0], "before: 14") {
 		t.Errorf("said: %s", d.toasts[0])
 	}
 }
