@@ -60,6 +60,12 @@ func TestDoctorFindsAChangedModel(t *testing.T) {
 		t.Errorf("list said %q", r.out)
 	}
 	w.want(0, "model", "use", "mine")
+	if checked := w.want(0, "model", "check", "mine"); !strings.Contains(checked.out, "sound") {
+		t.Errorf("check said %q", checked.out)
+	}
+	if s := objects[app.Speed](t, w.want(0, "model", "speed", "mine", "--json").out)[0]; s.Decode <= 0 || s.Device == "" {
+		t.Errorf("speed is %+v", s)
+	}
 	w.want(1, "model", "remove", "--yes", "mine")
 	config := filepath.Join(w.data, "models", "mine", "config.json")
 	raw, err := os.ReadFile(config)

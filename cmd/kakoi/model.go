@@ -28,7 +28,7 @@ func runModel(ctx context.Context, c *call) error {
 	if len(c.args) == 0 {
 		return modelList(ctx, c)
 	}
-	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"import": modelImport, "use": modelUse, "remove": modelRemove}
+	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"import": modelImport, "use": modelUse, "remove": modelRemove, "check": modelCheck, "speed": modelSpeed}
 	verb := c.args[0]
 	if verb == "list" {
 		if err := c.want(1, 1); err != nil {
@@ -39,7 +39,7 @@ func runModel(ctx context.Context, c *call) error {
 	run, ok := verbs[verb]
 	if !ok {
 		err := fmt.Errorf("model %q: %w", verb, core.ErrUsage)
-		if near := nearest(verb, []string{"list", "import", "use", "remove"}); near != "" {
+		if near := nearest(verb, []string{"list", "import", "use", "remove", "check", "speed"}); near != "" {
 			return core.Explain(err, "error.usage.command_near", "model "+verb, "model "+near)
 		}
 		return core.Explain(err, "error.usage.command", "model "+verb)
@@ -149,6 +149,38 @@ func modelRemove(ctx context.Context, c *call, name string, o *modelOptions) err
 		return c.emit(map[string]string{"removed": name})
 	}
 	c.say("cli.model.removed", name)
+	return nil
+}
+
+func modelCheck(ctx context.Context, c *call, name string, _ *modelOptions) error {
+	b := c.newBar()
+	id, err := c.host.models.Check(ctx, name, b.show)
+	b.clear()
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.emit(map[string]string{"name": name, "id": id})
+	}
+	c.say("cli.model.checked", name, id)
+	return nil
+}
+
+func modelSpeed(ctx context.Context, c *call, name string, _ *modelOptions) error {
+	b := c.newBar()
+	s, err := c.host.models.Measure(ctx, name, b.show)
+	b.clear()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.json:
+		return c.emit(s)
+	case s.Embeds > 0:
+		c.say("cli.model.embeds", s.Embeds, s.Device)
+	default:
+		c.say("cli.model.tokens", s.Prefill, s.Decode, s.Device, s.DType)
+	}
 	return nil
 }
 

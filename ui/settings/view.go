@@ -6,6 +6,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
@@ -97,12 +98,19 @@ func (s *Screen) Build() fyne.CanvasObject {
 	side := container.NewBorder(nil, nil, nil, fynewidget.NewSeparator(), container.NewVScroll(container.NewPadded(list)))
 	gap := canvas.NewRectangle(color.Transparent)
 	gap.SetMinSize(fyne.NewSize(170*s.ink.scale, 0))
-	return container.NewBorder(nil, nil, container.NewStack(gap, side), nil, s.sheet)
+	// The Tab key goes from the groups to what one has: the order of the objects counts.
+	left := container.NewStack(gap, side)
+	return container.New(layout.NewBorderLayout(nil, nil, left, nil), left, s.sheet)
 }
 
-// railKey moves between the groups.
+// railKey moves between the groups, and from them into the one that is shown.
 func (s *Screen) railKey(i int, k *fyne.KeyEvent) bool {
 	switch {
+	case k.Name == fyne.KeyRight:
+		canvas := s.shell.Window().Canvas()
+		canvas.Focus(s.rail[len(s.rail)-1])
+		canvas.FocusNext()
+		return true
 	case k.Name == fyne.KeyDown && i+1 < len(s.rail):
 		i++
 	case k.Name == fyne.KeyUp && i > 0:

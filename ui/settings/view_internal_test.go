@@ -87,3 +87,48 @@ func shoot(t *testing.T, w fyne.Window, path string) {
 		t.Fatal(err)
 	}
 }
+
+// From the groups the keyboard goes into the one that is shown, and through its controls, each in sight.
+func TestEverythingByKeyboard(t *testing.T) {
+	s, d, file := stage(t, "en", theme.Light, 150)
+	canvas := d.window.Canvas()
+	s.rail[0].TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+	if s.m.group != groupAnswers || canvas.Focused() != s.rail[1] {
+		t.Fatalf("group %s, the keyboard is on %v", s.m.group, canvas.Focused())
+	}
+	s.rail[1].TypedKey(&fyne.KeyEvent{Name: fyne.KeyRight})
+	for _, key := range fields[groupAnswers] {
+		f, ok := canvas.Focused().(fyne.CanvasObject)
+		if !ok || canvas.Focused() != s.last[key] {
+			t.Fatalf("%s: the keyboard is on %v", key, canvas.Focused())
+		}
+		if at := fyne.CurrentApp().Driver().AbsolutePositionForObject(f); at.Y < 0 || at.Y+f.Size().Height > canvas.Size().Height {
+			t.Errorf("%s has the keyboard at %v, out of sight", key, at)
+		}
+		if key == "top" {
+			test.Type(canvas.Focused(), "7")
+			canvas.Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+			if file.Get().Top != 7 || s.m.problem("top") != "" {
+				t.Errorf("top is %d", file.Get().Top)
+			}
+			canvas.FocusNext() // the way back to the default
+		}
+		canvas.FocusNext()
+	}
+}
+
+// A change on another face of the program is shown.
+func TestChangesElsewhereAreShown(t *testing.T) {
+	s, _, file := stage(t, "en", theme.Light, 100)
+	s.show(groupAnswers)
+	if err := file.Update(func(set *settings.Settings) { set.Top, set.Preset = 9, "techlab" }); err != nil {
+		t.Fatal(err)
+	}
+	s.bus.Tell(app.TopicSettings)
+	if top := s.last["top"].(*widget.Entry).Text; top != "9" {
+		t.Errorf("top shows %q", top)
+	}
+	if preset := s.last["preset"].(*widget.Choice).Selected; preset != "TECH Lab" {
+		t.Errorf("preset shows %q", preset)
+	}
+}
