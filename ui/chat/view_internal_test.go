@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"image/png"
 	"os"
@@ -27,11 +28,16 @@ type look struct {
 
 func usual() look { return look{"ja", theme.Light, 100, fyne.NewSize(1024, 700)} }
 
+// fonts are those that set-up puts in place.
+func fonts() theme.Fonts {
+	return theme.LoadFonts(cmp.Or(os.Getenv("KAKOI_FONTS"), filepath.Join("..", "..", "bin", "fonts")))
+}
+
 // show puts the screen of a rig on a window.
 func (r *rig) show(l look) {
 	r.t.Helper()
 	a := test.NewTempApp(r.t)
-	a.Settings().SetTheme(theme.New(l.mode, l.percent, theme.LoadFonts(os.Getenv("KAKOI_FONTS"))))
+	a.Settings().SetTheme(theme.New(l.mode, l.percent, fonts()))
 	r.lang = l.lang
 	r.window = test.NewTempWindow(r.t, nil)
 	r.window.SetPadded(false)
@@ -79,13 +85,34 @@ func (r *rig) talk() {
 	r.ask("有給休暇の日数と繰り越し、申請の方法を教えてください。")
 }
 
+// buttons are those that are visible in o.
+func buttons(o fyne.CanvasObject) []*widget.Button {
+	if o == nil || !o.Visible() {
+		return nil
+	}
+	var parts []fyne.CanvasObject
+	switch o := o.(type) {
+	case *widget.Button:
+		return []*widget.Button{o}
+	case *fyne.Container:
+		parts = o.Objects
+	case fyne.Widget:
+		parts = test.WidgetRenderer(o).Objects()
+	}
+	var out []*widget.Button
+	for _, p := range parts {
+		out = append(out, buttons(p)...)
+	}
+	return out
+}
+
 // tapPanel presses a button of the panel that lies over the window.
 func (r *rig) tapPanel(key string) {
 	r.t.Helper()
 	text := r.Text(key)
 	var found *widget.Button
-	for _, o := range test.LaidOutObjects(r.window.Canvas().Overlays().Top()) {
-		if b, ok := o.(*widget.Button); ok && b.Text == text {
+	for _, b := range buttons(r.window.Canvas().Overlays().Top()) {
+		if b.Text == text {
 			found = b
 		}
 	}
@@ -102,9 +129,8 @@ func (r *rig) whole(where string) {
 	if top := r.window.Canvas().Overlays().Top(); top != nil {
 		root = top
 	}
-	for _, o := range test.LaidOutObjects(root) {
-		b, ok := o.(*widget.Button)
-		if !ok || b.Text == "" || b.Size().Width == 0 { // the last: below something hidden
+	for _, b := range buttons(root) {
+		if b.Text == "" {
 			continue
 		}
 		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(b)
@@ -144,6 +170,9 @@ func TestLooks(t *testing.T) {
 				r.screen.transcript.step(-1)
 			}
 			seen("up")
+			if l.lang == "ja" {
+				test.AssertImageMatches(t, name+".png", r.window.Canvas().Capture())
+			}
 			r.screen.showDetails(r.m.leaf(), "")
 			seen("details")
 			r.tapPanel("ui.close")
