@@ -92,6 +92,9 @@ func (l *Library) Add(ctx context.Context, plan AddPlan, opt AddOptions) (Summar
 	for _, part := range plan.portions() {
 		entry, err := l.Log.Begin(ctx, addKind, part)
 		if err != nil {
+			for _, begun := range entries {
+				err = errors.Join(err, l.Log.Stop(ctx, begun, false))
+			}
 			return Summary{}, fmt.Errorf("add: %w", err)
 		}
 		entries = append(entries, entry)
@@ -121,6 +124,9 @@ func (a *adder) start(ctx context.Context, entries []job.Entry, name job.Name, w
 	start := time.Now()
 	j := a.Jobs.Start(ctx, name, work, a.opt.Listen)
 	err := j.Wait(context.Background()) // a cancelled job ends soon, and in order
+	if a.release != nil {
+		a.release()
+	}
 	a.summary.Seconds = time.Since(start).Seconds()
 	a.summary.Cancelled = errors.Is(err, context.Canceled)
 	well := err == nil

@@ -43,6 +43,7 @@ type adder struct {
 	split      core.SplitSettings
 	splitPrint string
 	embedder   core.Embedder // once needed
+	release    func()        // gives it back; nil before that
 	warm       sync.Once
 	info       core.EmbedderInfo
 
@@ -340,9 +341,12 @@ func (a *adder) needEmbedder(ctx context.Context) (err error) {
 	if a.embedder != nil {
 		return nil
 	}
+	release := a.Models.holdEmbedder()
 	if a.embedder, err = a.Models.Embedder(ctx, a.p); err != nil {
+		release()
 		return err
 	}
+	a.release = release
 	a.info = a.embedder.Info()
 	return nil
 }

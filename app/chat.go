@@ -79,9 +79,10 @@ func (c *Chat) Ask(ctx context.Context, question string, opt AskOptions, emit fu
 	asker := rag.Asker{Search: Searcher{Store: c.Library.Store, Collection: collection.ID}, Templates: templates}
 	var wg sync.WaitGroup
 	var generatorErr, embedderErr error
-	release := c.Models.hold(opt.Model)
+	release, releaseEmbedder := c.Models.hold(opt.Model), c.Models.holdEmbedder()
 	defer func() {
 		release()
+		releaseEmbedder()
 		c.Models.releaseOthers(opt.Model) // another may have been compared with before
 	}()
 	wg.Go(func() { asker.Generator, generatorErr = c.Models.GeneratorNamed(ctx, opt.Model, p) })

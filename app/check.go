@@ -25,5 +25,6 @@ func (m *Models) Check(ctx context.Context, name string, listen func(job.State))
 		}
 		return nil
 	}, listen)
-	return id, j.Wait(context.Background())
+	err = j.Wait(context.Background())
+	return id, err
 }

@@ -13,7 +13,7 @@ func (m *Models) Configure(change func(*settings.Settings)) error {
 		return err
 	}
 	if m.options() != old {
-		m.Engine.Release()
+		m.Engine.Renew()
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"kakoi/app"
 	"kakoi/app/settings"
@@ -33,6 +34,44 @@ func TestConfigureLoadsModelsAnew(t *testing.T) {
 	load()
 	if n := b.client.Loads(); n != 2 {
 		t.Errorf("loaded %d times, want once more with 2 threads", n)
+	}
+}
+
+// TestConfigureBesideWork: an add and an answer that are under way keep their models to the end; the next one has models as they
+// are set by then.
+func TestConfigureBesideWork(t *testing.T) {
+	b := open(t, nil)
+	b.chat.Prompts = []fs.FS{resources.Prompts}
+	threads := 1
+	configure := func() error {
+		threads++
+		err := b.models.Configure(func(s *settings.Settings) { s.Threads = threads })
+		time.Sleep(10 * time.Millisecond) // a model that is given back is closed beside
+		return err
+	}
+	b.client.Before = func([]string) error { return configure() }
+	if s, err := b.add(b.files(20, 40)); err != nil || s.Added != 20 {
+		t.Fatalf("add: %+v, %v", s, err)
+	}
+	b.client.Before = nil
+	ask := func() {
+		t.Helper()
+		if _, err := b.chat.Ask(t.Context(), "Where is the part with number 3?", app.AskOptions{}, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.client.Answering = func(_ string, piece int) error {
+		if piece > 0 {
+			return nil
+		}
+		return configure()
+	}
+	ask()
+	b.client.Answering = nil
+	loads := b.client.Loads()
+	ask()
+	if n := b.client.Loads(); n != loads+1 {
+		t.Errorf("loaded %d times after a change that came while the model answered, want once", n-loads)
 	}
 }
 

@@ -106,7 +106,8 @@ func (d *Doctor) CheckLibrary(ctx context.Context, listen func(job.State)) (Libr
 		h, err = d.library(ctx, p)
 		return err
 	}, listen)
-	return h, j.Wait(context.Background())
+	err := j.Wait(context.Background())
+	return h, err
 }
 
 func (d *Doctor) library(ctx context.Context, p core.Progress) (LibraryHealth, error) {

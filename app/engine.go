@@ -28,8 +28,9 @@ type Engine struct {
 
 	mu     sync.Mutex
 	client *load[Client]
-	models map[string]any // "generator DIR" -> *load[core.Generator], "embedder DIR" -> *load[core.Embedder]
-	held   map[string]int // by folder: users that Release passes over
+	models map[string]any  // "generator DIR" -> *load[core.Generator], "embedder DIR" -> *load[core.Embedder]
+	held   map[string]int  // by folder: users that Release passes over
+	stale  map[string]bool // folders that Renew passed over, while they are held
 	loads  sync.WaitGroup
 	closed bool
 }
@@ -44,7 +45,7 @@ type load[T any] struct {
 // NewEngine returns an Engine whose process is started by start, when first needed.
 func NewEngine(start func(ctx context.Context) (Client, error)) *Engine {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Engine{start: start, ctx: ctx, cancel: cancel, models: map[string]any{}, held: map[string]int{}}
+	return &Engine{start: start, ctx: ctx, cancel: cancel, models: map[string]any{}, held: map[string]int{}, stale: map[string]bool{}}
 }
 
 var errClosed = errors.New("engine is closed")
@@ -129,7 +130,7 @@ func model[T any](ctx context.Context, e *Engine, key string, get func(context.C
 	return l.wait(ctx)
 }
 
-// Hold keeps Release from the models of a folder until done is called, once: for who uses one in several calls.
+// Hold keeps Release and Renew from the models of a folder until done is called, once: for who uses one in several calls.
 func (e *Engine) Hold(dir string) (done func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -137,8 +138,13 @@ func (e *Engine) Hold(dir string) (done func()) {
 	return func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if e.held[dir]--; e.held[dir] <= 0 {
-			delete(e.held, dir)
+		if e.held[dir]--; e.held[dir] > 0 {
+			return
+		}
+		delete(e.held, dir)
+		if e.stale[dir] {
+			delete(e.stale, dir)
+			e.drop(func(other string) bool { return other == dir })
 		}
 	}
 }
@@ -148,12 +154,27 @@ func (e *Engine) Hold(dir string) (done func()) {
 func (e *Engine) Release(keep ...string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.drop(func(dir string) bool { return !slices.Contains(keep, dir) && e.held[dir] == 0 })
+}
+
+// Renew has every model loaded anew when it is next needed; those that somebody holds, when nobody does any more.
+func (e *Engine) Renew() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for dir := range e.held {
+		e.stale[dir] = true
+	}
+	e.drop(func(dir string) bool { return e.held[dir] == 0 })
+}
+
+// drop gives back the models of the folders that gone names; e.mu is held.
+func (e *Engine) drop(gone func(dir string) bool) {
 	if e.closed {
 		return
 	}
 	for key, m := range e.models {
 		_, dir, _ := strings.Cut(key, " ")
-		if slices.Contains(keep, dir) || e.held[dir] > 0 {
+		if !gone(dir) {
 			continue
 		}
 		delete(e.models, key)

@@ -169,6 +169,7 @@ func (l *Library) Search(ctx context.Context, collection, query string, top int)
 	if err != nil {
 		return nil, err
 	}
+	defer l.Models.holdEmbedder()()
 	embedder, err := l.Models.Embedder(ctx, nil)
 	if err != nil {
 		return nil, err

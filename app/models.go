@@ -270,7 +270,7 @@ func (m *Models) GeneratorNamed(ctx context.Context, name string, p core.Progres
 	return g, nil
 }
 
-// hold keeps the model called name ("": the chat model in use) in memory until done is called.
+// hold keeps the model called name ("": the chat model in use) in memory until done is called, whatever is chosen or set meanwhile.
 func (m *Models) hold(name string) (done func()) {
 	if name == "" {
 		name = m.Settings.Get().ChatModel
@@ -281,6 +281,9 @@ func (m *Models) hold(name string) (done func()) {
 	}
 	return m.Engine.Hold(dir)
 }
+
+// holdEmbedder is hold for the embedder in use.
+func (m *Models) holdEmbedder() (done func()) { return m.hold(m.Settings.Get().Embedder) }
 
 // Embedder is the embedder in use. What it is gets remembered, see KnownEmbedder.
 func (m *Models) Embedder(ctx context.Context, p core.Progress) (core.Embedder, error) {

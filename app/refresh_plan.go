@@ -23,6 +23,7 @@ func (l *Library) PlanRefresh(ctx context.Context, embedder string, p core.Progr
 	if err != nil {
 		return RefreshPlan{}, err
 	}
+	defer l.Models.hold(model.Name)()
 	defer func() {
 		if !model.InUse {
 			l.Models.releaseOthers(embedder) // it will be used, most likely

@@ -31,6 +31,7 @@ func (l *Library) Retrieve(ctx context.Context, collection, query string, top in
 	if err != nil {
 		return Retrieval{}, err
 	}
+	defer l.Models.holdEmbedder()()
 	embedder, err := l.Models.Embedder(ctx, nil)
 	if err != nil {
 		return Retrieval{}, err

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kakoi/core"
@@ -114,6 +115,7 @@ const dimension = 128
 type embedder struct {
 	client *Client
 	name   string
+	closed atomic.Bool
 }
 
 func (e *embedder) Info() core.EmbedderInfo {
@@ -121,6 +123,9 @@ func (e *embedder) Info() core.EmbedderInfo {
 }
 
 func (e *embedder) Embed(ctx context.Context, kind core.EmbedKind, texts []string) ([]core.Vector, error) {
+	if e.closed.Load() {
+		return nil, fmt.Errorf("use embedder %q after Close: %w", e.name, core.ErrNoModel)
+	}
 	if e.client.Before != nil {
 		if err := e.client.Before(texts); err != nil {
 			return nil, err
@@ -162,7 +167,7 @@ func (c *Client) wait(ctx context.Context) error {
 	}
 }
 
-func (e *embedder) Close() error { return nil }
+func (e *embedder) Close() error { e.closed.Store(true); return nil }
 
 func vector(seed, text string) core.Vector {
 	v := make(core.Vector, dimension)
