@@ -131,6 +131,9 @@ func (m *model) sentence(err error) string {
 	if hint == "" {
 		return sentence
 	}
+	if m.host.Lang() == "ja" && !strings.HasSuffix(sentence, "。") { // it ends with a name
+		sentence += "。"
+	}
 	return sentence + m.space() + hint
 }
 
