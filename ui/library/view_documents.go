@@ -51,7 +51,7 @@ func (s *Screen) makeDocuments() section {
 	d.middle = container.NewStack(d.table)
 	d.root = container.New(down{fill: 2}, tools, d.none, d.middle, d.foot, d.count)
 	return section{view: d.root, update: d.update, focus: func() fyne.Focusable {
-		if len(s.m.list.all) == 0 {
+		if d.middle.Objects[0] == d.empty {
 			return d.first
 		}
 		return d.table.Focus()
@@ -125,6 +125,9 @@ func (d *documents) update() {
 	if shown == d.empty {
 		tools.Hide()
 	}
+	canvas := d.s.p.Shell.Window().Canvas()
+	had := canvas.Focused() == d.table.Focus() || canvas.Focused() == fyne.Focusable(d.first)
+	moved := d.middle.Objects[0] != shown
 	d.middle.Objects = []fyne.CanvasObject{shown}
 	d.none.Hide()
 	if len(l.all) > 0 && len(l.rows) == 0 {
@@ -133,6 +136,9 @@ func (d *documents) update() {
 	d.table.Update()
 	d.middle.Refresh()
 	d.marks()
+	if had && moved {
+		d.s.Focus() // the keyboard follows
+	}
 }
 
 // marks shows what is marked, and what is known of the document at the cursor.
