@@ -164,11 +164,12 @@ func (c *Conversations) Delete(ctx context.Context, id string, corrections bool)
 			}
 		}
 	}
-	// What is begun is finished: half a deletion helps nobody.
+	// What is begun is finished: half a deletion helps nobody. The conversation goes last: after a crash it is there to be deleted
+	// again, with the corrections that are left.
 	ctx = context.WithoutCancel(ctx)
-	err := c.book().Erase(ctx, id)
+	err := c.book().EraseCorrections(ctx, ids...)
 	if err == nil {
-		err = c.book().EraseCorrections(ctx, ids...)
+		err = c.book().Erase(ctx, id)
 	}
 	c.texts.forget(id)
 	c.Bus.Tell(TopicConversations)

@@ -32,7 +32,8 @@ type Folder struct {
 	// Tried are files that a check handed to an add and that the library does not have as they are: they failed, or had only a
 	// new time. They are not tried again until they change.
 	Tried map[string]string `json:"tried,omitempty"`
-	// Out are files whose documents a person removed: they stay out until they are added by name.
+	// Out are the ids of documents that a person removed: their files stay out until they are added by name. Of what was erased
+	// the names are gone too.
 	Out map[string]bool `json:"out,omitempty"`
 }
 
@@ -130,8 +131,12 @@ func (f *Folders) Unlink(ctx context.Context, id string) error {
 	return nil
 }
 
-// UnlinkCollection unlinks the folders of a collection that is going to be removed: a check would make it anew.
+// UnlinkCollection unlinks the folders of a collection that is going to be removed: a check would make it anew. core.ErrBusy while
+// something is added to it, as the removal itself.
 func (f *Folders) UnlinkCollection(ctx context.Context, collection string) (int, error) {
+	if _, _, err := f.Library.resting(ctx, collection); err != nil {
+		return 0, err
+	}
 	all, err := f.List(ctx)
 	if err != nil {
 		return 0, err
@@ -149,7 +154,8 @@ func (f *Folders) UnlinkCollection(ctx context.Context, collection string) (int,
 	return n, nil
 }
 
-// LeaveOut says that documents were removed by a person: a linked folder that holds their files does not bring them back.
+// LeaveOut says that documents are removed by a person: a linked folder that holds their files does not bring them back. It comes
+// before the removal, so that no check falls in between.
 func (f *Folders) LeaveOut(ctx context.Context, collection string, docs ...core.Document) error {
 	all, err := f.List(ctx)
 	if err != nil {
@@ -159,7 +165,7 @@ func (f *Folders) LeaveOut(ctx context.Context, collection string, docs ...core.
 		var out []string
 		for _, d := range docs {
 			if one.Collection == collection && strings.HasPrefix(d.Source, one.Path+string(filepath.Separator)) {
-				out = append(out, d.Source)
+				out = append(out, d.ID)
 			}
 		}
 		if len(out) == 0 {
@@ -169,8 +175,8 @@ func (f *Folders) LeaveOut(ctx context.Context, collection string, docs ...core.
 			if now.Out == nil {
 				now.Out = map[string]bool{}
 			}
-			for _, path := range out {
-				now.Out[path] = true
+			for _, doc := range out {
+				now.Out[doc] = true
 			}
 		})
 		if err != nil {

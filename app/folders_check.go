@@ -55,7 +55,7 @@ func (f *Folders) Check(ctx context.Context, id string, opt CheckOptions) (Check
 	out.New, out.Changed, out.Gone = found.fresh, found.changed, found.gone
 	if len(found.paths) > 0 {
 		plan := AddPlan{Collection: folder.Collection, Paths: found.paths}
-		if len(plan.Paths) > fewPaths {
+		if len(plan.Paths) > fewPaths && !found.leftOut { // the folder as a whole would bring those back
 			plan.Paths = []string{folder.Path}
 		}
 		if out.Add, err = f.Library.Add(ctx, plan, opt.AddOptions); err != nil {
@@ -102,6 +102,7 @@ type comparison struct {
 	changed    int
 	gone       []core.Document
 	whole      bool // every folder below was read, and there are files
+	leftOut    bool // there are files that a person removed
 	tried      map[string]string
 	settled    map[string]string // of paths, those that do not change any more
 }
@@ -139,7 +140,8 @@ func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error
 		case folder.Tried[file.Path] == now:
 			out.tried[file.Path] = now
 			continue
-		case !known && folder.Out[file.Path]:
+		case !known && folder.Out[core.DocumentID(file.Path)]:
+			out.leftOut = true
 			continue
 		case !known:
 			out.fresh++

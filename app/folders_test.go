@@ -148,6 +148,52 @@ func TestRemovedDocumentStaysOut(t *testing.T) {
 	}
 }
 
+// TestRemovedDocumentStaysOutOfAFlood: also when so much is new that a check hands over the folder as a whole.
+func TestRemovedDocumentStaysOutOfAFlood(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	dir := b.files(1, 1)
+	one := b.link(f, app.Folder{Path: dir})
+	b.check(f, one.ID, false)
+	c, doc, err := b.library.Find(t.Context(), "", "doc00.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.LeaveOut(t.Context(), c.Name, doc); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.library.Erase(t.Context(), c, doc); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 501 {
+		b.write(filepath.Join(dir, fmt.Sprintf("new%03d.txt", i)), "x")
+	}
+	if got := b.check(f, one.ID, false); got.Add.Added != 501 {
+		t.Errorf("added %d, want the 501 new ones", got.Add.Added)
+	}
+}
+
+// TestUnlinkCollectionBesideAnAdd: a removal that has to wait unlinks nothing.
+func TestUnlinkCollectionBesideAnAdd(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	dir := b.files(1, 1)
+	b.link(f, app.Folder{Path: dir})
+	b.client.Before = func([]string) error {
+		if n, err := f.UnlinkCollection(t.Context(), app.DefaultCollection); n != 0 || !errors.Is(err, core.ErrBusy) {
+			t.Errorf("unlinked %d beside an add, %v", n, err)
+		}
+		return nil
+	}
+	if _, err := b.add(dir); err != nil {
+		t.Fatal(err)
+	}
+	b.client.Before = nil
+	if n, err := f.UnlinkCollection(t.Context(), app.DefaultCollection); n != 1 || err != nil {
+		t.Errorf("unlinked %d, %v", n, err)
+	}
+}
+
 func TestLinkRefusals(t *testing.T) {
 	b := open(t, nil)
 	f := b.folders()

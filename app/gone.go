@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"kakoi/app/job"
 	"kakoi/core"
 	"kakoi/index"
 )
@@ -43,14 +44,9 @@ func (l *Library) RemoveCollection(ctx context.Context, name string) (Erasure, e
 	if err != nil {
 		return Erasure{}, err
 	}
-	entries, plans, err := l.Unfinished(ctx)
+	entries, plans, err := l.resting(ctx, c.Name)
 	if err != nil {
 		return Erasure{}, err
-	}
-	for i, plan := range plans {
-		if plan.Collection == c.Name && entries[i].Running {
-			return Erasure{}, core.Explain(fmt.Errorf("remove collection %q: %w", c.Name, core.ErrBusy), "error.library.adding", c.Name)
-		}
 	}
 	stats, err := l.Store.Stats(ctx, c.ID)
 	if err != nil && !errors.Is(err, core.ErrCorrupt) {
@@ -58,8 +54,9 @@ func (l *Library) RemoveCollection(ctx context.Context, name string) (Erasure, e
 	}
 	e := Erasure{Collection: c.Name, Documents: stats.Documents}
 	err = l.prove(ctx, &e, c.ID, "", func() error {
-		e.Pictures = l.forgetPages("")
-		return l.Store.RemoveCollection(ctx, c.ID)
+		err := l.Store.RemoveCollection(ctx, c.ID)
+		e.Pictures = l.forgetPages("") // after it: nothing is drawn of what is gone
+		return err
 	})
 	for i, plan := range plans {
 		if err == nil && plan.Collection == c.Name { // nothing to go on with
@@ -68,6 +65,20 @@ func (l *Library) RemoveCollection(ctx context.Context, name string) (Erasure, e
 	}
 	l.Bus.Tell(TopicDocuments)
 	return e, err
+}
+
+// resting are the unfinished adds; core.ErrBusy when one into a collection is under way.
+func (l *Library) resting(ctx context.Context, collection string) ([]job.Entry, []AddPlan, error) {
+	entries, plans, err := l.Unfinished(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, plan := range plans {
+		if plan.Collection == collection && entries[i].Running {
+			return nil, nil, core.Explain(fmt.Errorf("remove collection %q: %w", collection, core.ErrBusy), "error.library.adding", collection)
+		}
+	}
+	return entries, plans, nil
 }
 
 func (l *Library) prove(ctx context.Context, e *Erasure, collection, document string, remove func() error) error {

@@ -43,11 +43,11 @@ func runRemove(ctx context.Context, c *call) error {
 	if err := c.confirm(ctx, o.yes, "cli.remove.ask", sanitize(doc.Name, false), sanitize(doc.Source, false)); err != nil {
 		return err
 	}
-	proof, err := c.host.library.Erase(ctx, collection, doc)
-	if err != nil {
+	if err := c.host.folders.LeaveOut(ctx, collection.Name, doc); err != nil {
 		return err
 	}
-	if err := c.host.folders.LeaveOut(ctx, collection.Name, doc); err != nil {
+	proof, err := c.host.library.Erase(ctx, collection, doc)
+	if err != nil {
 		return err
 	}
 	quotes, err := c.host.conversations.Quoting(ctx, doc.ID)
