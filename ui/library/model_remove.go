@@ -27,6 +27,9 @@ func (m *model) erase(collection string, docs []core.Document) {
 	m.opened.close()
 	m.Go(func(ctx context.Context) {
 		c, err := m.lib.Collection(ctx, collection)
+		if err == nil { // before anything goes: no check of a linked folder falls in between
+			err = m.links.LeaveOut(ctx, c.Name, docs...)
+		}
 		var sum app.Erasure
 		n, passages := 0, 0
 		for _, d := range docs {
@@ -41,7 +44,6 @@ func (m *model) erase(collection string, docs []core.Document) {
 			if err == nil {
 				n, passages = n+1, passages+d.Chunks
 				sum.Before, sum.Pictures = sum.Before.Plus(e.Before), sum.Pictures+e.Pictures
-				err = m.links.LeaveOut(ctx, c.Name, d)
 			}
 		}
 		m.Post(func() {
