@@ -59,7 +59,6 @@ fi
 mine+=($!)
 method=$!
 sleep 4
-[ "$ime" = fcitx ] || { ibus engine mozc-jp || ibus engine mozc-on || true; sleep 1; }
 
 open_window() { # starts Kakoi and waits for its window: $kakoi, $window
   home/kakoi --data "$dir/data" --lang en >kakoi.log 2>&1 &
@@ -87,6 +86,12 @@ open_window
 sleep 3
 xdotool windowfocus "$window"
 sleep 0.5
+if [ "$ime" = ibus ]; then # its engines belong to the window that has the keyboard
+  for _ in $(seq 20); do ibus engine mozc-jp >/dev/null 2>&1 && break || sleep 0.5; done
+  sleep 0.5
+  keys Zenkaku_Hankaku # from direct input to Japanese
+  sleep 1
+fi
 ${KAKOI_IME_FIELD:+keys $KAKOI_IME_FIELD} # keys that lead to another field than the one that has the keyboard
 # A text that is there already, typed through the input method in its full-width letters.
 keys a b c Return
