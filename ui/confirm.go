@@ -10,8 +10,6 @@ import (
 // Confirm asks before something is done. Escape is no; Enter presses the button that has the focus, which is the one that
 // does it unless something would be lost.
 func (s *Shell) Confirm(q widget.Question) {
-	text := fynewidget.NewLabel(q.Text)
-	text.Wrapping = fyne.TextWrapWord
 	var panel *widget.Panel
 	no := widget.NewButton(s.Text("ui.cancel"), nil, func() { panel.Close() })
 	yes := widget.NewButton(q.Yes, nil, func() {
@@ -24,6 +22,6 @@ func (s *Shell) Confirm(q widget.Question) {
 		yes.Importance, focus = fynewidget.DangerImportance, no
 	}
 	panel = widget.ShowPanel(widget.PanelParams{
-		Canvas: s.window.Canvas(), Title: q.Title, Content: text, Buttons: []*widget.Button{no, yes}, Focus: focus, Size: fyne.NewSize(480, 0),
+		Canvas: s.window.Canvas(), Title: q.Title, Content: paragraph(q.Text, 440, ""), Buttons: []*widget.Button{no, yes}, Focus: focus, Size: fyne.NewSize(480, 0),
 	})
 }

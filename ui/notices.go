@@ -14,12 +14,15 @@ import (
 	fynewidget "fyne.io/fyne/v2/widget"
 
 	"kakoi/resources"
+	"kakoi/ui/theme"
 	"kakoi/ui/widget"
 )
 
 const (
 	toastTime  = 6 * time.Second
 	maxNotices = 3 // older ones go
+
+	noticeWidth = 390
 )
 
 // notices lie over the lower right corner: errors until they are closed, toasts for a while. They block nothing.
@@ -68,15 +71,13 @@ func (n *notices) show() {
 func card(edge fyne.ThemeColorName, content fyne.CanvasObject) fyne.CanvasObject {
 	back := canvas.NewRectangle(color(fynetheme.ColorNameOverlayBackground))
 	back.CornerRadius, back.StrokeWidth, back.StrokeColor = 8, 1, color(edge)
-	return container.NewPadded(container.NewStack(back, container.NewPadded(container.New(wide{400}, content))))
+	return container.NewPadded(container.NewStack(back, container.NewPadded(container.New(wide{noticeWidth + 10}, content))))
 }
 
 // Toast shows a short note for a few seconds. It may be called from any goroutine.
 func (s *Shell) Toast(text string) {
 	s.Post(func() {
-		label := fynewidget.NewLabel(text)
-		label.Wrapping = fyne.TextWrapWord
-		c := card(fynetheme.ColorNameSeparator, label)
+		c := card(fynetheme.ColorNameSeparator, paragraph(text, noticeWidth, ""))
 		s.notices.add(c)
 		time.AfterFunc(toastTime, func() { s.Post(func() { s.notices.remove(c) }) })
 	})
@@ -92,10 +93,8 @@ func (s *Shell) ShowError(err error) {
 	sentence, hint := resources.ErrorText(s.Lang(), err)
 	s.Post(func() {
 		title := fynewidget.NewLabelWithStyle(s.Text("ui.error.title"), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
-		text := fynewidget.NewLabel(sentence)
-		text.Wrapping = fyne.TextWrapWord
-		help := fynewidget.NewLabel(hint)
-		help.Wrapping, help.Importance = fyne.TextWrapWord, fynewidget.LowImportance
+		text := paragraph(sentence, noticeWidth, "")
+		help := paragraph(hint, noticeWidth, theme.ColorSecondary)
 		chain := fynewidget.NewLabel(err.Error())
 		chain.Wrapping, chain.TextStyle.Monospace, chain.Selectable = fyne.TextWrapBreak, true, true
 		chain.Hide()

@@ -13,8 +13,7 @@ import (
 // showProof shows how this process is closed and what was tried to get out.
 func (s *Shell) showProof() {
 	p := s.p.Proof
-	head := fynewidget.NewLabel(s.Text("ui.proof.text", p.When.Local().Format("2006-01-02 15:04:05"), p.Refusals(), len(p.Attempts), p.Threads))
-	head.Wrapping = fyne.TextWrapWord
+	head := paragraph(s.Text("ui.proof.text", p.When.Local().Format("2006-01-02 15:04:05"), p.Refusals(), len(p.Attempts), p.Threads), 700, "")
 	var lines []string
 	for _, a := range p.Attempts {
 		mark := "×"

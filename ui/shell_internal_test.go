@@ -193,8 +193,11 @@ func TestErrorsAreShownWithHintAndChain(t *testing.T) {
 	}
 	var texts []string
 	for _, o := range test.LaidOutObjects(s.notices.cards[0]) {
-		if l, ok := o.(*fynewidget.Label); ok {
-			texts = append(texts, l.Text)
+		switch o := o.(type) {
+		case *fynewidget.Label:
+			texts = append(texts, o.Text)
+		case *widget.Prose:
+			texts = append(texts, o.Text())
 		}
 	}
 	sentence, hint := resources.ErrorText("en", errors.New("disk on fire"))
