@@ -54,7 +54,7 @@ func (f *questionField) AcceptsTab() bool { return false }
 func (f *questionField) key(k *fyne.KeyEvent) bool {
 	switch k.Name {
 	case fyne.KeyReturn, fyne.KeyEnter:
-		if !f.shift {
+		if !widget.ShiftHeld(f.shift) {
 			f.screen.m.Ask()
 			return true
 		}

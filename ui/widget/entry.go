@@ -53,6 +53,7 @@ func NewMultiLineEntry() *Entry {
 
 // TypedKey is fyne.Focusable.
 func (e *Entry) TypedKey(k *fyne.KeyEvent) {
+	e.forgetShift()
 	switch {
 	case e.OnKey != nil && e.OnKey(k):
 	case k.Name == fyne.KeyEscape && e.OnEscape != nil:

@@ -170,7 +170,7 @@ func (b *tableBody) TypedKey(k *fyne.KeyEvent) {
 		return
 	}
 	how := MoveOnly
-	if b.shift {
+	if ShiftHeld(b.shift) {
 		how = MoveExtend
 	}
 	page := max(1, int(t.scroll.Size().Height/t.high())-1)
