@@ -58,7 +58,7 @@ func (n *notices) update() {
 	objects := []fyne.CanvasObject{n.panel}
 	if len(a.tasks) == 0 {
 		for _, u := range a.unfinished {
-			objects = append(objects, panel(s.words(s.text("documents.unfinished", s.m.names(u.plan))), widget.NewFlow(gap,
+			objects = append(objects, panel(s.words(s.text("documents.unfinished", s.m.names(u.plan), u.plan.Collection)), widget.NewFlow(gap,
 				button(s.text("documents.goon"), fynetheme.MediaPlayIcon(), strong, func() { a.resume(u) }),
 				button(s.text("documents.discard"), nil, quiet, func() { a.discard(u) }))))
 		}
