@@ -49,6 +49,7 @@ type Screen struct {
 	right      *container.Split
 	note       *fynewidget.Label // about what is under the pointer
 	noteBack   *fyne.Container
+	panel      *widget.Panel // over the window; nil: none
 	shown      bool
 }
 
@@ -197,6 +198,22 @@ func (s *Screen) noteLine() fyne.CanvasObject {
 	s.noteBack = container.NewStack(canvas.NewRectangle(themeColor(fynetheme.ColorNameHeaderBackground)), s.note)
 	s.noteBack.Hide()
 	return container.NewBorder(nil, s.noteBack, nil, nil)
+}
+
+// show opens a panel. While it is open the screen's keys rest, and Escape closes it, whatever has the keyboard.
+func (s *Screen) show(p widget.PanelParams, closed func()) *widget.Panel {
+	p.Canvas = s.p.Shell.Window().Canvas()
+	panel := widget.ShowPanel(p)
+	s.panel = panel
+	panel.OnClosed = func() {
+		if s.panel == panel {
+			s.panel = nil
+		}
+		if closed != nil {
+			closed()
+		}
+	}
+	return panel
 }
 
 // showNote says something about what is under the pointer.

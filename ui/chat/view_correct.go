@@ -68,10 +68,10 @@ func (s *Screen) showCorrection(turn, given string) {
 	))
 	size := fyne.NewSize(720, 600)
 	v.refresh()
-	v.panel = widget.ShowPanel(widget.PanelParams{
-		Canvas: s.p.Shell.Window().Canvas(), Title: s.text("chat.correct.title"), Size: size,
+	v.panel = s.show(widget.PanelParams{
+		Title: s.text("chat.correct.title"), Size: size,
 		Content: container.New(topped{}, head, v.body), Buttons: []*widget.Button{later, save}, Focus: v.answer,
-	})
+	}, nil)
 }
 
 // topped gives the first object its height for the width and the second the rest.

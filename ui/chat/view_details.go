@@ -30,6 +30,7 @@ func (s *Screen) showDetails(turn, given string) {
 		body.Add(text)
 		all += sec.Title + "\n" + sec.Text + "\n\n"
 	}
+	var content *fyne.Container
 	outcome := fynewidget.NewLabel("")
 	outcome.Wrapping, outcome.Selectable = fyne.TextWrapWord, true
 	outcome.Hide()
@@ -43,7 +44,7 @@ func (s *Screen) showDetails(turn, given string) {
 			if done {
 				replay.Enable()
 			}
-			body.Refresh()
+			content.Refresh()
 		})
 	}
 	if !s.m.CanReplay(turn, given) {
@@ -54,10 +55,8 @@ func (s *Screen) showDetails(turn, given string) {
 		s.p.Shell.Toast(s.text("chat.copied"))
 	})
 	end := widget.NewButton(s.text("ui.close"), nil, func() { panel.Close() })
-	panel = widget.ShowPanel(widget.PanelParams{
-		Canvas: s.p.Shell.Window().Canvas(), Title: s.text("chat.details.title"), Size: fyne.NewSize(760, 620),
-		Content: container.NewBorder(nil, outcome, nil, nil, container.NewVScroll(body)),
-		Buttons: []*widget.Button{replay, copied, end},
-	})
-	panel.OnClosed = func() { stop() }
+	content = container.NewBorder(nil, outcome, nil, nil, container.NewVScroll(body))
+	panel = s.show(widget.PanelParams{
+		Title: s.text("chat.details.title"), Size: fyne.NewSize(760, 620), Content: content, Buttons: []*widget.Button{replay, copied, end},
+	}, func() { stop() })
 }

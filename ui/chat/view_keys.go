@@ -27,11 +27,24 @@ func (s *Screen) Shortcuts() []widget.Shortcut {
 	for n := 1; n <= 9; n++ {
 		out = append(out, widget.Shortcut{Modifier: ctrl, Key: fyne.KeyName(rune('0' + n)), Text: "chat.key.source", Do: func() { s.m.OpenNumber(n) }})
 	}
+	for i, sc := range out {
+		if sc.Key != fyne.KeyEscape {
+			out[i].Do = func() {
+				if s.panel == nil {
+					sc.Do()
+				}
+			}
+		}
+	}
 	return out
 }
 
-// escape stops the answer, or else leaves the editing of a question.
+// escape closes a panel, or stops the answer, or else leaves the editing of a question.
 func (s *Screen) escape() {
+	if s.panel != nil {
+		s.panel.Close()
+		return
+	}
 	if s.m.Answering() {
 		s.m.Stop()
 		return

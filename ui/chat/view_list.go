@@ -154,10 +154,10 @@ func (s *Screen) renameID(id string) {
 	yes := widget.NewButton(s.text("chat.rename.yes"), nil, done)
 	yes.Importance = fynewidget.HighImportance
 	no := widget.NewButton(s.text("ui.cancel"), nil, func() { panel.Close() })
-	panel = widget.ShowPanel(widget.PanelParams{
-		Canvas: s.p.Shell.Window().Canvas(), Title: s.text("chat.rename.title"), Content: field,
+	panel = s.show(widget.PanelParams{
+		Title: s.text("chat.rename.title"), Content: field,
 		Buttons: []*widget.Button{no, yes}, Focus: field, Size: fyne.NewSize(460, 0),
-	})
+	}, nil)
 }
 
 // remove asks before a conversation is erased. What was corrected in it is kept for training unless a person says otherwise.
@@ -175,10 +175,10 @@ func (s *Screen) remove(id string) {
 		s.m.Delete(id, with.Checked)
 	})
 	yes.Importance = fynewidget.DangerImportance
-	panel = widget.ShowPanel(widget.PanelParams{
-		Canvas: s.p.Shell.Window().Canvas(), Title: s.text("chat.delete.title"), Content: container.NewVBox(text, with),
+	panel = s.show(widget.PanelParams{
+		Title: s.text("chat.delete.title"), Content: container.NewVBox(text, with),
 		Buttons: []*widget.Button{no, yes}, Focus: no, Size: fyne.NewSize(500, 0),
-	})
+	}, nil)
 }
 
 func (s *Screen) export(format string) {

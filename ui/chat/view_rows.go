@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
@@ -134,7 +135,7 @@ func (v *transcriptView) question(r Row) fyne.CanvasObject {
 		})
 		parts[0] = widget.NewEdge(side, parts[0], edit)
 		if r.Branches > 1 {
-			parts = append(parts, widget.NewFlow(0, v.switcher(s.text("chat.branch", r.Branch, r.Branches), func(by int) { s.m.Branch(r.Turn, by) })...))
+			parts = append(parts, v.switcher(s.text("chat.branch", r.Branch, r.Branches), func(by int) { s.m.Branch(r.Turn, by) }))
 		}
 	}
 	top := float32(0)
@@ -146,13 +147,13 @@ func (v *transcriptView) question(r Row) fyne.CanvasObject {
 }
 
 // switcher is "‹ 2 / 3 ›".
-func (v *transcriptView) switcher(text string, step func(by int)) []fyne.CanvasObject {
+func (v *transcriptView) switcher(text string, step func(by int)) fyne.CanvasObject {
 	label := fynewidget.NewLabel(text)
 	label.SizeName = fynetheme.SizeNameCaptionText
-	return []fyne.CanvasObject{
+	return container.NewHBox(
 		v.screen.quiet("", fynetheme.NavigateBackIcon(), func() { step(-1) }), label,
 		v.screen.quiet("", fynetheme.NavigateNextIcon(), func() { step(+1) }),
-	}
+	)
 }
 
 // absent is calm: nothing went wrong, the documents do not say it.
@@ -214,7 +215,7 @@ func (v *transcriptView) foot(r Row) fyne.CanvasObject {
 		s.quiet("chat.details", nil, func() { s.showDetails(r.Turn, r.Given) }),
 	)
 	if r.Numbers > 1 {
-		buttons = append(buttons, v.switcher(s.text("chat.answers", r.Number, r.Numbers), func(by int) { s.m.SwitchAnswer(r.Turn, by) })...)
+		buttons = append(buttons, v.switcher(s.text("chat.answers", r.Number, r.Numbers), func(by int) { s.m.SwitchAnswer(r.Turn, by) }))
 	}
 	var parts []fyne.CanvasObject
 	if r.Text != "" {
