@@ -50,7 +50,7 @@ func chatAgain(ctx context.Context, c *call, o *chatOptions, args []string) erro
 func (c *call) answering(o *chatOptions, ask func(hear func(app.Event)) (record.Turn, error)) error {
 	b := c.newBar()
 	progress := b.progress()
-	streamed, several := false, max(len(o.models), 1) > 1
+	streamed, several, first := false, len(o.models) > 1, 0
 	begin := func(name string) {
 		b.clear()
 		if several {
@@ -59,6 +59,8 @@ func (c *call) answering(o *chatOptions, ask func(hear func(app.Event)) (record.
 	}
 	turn, err := ask(func(e app.Event) {
 		switch e := e.(type) {
+		case app.TurnStarted:
+			first = e.First
 		case app.Loading:
 			progress.Report(e.Update)
 		case app.Delta:
@@ -72,7 +74,7 @@ func (c *call) answering(o *chatOptions, ask func(hear func(app.Event)) (record.
 			if !streamed {
 				name := ""
 				if several {
-					name = o.models[e.Given%len(o.models)]
+					name = o.models[e.Given-first]
 				}
 				begin(name)
 			}

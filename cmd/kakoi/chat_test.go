@@ -163,3 +163,16 @@ func TestRemoveTellsOfQuotes(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Two models that answer a question again stand under their own names, whatever number of answers was there before.
+func TestChatAgainNamesItsModels(t *testing.T) {
+	w, id := talked(t)
+	second := filepath.Join(w.home, "models", "second")
+	if err := os.CopyFS(second, os.DirFS(filepath.Join(w.home, "models", "starter"))); err != nil {
+		t.Fatal(err)
+	}
+	r := w.want(0, "chat", "again", id, "1", "--model", "starter", "--model", "second")
+	if at := strings.Index(r.out, "— starter"); at < 0 || strings.Index(r.out, "— second") < at {
+		t.Errorf("said %q", r.out)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image/png"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -86,6 +87,9 @@ func runPage(ctx context.Context, c *call) error {
 	o := c.options.(*pageOptions)
 	if o.dpi < 18 || o.dpi > 600 {
 		return core.Explain(fmt.Errorf("dpi %d: %w", o.dpi, core.ErrUsage), "error.usage.value", "--dpi", fmt.Sprint(o.dpi), "18 - 600")
+	}
+	if o.out != "" && !strings.EqualFold(filepath.Ext(o.out), ".png") { // a document named by mistake is not written over
+		return core.Explain(fmt.Errorf("picture in %q: %w", o.out, core.ErrUsage), "error.usage.value", "--out", o.out, "FILE.png")
 	}
 	number := 1
 	if len(c.args) == 2 {

@@ -38,8 +38,11 @@ func TestPage(t *testing.T) {
 		t.Errorf("%v, %v, want %d x %d", img.Bounds(), err, shown.Width, shown.Height)
 	}
 
-	for _, args := range [][]string{{"--mark", "x"}, {"--mark", "9-3"}, {"--dpi", "0"}, {"zero"}, {"0"}, {"1", "2"}} {
+	for _, args := range [][]string{{"--mark", "x"}, {"--mark", "9-3"}, {"--dpi", "0"}, {"--out", "rules.txt"}, {"zero"}, {"0"}, {"1", "2"}} {
 		w.want(2, append([]string{"page", "office.pdf"}, args...)...)
+	}
+	if text, err := os.ReadFile(filepath.Join(w.docs, "rules.txt")); err != nil || !strings.HasPrefix(string(text), "Every employee") {
+		t.Errorf("a document was written over: %q, %v", text, err)
 	}
 	w.want(1, "page", "office.pdf", "3")
 	if r := w.want(1, "page", "rules.txt", "--out", "page.png"); !strings.Contains(r.err, "no picture") {
