@@ -36,12 +36,14 @@ type Runner struct {
 	mu       sync.Mutex
 	running  []*Job // in the order of their start, waiting ones included
 	watchers []*watcher
+
+	telling sync.Mutex // watchers hear of one state after the other: the last one heard is the last there was
 }
 
 type watcher struct{ hear func([]*Job) }
 
 // Watch calls hear with all Jobs that run or wait whenever one begins, moves on or ends, until stop. It is called from the
-// goroutines of the Jobs, at most ten times a second for each; it must return soon.
+// goroutines of the Jobs, one at a time, at most ten times a second for each; it must return soon, and start no Job.
 func (r *Runner) Watch(hear func([]*Job)) (stop func()) {
 	w := &watcher{hear}
 	r.mu.Lock()
@@ -63,6 +65,8 @@ func (r *Runner) Running() []*Job {
 
 // tell gives the watchers what runs now.
 func (r *Runner) tell() {
+	r.telling.Lock()
+	defer r.telling.Unlock()
 	r.mu.Lock()
 	running, watchers := slices.Clone(r.running), r.watchers
 	r.mu.Unlock()

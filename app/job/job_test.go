@@ -180,3 +180,30 @@ func TestWatch(t *testing.T) {
 		t.Errorf("a stopped watcher heard of %d jobs", last)
 	}
 }
+
+// TestWatchHearsTheEndLast: a watcher that is slow to hear of one state does not keep it for the last.
+func TestWatchHearsTheEndLast(t *testing.T) {
+	r := NewRunner()
+	var mu sync.Mutex
+	var heard []int
+	defer r.Watch(func(jobs []*Job) {
+		if len(jobs) == 1 {
+			time.Sleep(100 * time.Millisecond) // the second Job ends meanwhile
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		heard = append(heard, len(jobs))
+	})()
+	release := make(chan struct{})
+	work := func(context.Context, core.Progress) error { <-release; return nil }
+	one, two := r.Start(t.Context(), Name{}, work, nil), r.Start(t.Context(), Name{}, work, nil)
+	close(release)
+	if err := errors.Join(one.Wait(t.Context()), two.Wait(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if last := heard[len(heard)-1]; last != 0 {
+		t.Errorf("heard of %v jobs, the last time of %d", heard, last)
+	}
+}
