@@ -96,6 +96,7 @@ func (s *Shell) start() {
 	}
 	s.subscriptions = append(s.subscriptions, s.services.Bus.Subscribe(func(t app.Topic) { s.Post(func() { s.heard(t) }) }))
 	s.followDesktop()
+	s.Go(s.giveBack)
 	s.strip.start()
 	s.frame.open()
 }
