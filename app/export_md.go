@@ -9,7 +9,7 @@ import (
 
 // Signs that Markdown would take for its own, in a line and at the beginning of one.
 var (
-	markdownSigns = regexp.MustCompile("[\\\\`*_<\\[\\]]")
+	markdownSigns = regexp.MustCompile("[\\\\`*_<&~\\[\\]]")
 	markdownLead  = regexp.MustCompile(`^(\s*)(#|>|[-+=~]|\d+[.)])`)
 	numberedPlace = regexp.MustCompile(`\\\[(\d+)\\\]`)
 )
@@ -39,6 +39,7 @@ func writeMarkdown(w io.Writer, blocks []block) error {
 		for j, line := range lines {
 			line = escapeMarkdown(strings.TrimRight(line, " \t"))
 			switch {
+			case line == "": // a paragraph ends
 			case k.kind == blockMeta || k.kind == blockNote:
 				line = "*" + line + "*"
 			case k.kind == blockSource:

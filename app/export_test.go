@@ -37,7 +37,7 @@ func longTalk(t *testing.T) (k *talk, id string) {
 	k.ask(id, first.ID, "This branch is left.")
 	second := k.ask(id, first.ID, "When does the office *open*? # <b>𠮟る</b>")
 	g, _ := second.Answer()
-	if _, err := k.Correct(t.Context(), record.Correction{Conversation: id, Turn: second.ID, Given: g.ID, Kind: record.CorrectAnswer, Answer: "At nine."}); err != nil {
+	if _, err := k.Correct(t.Context(), record.Correction{Conversation: id, Turn: second.ID, Given: g.ID, Kind: record.CorrectAnswer, Answer: "At nine.\n\nNot &lt; ~~ten~~."}); err != nil {
 		t.Fatal(err)
 	}
 	third := k.ask(id, second.ID, "ゾウの平均体重は？")
@@ -66,7 +66,7 @@ func TestExportMarkdown(t *testing.T) {
 	if err := goldmark.Convert([]byte(text), &html); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"<h2>When does the office *open*? # &lt;b&gt;𠮟る&lt;/b&gt;</h2>", "<blockquote>", "<strong>[1] 規則.txt 1ページ</strong>"} {
+	for _, want := range []string{"<h2>When does the office *open*? # &lt;b&gt;𠮟る&lt;/b&gt;</h2>", "<em>Not &amp;lt; ~~ten~~.</em>", "<blockquote>", "<strong>[1] 規則.txt 1ページ</strong>"} {
 		if !strings.Contains(html.String(), want) {
 			t.Errorf("no %q in\n%s", want, html.String())
 		}
