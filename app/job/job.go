@@ -217,7 +217,7 @@ type point struct {
 }
 
 const (
-	paceWindow  = 45 * time.Second
+	paceWindow  = 20 * time.Second
 	paceSpacing = time.Second
 )
 
