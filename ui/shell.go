@@ -70,6 +70,7 @@ func newShell(ctx context.Context, p Params) *Shell {
 		slog.Warn("window state", "error", err)
 	}
 	s.current, s.collection = s.state.Screen, s.state.Collection
+	speak(s.look.language)
 	s.app.Settings().SetTheme(theme.New(s.look.mode, s.look.percent, s.fonts))
 	s.window = s.app.NewWindow("Kakoi")
 	s.window.SetMaster()
@@ -123,6 +124,7 @@ func (s *Shell) takeLook() {
 	if now == old {
 		return
 	}
+	speak(now.language)
 	s.app.Settings().SetTheme(theme.New(now.mode, now.percent, s.fonts))
 	s.rebuild() // colours too: backgrounds take theirs when they are made
 }

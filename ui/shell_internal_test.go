@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/test"
 	fynewidget "fyne.io/fyne/v2/widget"
 
@@ -139,6 +140,9 @@ func TestEveryScreenOpensInBothLanguages(t *testing.T) {
 			t.Fatal(err)
 		}
 		q.until(t, "language "+language, func() bool { return s.Lang() == language })
+		if got, want := lang.L("Paste"), map[string]string{"en": "Paste", "ja": "貼り付け"}[language]; got != want {
+			t.Errorf("%s: Fyne says %q, want %q", language, got, want)
+		}
 		for _, e := range s.entries {
 			s.Navigate(e.name)
 			if s.current != e.name || len(s.frame.body.Objects) != 1 || s.frame.body.Objects[0] != e.built {
