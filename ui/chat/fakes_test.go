@@ -294,6 +294,11 @@ func (f *fakeTalks) ShowAnswer(_ context.Context, conversation, turn string, i i
 }
 
 func (f *fakeTalks) Replay(_ context.Context, conversation, turn, given string, _ core.Progress) (app.Replayed, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, _, ok := f.turn(conversation, turn).Given(given); !ok {
+		return app.Replayed{}, core.ErrNotFound
+	}
 	return app.Replayed{Text: "x", Identical: true, DecodeSeconds: 1, NewTokens: 18}, nil
 }
 

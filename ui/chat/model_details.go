@@ -94,6 +94,9 @@ func (m *Model) CanReplay(turn, given string) bool {
 // Replay generates an answer again from its receipt and tells whether the same came; told is called on the window's goroutine, more
 // than once while the model loads, the last time with done set. The result stops it.
 func (m *Model) Replay(turn, given string, told func(text string, done bool)) (stop func()) {
+	if _, g, ok := m.givenOf(turn, given); ok {
+		given = g.ID
+	}
 	id := m.open.ID
 	ctx, cancel := context.WithCancel(context.Background())
 	m.shell.Go(func(window context.Context) {

@@ -36,7 +36,9 @@ func (s *Screen) showDetails(turn, given string) {
 	outcome.Hide()
 	stop := func() {}
 	replay := widget.NewButton(s.text("chat.replay"), fynetheme.MediaReplayIcon(), nil)
+	end := widget.NewButton(s.text("ui.close"), nil, func() { panel.Close() })
 	replay.OnTapped = func() {
+		s.p.Shell.Window().Canvas().Focus(end) // a button that rests would leave the panel without the keyboard
 		replay.Disable()
 		stop = s.m.Replay(turn, given, func(text string, done bool) {
 			outcome.SetText(text)
@@ -54,7 +56,6 @@ func (s *Screen) showDetails(turn, given string) {
 		s.p.Shell.Clipboard(all)
 		s.p.Shell.Toast(s.text("chat.copied"))
 	})
-	end := widget.NewButton(s.text("ui.close"), nil, func() { panel.Close() })
 	content = container.NewBorder(nil, outcome, nil, nil, container.NewVScroll(body))
 	panel = s.show(widget.PanelParams{
 		Title: s.text("chat.details.title"), Size: fyne.NewSize(760, 620), Content: content, Buttons: []*widget.Button{replay, copied, end},

@@ -6,11 +6,13 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
+	fynewidget "fyne.io/fyne/v2/widget"
 
 	"kakoi/app"
 	"kakoi/app/record"
@@ -194,5 +196,39 @@ func TestLooks(t *testing.T) {
 			r.screen.input.refresh()
 			seen("edit")
 		})
+	}
+}
+
+// A replay's outcome is seen in the panel.
+func TestReplayIsSeen(t *testing.T) {
+	r := newRig(t)
+	r.show(usual())
+	r.ask("質問")
+	r.screen.showDetails(r.m.leaf(), "")
+	r.tapPanel("chat.replay")
+	r.settle()
+	want := r.Text("chat.replay.same", 18, 18.0)
+	var seen func(o fyne.CanvasObject) bool
+	seen = func(o fyne.CanvasObject) bool {
+		if !o.Visible() {
+			return false
+		}
+		var parts []fyne.CanvasObject
+		switch o := o.(type) {
+		case *fynewidget.Label:
+			return o.Text == want && o.Size().Height > 10
+		case *fyne.Container:
+			parts = o.Objects
+		case fyne.Widget:
+			parts = test.WidgetRenderer(o).Objects()
+		}
+		return slices.ContainsFunc(parts, seen)
+	}
+	if !seen(r.window.Canvas().Overlays().Top()) {
+		t.Error("the outcome is not shown")
+	}
+	r.key(fyne.KeyEscape)
+	if r.window.Canvas().Overlays().Top() != nil {
+		t.Error("Esc does not close the details")
 	}
 }
