@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,6 +44,20 @@ func (b *bench) write(path, text string) {
 	old := time.Now().Add(-time.Hour) // settled
 	if err := os.Chtimes(path, old, old); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// arrived waits until a collection has n documents, all of them whole.
+func (b *bench) arrived(collection string, n int) {
+	b.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		docs, err := b.library.List(b.Context(), collection)
+		if err == nil && len(docs) == n && !slices.ContainsFunc(docs, func(d core.Document) bool { return d.State != core.DocumentReady }) {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("%d documents in %q, want %d (%v)", len(docs), collection, n, err)
+		}
 	}
 }
 
@@ -225,27 +240,55 @@ func TestWatch(t *testing.T) {
 		defer close(ended)
 		f.Watch(ctx, app.AddOptions{})
 	}()
-	count := func(n int) {
-		t.Helper()
-		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-			docs, err := b.library.List(t.Context(), "")
-			if err == nil && len(docs) == n && docs[n-1].State == core.DocumentReady {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%d documents, want %d (%v)", len(docs), n, err)
-			}
-		}
-	}
 	b.link(f, app.Folder{Path: dir, Watch: true})
-	count(1)
+	b.arrived("", 1)
 	b.write(filepath.Join(dir, "zz1.txt"), "It came while it was watched.")
-	count(2)
+	b.arrived("", 2)
 	if err := os.Mkdir(filepath.Join(dir, "zzz"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	b.write(filepath.Join(dir, "zzz", "zz2.txt"), "In a new folder.")
-	count(3)
+	b.arrived("", 3)
 	cancel()
 	<-ended
+}
+
+// TestWatchOneFolderInAnother: a file in the inner folder is of both, also when the inner one was linked last, and of the outer one
+// alone when the inner one is unlinked.
+func TestWatchOneFolderInAnother(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	f.Settle = 50 * time.Millisecond
+	outer := b.files(1, 1)
+	inner := filepath.Join(outer, "inner")
+	if err := os.Mkdir(inner, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.Watch(ctx, app.AddOptions{})
+	}()
+	defer func() { cancel(); <-ended }()
+	checked := func(id string) { // its watches are there from before the first check on
+		t.Helper()
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			if one, err := f.Find(t.Context(), id); err != nil || !one.Checked.IsZero() || time.Now().After(deadline) {
+				return
+			}
+		}
+	}
+	b.link(f, app.Folder{Path: outer, Collection: "outer", Watch: true})
+	b.arrived("outer", 1)
+	one := b.link(f, app.Folder{Path: inner, Collection: "inner", Watch: true})
+	checked(one.ID)
+	b.write(filepath.Join(inner, "a.txt"), "It is of both.")
+	b.arrived("inner", 1)
+	b.arrived("outer", 2)
+	if err := f.Unlink(t.Context(), one.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.write(filepath.Join(inner, "b.txt"), "It is of the outer one.")
+	b.arrived("outer", 3)
 }

@@ -25,7 +25,7 @@ type watcher struct {
 	done chan struct{}
 
 	mu   sync.Mutex
-	dirs map[int32]string // id of the linked folder, by watch
+	dirs map[int32]map[string]bool // ids of the linked folders, by watch: one may lie in another
 	ids  map[string]map[int32]bool
 }
 
@@ -34,7 +34,7 @@ func newWatcher(tell func(id string)) (*watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start inotify: %w", err)
 	}
-	w := &watcher{file: os.NewFile(uintptr(fd), "inotify"), tell: tell, done: make(chan struct{}), dirs: map[int32]string{}, ids: map[string]map[int32]bool{}}
+	w := &watcher{file: os.NewFile(uintptr(fd), "inotify"), tell: tell, done: make(chan struct{}), dirs: map[int32]map[string]bool{}, ids: map[string]map[int32]bool{}}
 	go w.read()
 	return w, nil
 }
@@ -65,11 +65,13 @@ func (w *watcher) add(id, path string) {
 		if cerr != nil || err != nil { // the system's own limit, or the folder went away
 			return nil
 		}
-		w.dirs[int32(wd)] = id
+		if w.dirs[int32(wd)] == nil {
+			w.dirs[int32(wd)] = map[string]bool{}
+		}
 		if w.ids[id] == nil {
 			w.ids[id] = map[int32]bool{}
 		}
-		w.ids[id][int32(wd)] = true
+		w.dirs[int32(wd)][id], w.ids[id][int32(wd)] = true, true
 		return nil
 	})
 }
@@ -86,6 +88,9 @@ func (w *watcher) drop(id string) {
 		return
 	}
 	for wd := range w.ids[id] {
+		if delete(w.dirs[wd], id); len(w.dirs[wd]) > 0 {
+			continue
+		}
 		delete(w.dirs, wd)
 		conn.Control(func(fd uintptr) { unix.InotifyRmWatch(int(fd), uint32(wd)) })
 	}
@@ -122,12 +127,12 @@ func (w *watcher) read() {
 					ids[id] = true
 				}
 			case e.Mask&unix.IN_IGNORED != 0: // the folder is gone
-				if id, ok := w.dirs[e.Wd]; ok {
-					delete(w.dirs, e.Wd)
+				for id := range w.dirs[e.Wd] {
 					delete(w.ids[id], e.Wd)
 				}
+				delete(w.dirs, e.Wd)
 			default:
-				if id, ok := w.dirs[e.Wd]; ok {
+				for id := range w.dirs[e.Wd] {
 					ids[id] = true
 				}
 			}
