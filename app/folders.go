@@ -46,7 +46,7 @@ type Folders struct {
 	Settle  time.Duration                       // from a change in a watched folder to the look at it; 0: two seconds
 
 	writing sync.Mutex // records
-	one     sync.Mutex // checks, one after the other
+	one     turn       // of checks, one after the other
 }
 
 const folderKind = "folder"
@@ -223,6 +223,22 @@ func (f *Folders) update(ctx context.Context, id string, change func(*Folder)) (
 	}
 	change(&one)
 	return one, f.put(ctx, one)
+}
+
+// turn is a lock that is not waited for beyond a ctx.
+type turn struct {
+	once sync.Once
+	free chan struct{}
+}
+
+func (t *turn) take(ctx context.Context) (give func(), err error) {
+	t.once.Do(func() { t.free = make(chan struct{}, 1) })
+	select {
+	case t.free <- struct{}{}:
+		return func() { <-t.free }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func missing(path string, err error) error {

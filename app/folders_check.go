@@ -41,8 +41,11 @@ const (
 // files are gone. These are removed when the link, or opt, says so, unless the folder shows no file at all or could not be read
 // whole: a drive that is not there empties no library.
 func (f *Folders) Check(ctx context.Context, id string, opt CheckOptions) (Checked, error) {
-	f.one.Lock()
-	defer f.one.Unlock()
+	give, err := f.one.take(ctx)
+	if err != nil {
+		return Checked{}, err
+	}
+	defer give()
 	folder, err := f.get(ctx, id)
 	if err != nil {
 		return Checked{}, err

@@ -188,6 +188,24 @@ func TestRemovedDocumentStaysOutOfAFlood(t *testing.T) {
 	}
 }
 
+// TestWaitingCheckCanBeCancelled: the check before it may take hours.
+func TestWaitingCheckCanBeCancelled(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	one := b.link(f, app.Folder{Path: b.files(1, 1)})
+	b.client.Before = func([]string) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := f.Check(ctx, one.ID, app.CheckOptions{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("a check beside another one: %v", err)
+		}
+		return nil
+	}
+	if c := b.check(f, one.ID, false); c.Add.Added != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
 // TestUnlinkCollectionBesideAnAdd: a removal that has to wait unlinks nothing.
 func TestUnlinkCollectionBesideAnAdd(t *testing.T) {
 	b := open(t, nil)
