@@ -35,8 +35,7 @@ type notices struct {
 func newNotices(s *Shell) *notices { return &notices{shell: s, list: container.NewVBox()} }
 
 func (n *notices) build() fyne.CanvasObject {
-	gap := canvas.NewRectangle(nil)
-	gap.SetMinSize(fyne.NewSize(0, 56))
+	gap := container.New(flat{56}) // the strip
 	n.list = container.NewVBox(n.cards...)
 	return container.NewVBox(layout.NewSpacer(), container.NewHBox(layout.NewSpacer(), n.list), gap)
 }

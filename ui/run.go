@@ -18,6 +18,7 @@ func Run(ctx context.Context, p Params) error {
 		if err != nil {
 			return fmt.Errorf("start the probe: %w", err)
 		}
+		s.probe = watch
 		s.Go(watch.run)
 	}
 	s.Go(s.open)
@@ -54,6 +55,7 @@ func (s *Shell) open(ctx context.Context) {
 		}
 		s.services = services
 		s.start()
+		s.Post(func() { s.probe.mark(Ready) })
 	})
 }
 

@@ -43,6 +43,7 @@ type Shell struct {
 	notices       *notices
 	strip         *strip
 	palette       *paletteView
+	probe         *probe // nil: nobody measures
 	documents     *library.Screen
 	greeting      *welcome.Screen
 }

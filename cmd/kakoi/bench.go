@@ -32,6 +32,7 @@ type benchOptions struct {
 	batch   int
 	rounds  int
 	chunks  int
+	files   int
 }
 
 func benchFlags(fs *flag.FlagSet, c *call) {
@@ -46,17 +47,18 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	fs.IntVar(&o.batch, "batch", 0, "cli.flag.batch")
 	fs.IntVar(&o.rounds, "rounds", 0, "cli.flag.rounds")
 	fs.IntVar(&o.chunks, "chunks", 20_000, "cli.flag.chunks")
+	fs.IntVar(&o.files, "files", 500, "cli.flag.bench_files")
 	c.options = o
 }
 
-var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "ask"}
+var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "ask", "window"}
 
 func runBench(ctx context.Context, c *call) error {
 	if err := c.want(1, -1); err != nil {
 		return err
 	}
 	o := c.options.(*benchOptions)
-	for flag, n := range map[string]int{"--rounds": o.rounds, "--tokens": o.tokens, "--batch": o.batch, "--threads": o.threads, "--chunks": o.chunks} {
+	for flag, n := range map[string]int{"--rounds": o.rounds, "--tokens": o.tokens, "--batch": o.batch, "--threads": o.threads, "--chunks": o.chunks, "--files": o.files} {
 		if n < 0 || n > 10_000_000 {
 			return core.Explain(fmt.Errorf("bench %s %d: %w", flag, n, core.ErrUsage), "error.usage.value", flag, fmt.Sprint(n), "0 - 10000000")
 		}
@@ -74,6 +76,8 @@ func runBench(ctx context.Context, c *call) error {
 		return benchIndex(ctx, c, o)
 	case "ask":
 		return benchAsk(ctx, c, o)
+	case "window":
+		return benchWindow(ctx, c, o)
 	case "embed", "load", "prefill", "decode":
 		return benchEngine(ctx, c, o, what)
 	}

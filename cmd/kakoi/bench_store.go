@@ -111,24 +111,13 @@ func benchIndex(ctx context.Context, c *call, o *benchOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
-	collection, err := x.EnsureCollection(ctx, "bench")
+	r := rand.New(rand.NewPCG(1, 2))
+	start := time.Now()
+	n := max(1, o.chunks)
+	collection, err := fillMadeUp(ctx, x, r, n, c.newBar())
 	if err != nil {
 		return err
 	}
-	r := rand.New(rand.NewPCG(1, 2))
-	info := core.EmbedderInfo{ID: "0123456789abcdef", Name: "bench", Dimension: benchDimension}
-	start := time.Now()
-	n := max(1, o.chunks)
-	b := c.newBar()
-	for done := 0; done < n; {
-		k := min(benchDocument, n-done)
-		if err := addMadeUp(ctx, x, collection.ID, info, r, done/benchDocument, k); err != nil {
-			return err
-		}
-		done += k
-		b.progress().Report(core.Update{Stage: "store", Done: int64(done), Total: int64(n)})
-	}
-	b.clear()
 	filled := time.Since(start).Seconds()
 	if err := x.Close(); err != nil {
 		return err
@@ -139,7 +128,7 @@ func benchIndex(ctx context.Context, c *call, o *benchOptions) (err error) {
 	}
 	opened := time.Since(start).Seconds()
 	start = time.Now()
-	if _, err := x.Search(ctx, collection.ID, madeUpQuery(r, info, true, true)); err != nil {
+	if _, err := x.Search(ctx, collection.ID, madeUpQuery(r, madeUpEmbedder, true, true)); err != nil {
 		return err
 	}
 	first := time.Since(start).Seconds()
@@ -153,7 +142,7 @@ func benchIndex(ctx context.Context, c *call, o *benchOptions) (err error) {
 	}
 	for name, sides := range map[string][2]bool{"dense_seconds": {true, false}, "lexical_seconds": {false, true}, "search_seconds": {true, true}} {
 		seconds, err := timed(ctx, rounds, func() error {
-			_, err := x.Search(ctx, collection.ID, madeUpQuery(r, info, sides[0], sides[1]))
+			_, err := x.Search(ctx, collection.ID, madeUpQuery(r, madeUpEmbedder, sides[0], sides[1]))
 			return err
 		})
 		if err != nil {
@@ -162,6 +151,27 @@ func benchIndex(ctx context.Context, c *call, o *benchOptions) (err error) {
 		figures[name] = median(seconds)
 	}
 	return c.figures(figures)
+}
+
+// madeUpEmbedder is what made-up vectors are of.
+var madeUpEmbedder = core.EmbedderInfo{ID: "0123456789abcdef", Name: "bench", Dimension: benchDimension}
+
+// fillMadeUp adds documents of n chunks in all.
+func fillMadeUp(ctx context.Context, x *index.Index, r *rand.Rand, n int, b *bar) (core.Collection, error) {
+	collection, err := x.EnsureCollection(ctx, "bench")
+	if err != nil {
+		return collection, err
+	}
+	defer b.clear()
+	for done := 0; done < n; {
+		k := min(benchDocument, n-done)
+		if err := addMadeUp(ctx, x, collection.ID, madeUpEmbedder, r, done/benchDocument, k); err != nil {
+			return collection, err
+		}
+		done += k
+		b.progress().Report(core.Update{Stage: "store", Done: int64(done), Total: int64(n)})
+	}
+	return collection, nil
 }
 
 func addMadeUp(ctx context.Context, x *index.Index, collection string, info core.EmbedderInfo, r *rand.Rand, number, chunks int) error {

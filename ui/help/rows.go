@@ -3,6 +3,7 @@ package help
 import (
 	"bytes"
 	"image"
+	"image/color"
 	_ "image/png" // the pictures of docs/screenshots
 	"io/fs"
 	"strings"
@@ -193,7 +194,7 @@ func (f *framed) MinSize() fyne.Size { return fyne.NewSize(40, 40*f.shape) }
 // CreateRenderer is fyne.Widget.
 func (f *framed) CreateRenderer() fyne.WidgetRenderer {
 	settings := fyne.CurrentApp().Settings()
-	edge := canvas.NewRectangle(nil)
+	edge := canvas.NewRectangle(color.Transparent)
 	edge.StrokeWidth, edge.StrokeColor = 1, settings.Theme().Color(fynetheme.ColorNameInputBorder, settings.ThemeVariant())
 	return fynewidget.NewSimpleRenderer(container.NewStack(f.picture, edge))
 }

@@ -12,6 +12,7 @@ type Panel struct {
 	popup  *fynewidget.PopUp
 	canvas fyne.Canvas
 	before fyne.Focusable
+	typed  func(*fyne.KeyEvent) // of the window before
 	closed bool
 	// OnClosed is called once, however it was closed. nil is allowed.
 	OnClosed func()
@@ -48,6 +49,12 @@ func ShowPanel(p PanelParams) *Panel {
 		max(least.Height, min(p.Size.Height, room.Height-40)),
 	))
 	panel.popup.Show()
+	panel.typed = p.Canvas.OnTypedKey()
+	p.Canvas.SetOnTypedKey(func(k *fyne.KeyEvent) { // nothing in the Panel has the focus
+		if k.Name == fyne.KeyEscape {
+			panel.Close()
+		}
+	})
 	switch {
 	case p.Focus != nil:
 		p.Canvas.Focus(p.Focus)
@@ -64,6 +71,7 @@ func (p *Panel) Close() {
 	}
 	p.closed = true
 	p.popup.Hide()
+	p.canvas.SetOnTypedKey(p.typed)
 	if p.before != nil {
 		p.canvas.Focus(p.before)
 	}
