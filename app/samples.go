@@ -15,7 +15,7 @@ import (
 // SampleCollection is the collection that AddSamples fills when none is named.
 const SampleCollection = "samples"
 
-// AddSamples writes the sample documents into dir, where they are not yet, and adds them. plan.Paths is set here.
+// AddSamples writes the sample documents into dir, over earlier versions of them, and adds them. plan.Paths is set here.
 func (l *Library) AddSamples(ctx context.Context, samples fs.FS, dir string, plan AddPlan, opt AddOptions) (Summary, error) {
 	if err := writeFiles(samples, dir); err != nil {
 		if errors.Is(err, fs.ErrPermission) {
