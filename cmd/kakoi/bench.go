@@ -134,7 +134,7 @@ func (p *program) starter() starter {
 	if p.engine != nil {
 		return p.engine
 	}
-	return p.startEngine("")
+	return p.startEngine("", 0)
 }
 
 // figures prints one object: a line of JSON, or a table.

@@ -55,7 +55,11 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	}
 	start := p.engine
 	if start == nil {
-		start = p.startEngine(c.data)
+		nice := 0
+		if c.command.window {
+			nice = windowNice
+		}
+		start = p.startEngine(c.data, nice)
 	}
 	h := &host{settings: set, engine: app.NewEngine(start), log: log, bus: &app.Bus{}}
 	set.Watch(func(_, _ settings.Settings) { h.bus.Tell(app.TopicSettings) })
@@ -104,10 +108,15 @@ func (h *host) Close() error {
 	return errors.Join(err, h.log.Close())
 }
 
+// windowNice lets the window go first: on two cores an engine that adds documents would otherwise hold up every frame. An
+// idle machine gives the engine all it has.
+const windowNice = 5
+
 // startEngine makes the client of the engine process beside this program.
-func (p *program) startEngine(data string) starter {
+func (p *program) startEngine(data string, nice int) starter {
 	return func(ctx context.Context) (app.Client, error) {
 		params := p.engineParams()
+		params.Nice = nice
 		if data != "" {
 			params.Log = &lumberjack.Logger{Filename: filepath.Join(data, "logs", "engine.log"), MaxSize: 5, MaxBackups: 3}
 		}

@@ -57,7 +57,7 @@ func spawn(p Params) (*process, error) {
 	}
 
 	eng := &process{cmd: cmd, said: said, started: time.Now(), exited: make(chan struct{})}
-	if err := eng.keep(); err != nil {
+	if err := eng.keep(p.Nice); err != nil {
 		ours.Close()
 		theirs.Close()
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -74,13 +74,21 @@ func spawn(p Params) (*process, error) {
 }
 
 // keep starts the process and waits for its end, both on one OS thread that lives as long as the process: the
-// kernel sends the parent-death signal when the thread that started the child ends.
-func (e *process) keep() error {
+// kernel sends the parent-death signal when the thread that started the child ends. A child has the priority of the
+// thread that started it, in all its threads; such a thread ends with this goroutine, since nobody else wants it.
+func (e *process) keep(nice int) error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := e.cmd.Start()
+		var err error
+		if nice == 0 {
+			defer runtime.UnlockOSThread()
+		} else {
+			err = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), nice)
+		}
+		if err == nil {
+			err = e.cmd.Start()
+		}
 		started <- err
 		if err != nil {
 			return
@@ -271,6 +279,7 @@ type Params struct {
 	LibraryReason string    // the reason ChooseLibraries gave, for Status
 	Env           []string  // KEY=VALUE, on top of this process's environment
 	Log           io.Writer // gets what the engine writes to standard error; may be nil
+	Nice          int       // 0 to 19: how far the engine gives way to other programs for the processor (nice(2))
 
 	StartTimeout time.Duration // until the first answer; 0: two minutes (cold disk, CUDA)
 	HangTimeout  time.Duration // a cancelled call may occupy the engine this long; 0: one minute
@@ -280,6 +289,9 @@ type Params struct {
 func (p Params) Validate() error {
 	if p.Binary == "" {
 		return fmt.Errorf("start engine without a program: %w", core.ErrUsage)
+	}
+	if p.Nice < 0 || p.Nice > 19 {
+		return fmt.Errorf("start engine with nice %d: %w", p.Nice, core.ErrUsage)
 	}
 	if p.StartTimeout < 0 || p.HangTimeout < 0 {
 		return fmt.Errorf("start engine with a negative timeout: %w", core.ErrUsage)
