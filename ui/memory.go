@@ -8,8 +8,9 @@ import (
 	"kakoi/app/job"
 )
 
-// restAfter is how long nothing may have happened before memory is given back: long enough not to disturb a row of jobs.
-const restAfter = 2 * time.Second
+// restAfter is how long nothing may have happened before memory is given back: soon, but not between the jobs of a row; and once
+// more when the database has put its tables in order.
+var restAfter = []time.Duration{2 * time.Second, 18 * time.Second}
 
 // giveBack hands memory that opening the window or a job has used back to the system, a moment after it: Go keeps it for minutes
 // otherwise, and the readers and the first frames need several times what a window at rest does.
@@ -25,19 +26,21 @@ func (s *Shell) giveBack(ctx context.Context) {
 	})
 	defer stop()
 	ended <- struct{}{} // the start
-	for {
+	for next := 0; ; {
+		var rest <-chan time.Time
+		if next < len(restAfter) {
+			rest = time.After(restAfter[next])
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ended:
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(restAfter):
-		}
-		if len(s.services.Jobs.Running()) == 0 {
-			debug.FreeOSMemory()
+			next = 0
+		case <-rest:
+			next++
+			if len(s.services.Jobs.Running()) == 0 {
+				debug.FreeOSMemory()
+			}
 		}
 	}
 }

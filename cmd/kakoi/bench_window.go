@@ -55,7 +55,7 @@ func benchWindow(ctx context.Context, c *call, o *benchOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
 	select {
-	case <-time.After(5 * time.Second): // memory of the start is given back by then
+	case <-time.After(25 * time.Second): // what the start needed is given back by then
 	case <-ctx.Done():
 		return ctx.Err()
 	}
