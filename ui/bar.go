@@ -19,7 +19,10 @@ type bar struct {
 	shell   *Shell
 	choose  *fynewidget.Select
 	names   []string
-	setting bool // the Select is being filled, not chosen from
+	shown   string // collection that the Select was filled for
+	setting bool   // the Select is being filled, not chosen from
+	asking  bool   // a goroutine looks
+	again   bool   // and has to look once more
 }
 
 func newBar(s *Shell) *bar { return &bar{shell: s} }
@@ -47,9 +50,14 @@ func (b *bar) refresh() {
 	if s.services == nil {
 		return
 	}
+	if b.again = b.asking; b.asking { // an add tells of every document
+		return
+	}
+	b.asking = true
 	s.Go(func(ctx context.Context) {
 		st, err := s.services.Library.Status(ctx)
 		if err != nil {
+			s.Post(func() { b.asking = false })
 			s.ShowError(err)
 			return
 		}
@@ -59,8 +67,14 @@ func (b *bar) refresh() {
 		}
 		slices.Sort(names)
 		s.Post(func() {
-			b.names = names
-			b.fill()
+			b.asking = false
+			if b.again {
+				b.refresh()
+			}
+			if !slices.Equal(b.names, names) || b.shown != s.collection {
+				b.names = names
+				b.fill()
+			}
 		})
 	})
 }
@@ -72,6 +86,7 @@ func (b *bar) fill() {
 	}
 	b.setting = true
 	defer func() { b.setting = false }()
+	b.shown = b.shell.collection
 	b.choose.SetOptions(b.names)
 	chosen := b.shell.collection
 	if chosen == "" && len(b.names) == 1 {

@@ -21,7 +21,8 @@ import (
 )
 
 // benchWindow opens this program's window over a made-up library and measures, from outside, how long it takes until it can be
-// used, its memory at rest, and how long its goroutine does not answer while files are added (see KAKOI_PROBE).
+// used, its memory at rest, and how long its goroutine does not answer while files are added, with and without the time that it waits
+// for the display's drawing or for a processor ("own"; see KAKOI_PROBE).
 func benchWindow(ctx context.Context, c *call, o *benchOptions) (err error) {
 	tmp, err := os.MkdirTemp("", "kakoi-bench-*")
 	if err != nil {
@@ -162,21 +163,23 @@ func (w *benchedWindow) adding(ctx context.Context, self, data, dir string, n in
 	if err != nil {
 		return fmt.Errorf("read the probe: %w", err)
 	}
-	var worst float64
-	long := 0
+	var worst, worstOwn float64
+	long, longOwn := 0, 0
 	for _, line := range strings.Split(string(after[len(before):]), "\n") {
-		if fields := strings.Fields(line); len(fields) == 3 {
-			stall, err := strconv.ParseFloat(fields[1], 64)
-			if err != nil {
-				return fmt.Errorf("read the probe: %w", err)
-			}
-			worst = max(worst, stall)
-			if stall > 50 {
-				long++
-			}
+		var at, stall, own float64
+		if n, err := fmt.Sscanf(line, "%f\t%f\t%f", &at, &stall, &own); err != nil || n != 3 {
+			continue // not a stall
+		}
+		worst, worstOwn = max(worst, stall), max(worstOwn, own)
+		if stall > 50 {
+			long++
+		}
+		if own > 50 {
+			longOwn++
 		}
 	}
 	figures["stall_worst_milliseconds"], figures["stalls_over_50_milliseconds"] = worst, long
+	figures["own_worst_milliseconds"], figures["own_over_50_milliseconds"] = worstOwn, longOwn
 	return nil
 }
 
