@@ -8,13 +8,15 @@ import (
 	"kakoi/core"
 )
 
-// remove asks, erases the chosen documents, and says what was checked.
+// remove asks, erases the open document or else those that are chosen in the table, and says what was checked.
 func (m *model) remove() {
-	docs := m.list.chosen()
+	docs, collection := m.list.chosen(), m.list.collection
+	if m.opened.is() { // marks of the table are out of sight
+		docs, collection = []core.Document{m.opened.doc}, m.opened.collection
+	}
 	if len(docs) == 0 {
 		return
 	}
-	collection := m.list.collection
 	q := question{key: "documents.remove", args: []any{docs[0].Name, docs[0].Source}, danger: true}
 	if len(docs) > 1 {
 		q = question{key: "documents.remove.many", args: []any{len(docs)}, danger: true}

@@ -127,12 +127,22 @@ func (s *shelf) Retrieve(_ context.Context, _, query string, _ int) (app.Retriev
 }
 
 // links is the linked folders of a test.
-type links struct{ left []string }
+type links struct {
+	left []string
+	mu   sync.Mutex
+	set  []app.Folder // by Link
+}
 
-func (l *links) Link(_ context.Context, f app.Folder) (app.Folder, error) { return f, nil }
-func (l *links) List(context.Context) ([]app.Folder, error)               { return nil, nil }
-func (l *links) Unlink(context.Context, string) error                     { return nil }
-func (l *links) UnlinkCollection(context.Context, string) (int, error)    { return 0, nil }
+func (l *links) Link(_ context.Context, f app.Folder) (app.Folder, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set = append(l.set, f)
+	return f, nil
+}
+
+func (l *links) List(context.Context) ([]app.Folder, error)            { return nil, nil }
+func (l *links) Unlink(context.Context, string) error                  { return nil }
+func (l *links) UnlinkCollection(context.Context, string) (int, error) { return 0, nil }
 func (l *links) Check(context.Context, string, app.CheckOptions) (app.Checked, error) {
 	return app.Checked{}, nil
 }

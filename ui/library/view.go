@@ -98,6 +98,7 @@ func (s *Screen) Build() fyne.CanvasObject {
 	s.notices = newNotices(s)
 	s.center = container.NewStack()
 	s.root = container.New(down{fill: 2}, s.tabs, s.notices.box, s.center)
+	s.page = nil
 	s.m.list.relabel()
 	s.m.changed = s.changed
 	s.changed(changedPart)

@@ -59,10 +59,11 @@ func (s *Screen) folderCard(one app.Folder) fyne.CanvasObject {
 	f := &s.m.folders
 	watch := widget.NewTick(s.text("documents.folder.watch"), nil)
 	watch.Checked = one.Watch
-	watch.OnChanged = func(on bool) { f.set(one, on, one.Remove) }
 	remove := widget.NewTick(s.text("documents.folder.remove"), nil)
 	remove.Checked = one.Remove
-	remove.OnChanged = func(on bool) { f.set(one, one.Watch, on) }
+	// Both as they are seen: the card is made anew a moment after one of them was changed.
+	watch.OnChanged = func(on bool) { f.set(one, on, remove.Checked) }
+	remove.OnChanged = func(on bool) { f.set(one, watch.Checked, on) }
 	check := button(s.text("documents.folder.check"), fynetheme.ViewRefreshIcon(), plain, func() { f.check(one.ID, false) })
 	can(check, !f.checking[one.ID])
 	buttons := []fyne.CanvasObject{check}
