@@ -80,6 +80,7 @@ func (s *Shell) welcome() {
 			},
 		})
 	}
+	s.greets = true
 	s.frame.put(s.greeting.Build())
 	s.greeting.Focus()
 }

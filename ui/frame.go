@@ -38,7 +38,8 @@ func (f *frame) open() {
 	s := f.shell
 	f.fillRail()
 	f.bar.refresh()
-	if !s.state.Welcomed {
+	// A person may have gone from the welcome to a screen, by the rail: then a new look does not take them back.
+	if !s.state.Welcomed && (s.greets || s.greeting == nil) {
 		s.welcome()
 		return
 	}
@@ -65,7 +66,7 @@ func (f *frame) fillRail() {
 		b := widget.NewButton(s.Text("ui.screen."+string(e.name)), e.icon, func() { s.show(e.name) })
 		b.Alignment = fynewidget.ButtonAlignLeading
 		b.Importance = fynewidget.LowImportance
-		if e.name == s.current && s.state.Welcomed {
+		if e.name == s.current && !s.greets {
 			b.Importance = fynewidget.HighImportance
 		}
 		f.rail.Objects = append(f.rail.Objects, b)

@@ -46,11 +46,20 @@ func (s *Shell) show(name place.Screen) {
 	if old := s.entry(s.current); old != nil && old != next && old.built != nil {
 		old.screen.Hidden()
 	}
-	s.current = next.name
+	s.current, s.greets = next.name, false
 	s.frame.put(next.view())
 	s.registerShortcuts()
 	next.screen.Shown()
 	next.screen.Focus()
+}
+
+// refocus puts the keyboard where a person would begin in what is shown.
+func (s *Shell) refocus() {
+	if s.greets {
+		s.greeting.Focus()
+	} else if e := s.entry(s.current); e != nil && e.built != nil {
+		e.screen.Focus()
+	}
 }
 
 // dropped hands dragged files to the screen that is shown, or else to the documents.
@@ -69,7 +78,7 @@ func (s *Shell) dropped(uris []fyne.URI) {
 		s.Toast(s.Text("ui.drop.nothing"))
 		return
 	}
-	if !s.state.Welcomed {
+	if s.greets {
 		s.greeting.Drop(paths)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -109,9 +110,18 @@ func (s *Shell) ShowError(err error) {
 		copied := widget.NewButton(s.Text("ui.error.copy"), fynetheme.ContentCopyIcon(), func() {
 			s.Clipboard(sentence + "\n" + hint + "\n" + err.Error())
 		})
-		gone := func() { s.notices.remove(c) }
+		var buttons []*widget.Button
+		gone := func() {
+			focused := s.window.Canvas().Focused()
+			had := slices.ContainsFunc(buttons, func(b *widget.Button) bool { return focused == fyne.Focusable(b) })
+			s.notices.remove(c)
+			if had {
+				s.refocus()
+			}
+		}
 		closed := widget.NewButton(s.Text("ui.close"), nil, gone)
-		for _, b := range []*widget.Button{details, copied, closed} {
+		buttons = append(buttons, details, copied, closed)
+		for _, b := range buttons {
 			b.Importance, b.OnEscape = fynewidget.LowImportance, gone
 		}
 		c = card(fynetheme.ColorNameError, container.NewVBox(title, text, help, chain, container.NewHBox(layout.NewSpacer(), details, copied, closed)))

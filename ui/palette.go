@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -26,7 +27,8 @@ type paletteView struct {
 	none   *fynewidget.Label
 	rows   []found
 	chosen int
-	typed  int // counts changes of the query: late answers are dropped
+	typed  int    // counts changes of the query: late answers are dropped
+	stop   func() // gives up the search that waits for a rest
 }
 
 // openPalette jumps to any command, document or conversation (Ctrl+K).
@@ -34,7 +36,7 @@ func (s *Shell) openPalette() {
 	if s.services == nil || s.palette != nil {
 		return
 	}
-	v := &paletteView{shell: s}
+	v := &paletteView{shell: s, stop: func() {}}
 	s.palette = v
 	v.model.commands = s.commands()
 	v.entry = widget.NewEntry()
@@ -61,7 +63,7 @@ func (s *Shell) openPalette() {
 	collection := s.collection
 	s.Go(func(ctx context.Context) {
 		loaded := palette{commands: v.model.commands}
-		loaded.load(ctx, paletteSource{s.services.Library.List, s.services.Conversations.List, s.services.Conversations.Search}, collection)
+		loaded.load(ctx, paletteSource{s.services.Library.List, s.services.Conversations.List}, collection)
 		s.Post(func() {
 			v.model = loaded
 			v.look(v.entry.Text)
@@ -108,6 +110,7 @@ func (v *paletteView) fill(i fynewidget.ListItemID, o fyne.CanvasObject) {
 
 // look finds by names at once, and inside conversations when the person rests.
 func (v *paletteView) look(query string) {
+	v.stop()
 	v.typed++
 	turn := v.typed
 	v.show(v.model.names(query))
@@ -115,9 +118,13 @@ func (v *paletteView) look(query string) {
 		return
 	}
 	s := v.shell
+	done := make(chan struct{})
+	v.stop = sync.OnceFunc(func() { close(done) })
 	s.Go(func(ctx context.Context) {
 		select {
 		case <-time.After(searchPause):
+		case <-done:
+			return
 		case <-ctx.Done():
 			return
 		}
@@ -185,9 +192,8 @@ func (v *paletteView) take(i int) {
 }
 
 func (v *paletteView) close() {
+	v.stop()
 	v.popup.Hide()
 	v.shell.palette = nil
-	if e := v.shell.entry(v.shell.current); e != nil {
-		e.screen.Focus()
-	}
+	v.shell.refocus()
 }

@@ -28,7 +28,6 @@ type found struct {
 type paletteSource struct {
 	documents     func(ctx context.Context, collection string) ([]core.Document, error)
 	conversations func(ctx context.Context) ([]record.Conversation, []record.Damage, error)
-	search        func(ctx context.Context, text string, most int) ([]app.FoundTurn, error)
 }
 
 // palette finds commands, documents and conversations by what a person types. Names are read once, when it opens.

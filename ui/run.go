@@ -47,7 +47,11 @@ func (s *Shell) news(ctx context.Context) {
 // open opens the data folder beside the first frame, then shows the screens.
 func (s *Shell) open(ctx context.Context) {
 	services, err := s.p.Open(ctx)
+	s.opened = services // stop, which waits for this goroutine, closes it whether or not it was shown
 	s.Post(func() {
+		if ctx.Err() != nil {
+			return // closed meanwhile
+		}
 		if err != nil {
 			s.failed = err
 			s.frame.showFailure(err)
@@ -69,10 +73,10 @@ func (s *Shell) stop() error {
 	for _, cancel := range s.subscriptions {
 		cancel()
 	}
-	if s.services == nil {
+	if s.opened == nil {
 		return s.failed
 	}
-	if err := s.services.Close(); err != nil {
+	if err := s.opened.Close(); err != nil {
 		return fmt.Errorf("close the library: %w", err)
 	}
 	return nil

@@ -33,6 +33,7 @@ type Shell struct {
 
 	state         state
 	services      *Services // nil until the data folder is open
+	opened        *Services // the same, a moment earlier
 	failed        error
 	subscriptions []func()
 	collection    string
@@ -46,6 +47,7 @@ type Shell struct {
 	probe         *probe // nil: nobody measures
 	documents     *library.Screen
 	greeting      *welcome.Screen
+	greets        bool // greeting is in the middle, not a screen
 }
 
 // look is what makes every screen be built anew.

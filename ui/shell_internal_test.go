@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/lang"
+	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/test"
 	fynewidget "fyne.io/fyne/v2/widget"
 
@@ -106,6 +108,12 @@ func (q *queue) until(t *testing.T, what string, holds func() bool) {
 // openShell is a window on the test driver with everything in it. It is stopped with the test.
 func openShell(t *testing.T, language string) (*Shell, *queue) {
 	t.Helper()
+	return openShellAs(t, language, true)
+}
+
+// openShellAs opens a data folder that a person was welcomed to, or a new one.
+func openShellAs(t *testing.T, language string, welcomed bool) (*Shell, *queue) {
+	t.Helper()
 	data := t.TempDir()
 	fyneApp := test.NewApp()
 	t.Cleanup(fyneApp.Quit)
@@ -116,10 +124,11 @@ func openShell(t *testing.T, language string) (*Shell, *queue) {
 	})
 	q := &queue{}
 	s.post = q.post
-	s.state.Welcomed = true
+	s.state.Welcomed = welcomed
 	s.window.Resize(s.state.size())
 	s.window.SetContent(s.frame.build())
-	s.services = openServices(t, data)
+	s.opened = openServices(t, data)
+	s.services = s.opened
 	s.start()
 	t.Cleanup(func() {
 		if err := s.stop(); err != nil {
@@ -213,6 +222,77 @@ func TestErrorsAreShownWithHintAndChain(t *testing.T) {
 		if !found {
 			t.Errorf("%q is not among %q", want, texts)
 		}
+	}
+}
+
+// TestErrorGivesTheKeyboardBack: after its notice was closed by keyboard, keys go to the screen again.
+func TestErrorGivesTheKeyboardBack(t *testing.T) {
+	s, q := openShell(t, "en")
+	s.Navigate(place.Help)
+	began := s.window.Canvas().Focused()
+	s.ShowError(errors.New("disk on fire"))
+	q.run()
+	for _, o := range test.LaidOutObjects(s.notices.cards[0]) {
+		if b, ok := o.(*widget.Button); ok {
+			s.window.Canvas().Focus(b)
+		}
+	}
+	press(s, fyne.KeyEscape)
+	if len(s.notices.cards) != 0 || s.window.Canvas().Focused() != began {
+		t.Errorf("%d notices, the keyboard is at %T", len(s.notices.cards), s.window.Canvas().Focused())
+	}
+}
+
+// TestWelcomeKeepsTheKeyboardUnderThePalette, and lets a person go from it to a screen, to which dropped files and a new look then
+// belong.
+func TestWelcomeKeepsTheKeyboardUnderThePalette(t *testing.T) {
+	s, q := openShellAs(t, "en", false)
+	began := s.window.Canvas().Focused()
+	if began == nil {
+		t.Fatal("the welcome has no keyboard")
+	}
+	s.openPalette()
+	press(s, fyne.KeyEscape)
+	if s.palette != nil || s.window.Canvas().Focused() != began {
+		t.Errorf("after the palette the keyboard is at %T", s.window.Canvas().Focused())
+	}
+	s.show(place.Settings)
+	if err := s.services.Settings.Update(func(set *settings.Settings) { set.Language = "ja" }); err != nil {
+		t.Fatal(err)
+	}
+	q.until(t, "another language", func() bool { return s.Lang() == "ja" })
+	if s.frame.body.Objects[0] != s.entry(place.Settings).built {
+		t.Error("a new language leads back to the welcome")
+	}
+	file := filepath.Join(t.TempDir(), "a.txt")
+	if err := os.WriteFile(file, []byte("The budget is 24,500 dollars."), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.dropped([]fyne.URI{storage.NewFileURI(file)})
+	q.until(t, "the file is added", func() bool {
+		docs, err := s.services.Library.List(t.Context(), "")
+		return err == nil && len(docs) == 1
+	})
+}
+
+// TestClosedWhileOpening: a data folder that opens after the window was closed is closed too.
+func TestClosedWhileOpening(t *testing.T) {
+	fyneApp := test.NewApp()
+	t.Cleanup(fyneApp.Quit)
+	data, closes := t.TempDir(), 0
+	s := newShell(t.Context(), Params{App: fyneApp, Data: data, Language: "en", Look: settings.Default()})
+	q := &queue{}
+	s.post = q.post
+	s.window.SetContent(s.frame.build())
+	s.p.Open = func(context.Context) (*Services, error) {
+		s.cancel() // a person closes the window
+		return &Services{Close: func() error { closes++; return nil }}, nil
+	}
+	s.Go(s.open)
+	s.work.Wait()
+	q.run()
+	if err := s.stop(); err != nil || closes != 1 {
+		t.Errorf("closed %d times: %v", closes, err)
 	}
 }
 
