@@ -34,9 +34,13 @@ func newImportView(s *Screen, id int) *importView {
 		parts = append(parts, step)
 	}
 	v.stop = s.button("models.stop", func() { s.m.stopImport(id) })
-	v.end = s.button("models.close", func() { s.m.closeImport(id) })
+	v.end = s.button("models.close", func() {
+		s.m.closeImport(id)
+		s.Focus() // the button is gone
+	})
 	v.use = s.button("models.import.use", func() {
 		s.m.closeImport(id)
+		s.Focus()
 		s.m.use(v.name)
 	})
 	v.use.Importance = fynewidget.HighImportance

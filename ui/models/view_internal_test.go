@@ -92,6 +92,19 @@ func TestProgressKeepsTheKeyboard(t *testing.T) {
 	}
 }
 
+// When a folder's card is closed by keyboard, the keyboard stays on the screen.
+func TestClosedImportLeavesTheKeyboard(t *testing.T) {
+	s, d, m, _ := stage(t, "en", theme.Light, 100)
+	m.fail = errTorn
+	s.Drop([]string{t.TempDir()})
+	end := s.folders[s.m.imports[0].id].end
+	d.window.Canvas().Focus(end)
+	end.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	if len(s.m.imports) != 0 || d.window.Canvas().Focused() != s.add {
+		t.Errorf("%d imports, the keyboard is on %v", len(s.m.imports), d.window.Canvas().Focused())
+	}
+}
+
 func TestLicenceAndDetailsAreShown(t *testing.T) {
 	s, d, _, _ := stage(t, "en", theme.Light, 100)
 	canvas := d.window.Canvas()

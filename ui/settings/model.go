@@ -131,14 +131,14 @@ func (m *model) set(key, text string) {
 		text = f.Preset
 	}
 	draft := m.now.Get()
-	err := f.Set(&draft, text)
-	if err == nil {
-		err = m.store.Configure(func(s *settings.Settings) { _ = f.Set(s, text) }) // known to be good
-	}
-	if err != nil {
+	if err := f.Set(&draft, text); err != nil {
 		m.wrong[key] = err
-	} else {
-		delete(m.wrong, key)
+		m.changed()
+		return
+	}
+	delete(m.wrong, key)
+	if err := m.store.Configure(func(s *settings.Settings) { _ = f.Set(s, text) }); err != nil { // the value is good: it is the disk
+		m.host.ShowError(err)
 	}
 	m.changed()
 }

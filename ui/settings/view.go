@@ -126,6 +126,7 @@ func (s *Screen) railKey(i int, k *fyne.KeyEvent) bool {
 // show puts a group on the screen.
 func (s *Screen) show(group string) {
 	s.m.group = group
+	clear(s.m.wrong) // the fields are made anew, with what is kept
 	s.last, s.update = map[string]fyne.Focusable{}, nil
 	for i, b := range s.rail {
 		b.Importance = fynewidget.LowImportance

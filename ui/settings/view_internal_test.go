@@ -117,6 +117,36 @@ func TestEverythingByKeyboard(t *testing.T) {
 	}
 }
 
+// full is a store on a full disk.
+type full struct{}
+
+func (full) Configure(func(*settings.Settings)) error { return errors.New("no space left") }
+
+// A good value that cannot be kept is the disk's fault, not the person's.
+func TestSettingsThatCannotBeKept(t *testing.T) {
+	s, d, _ := stage(t, "en", theme.Light, 100)
+	s.m.store = full{}
+	s.m.set("top", "7")
+	if len(d.errors) != 1 || s.m.problem("top") != "" {
+		t.Errorf("errors %v, and the field says %q", d.errors, s.m.problem("top"))
+	}
+}
+
+// A field that is made anew shows what is kept, and says nothing of what was written before.
+func TestWrongTextGoesWithItsField(t *testing.T) {
+	s, _, _ := stage(t, "en", theme.Light, 100)
+	s.show(groupAnswers)
+	s.m.set("top", "1000")
+	if s.m.problem("top") == "" {
+		t.Fatal("1000 passages were taken")
+	}
+	s.show(groupEngine)
+	s.show(groupAnswers)
+	if got := s.m.problem("top"); got != "" {
+		t.Errorf("the field shows the number that is kept, and says %q", got)
+	}
+}
+
 // A change on another face of the program is shown.
 func TestChangesElsewhereAreShown(t *testing.T) {
 	s, _, file := stage(t, "en", theme.Light, 100)
