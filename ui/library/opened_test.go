@@ -64,3 +64,22 @@ func TestQuickTicks(t *testing.T) {
 		t.Errorf("the folder is set to %+v", linked.set)
 	}
 }
+
+// TestNewsLeavesTheKeyboardOnABanner: what is read anew and has not changed leaves the keyboard where it is.
+func TestNewsLeavesTheKeyboardOnABanner(t *testing.T) {
+	d := newDesk(t)
+	s := New(Params{Shell: d, Library: &shelf{docs: docs(3)}, Folders: &links{}, Bus: d.bus})
+	win := onWindow(t, d, s, theme.Light, 100, fyne.NewSize(800, 500))
+	s.m.adding.summary = &app.Summary{Added: 3}
+	s.m.tell(changedNotice)
+	tabTo(t, win, "Close", buttonCalled(d.Text("documents.close")))
+	at := win.Canvas().Focused()
+	s.m.tell(changedNotice)
+	if objects := test.LaidOutObjects(s.root); !slices.ContainsFunc(objects, func(o fyne.CanvasObject) bool { return o == at.(fyne.CanvasObject) }) {
+		t.Error("the button with the keyboard was made anew")
+	}
+	key(win, false, fyne.KeyReturn)
+	if s.m.adding.summary != nil || win.Canvas().Focused() != s.table.table.Focus() {
+		t.Errorf("after Close the keyboard is at %T", win.Canvas().Focused())
+	}
+}

@@ -21,6 +21,7 @@ type notices struct {
 	detail *widget.Prose
 	bar    *fynewidget.ProgressBar
 	pause  *widget.Button
+	told   string // what the banners are of
 }
 
 // shownFailures is how many failures are listed; Copy has all.
@@ -52,9 +53,18 @@ func (n *notices) progress() {
 	n.box.Refresh()
 }
 
-// update makes the banners anew.
+// update makes the banners anew, where they say something else now: the keyboard may be on one of them.
 func (n *notices) update() {
 	s, a := n.s, &n.s.m.adding
+	told := fmt.Sprintf("%t %p %t %s", len(a.tasks) == 0, a.summary, a.refreshed, s.m.health.cost())
+	for _, u := range a.unfinished {
+		told += "\n" + u.entry.ID + " " + s.m.names(u.plan) + " " + u.plan.Collection
+	}
+	if told == n.told {
+		n.progress()
+		return
+	}
+	n.told = told
 	objects := []fyne.CanvasObject{n.panel}
 	if len(a.tasks) == 0 {
 		for _, u := range a.unfinished {
@@ -86,7 +96,10 @@ func (n *notices) summary() fyne.CanvasObject {
 			s.p.Shell.Toast(s.text("documents.copied"))
 		}))
 	}
-	buttons = append(buttons, button(s.text("documents.close"), fynetheme.CancelIcon(), quiet, a.dismiss))
+	buttons = append(buttons, button(s.text("documents.close"), fynetheme.CancelIcon(), quiet, func() {
+		a.dismiss()
+		s.Focus() // the button is gone
+	}))
 	objects := []fyne.CanvasObject{widget.NewEdge(gap, buttons...)}
 	if len(all) > 0 {
 		list := widget.NewColumn(4)
