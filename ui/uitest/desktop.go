@@ -26,7 +26,7 @@ type Desktop struct {
 	Display string // ":N"
 	c       *xgb.Conn
 	root    xproto.Window
-	spare   []xproto.Keycode // keycodes that no key of the layout has
+	spare   []xproto.Keycode // keycodes that no text needs
 	syms    int              // keysyms of a keycode
 	names   map[string]xproto.Keycode
 	typing  map[xproto.Keysym]xproto.Keycode

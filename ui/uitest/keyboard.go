@@ -32,11 +32,11 @@ func (d *Desktop) readKeyboard() error {
 	d.names, d.typing = map[string]xproto.Keycode{}, map[xproto.Keysym]xproto.Keycode{}
 	for i := 0; i+d.syms <= len(m.Keysyms); i += d.syms {
 		code := xproto.Keycode(int(first) + i/d.syms)
-		empty := true
+		free := true
 		for _, sym := range m.Keysyms[i : i+d.syms] {
-			empty = empty && sym == 0
+			free = free && (sym == 0 || sym >= 0x1008fe00) // none, or a button for music and the like
 		}
-		if empty {
+		if free {
 			d.spare = append(d.spare, code)
 			continue
 		}
@@ -78,7 +78,7 @@ func (d *Desktop) Keys(keys ...string) {
 	}
 }
 
-// Type types a text of any script: each of its characters gets a key of its own that the layout leaves free, all of
+// Type types a text of any script: each of its characters gets a key of its own that the layout leaves free, unless it has one, all of
 // them at once, so that no program sees the keyboard change while keys are on their way.
 func (d *Desktop) Type(text string) {
 	d.t.Helper()
@@ -86,6 +86,9 @@ func (d *Desktop) Type(text string) {
 	missing := map[xproto.Keysym]bool{}
 	for _, r := range text {
 		sym := keysym(r)
+		if _, ok := d.names[string(r)]; ok {
+			continue
+		}
 		if _, ok := d.typing[sym]; !ok && !missing[sym] {
 			missing[sym] = true
 			wanted = append(wanted, sym)
@@ -95,7 +98,10 @@ func (d *Desktop) Type(text string) {
 		d.bind(wanted, text)
 	}
 	for _, r := range text {
-		code := byte(d.typing[keysym(r)])
+		code := byte(d.names[string(r)])
+		if code == 0 {
+			code = byte(d.typing[keysym(r)])
+		}
 		d.fake(xproto.KeyPress, code)
 		time.Sleep(keyPause)
 		d.fake(xproto.KeyRelease, code)
@@ -111,7 +117,7 @@ func (d *Desktop) bind(wanted []xproto.Keysym, text string) {
 		seen := map[xproto.Keysym]bool{}
 		wanted = nil
 		for _, r := range text {
-			if sym := keysym(r); !seen[sym] {
+			if sym := keysym(r); !seen[sym] && d.names[string(r)] == 0 {
 				seen[sym] = true
 				wanted = append(wanted, sym)
 			}

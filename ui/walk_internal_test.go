@@ -1,0 +1,116 @@
+package ui
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/test"
+	fynewidget "fyne.io/fyne/v2/widget"
+
+	"kakoi/app"
+	"kakoi/app/settings"
+	"kakoi/resources"
+	"kakoi/ui/place"
+	"kakoi/ui/widget"
+)
+
+// rawKey is a key of the translations standing where a text should.
+var rawKey = regexp.MustCompile(`\b(ui|chat|documents|models|settings|help|welcome|chooser|folders|page|error|cli|stage|job)\.[a-z0-9_]+(\.[a-z0-9_]+)*\b`)
+
+// No screen shows a raw key, and no text is wider than its place, in any language, with the largest text of the welcome in a
+// narrow window.
+func TestNothingIsCutAtLargeText(t *testing.T) {
+	s, q := openShell(t, "ja")
+	file := filepath.Join(t.TempDir(), "就業規則 (改訂版).txt")
+	if err := os.WriteFile(file, []byte("年次有給休暇は、入社から6か月後に10日付与する。\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.services.Library.Add(t.Context(), app.AddPlan{Paths: []string{file, filepath.Join(filepath.Dir(file), "gone.pdf")}}, app.AddOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	turn, err := s.services.Conversations.Ask(t.Context(), app.AskTurn{Question: "年次有給休暇は何日付与されますか。"}, func(app.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Navigate(place.Conversation{ID: turn.Conversation, Turn: turn.ID})
+	shown := func(key string) {
+		t.Helper()
+		q.until(t, s.Text(key)+" is shown", func() bool {
+			return slices.ContainsFunc(test.LaidOutObjects(s.window.Content()), func(o fyne.CanvasObject) bool {
+				b, ok := o.(*widget.Button)
+				return ok && b.Text == s.Text(key) && b.Visible() && b.Size().Width > 2
+			})
+		})
+	}
+	shown("chat.details")
+	filled := map[place.Screen]string{place.Chat: "chat.details", place.Documents: "documents.remove", place.Models: "models.details"}
+	s.window.Resize(fyne.NewSize(1024, 720))
+	for _, language := range resources.Languages {
+		err := s.services.Settings.Update(func(set *settings.Settings) { set.Language, set.TextSize = language, 150 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.until(t, "language "+language, func() bool { return s.Lang() == language })
+		for _, e := range s.entries {
+			s.Navigate(e.name)
+			if key := filled[e.name]; key != "" {
+				shown(key)
+			}
+			s.window.Resize(fyne.NewSize(1024, 720))
+			if least := s.window.Content().MinSize(); least.Width > 1024 {
+				t.Errorf("%s: %s needs a width of %.0f", language, e.name, least.Width)
+			}
+			walkTexts(t, language+": "+string(e.name), s.window.Content())
+		}
+		s.openPalette()
+		walkTexts(t, language+": palette", s.window.Canvas().Overlays().Top())
+		press(s, fyne.KeyEscape)
+		s.showProof()
+		walkTexts(t, language+": proof", s.window.Canvas().Overlays().Top())
+		press(s, fyne.KeyEscape)
+		s.Confirm(widget.Question{Title: s.Text("ui.quit.title"), Text: s.Text("ui.quit.text"), Yes: s.Text("ui.quit.yes"), Then: func() {}})
+		walkTexts(t, language+": question", s.window.Canvas().Overlays().Top())
+		press(s, fyne.KeyEscape)
+	}
+	s.Navigate(place.Chat)
+}
+
+// walkTexts looks at every text that is laid out below o.
+func walkTexts(t *testing.T, where string, o fyne.CanvasObject) {
+	t.Helper()
+	seen := 0
+	for _, o := range test.LaidOutObjects(o) {
+		if !o.Visible() || o.Size().Width < 2 { // what was never laid out, for something around it is hidden
+			continue
+		}
+		switch w := o.(type) {
+		case *fynewidget.Label:
+			if w.Wrapping == fyne.TextWrapOff && w.Truncation == fyne.TextTruncateOff {
+				fits(t, where, w.Text, w)
+			}
+		case *widget.Button:
+			fits(t, where, w.Text, w)
+		case *canvas.Text:
+			seen++
+			if k := rawKey.FindString(w.Text); k != "" {
+				t.Errorf("%s: shows the raw key %q in %q", where, k, w.Text)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Errorf("%s: no text is seen", where)
+	}
+}
+
+func fits(t *testing.T, where, text string, o fyne.CanvasObject) {
+	t.Helper()
+	const hair = 0.5
+	if have, least := o.Size().Width, o.MinSize().Width; text != "" && have+hair < least {
+		t.Errorf("%s: %q has %.1f of the %.1f that it needs", where, text, have, least)
+	}
+}
