@@ -43,7 +43,7 @@ func (t *strip) build() fyne.CanvasObject {
 	t.text.Truncation = fyne.TextTruncateEllipsis
 	t.bar = fynewidget.NewProgressBar()
 	t.bar.TextFormatter = func() string { return "" }
-	t.stop = widget.NewButton(s.Text("ui.cancel"), fynetheme.CancelIcon(), t.cancel)
+	t.stop = widget.NewButton(s.Text("ui.job.stop"), fynetheme.CancelIcon(), t.cancel)
 	t.stop.Importance = fynewidget.LowImportance
 	t.jobBox = container.NewHBox(container.New(wide{300}, t.text), container.New(wide{140}, container.NewVBox(layout.NewSpacer(), container.New(flat{10}, t.bar), layout.NewSpacer())), t.stop)
 	back := canvas.NewRectangle(color(theme.ColorRail))
