@@ -51,7 +51,7 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	c.options = o
 }
 
-var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "ask", "window"}
+var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "add", "ask", "window"}
 
 func runBench(ctx context.Context, c *call) error {
 	if err := c.want(1, -1); err != nil {
@@ -64,7 +64,7 @@ func runBench(ctx context.Context, c *call) error {
 		}
 	}
 	what := c.args[0]
-	if what != "ingest" {
+	if what != "ingest" && what != "add" {
 		if err := c.want(1, 1); err != nil {
 			return err
 		}
@@ -74,6 +74,8 @@ func runBench(ctx context.Context, c *call) error {
 		return benchIngest(ctx, c, o)
 	case "index":
 		return benchIndex(ctx, c, o)
+	case "add":
+		return benchAdd(ctx, c, o)
 	case "ask":
 		return benchAsk(ctx, c, o)
 	case "window":

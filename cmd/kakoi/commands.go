@@ -24,7 +24,7 @@ func commands() []command {
 		{name: "model", args: "list | import DIR | use NAME | check NAME | speed NAME | remove NAME", library: true, flags: modelFlags, run: runModel},
 		{name: "settings", args: "[KEY [VALUE]]", library: true, flags: settingsFlags, run: runSettings},
 		{name: "doctor", library: true, flags: doctorFlags, run: runDoctor},
-		{name: "bench", args: "ingest | index | embed | load | prefill | decode | ask | window", flags: benchFlags, run: runBench},
+		{name: "bench", args: "ingest | index | embed | load | prefill | decode | add | ask | window", flags: benchFlags, run: runBench},
 		{name: "version", run: runVersion},
 		{name: "help", args: "[COMMAND]", run: runHelp},
 	}
