@@ -11,7 +11,7 @@ WINDOW = -modfile=bin/build/window.mod -tags x11
 NATIVE = . ./core/internal/... ./core/neox ./core/bert ./core/token ./cmd/kakoi-engine
 GO_TEST = go test -count=1 -timeout 30m
 
-.PHONY: help run build test check bench test-gpu cuda golden clean test-ime package icon setup setup-tests
+.PHONY: help run build test test-window screenshots check bench test-gpu cuda golden clean test-ime package icon setup setup-tests
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -28,6 +28,13 @@ build: setup ## build bin/kakoi and bin/kakoi-engine
 test: build setup-tests ## every test that needs no GPU
 	@. .setup/env.sh && export KAKOI_FONTS && $(GO_TEST) ./...
 	@$(ENGINE_ENV) && export KAKOI_HOME=$$PWD/bin && $(GO_TEST) -p 1 -tags torch $(NATIVE)
+	@$(GO_TEST) -tags window -run '^TestWindow$$' .
+
+test-window: build setup-tests ## the window alone, on a screen of its own: keyboard, mouse, dragged files (part of make test)
+	@$(GO_TEST) -v -tags window -run '^TestWindow$$' .
+
+screenshots: build setup-tests ## the same run takes the pictures of docs/screenshots anew
+	@KAKOI_SHOTS=$$PWD/docs/screenshots $(GO_TEST) -v -tags window -run '^TestWindow$$' .
 
 check: setup ## format, vet and the pure tests under the race detector
 	@test -z "$$(gofmt -l app cmd core index resources ui *.go | tee /dev/stderr)" || { echo "run gofmt -w on these files" >&2; exit 1; }

@@ -1,4 +1,4 @@
-//go:build torch
+//go:build torch || window
 
 package kakoi
 

@@ -3,6 +3,7 @@ package uitest
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -58,6 +59,7 @@ func Start(t testing.TB) *Desktop {
 		t.Fatalf("Xvfb names no display: %v", err)
 	}
 	d := &Desktop{t: t, Display: ":" + strings.TrimSpace(line)}
+	xgb.Logger.SetOutput(io.Discard) // it complains of screens without a password
 	if d.c, err = xgb.NewConnDisplay(d.Display); err != nil {
 		t.Fatalf("connect to %s: %v", d.Display, err)
 	}
