@@ -16,7 +16,7 @@ GO_TEST = go test -count=1 -timeout 30m
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
 
-run: build ## build, add the sample collection, and answer two questions from it
+run: build ## build, add the sample collection, and open the window (without a display: answer two questions)
 	@bash .setup/run.sh
 
 build: setup ## build bin/kakoi and bin/kakoi-engine

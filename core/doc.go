@@ -14,7 +14,12 @@
 //
 //	cmd/kakoi             command line, single instance, composition root of the user's process
 //	cmd/kakoi-engine      composition root of the engine process (the only one with libtorch)
-//	app                   use-cases: Library, Chat, Models; no Badger, no libtorch, no terminal
+//	ui                    the window: frame, navigation, notices, strip of jobs; composes the screens
+//	ui/chat, library, models, settings, help, welcome    one screen each: a view over a plain-Go model
+//	ui/widget             domain-free widgets; ui/theme: colours and fonts; ui/place: names of what can be shown
+//	ui/uitest             drives the real window in tests
+//	app                   use-cases: Library, Chat, Conversations, Models, Folders, Pages, Doctor; no Badger, no libtorch, no terminal
+//	app/amount            times and sizes written for people
 //	app/job               one runner for long work: start, progress, cancel, wait
 //	app/settings          typed, versioned settings with Validate
 //	app/record            conversations and corrections: typed records on the library's store
