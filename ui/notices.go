@@ -31,11 +31,18 @@ type notices struct {
 	shell *Shell
 	list  *fyne.Container
 	cards []fyne.CanvasObject
+	backs map[fyne.CanvasObject]func() // by card: takes its colours anew
 }
 
-func newNotices(s *Shell) *notices { return &notices{shell: s, list: container.NewVBox()} }
+func newNotices(s *Shell) *notices {
+	return &notices{shell: s, list: container.NewVBox(), backs: map[fyne.CanvasObject]func(){}}
+}
 
+// build makes the place of the cards anew; the theme may be another one now.
 func (n *notices) build() fyne.CanvasObject {
+	for _, c := range n.cards {
+		n.backs[c]()
+	}
 	gap := container.New(flat{56}) // the strip
 	n.list = container.NewVBox(n.cards...)
 	return container.NewVBox(layout.NewSpacer(), container.NewHBox(layout.NewSpacer(), n.list), gap)
@@ -43,8 +50,9 @@ func (n *notices) build() fyne.CanvasObject {
 
 func (n *notices) add(card fyne.CanvasObject) {
 	n.cards = append(n.cards, card)
-	if len(n.cards) > maxNotices {
-		n.cards = n.cards[len(n.cards)-maxNotices:]
+	for len(n.cards) > maxNotices {
+		delete(n.backs, n.cards[0])
+		n.cards = n.cards[1:]
 	}
 	n.show()
 }
@@ -53,6 +61,7 @@ func (n *notices) remove(card fyne.CanvasObject) {
 	for i, c := range n.cards {
 		if c == card {
 			n.cards = append(n.cards[:i:i], n.cards[i+1:]...)
+			delete(n.backs, card)
 			n.show()
 			return
 		}
@@ -68,16 +77,23 @@ func (n *notices) show() {
 }
 
 // card puts content on a raised background of a steady width.
-func card(edge fyne.ThemeColorName, content fyne.CanvasObject) fyne.CanvasObject {
-	back := canvas.NewRectangle(color(fynetheme.ColorNameOverlayBackground))
-	back.CornerRadius, back.StrokeWidth, back.StrokeColor = 8, 1, color(edge)
-	return container.NewPadded(container.NewStack(back, container.NewPadded(container.New(wide{noticeWidth + 10}, content))))
+func (n *notices) card(edge fyne.ThemeColorName, content fyne.CanvasObject) fyne.CanvasObject {
+	back := canvas.NewRectangle(nil)
+	back.CornerRadius, back.StrokeWidth = 8, 1
+	paint := func() {
+		back.FillColor, back.StrokeColor = color(fynetheme.ColorNameOverlayBackground), color(edge)
+		back.Refresh()
+	}
+	paint()
+	c := container.NewPadded(container.NewStack(back, container.NewPadded(container.New(wide{noticeWidth + 10}, content))))
+	n.backs[c] = paint
+	return c
 }
 
 // Toast shows a short note for a few seconds. It may be called from any goroutine.
 func (s *Shell) Toast(text string) {
 	s.Post(func() {
-		c := card(fynetheme.ColorNameSeparator, paragraph(text, noticeWidth, ""))
+		c := s.notices.card(fynetheme.ColorNameSeparator, paragraph(text, noticeWidth, ""))
 		s.notices.add(c)
 		time.AfterFunc(toastTime, func() { s.Post(func() { s.notices.remove(c) }) })
 	})
@@ -124,7 +140,7 @@ func (s *Shell) ShowError(err error) {
 		for _, b := range buttons {
 			b.Importance, b.OnEscape = fynewidget.LowImportance, gone
 		}
-		c = card(fynetheme.ColorNameError, container.NewVBox(title, text, help, chain, container.NewHBox(layout.NewSpacer(), details, copied, closed)))
+		c = s.notices.card(fynetheme.ColorNameError, container.NewVBox(title, text, help, chain, container.NewHBox(layout.NewSpacer(), details, copied, closed)))
 		s.notices.add(c)
 	})
 }
