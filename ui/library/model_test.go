@@ -131,13 +131,14 @@ type links struct {
 	left []string
 	mu   sync.Mutex
 	set  []app.Folder // by Link
+	fail error        // of Link
 }
 
 func (l *links) Link(_ context.Context, f app.Folder) (app.Folder, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.set = append(l.set, f)
-	return f, nil
+	return f, l.fail
 }
 
 func (l *links) List(context.Context) ([]app.Folder, error)            { return nil, nil }

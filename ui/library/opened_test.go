@@ -1,6 +1,7 @@
 package library
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func TestBuildAnewWhileOpen(t *testing.T) {
 
 // TestQuickTicks: a second tick right after the first one does not undo it.
 func TestQuickTicks(t *testing.T) {
-	d, linked := newDesk(t), &links{}
+	d, linked := newDesk(t), &links{fail: errors.New("a full disk")}
 	s := New(Params{Shell: d, Library: &shelf{docs: docs(3)}, Folders: linked, Bus: d.bus})
 	win := onWindow(t, d, s, theme.Light, 100, fyne.NewSize(800, 500))
 	folder := app.Folder{ID: "f", Path: "/srv/docs", Collection: "main", Watch: true}
@@ -58,8 +59,7 @@ func TestQuickTicks(t *testing.T) {
 			tick.SetChecked(!tick.Checked)
 		}
 	}
-	d.cancel() // of the watch
-	d.work.Wait()
+	d.until("both are told of", func() bool { return len(d.errors) == 2 && !s.m.loading.running })
 	if !slices.ContainsFunc(linked.set, func(f app.Folder) bool { return !f.Watch && f.Remove }) {
 		t.Errorf("the folder is set to %+v", linked.set)
 	}
