@@ -67,7 +67,6 @@ func newDesk(t testing.TB) *desk {
 func (d *desk) Text(key string, args ...any) string { return resources.Format(d.lang, key, args...) }
 func (d *desk) Lang() string                        { return d.lang }
 func (d *desk) Post(f func())                       { d.posted <- f }
-func (d *desk) Go(work func(ctx context.Context))   { d.work.Go(func() { work(d.ctx) }) }
 func (d *desk) ShowError(err error)                 { d.errors = append(d.errors, err) }
 func (d *desk) Toast(text string)                   { d.toasts = append(d.toasts, text) }
 func (d *desk) Collection() string                  { return d.collection }
@@ -76,6 +75,12 @@ func (d *desk) Confirm(q widget.Question)           { d.asked = append(d.asked, 
 func (d *desk) PickFiles(then func([]string))       { then(d.picked) }
 func (d *desk) PickFolder(then func([]string))      { then(d.picked) }
 func (d *desk) Clipboard(text string)               { d.copied = text }
+
+func (d *desk) Go(work func(ctx context.Context)) {
+	if d.ctx.Err() == nil { // what is still posted at the end begins nothing: the end waits for what there is
+		d.work.Go(func() { work(d.ctx) })
+	}
+}
 
 func (d *desk) SetCollection(name string) {
 	d.collection = name
