@@ -92,6 +92,7 @@ type Model struct {
 	searches int // counts them: only the last one's result is taken
 
 	open    app.Transcript // ID "": one that begins with the next question
+	opening int            // counts what was asked to be shown: a slow one that comes late is dropped
 	draft   string
 	editing string // Turn.ID of the question that is being edited; "": none
 	before  string // the draft before the editing

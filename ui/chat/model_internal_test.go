@@ -488,6 +488,22 @@ func TestProgressOfALoad(t *testing.T) {
 	r.settle()
 }
 
+// What was asked for last is shown, also when what was asked for before comes later.
+func TestTheLastAskedForIsShown(t *testing.T) {
+	r := newRig(t)
+	r.ask("前の会話")
+	before := r.m.OpenID()
+	r.m.New()
+	r.m.Open(before, "")
+	r.m.New()
+	r.settle()
+	if r.m.OpenID() != "" || len(r.m.Rows()) != 0 {
+		t.Errorf("%q came over the new conversation", r.m.OpenID())
+	}
+	r.m.Open(before, "")
+	r.until("open", func() bool { return r.m.OpenID() == before })
+}
+
 // An answer goes on while another conversation is read.
 func TestReadElsewhereMeanwhile(t *testing.T) {
 	r := newRig(t)

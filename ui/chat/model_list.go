@@ -99,6 +99,7 @@ func (m *Model) Search(text string) {
 // New begins a conversation. It is stored with its first question.
 func (m *Model) New() {
 	m.CancelEdit()
+	m.opening++
 	m.open = app.Transcript{}
 	clear(m.cache)
 	m.followSources()
@@ -108,6 +109,8 @@ func (m *Model) New() {
 // Open shows a conversation, at one of its turns when turn is given.
 func (m *Model) Open(id, turn string) {
 	m.CancelEdit()
+	m.opening++
+	now := m.opening
 	m.shell.Go(func(ctx context.Context) {
 		var err error
 		if turn != "" {
@@ -118,6 +121,9 @@ func (m *Model) Open(id, turn string) {
 			t, err = m.conversations.Open(ctx, id)
 		}
 		m.shell.Post(func() {
+			if now != m.opening {
+				return // another one was asked for since
+			}
 			if err != nil {
 				m.shell.ShowError(err)
 				return

@@ -169,7 +169,9 @@ func (s *Screen) takeSplits() {
 // State is the arrangement, for the next start.
 func (s *Screen) State() json.RawMessage {
 	s.takeSplits()
-	s.state.Conversation = s.m.OpenID()
+	if s.m.known { // otherwise the screen was never shown, and the one of the last time stays
+		s.state.Conversation = s.m.OpenID()
+	}
 	raw, err := json.Marshal(s.state)
 	if err != nil {
 		return nil // of numbers and a string: cannot happen
