@@ -64,8 +64,12 @@ func benchWindow(ctx context.Context, c *call, o *benchOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	mapped, err := mappedBelow(w.cmd.Process.Pid, data)
+	if err != nil {
+		return err
+	}
 	figures := map[string]any{
-		"kind": "window", "chunks": max(1, o.chunks), "rounds": rounds, "start_seconds": median(starts), "first_start_seconds": starts[0],
+		"rss_library_mapped_bytes": mapped, "kind": "window", "chunks": max(1, o.chunks), "rounds": rounds, "start_seconds": median(starts), "first_start_seconds": starts[0],
 		"rss_bytes": memory["VmRSS"], "rss_anonymous_bytes": memory["RssAnon"], "rss_highest_bytes": memory["VmHWM"],
 	}
 	if o.files > 0 {
@@ -181,6 +185,30 @@ func (w *benchedWindow) adding(ctx context.Context, self, data, dir string, n in
 	figures["stall_worst_milliseconds"], figures["stalls_over_50_milliseconds"] = worst, long
 	figures["own_worst_milliseconds"], figures["own_over_50_milliseconds"] = worstOwn, longOwn
 	return nil
+}
+
+// mappedBelow sums what a process has resident of the files of a folder: the library's tables, which the system's cache holds anyway.
+func mappedBelow(pid int, dir string) (int64, error) {
+	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "smaps"))
+	if err != nil {
+		return 0, fmt.Errorf("read mappings of the window: %w", err)
+	}
+	var sum int64
+	inside := false
+	for _, line := range strings.Split(string(raw), "\n") {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) >= 5 && strings.Contains(fields[0], "-"):
+			inside = strings.Contains(line, dir+"/")
+		case inside && len(fields) == 3 && fields[0] == "Rss:":
+			n, err := strconv.ParseInt(fields[1], 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("read mappings of the window: %w", err)
+			}
+			sum += n << 10
+		}
+	}
+	return sum, nil
 }
 
 // memoryOf reads the memory figures of a process, in bytes (proc(5)).
