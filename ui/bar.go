@@ -40,7 +40,7 @@ func (b *bar) build() fyne.CanvasObject {
 	find.Alignment = fynewidget.ButtonAlignLeading
 	label := fynewidget.NewLabel(s.Text("ui.collection"))
 	label.Importance = fynewidget.LowImportance
-	row := container.NewHBox(label, container.New(wide{220}, b.choose), layout.NewSpacer(), container.New(wide{320}, find))
+	row := container.NewHBox(label, container.New(widget.AtLeast{Width: 220}, b.choose), layout.NewSpacer(), container.New(widget.AtLeast{Width: 320}, find))
 	return container.NewVBox(container.NewPadded(row), fynewidget.NewSeparator())
 }
 
@@ -105,22 +105,4 @@ func (b *bar) fill() {
 	} else {
 		b.choose.Enable()
 	}
-}
-
-// wide is a layout of one object with a least width.
-type wide struct{ width float32 }
-
-func (w wide) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	for _, o := range objects {
-		o.Resize(size)
-		o.Move(fyne.NewPos(0, 0))
-	}
-}
-
-func (w wide) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	size := fyne.NewSize(w.width, 0)
-	for _, o := range objects {
-		size = size.Max(o.MinSize())
-	}
-	return size
 }

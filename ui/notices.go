@@ -85,7 +85,7 @@ func (n *notices) card(edge fyne.ThemeColorName, content fyne.CanvasObject) fyne
 		back.Refresh()
 	}
 	paint()
-	c := container.NewPadded(container.NewStack(back, container.NewPadded(container.New(wide{noticeWidth + 10}, content))))
+	c := container.NewPadded(container.NewStack(back, container.NewPadded(container.New(widget.AtLeast{Width: noticeWidth + 10}, content))))
 	n.backs[c] = paint
 	return c
 }

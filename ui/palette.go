@@ -93,7 +93,7 @@ func (v *paletteView) row() fyne.CanvasObject {
 	note.Importance, note.Truncation, note.Alignment = fynewidget.LowImportance, fyne.TextTruncateEllipsis, fyne.TextAlignTrailing
 	kind := fynewidget.NewLabel("")
 	kind.Importance = fynewidget.LowImportance
-	return container.NewBorder(nil, nil, container.New(wide{110}, kind), nil, container.New(layout.NewGridLayout(2), title, note))
+	return container.NewBorder(nil, nil, container.New(widget.AtLeast{Width: 110}, kind), nil, container.New(layout.NewGridLayout(2), title, note))
 }
 
 func (v *paletteView) fill(i fynewidget.ListItemID, o fyne.CanvasObject) {

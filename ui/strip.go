@@ -45,7 +45,7 @@ func (t *strip) build() fyne.CanvasObject {
 	t.bar.TextFormatter = func() string { return "" }
 	t.stop = widget.NewButton(s.Text("ui.job.stop"), fynetheme.CancelIcon(), t.cancel)
 	t.stop.Importance = fynewidget.LowImportance
-	t.jobBox = container.NewHBox(container.New(wide{300}, t.text), container.New(wide{140}, container.NewVBox(layout.NewSpacer(), container.New(flat{10}, t.bar), layout.NewSpacer())), t.stop)
+	t.jobBox = container.NewHBox(container.New(widget.AtLeast{Width: 300}, t.text), container.New(widget.AtLeast{Width: 140}, container.NewVBox(layout.NewSpacer(), container.New(flat{10}, t.bar), layout.NewSpacer())), t.stop)
 	back := canvas.NewRectangle(color(theme.ColorRail))
 	t.row = container.NewBorder(nil, nil, shield, t.jobBox, t.engine)
 	t.refresh()

@@ -22,15 +22,9 @@ func benchAdd(ctx context.Context, c *call, _ *benchOptions) (err error) {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	var paths []string
-	for _, p := range c.args[1:] {
-		paths = append(paths, c.path(p))
-	}
-	if len(paths) == 0 {
-		paths = []string{filepath.Join(tmp, "samples")}
-		if err := samples(paths[0]); err != nil {
-			return fmt.Errorf("write samples: %w", err)
-		}
+	paths, err := c.benchPaths(tmp)
+	if err != nil {
+		return err
 	}
 	own := *c
 	own.data = filepath.Join(tmp, "data")

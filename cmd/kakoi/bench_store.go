@@ -17,6 +17,22 @@ import (
 	"kakoi/index"
 )
 
+// benchPaths are the files to measure with: those that were named, or the samples, written below tmp.
+func (c *call) benchPaths(tmp string) ([]string, error) {
+	var paths []string
+	for _, p := range c.args[1:] {
+		paths = append(paths, c.path(p))
+	}
+	if len(paths) > 0 {
+		return paths, nil
+	}
+	dir := filepath.Join(tmp, "samples")
+	if err := samples(dir); err != nil {
+		return nil, fmt.Errorf("write samples: %w", err)
+	}
+	return []string{dir}, nil
+}
+
 // benchIngest reads and splits files (the samples by default) without storing them.
 func benchIngest(ctx context.Context, c *call, o *benchOptions) (err error) {
 	tmp, err := os.MkdirTemp("", "kakoi-bench-*")
@@ -24,15 +40,9 @@ func benchIngest(ctx context.Context, c *call, o *benchOptions) (err error) {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	var paths []string
-	for _, p := range c.args[1:] {
-		paths = append(paths, c.path(p))
-	}
-	if len(paths) == 0 {
-		paths = []string{filepath.Join(tmp, "samples")}
-		if err := samples(paths[0]); err != nil {
-			return fmt.Errorf("write samples: %w", err)
-		}
+	paths, err := c.benchPaths(tmp)
+	if err != nil {
+		return err
 	}
 	opt := c.program.reading(filepath.Join(tmp, "cache"))
 	if err := os.Mkdir(opt.CacheDir, 0o700); err != nil {

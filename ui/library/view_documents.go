@@ -45,7 +45,7 @@ func (s *Screen) makeDocuments() section {
 	tools := widget.NewFlow(gap,
 		button(s.text("documents.addfiles"), fynetheme.ContentAddIcon(), strong, s.addFiles),
 		button(s.text("documents.addfolder"), fynetheme.FolderNewIcon(), plain, s.addFolder),
-		container.New(sized{width: 240}, d.filter), d.openIt, d.remove)
+		container.New(widget.AtLeast{Width: 240}, d.filter), d.openIt, d.remove)
 	d.table = d.makeTable()
 	d.empty = d.makeEmpty()
 	d.middle = container.NewStack(d.table)

@@ -50,24 +50,6 @@ func (d down) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return size
 }
 
-// sized gives one object a least size.
-type sized struct{ width, height float32 }
-
-func (l sized) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	for _, o := range objects {
-		o.Move(fyne.NewPos(0, 0))
-		o.Resize(size)
-	}
-}
-
-func (l sized) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	size := fyne.NewSize(l.width, l.height)
-	for _, o := range objects {
-		size = size.Max(o.MinSize())
-	}
-	return size
-}
-
 // heading is a bold line.
 func (s *Screen) heading(text string) *widget.Prose {
 	return widget.NewProse(s.ruler, widget.Run{Text: text, Bold: true})

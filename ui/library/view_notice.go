@@ -112,7 +112,7 @@ func (n *notices) summary() fyne.CanvasObject {
 				widget.Run{Text: f.Path + "\n", Bold: true}, widget.Run{Text: f.Reason + " ", Color: fynetheme.ColorNameError}, widget.Run{Text: f.Hint}))
 		}
 		high := min(float32(len(all))*(2*s.small.Line()+4), 130)
-		objects = append(objects, container.New(sized{height: high}, widget.NewSheet(0, list)))
+		objects = append(objects, container.New(widget.AtLeast{Height: high}, widget.NewSheet(0, list)))
 	}
 	return panel(objects...)
 }

@@ -90,7 +90,7 @@ func (s *Screen) makeCollections() section {
 		}
 	}
 	name.OnSubmitted = func(string) { create() }
-	head := widget.NewFlow(gap, container.New(sized{width: 280}, name), button(s.text("documents.collection.create"), fynetheme.ContentAddIcon(), plain, create))
+	head := widget.NewFlow(gap, container.New(widget.AtLeast{Width: 280}, name), button(s.text("documents.collection.create"), fynetheme.ContentAddIcon(), plain, create))
 	return s.sheet(head, func() fyne.Focusable { return name }, func() ([]fyne.CanvasObject, string) {
 		if len(c.all) == 0 {
 			return []fyne.CanvasObject{s.words(s.text("documents.collection.empty"))}, ""
