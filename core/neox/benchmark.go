@@ -5,25 +5,31 @@ type BenchOptions struct {
 	Dir     string // model folder; empty: random weights of Shape, made on the device
 	Shape   Config // used when Dir is empty
 	Load    LoadOptions
-	Prompt  int     // tokens of the prompt (default 600, at most what the model takes)
+	Prompt  int     // tokens of the prompt, and of the context that decoding starts from (default 600, at most what the model takes)
 	New     int     // tokens to decode (default 64)
+	Batch   int     // rows to decode beside the one (0: one row only)
+	LoRA    int     // rank of an adapter of random numbers to attach (0: none)
 	Seconds float64 // per figure, at least one run (default 3)
 }
 
-// BenchResult is one figure. Bytes per token over Seconds per token is what the machine's copy bandwidth bounds.
+// BenchResult is one figure. Bytes per token over Seconds per token is what the machine's bandwidth bounds: of
+// copying on a GPU, of reading on a CPU.
 type BenchResult struct {
-	Name         string  `json:"name"` // "copy", "matmul", "load", "prefill", "decode"
+	Name         string  `json:"name"` // "copy", "read", "matmul", "load", "prefill", "decode"
 	Device       string  `json:"device"`
 	DType        string  `json:"dtype"`
+	Instructions string  `json:"instructions,omitempty"` // of the processor, that the kernels use
 	Runs         int     `json:"runs"`
 	Tokens       int     `json:"tokens,omitempty"`  // of one run
 	Context      int     `json:"context,omitempty"` // tokens in the cache before the run
+	Rows         int     `json:"rows,omitempty"`    // decoded at once, where more than one
+	LoRA         int     `json:"lora,omitempty"`    // rank of the adapter
 	Milliseconds float64 `json:"milliseconds"`      // median of a run
 	TokensPerSec float64 `json:"tokens_per_second,omitempty"`
 	BytesPerTok  float64 `json:"bytes_per_token,omitempty"` // weights and cache read for one token
 	GBPerSec     float64 `json:"gb_per_second,omitempty"`
 	GFLOPPerSec  float64 `json:"gflop_per_second,omitempty"`
-	OfLimit      float64 `json:"of_limit,omitempty"` // share of copy bandwidth (decode) or matmul rate (prefill)
+	OfLimit      float64 `json:"of_limit,omitempty"` // share of the bandwidth (decode) or of the matmul rate (prefill)
 }
 
 // RinnaShape is the shape of rinna's bilingual-gpt-neox-4b family: 3.8 billion parameters.

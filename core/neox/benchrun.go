@@ -111,8 +111,8 @@ func randomModel(ctx context.Context, dev *device.Device, c Config, dtype torch.
 	return loadModel(ctx, dev, c, dtype, randomSource{shapes: tensorShapes(c)}, nil)
 }
 
-// limits measures what bounds decoding (bytes copied per second, read and write counted) and prefill (the product
-// of square matrices), in the model's dtype.
+// limits measures what bounds decoding (on a GPU bytes copied per second, read and write counted; on a CPU bytes
+// read by all threads) and prefill (the product of square matrices), in the model's dtype.
 func (b *bench) limits() (gb, gflop float64, err error) {
 	size, side := int64(256<<20), int64(1024)
 	if b.dev.CUDA() {
@@ -132,6 +132,18 @@ func (b *bench) limits() (gb, gflop float64, err error) {
 	}
 	gb = 2 * float64(size) / 1e9 / t.Seconds()
 	b.report(BenchResult{Name: "copy", Runs: n, Milliseconds: millis(t), GBPerSec: gb})
+	if !b.dev.CUDA() {
+		const bytes = 1 << 30
+		reading := func(s *torch.Scope) func() {
+			src := s.Zero(s.Empty(torch.Uint8, bytes))
+			return func() { s.ReadAll(src) }
+		}
+		if t, n, err = b.inOneGo(reading); err != nil {
+			return 0, 0, err
+		}
+		gb = bytes / 1e9 / t.Seconds()
+		b.report(BenchResult{Name: "read", Runs: n, Milliseconds: millis(t), GBPerSec: gb})
+	}
 	if t, n, err = b.inOneGo(product); err != nil {
 		return 0, 0, err
 	}

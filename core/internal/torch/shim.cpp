@@ -1,6 +1,7 @@
 //go:build torch
 
 #include "shim.h"
+#include "shim_error.h"
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
@@ -17,32 +18,17 @@
 
 #include "shim_linear.h"
 
-// One error text per thread. what_without_backtrace: what() symbolises a C++ backtrace, which takes
-// 6 to 12 ms.
+// One error text per thread.
 static thread_local std::string *last;
 
-static void remember(const char *text) {
+void kk_remember(const char *text) {
   delete last;
   last = new std::string(text);
 }
 
-#define TRY(body, fail)                          \
-  try {                                          \
-    body                                         \
-  } catch (const c10::Error &e) {                \
-    remember(e.what_without_backtrace());        \
-  } catch (const std::exception &e) {            \
-    remember(e.what());                          \
-  } catch (...) {                                \
-    remember("unknown C++ exception");           \
-  }                                              \
-  return fail;
-
 static at::Device device_of(int d) {
   return d < 0 ? at::Device(at::kCPU) : at::Device(at::kCUDA, (c10::DeviceIndex)d);
 }
-static at::Tensor &T(kk_tensor t) { return *(at::Tensor *)t; }
-static kk_tensor give(at::Tensor t) { return new at::Tensor(std::move(t)); }
 
 // OpenMP's threads spin for milliseconds at the end of every parallel loop, which makes a token ten times
 // slower as soon as another program wants a core (measured: 25 ms -> 300 ms). GNU's library spins only
