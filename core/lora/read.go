@@ -107,7 +107,9 @@ func weightsFile(dir string) (string, error) {
 func (a *Adapter) take(f *weights.Folder, c config) error {
 	keys := f.Names()
 	// A matrix that cannot be adapted says more than what PEFT keeps beside it.
-	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(btoi(strings.Contains(b, ".lora_")), btoi(strings.Contains(a, ".lora_"))) })
+	slices.SortStableFunc(keys, func(a, b string) int {
+		return cmp.Compare(btoi(strings.Contains(b, ".lora_")), btoi(strings.Contains(a, ".lora_")))
+	})
 	for _, key := range keys {
 		module, isA := strings.CutSuffix(key, keyA)
 		if !isA {
