@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"syscall"
 
 	"kakoi/core"
 )
@@ -93,6 +94,8 @@ var sentinels = []struct {
 	{context.Canceled, "error.sentinel.cancelled"},
 	{context.DeadlineExceeded, "error.sentinel.deadline"},
 	{core.ErrNoSpace, "error.sentinel.nospace"},
+	{syscall.ENOSPC, "error.sentinel.nospace"},
+	{syscall.EDQUOT, "error.sentinel.nospace"},
 	{core.ErrOutOfMemory, "error.sentinel.outofmemory"},
 	{core.ErrEngine, "error.sentinel.engine"},
 	{core.ErrNoModel, "error.sentinel.nomodel"},

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"sort"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -108,6 +110,7 @@ func TestErrorText(t *testing.T) {
 		{"unknown key outside a known one", core.Explain(inner, "error.no.such.key"), "50000"},
 		{"unknown key over a sentinel", core.Explain(core.ErrBusy, "error.no.such.key"), Format("en", "error.sentinel.busy")},
 		{"cancelled", fmt.Errorf("read: %w", context.Canceled), Format("en", "error.sentinel.cancelled")},
+		{"file system without room", &fs.PathError{Op: "write", Path: "settings.json", Err: syscall.ENOSPC}, Format("en", "error.sentinel.nospace")},
 		{"unknown", errors.New("disk on fire"), "disk on fire"},
 	} {
 		sentence, hint := ErrorText("en", c.err)

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"log/slog"
 	"path/filepath"
 
 	fynetheme "fyne.io/fyne/v2/theme"
@@ -77,6 +78,10 @@ func (s *Shell) welcome() {
 			Done: func() {
 				s.state.Welcomed = true
 				s.show(place.Chat)
+				s.remember()
+				if err := s.state.save(s.p.Data); err != nil { // a crash before the end does not bring the welcome back
+					slog.Warn("window state", "error", err)
+				}
 			},
 		})
 	}

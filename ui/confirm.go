@@ -9,7 +9,9 @@ import (
 
 // Confirm asks before something is done. Escape is no; Enter presses the button that has the focus, which is the one that
 // does it unless something would be lost.
-func (s *Shell) Confirm(q widget.Question) {
+func (s *Shell) Confirm(q widget.Question) { s.ask(q) }
+
+func (s *Shell) ask(q widget.Question) *widget.Panel {
 	var panel *widget.Panel
 	no := widget.NewButton(s.Text("ui.cancel"), nil, func() { panel.Close() })
 	yes := widget.NewButton(q.Yes, nil, func() {
@@ -24,4 +26,5 @@ func (s *Shell) Confirm(q widget.Question) {
 	panel = widget.ShowPanel(widget.PanelParams{
 		Canvas: s.window.Canvas(), Title: q.Title, Content: paragraph(q.Text, 440, ""), Buttons: []*widget.Button{no, yes}, Focus: focus, Size: fyne.NewSize(480, 0),
 	})
+	return panel
 }

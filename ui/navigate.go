@@ -46,7 +46,11 @@ func (s *Shell) show(name place.Screen) {
 	if old := s.entry(s.current); old != nil && old != next && old.built != nil {
 		old.screen.Hidden()
 	}
-	s.current, s.greets = next.name, false
+	if s.greets {
+		s.greets = false
+		s.state.Welcomed = s.greeting.Leave() || s.state.Welcomed
+	}
+	s.current = next.name
 	s.frame.put(next.view())
 	s.registerShortcuts()
 	next.screen.Shown()

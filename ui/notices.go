@@ -32,10 +32,12 @@ type notices struct {
 	list  *fyne.Container
 	cards []fyne.CanvasObject
 	backs map[fyne.CanvasObject]func() // by card: takes its colours anew
+	said  map[fyne.CanvasObject]string // by card: what says the same takes its place
+	stays map[fyne.CanvasObject]bool   // by card: until it is closed, so that toasts go first
 }
 
 func newNotices(s *Shell) *notices {
-	return &notices{shell: s, list: container.NewVBox(), backs: map[fyne.CanvasObject]func(){}}
+	return &notices{shell: s, list: container.NewVBox(), backs: map[fyne.CanvasObject]func(){}, said: map[fyne.CanvasObject]string{}, stays: map[fyne.CanvasObject]bool{}}
 }
 
 // build makes the place of the cards anew; the theme may be another one now.
@@ -43,29 +45,40 @@ func (n *notices) build() fyne.CanvasObject {
 	for _, c := range n.cards {
 		n.backs[c]()
 	}
-	gap := container.New(flat{56}) // the strip
+	gap := container.New(flat{9.3 * fynetheme.TextSize()}) // the strip, and the chat's field with its button
 	n.list = container.NewVBox(n.cards...)
 	return container.NewVBox(layout.NewSpacer(), container.NewHBox(layout.NewSpacer(), n.list), gap)
 }
 
-func (n *notices) add(card fyne.CanvasObject) {
+// add shows a card; said tells cards that say the same.
+func (n *notices) add(card fyne.CanvasObject, said string, stays bool) {
+	for _, c := range n.cards {
+		if n.said[c] == said {
+			n.forget(c)
+			break
+		}
+	}
 	n.cards = append(n.cards, card)
+	n.said[card], n.stays[card] = said, stays
 	for len(n.cards) > maxNotices {
-		delete(n.backs, n.cards[0])
-		n.cards = n.cards[1:]
+		first := slices.IndexFunc(n.cards[:len(n.cards)-1], func(c fyne.CanvasObject) bool { return !n.stays[c] })
+		n.forget(n.cards[max(0, first)])
 	}
 	n.show()
 }
 
 func (n *notices) remove(card fyne.CanvasObject) {
-	for i, c := range n.cards {
-		if c == card {
-			n.cards = append(n.cards[:i:i], n.cards[i+1:]...)
-			delete(n.backs, card)
-			n.show()
-			return
-		}
+	if slices.Contains(n.cards, card) {
+		n.forget(card)
+		n.show()
 	}
+}
+
+func (n *notices) forget(card fyne.CanvasObject) {
+	n.cards = slices.DeleteFunc(slices.Clone(n.cards), func(c fyne.CanvasObject) bool { return c == card })
+	delete(n.backs, card)
+	delete(n.said, card)
+	delete(n.stays, card)
 }
 
 func (n *notices) show() {
@@ -94,7 +107,7 @@ func (n *notices) card(edge fyne.ThemeColorName, content fyne.CanvasObject) fyne
 func (s *Shell) Toast(text string) {
 	s.Post(func() {
 		c := s.notices.card(fynetheme.ColorNameSeparator, paragraph(text, noticeWidth, ""))
-		s.notices.add(c)
+		s.notices.add(c, text, false)
 		time.AfterFunc(toastTime, func() { s.Post(func() { s.notices.remove(c) }) })
 	})
 }
@@ -141,6 +154,6 @@ func (s *Shell) ShowError(err error) {
 			b.Importance, b.OnEscape = fynewidget.LowImportance, gone
 		}
 		c = s.notices.card(fynetheme.ColorNameError, container.NewVBox(title, text, help, chain, container.NewHBox(layout.NewSpacer(), details, copied, closed)))
-		s.notices.add(c)
+		s.notices.add(c, sentence+"\n"+hint, true)
 	})
 }

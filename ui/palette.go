@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +40,7 @@ func (s *Shell) openPalette() {
 	v := &paletteView{shell: s, stop: func() {}}
 	s.palette = v
 	v.model.commands = s.commands()
+	v.model.fold()
 	v.entry = widget.NewEntry()
 	v.entry.SetPlaceHolder(s.Text("ui.palette.hint"))
 	v.entry.OnChanged = v.look
@@ -66,7 +68,7 @@ func (s *Shell) openPalette() {
 		loaded.load(ctx, paletteSource{s.services.Library.List, s.services.Conversations.List}, collection)
 		s.Post(func() {
 			v.model = loaded
-			v.look(v.entry.Text)
+			v.again(v.entry.Text)
 		})
 	})
 }
@@ -110,6 +112,12 @@ func (v *paletteView) fill(i fynewidget.ListItemID, o fyne.CanvasObject) {
 
 // look finds by names at once, and inside conversations when the person rests.
 func (v *paletteView) look(query string) {
+	v.chosen = 0
+	v.again(query)
+}
+
+// again is look for what was typed before: the line that is chosen stays so.
+func (v *paletteView) again(query string) {
 	v.stop()
 	v.typed++
 	turn := v.typed
@@ -140,7 +148,12 @@ func (v *paletteView) look(query string) {
 	})
 }
 
+// show puts lines in place of those that were there. The chosen one stays chosen where it still is among them.
 func (v *paletteView) show(rows []found) {
+	to := 0
+	if v.chosen > 0 && v.chosen < len(v.rows) {
+		to = max(0, slices.IndexFunc(rows, v.rows[v.chosen].is))
+	}
 	v.rows, v.chosen = rows, -1
 	if len(rows) == 0 {
 		v.none.Show()
@@ -149,7 +162,7 @@ func (v *paletteView) show(rows []found) {
 	}
 	v.list.UnselectAll()
 	v.list.Refresh()
-	v.move(0)
+	v.move(to)
 }
 
 // move chooses a line without taking it.

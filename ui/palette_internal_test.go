@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 
+	"fyne.io/fyne/v2"
+
 	"kakoi/app"
 	"kakoi/app/record"
 	"kakoi/core"
@@ -60,4 +62,29 @@ func TestPaletteWithoutLibrary(t *testing.T) {
 	if len(rows) != 1 || rows[0].where != (place.Conversation{ID: "c", Turn: "u"}) {
 		t.Errorf("turn is %+v", rows)
 	}
+}
+
+// TestPaletteKeepsTheChosenLine: names that come in while a person has moved down do not move the choice.
+func TestPaletteKeepsTheChosenLine(t *testing.T) {
+	s, _ := openShell(t, "en")
+	s.Navigate(place.Chat)
+	s.openPalette()
+	v := s.palette
+	press(s, fyne.KeyDown)
+	press(s, fyne.KeyDown)
+	chosen := v.rows[v.chosen]
+	more := v.model
+	more.conversations = []record.Conversation{{ID: "c", Title: "有給休暇"}}
+	more.commands = append([]found{{kind: "ui.palette.command", title: "first now", where: place.Help}}, more.commands...)
+	more.fold()
+	v.model = more
+	v.again("")
+	if got := v.rows[v.chosen]; !got.is(chosen) || v.chosen != 3 {
+		t.Errorf("line %d is chosen: %q, want %q", v.chosen, got.title, chosen.title)
+	}
+	v.look("first")
+	if v.chosen != 0 {
+		t.Errorf("another query begins at line %d", v.chosen)
+	}
+	press(s, fyne.KeyEscape)
 }

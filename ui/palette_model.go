@@ -24,6 +24,11 @@ type found struct {
 	do    func() // what to do
 }
 
+// is says whether another line leads to the same.
+func (f found) is(other found) bool {
+	return f.kind == other.kind && f.title == other.title && f.where == other.where
+}
+
 // paletteSource is what the palette looks through.
 type paletteSource struct {
 	documents     func(ctx context.Context, collection string) ([]core.Document, error)
@@ -36,6 +41,7 @@ type palette struct {
 	documents     []core.Document
 	conversations []record.Conversation
 	collection    string
+	folded        struct{ commands, documents, conversations []string } // names as they are compared
 }
 
 // load reads the names. What cannot be read is left out: the palette is a shortcut, the screens tell what is wrong.
@@ -47,27 +53,43 @@ func (p *palette) load(ctx context.Context, from paletteSource, collection strin
 	if talks, _, err := from.conversations(ctx); err == nil {
 		p.conversations = talks
 	}
+	p.fold()
+}
+
+// fold prepares what names compares, once and not at each letter: there may be 20,000 documents.
+func (p *palette) fold() {
+	p.folded.commands = folded(p.commands, func(f found) string { return f.title })
+	p.folded.documents = folded(p.documents, func(d core.Document) string { return d.Name })
+	p.folded.conversations = folded(p.conversations, func(c record.Conversation) string { return c.Title })
+}
+
+func folded[T any](all []T, name func(T) string) []string {
+	out := make([]string, len(all))
+	for i, one := range all {
+		out[i] = plain(name(one))
+	}
+	return out
 }
 
 // names finds by names alone, at once.
 func (p *palette) names(query string) []found {
-	words := fold(query)
+	words := strings.Fields(plain(query))
 	var out []found
-	for _, c := range p.commands {
-		if matches(c.title, words) {
+	for i, c := range p.commands {
+		if matches(p.folded.commands[i], words) {
 			out = append(out, c)
 		}
 	}
 	n := 0
-	for _, t := range p.conversations {
-		if n < maxFound && matches(t.Title, words) {
+	for i, t := range p.conversations {
+		if n < maxFound && matches(p.folded.conversations[i], words) {
 			out = append(out, found{kind: "ui.palette.conversation", title: t.Title, note: t.Changed.Local().Format("2006-01-02"), where: place.Conversation{ID: t.ID}})
 			n++
 		}
 	}
 	n = 0
-	for _, d := range p.documents {
-		if n < maxFound && len(words) > 0 && matches(d.Name, words) {
+	for i, d := range p.documents {
+		if n < maxFound && len(words) > 0 && matches(p.folded.documents[i], words) {
 			out = append(out, found{kind: "ui.palette.document", title: d.Name, note: d.Source, where: place.Document{Collection: p.collection, ID: d.ID}})
 			n++
 		}
@@ -87,14 +109,13 @@ func (p *palette) inside(turns []app.FoundTurn) []found {
 	return out
 }
 
-// fold makes words comparable: width and case do not matter.
-func fold(text string) []string { return strings.Fields(strings.ToLower(norm.NFKC.String(text))) }
+// plain makes names comparable: width and case do not matter.
+func plain(text string) string { return strings.ToLower(norm.NFKC.String(text)) }
 
-// matches says whether every word occurs.
-func matches(text string, words []string) bool {
-	text = strings.ToLower(norm.NFKC.String(text))
+// matches says whether every word occurs in a plain name.
+func matches(name string, words []string) bool {
 	for _, w := range words {
-		if !strings.Contains(text, w) {
+		if !strings.Contains(name, w) {
 			return false
 		}
 	}

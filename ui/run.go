@@ -84,11 +84,14 @@ func (s *Shell) stop() error {
 
 // asked is called when a person closes the window.
 func (s *Shell) asked() {
-	if s.services == nil || len(s.services.Jobs.Running()) == 0 {
+	switch {
+	case s.leaving != nil || s.ctx.Err() != nil: // it is asked already, or it is ending
+	case s.services == nil || len(s.services.Jobs.Running()) == 0:
 		s.leave()
-		return
+	default:
+		s.leaving = s.ask(question(s, "ui.quit", false, s.leave))
+		s.leaving.OnClosed = func() { s.leaving = nil }
 	}
-	s.Confirm(question(s, "ui.quit", false, s.leave))
 }
 
 // leave says that things are being put in order, and ends once they are.

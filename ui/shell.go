@@ -44,7 +44,8 @@ type Shell struct {
 	notices       *notices
 	strip         *strip
 	palette       *paletteView
-	probe         *probe // nil: nobody measures
+	leaving       *widget.Panel // the question before the end; nil: it is not asked
+	probe         *probe        // nil: nobody measures
 	documents     *library.Screen
 	greeting      *welcome.Screen
 	greets        bool // greeting is in the middle, not a screen

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,19 +23,20 @@ import (
 	"kakoi/app/settings"
 	"kakoi/core/closed"
 	"kakoi/index"
+	"kakoi/index/store"
 	"kakoi/resources"
 	"kakoi/ui/place"
 	"kakoi/ui/widget"
 )
 
 // openServices opens a data folder as the composition root does, over an engine without a process.
-func openServices(t *testing.T, data string) *Services {
+func openServices(t *testing.T, data string, disk store.Options) *Services {
 	t.Helper()
 	bundled := filepath.Join(t.TempDir(), "models")
 	if err := apptest.Folders(bundled); err != nil {
 		t.Fatal(err)
 	}
-	x, err := index.Open(filepath.Join(data, "library"), index.Options{})
+	x, err := index.Open(filepath.Join(data, "library"), index.Options{Store: disk})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,10 +47,10 @@ func openServices(t *testing.T, data string) *Services {
 	bus := &app.Bus{}
 	set.Watch(func(_, _ settings.Settings) { bus.Tell(app.TopicSettings) })
 	runner := job.NewRunner()
-	store := app.Indexed{Index: x}
+	kept := app.Indexed{Index: x}
 	engine := app.NewEngine(func(context.Context) (app.Client, error) { return &apptest.Client{Wide: true}, nil })
-	models := &app.Models{Bundled: bundled, Dir: filepath.Join(data, "models"), Settings: set, Jobs: runner, Engine: engine, Bus: bus, Store: store}
-	library := &app.Library{Store: store, Models: models, Settings: set, Jobs: runner, Log: job.NewLog(store), Bus: bus}
+	models := &app.Models{Bundled: bundled, Dir: filepath.Join(data, "models"), Settings: set, Jobs: runner, Engine: engine, Bus: bus, Store: kept}
+	library := &app.Library{Store: kept, Models: models, Settings: set, Jobs: runner, Log: job.NewLog(kept), Bus: bus}
 	chat := &app.Chat{Library: library, Models: models, Settings: set, Prompts: []fs.FS{resources.Prompts}}
 	pages := app.OpenPages(library)
 	prompts := app.Prompts{Dir: filepath.Join(data, "prompts"), Shipped: resources.Prompts}
@@ -56,8 +58,8 @@ func openServices(t *testing.T, data string) *Services {
 	return &Services{
 		Prompts: prompts, Doctor: doctor,
 		Library: library, Chat: chat, Models: models, Engine: engine, Pages: pages, Settings: set, Jobs: runner, Bus: bus,
-		Conversations: &app.Conversations{Store: store, Chat: chat, Bus: bus, Text: resources.Format},
-		Folders:       &app.Folders{Store: store, Library: library, Bus: bus, Explain: func(err error) (string, string) { return resources.ErrorText("en", err) }},
+		Conversations: &app.Conversations{Store: kept, Chat: chat, Bus: bus, Text: resources.Format},
+		Folders:       &app.Folders{Store: kept, Library: library, Bus: bus, Explain: func(err error) (string, string) { return resources.ErrorText("en", err) }},
 		Close:         func() error { return errors.Join(pages.Close(), engine.Close(), x.Close()) },
 	}
 }
@@ -108,11 +110,11 @@ func (q *queue) until(t *testing.T, what string, holds func() bool) {
 // openShell is a window on the test driver with everything in it. It is stopped with the test.
 func openShell(t *testing.T, language string) (*Shell, *queue) {
 	t.Helper()
-	return openShellAs(t, language, true)
+	return openShellAs(t, language, true, store.Options{})
 }
 
 // openShellAs opens a data folder that a person was welcomed to, or a new one.
-func openShellAs(t *testing.T, language string, welcomed bool) (*Shell, *queue) {
+func openShellAs(t *testing.T, language string, welcomed bool, disk store.Options) (*Shell, *queue) {
 	t.Helper()
 	data := t.TempDir()
 	fyneApp := test.NewApp()
@@ -127,7 +129,7 @@ func openShellAs(t *testing.T, language string, welcomed bool) (*Shell, *queue) 
 	s.state.Welcomed = welcomed
 	s.window.Resize(s.state.size())
 	s.window.SetContent(s.frame.build())
-	s.opened = openServices(t, data)
+	s.opened = openServices(t, data, disk)
 	s.services = s.opened
 	s.start()
 	t.Cleanup(func() {
@@ -197,12 +199,19 @@ func TestErrorsAreShownWithHintAndChain(t *testing.T) {
 	if len(s.notices.cards) != 0 {
 		t.Error("a cancelled job is shown as an error")
 	}
-	for range maxNotices + 2 {
+	for range 2 {
 		s.ShowError(errors.New("disk on fire"))
 	}
 	q.run()
-	if len(s.notices.cards) != maxNotices {
-		t.Errorf("%d notices lie over the window", len(s.notices.cards))
+	if len(s.notices.cards) != 1 {
+		t.Errorf("%d notices say the same", len(s.notices.cards))
+	}
+	for i := range maxNotices {
+		s.Toast(fmt.Sprint("note ", i))
+	}
+	q.run()
+	if len(s.notices.cards) != maxNotices || !s.notices.stays[s.notices.cards[0]] {
+		t.Errorf("%d notices lie over the window; an error goes before toasts do", len(s.notices.cards))
 	}
 	var texts []string
 	for _, o := range test.LaidOutObjects(s.notices.cards[0]) {
@@ -246,7 +255,7 @@ func TestErrorGivesTheKeyboardBack(t *testing.T) {
 // TestWelcomeKeepsTheKeyboardUnderThePalette, and lets a person go from it to a screen, to which dropped files and a new look then
 // belong.
 func TestWelcomeKeepsTheKeyboardUnderThePalette(t *testing.T) {
-	s, q := openShellAs(t, "en", false)
+	s, q := openShellAs(t, "en", false, store.Options{})
 	began := s.window.Canvas().Focused()
 	if began == nil {
 		t.Fatal("the welcome has no keyboard")

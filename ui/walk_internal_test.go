@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 
 	"kakoi/app"
 	"kakoi/app/settings"
+	"kakoi/index/store"
 	"kakoi/resources"
 	"kakoi/ui/place"
 	"kakoi/ui/widget"
@@ -112,5 +114,39 @@ func fits(t *testing.T, where, text string, o fyne.CanvasObject) {
 	const hair = 0.5
 	if have, least := o.Size().Width, o.MinSize().Width; text != "" && have+hair < least {
 		t.Errorf("%s: %q has %.1f of the %.1f that it needs", where, text, have, least)
+	}
+}
+
+// The welcome neither: every step of it, as a new data folder shows it.
+func TestTheWelcomeIsNotCutAtLargeText(t *testing.T) {
+	s, q := openShellAs(t, "ja", false, store.Options{})
+	const later = "welcome.later" // stands on the last step alone
+	for _, language := range resources.Languages {
+		err := s.services.Settings.Update(func(set *settings.Settings) { set.Language, set.TextSize = language, 150 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.until(t, "language "+language, func() bool { return s.Lang() == language })
+		s.window.Resize(fyne.NewSize(1024, 720))
+		for step := 1; ; step++ {
+			if least := s.window.Content().MinSize(); least.Width > 1024 || least.Height > 720 {
+				t.Errorf("%s: step %d of the welcome needs %v", language, step, least)
+			}
+			walkTexts(t, fmt.Sprintf("%s: welcome, step %d", language, step), s.window.Content())
+			last := slices.ContainsFunc(test.LaidOutObjects(s.window.Content()), func(o fyne.CanvasObject) bool {
+				b, ok := o.(*widget.Button)
+				return ok && b.Text == s.Text(later)
+			})
+			if last {
+				break
+			}
+			if step == 5 {
+				t.Fatal("the welcome does not end")
+			}
+			press(s, fyne.KeyReturn)
+		}
+		for range 2 { // back to the first step for the next language
+			press(s, fyne.KeyEscape)
+		}
 	}
 }

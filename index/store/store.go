@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,9 @@ const DefaultReserve = 256 << 20
 
 // openReserve is what opening may need: a new write-ahead file and a replayed memory table.
 const openReserve = 48 << 20
+
+// closeReserve is what closing may need: the memory table and a compaction of level 0.
+const closeReserve = 144 << 20
 
 // Options are for tests; the zero value is right.
 type Options struct {
@@ -169,7 +173,9 @@ func (s *Store) format() error {
 	return nil
 }
 
-// Close flushes and releases the folder; the second call does nothing.
+// Close flushes and releases the folder; the second call does nothing. On a full disk the memory table stays where it is, in the
+// write-ahead file, which the next Open reads, and the folder is released when the process ends: Badger writes tables through a
+// mapping of their file, and a mapping without room behind it ends the process.
 func (s *Store) Close() error {
 	s.gate.Lock()
 	defer s.gate.Unlock()
@@ -177,6 +183,10 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	if err := s.room(closeReserve); errors.Is(err, core.ErrNoSpace) {
+		slog.Warn("library left as it is", "error", err)
+		return nil
+	}
 	if err := s.db.Close(); err != nil {
 		return border(fmt.Errorf("close library: %w", err))
 	}

@@ -317,3 +317,41 @@ func TestViewSurvivesPanics(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestCloseOnAFullDisk: nothing is written, and nothing is lost. The folder stays locked until the process ends, so that what a later
+// process finds is looked at in a copy.
+func TestCloseOnAFullDisk(t *testing.T) {
+	dir, later := t.TempDir(), t.TempDir()
+	room := int64(1 << 40)
+	s, err := store.Open(dir, store.Options{Free: func(string) (int64, error) { return room, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(func(w *store.Writer) error { return w.Put("r/job/1", []byte("kept")) }); err != nil {
+		t.Fatal(err)
+	}
+	tables := func() int {
+		all, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	before := tables()
+	room = 1 << 20
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if now := tables(); now != before {
+		t.Errorf("%d tables were written to a full disk", now-before)
+	}
+	if err := s.Write(func(w *store.Writer) error { return w.Put("r/job/2", nil) }); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("write after Close: %v", err)
+	}
+	if err := os.CopyFS(later, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if value, err := open(t, later).Get("r/job/1"); err != nil || string(value) != "kept" {
+		t.Errorf("found later: %q, %v", value, err)
+	}
+}

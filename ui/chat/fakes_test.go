@@ -109,6 +109,7 @@ type fakeTalks struct {
 	calls   []string
 	asks    []app.AskTurn
 	kept    []record.Correction
+	full    bool // the disk is: no correction is kept
 	deleted []string
 	found   []app.FoundTurn
 	now     time.Time
@@ -317,6 +318,9 @@ func (f *fakeTalks) Judge(_ context.Context, conversation, turn, given string, v
 func (f *fakeTalks) Correct(_ context.Context, k record.Correction) (record.Correction, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.full {
+		return k, core.Explain(fmt.Errorf("put correction: %w", core.ErrNoSpace), "error.store.full")
+	}
 	f.kept = append(f.kept, k)
 	return k, nil
 }

@@ -2,12 +2,14 @@ package chat
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 
 	"kakoi/app"
 	"kakoi/app/record"
 	"kakoi/core"
+	"kakoi/resources"
 )
 
 // Correction is the small editor that "wrong" opens. It belongs to the window's goroutine, like its Model.
@@ -144,18 +146,24 @@ func (c *Correction) record() record.Correction {
 	return k
 }
 
-// Save stores the correction; saved is called when it is. What is missing is said instead.
-func (c *Correction) Save(saved func()) {
+// Save stores the correction; saved is called when it is. Otherwise failed is given what a person reads: the editor stays open, over
+// the window's notices.
+func (c *Correction) Save(saved func(), failed func(text string)) {
+	refused := func(err error) {
+		sentence, hint := resources.ErrorText(c.m.shell.Lang(), err)
+		failed(strings.TrimSpace(sentence + " " + hint))
+	}
 	k := c.record()
 	if err := k.Validate(); err != nil {
-		c.m.shell.ShowError(err)
+		refused(err)
 		return
 	}
 	c.m.shell.Go(func(ctx context.Context) {
 		_, err := c.m.conversations.Correct(ctx, k)
 		c.m.shell.Post(func() {
 			if err != nil {
-				c.m.shell.ShowError(err)
+				slog.Error("shown", "error", err)
+				refused(err)
 				return
 			}
 			saved()

@@ -391,10 +391,20 @@ func TestCorrection(t *testing.T) {
 	if r.m.Rows()[2].Verdict != record.Wrong {
 		t.Error("the answer is not marked as wrong")
 	}
-	c.Save(func() { t.Error("an empty answer was saved") })
-	if len(r.errors) != 1 {
-		t.Errorf("errors: %v", r.errors)
+	said := ""
+	say := func(text string) { said = text }
+	c.Save(func() { t.Error("an empty answer was saved") }, say)
+	if want := r.Text("error.chat.correct.answer"); !strings.HasPrefix(said, want) {
+		t.Errorf("said %q, want %q", said, want)
 	}
+	c.Answer = "10日です。"
+	r.talks.full = true
+	c.Save(func() { t.Error("saved on a full disk") }, say)
+	r.settle()
+	if want := r.Text("error.store.full"); !strings.HasPrefix(said, want) || c.Answer == "" {
+		t.Errorf("said %q, want %q", said, want)
+	}
+	r.talks.full = false
 	c.SetKind(record.CorrectPlace)
 	if len(c.Documents) != 2 || c.Document != 0 || c.Page != 12 {
 		t.Fatalf("documents %v, chosen %d p.%d", c.Documents, c.Document, c.Page)
@@ -403,7 +413,7 @@ func TestCorrection(t *testing.T) {
 	r.settle()
 	c.Select(" 10日の年次有給休暇 ")
 	saved := false
-	c.Save(func() { saved = true })
+	c.Save(func() { saved = true }, say)
 	r.settle()
 	if !saved || len(r.talks.kept) != 1 {
 		t.Fatalf("kept: %+v, errors %v", r.talks.kept, r.errors)

@@ -57,7 +57,8 @@ func (s *Screen) showCorrection(turn, given string) {
 	}
 	save := widget.NewButton(s.text("chat.correct.save"), nil, func() {
 		v.c.Select(v.page.Selected())
-		v.c.Save(v.panel.Close)
+		v.panel.Say("")
+		v.c.Save(v.panel.Close, v.panel.Say)
 	})
 	save.Importance = fynewidget.HighImportance
 	later := widget.NewButton(s.text("chat.correct.later"), nil, func() { v.panel.Close() })

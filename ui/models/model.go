@@ -71,6 +71,7 @@ type model struct {
 	models  modelStore
 	library library
 	changed func() // redraws
+	home    string // the person's own folder; "" is none
 
 	cards   []*card
 	loaded  bool

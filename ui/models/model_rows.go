@@ -1,6 +1,7 @@
 package models
 
 import (
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -52,9 +53,9 @@ func (m *model) row(c *card) row {
 		r.licences = d.Licences
 	}
 	r.facts = strings.Join(append(facts, amount.Bytes(c.model.Bytes)), "  ·  ")
-	r.place = c.model.Dir
+	r.place = m.near(c.model.Dir)
 	if c.model.ID != "" {
-		r.place = t("models.place", c.model.Dir, c.model.ID)
+		r.place = t("models.place", m.near(c.model.Dir), c.model.ID)
 	}
 	if s := c.speed; s != nil {
 		r.speed = m.pace(*s)
@@ -77,6 +78,14 @@ func (m *model) row(c *card) row {
 		}
 	}
 	return r
+}
+
+// near writes a folder below the person's own with ~ for that.
+func (m *model) near(dir string) string {
+	if below, ok := strings.CutPrefix(dir, m.home+string(filepath.Separator)); ok && m.home != "" {
+		return filepath.Join("~", below)
+	}
+	return dir
 }
 
 // share is how much of a stage is done; below 0: unknown.

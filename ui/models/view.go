@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"os"
 
 	"fyne.io/fyne/v2"
 	fynetheme "fyne.io/fyne/v2/theme"
@@ -61,6 +62,9 @@ func New(p Params) *Screen { return newScreen(p.Shell, p.Models, p.Library, p.Bu
 func newScreen(s shell, models modelStore, l library, bus *app.Bus) *Screen {
 	screen := &Screen{shell: s, bus: bus}
 	screen.m = &model{host: s, models: models, library: l, changed: screen.update}
+	if home, err := os.UserHomeDir(); err == nil { // without one, paths are shown whole
+		screen.m.home = home
+	}
 	return screen
 }
 

@@ -62,8 +62,13 @@ func (m *model) back() bool {
 
 // take remembers files and folders, each once.
 func (m *model) take(paths []string) {
+	seen := make(map[string]bool, len(m.paths)+len(paths))
+	for _, p := range m.paths {
+		seen[p] = true
+	}
 	for _, p := range paths {
-		if !slices.Contains(m.paths, p) {
+		if !seen[p] {
+			seen[p] = true
 			m.paths = append(m.paths, p)
 		}
 	}

@@ -165,8 +165,14 @@ func (s *Screen) Drop(paths []string) bool {
 // Shown is called when the welcome is on the window.
 func (s *Screen) Shown() {}
 
-// Hidden is called when it is not any more.
-func (s *Screen) Hidden() {}
+// Leave is called when a person goes to another screen instead. Files that wait are added, and the welcome is over then.
+func (s *Screen) Leave() (over bool) {
+	if len(s.m.paths) == 0 || !s.m.end() {
+		return false
+	}
+	s.p.AddPaths(s.m.paths)
+	return true
+}
 
 // Focus puts the keyboard where it was, or on the button that goes on.
 func (s *Screen) Focus() {

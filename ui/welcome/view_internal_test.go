@@ -183,3 +183,17 @@ func TestEverythingIsReachedAndFits(t *testing.T) {
 		}
 	}
 }
+
+// A person who drops files and then goes on by the rail has them added, once.
+func TestFilesAreAddedWhenTheWelcomeIsLeft(t *testing.T) {
+	s, _, f := open(t, "en")
+	if s.Leave() {
+		t.Error("the welcome is over without anything to add")
+	}
+	s.Drop([]string{"/d/a.pdf", "/d/b.pdf"})
+	s.Drop([]string{"/d/a.pdf"})
+	if !s.Leave() || s.Leave() {
+		t.Error("leaving with files does not end the welcome, once")
+	}
+	f.want(t, "paths [/d/a.pdf /d/b.pdf]")
+}

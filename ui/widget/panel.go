@@ -4,6 +4,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 )
 
@@ -13,6 +14,7 @@ type Panel struct {
 	canvas fyne.Canvas
 	before fyne.Focusable
 	typed  func(*fyne.KeyEvent) // of the window before
+	said   *Prose
 	closed bool
 	// OnClosed is called once, however it was closed. nil is allowed.
 	OnClosed func()
@@ -40,7 +42,10 @@ func ShowPanel(p PanelParams) *Panel {
 		}
 		row.Add(b)
 	}
-	content := container.NewPadded(container.NewBorder(title, row, nil, nil, p.Content))
+	panel.said = NewProse(NewRuler(fynetheme.TextSize()))
+	panel.said.Hide()
+	foot := NewColumn(fynetheme.Padding(), panel.said, row)
+	content := container.NewPadded(container.NewBorder(title, foot, nil, nil, p.Content))
 	panel.popup = fynewidget.NewModalPopUp(container.NewPadded(content), p.Canvas)
 	room := p.Canvas.Size()
 	least := panel.popup.MinSize()
@@ -78,4 +83,14 @@ func (p *Panel) Close() {
 	if p.OnClosed != nil {
 		p.OnClosed()
 	}
+}
+
+// Say shows above the buttons what went wrong with what a person did in the Panel; "" takes it away.
+func (p *Panel) Say(text string) {
+	p.said.SetRuns([]Run{{Text: text, Color: fynetheme.ColorNameError}})
+	show(p.said, text != "")
+	size := p.popup.Content.Size()
+	p.popup.Refresh()
+	p.popup.Content.Resize(size) // the words take their room from the content
+	p.popup.Content.Refresh()
 }
