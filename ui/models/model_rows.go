@@ -53,9 +53,14 @@ func (m *model) row(c *card) row {
 		r.licences = d.Licences
 	}
 	r.facts = strings.Join(append(facts, amount.Bytes(c.model.Bytes)), "  ·  ")
-	r.place = m.near(c.model.Dir)
-	if c.model.ID != "" {
-		r.place = t("models.place", m.near(c.model.Dir), c.model.ID)
+	switch id := c.model.ID; {
+	case c.model.Bundled && id != "": // where the program lies is no news; the details say it
+		r.place = t("models.place.id", id)
+	case c.model.Bundled:
+	case id != "":
+		r.place = t("models.place", m.near(c.model.Dir), id)
+	default:
+		r.place = m.near(c.model.Dir)
 	}
 	if s := c.speed; s != nil {
 		r.speed = m.pace(*s)
