@@ -57,6 +57,12 @@ func openCache(t testing.TB, dev *device.Device, m *Model, rows, capacity int) *
 	return cache
 }
 
+// openState is openCache with its steps.
+func openState(t testing.TB, dev *device.Device, m *Model, rows, capacity int) *torchState {
+	t.Helper()
+	return &torchState{cache: openCache(t, dev, m, rows, capacity), run: newTorchRunner(m, dev.CUDA())}
+}
+
 // tokens is a fixed prompt of n ids below vocab.
 func tokens(n, vocab int) []int32 {
 	ids := make([]int32, n)
@@ -89,12 +95,12 @@ func BenchmarkLoad(b *testing.B) {
 // BenchmarkPrefill runs a prompt of 600 tokens; ns/op is one prompt.
 func BenchmarkPrefill(b *testing.B) {
 	dev, m := starter(b, torch.Float32)
-	cache := openCache(b, dev, m, 1, 640)
+	st := openState(b, dev, m, 1, 640)
 	logits := make([]float32, m.VocabSize)
 	ids := tokens(600, m.VocabSize)
 	for b.Loop() {
-		cache.lengths[0] = 0
-		if err := prefill(context.Background(), dev, cache, 0, ids, chunkCPU, logits); err != nil {
+		st.keep(0, 0)
+		if err := prefill(context.Background(), dev, st, 0, ids, chunkCPU, logits); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -111,14 +117,14 @@ func BenchmarkDecode(b *testing.B) {
 			dev, m := starter(b, c.dtype)
 			inDevice(b, dev, func(*torch.Scope) error { torch.SmallLinear(c.own); return nil })
 			defer inDevice(b, dev, func(*torch.Scope) error { torch.SmallLinear(true); return nil })
-			cache := openCache(b, dev, m, 1, 640)
-			r := &row{logits: make([]float32, m.VocabSize), next: 7}
-			cache.lengths[0] = 600
+			st := openState(b, dev, m, 1, 640)
+			logits := make([]float32, m.VocabSize)
+			st.cache.lengths[0] = 600
 			for b.Loop() {
-				if err := decode(context.Background(), dev, cache, []*row{r}); err != nil {
+				if err := step(context.Background(), dev, st, 1, []lane{{id: 7}}, [][]float32{logits}); err != nil {
 					b.Fatal(err)
 				}
-				cache.lengths[0] = 600
+				st.keep(0, 600)
 			}
 		})
 	}

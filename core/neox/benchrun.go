@@ -26,25 +26,24 @@ func Bench(ctx context.Context, what string, opt BenchOptions, emit func(BenchRe
 	if err != nil {
 		return readable(err)
 	}
-	dev, dtype, err := place(opt.Load, cfg)
+	dev, as, err := place(opt.Load, cfg)
 	if err != nil {
 		return readable(err)
 	}
-	b := bench{ctx: ctx, dev: dev, dtype: dtype, opt: opt, emit: emit}
+	b := bench{ctx: ctx, cfg: cfg, dev: dev, as: as, opt: opt, emit: emit}
 	if b.opt.Seconds <= 0 {
 		b.opt.Seconds = 3
 	}
 	start := time.Now()
-	m, err := b.load()
-	if err != nil {
+	if b.run, err = b.load(); err != nil {
 		return readable(err)
 	}
 	defer func() {
-		_ = dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { m.Close(); return nil })
+		_ = dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { b.run.close(); return nil })
 	}()
 	loading := time.Since(start)
 	if what == "load" {
-		r := BenchResult{Name: "load", Runs: 1, Milliseconds: millis(loading), GBPerSec: float64(m.Bytes()) / 1e9 / loading.Seconds()}
+		r := BenchResult{Name: "load", Runs: 1, Milliseconds: millis(loading), GBPerSec: float64(b.run.bytes()) / 1e9 / loading.Seconds()}
 		b.report(r)
 		return nil
 	}
@@ -52,7 +51,7 @@ func Bench(ctx context.Context, what string, opt BenchOptions, emit func(BenchRe
 	if err != nil {
 		return readable(err)
 	}
-	return readable(b.tokens(m, what, copying, product))
+	return readable(b.tokens(what, copying, product))
 }
 
 // config is that of the folder, or the shape.
@@ -70,45 +69,36 @@ func (o BenchOptions) config() (Config, error) {
 }
 
 type bench struct {
-	ctx   context.Context
-	dev   *device.Device
-	dtype torch.DType
-	opt   BenchOptions
-	emit  func(BenchResult)
+	ctx  context.Context
+	cfg  Config
+	run  runner
+	dev  *device.Device
+	as   storage
+	opt  BenchOptions
+	emit func(BenchResult)
 }
 
 func (b *bench) report(r BenchResult) {
-	r.Device, r.DType = b.dev.Name(), b.dtype.String()
+	r.Device, r.DType = b.dev.Name(), b.run.traits().dtype
 	if b.emit != nil {
 		b.emit(r)
 	}
 }
 
-func (b *bench) load() (*Model, error) {
+// load makes the model: a folder's, or random numbers of the shape made on the device itself.
+func (b *bench) load() (runner, error) {
+	if err := b.cfg.Validate(); err != nil {
+		return nil, err
+	}
 	if b.opt.Dir == "" {
-		return randomModel(b.ctx, b.dev, b.opt.Shape, b.dtype)
+		return newRunner(b.ctx, b.dev, b.cfg, b.as, randomSource{shapes: tensorShapes(b.cfg)}, nil)
 	}
 	folder, err := weights.Open(b.opt.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer folder.Close()
-	var cfg Config
-	if err := folder.Config(&cfg); err != nil {
-		return nil, err
-	}
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
-	return loadModel(b.ctx, b.dev, cfg, b.dtype, folder, nil)
-}
-
-// randomModel fills a model of shape c with normal numbers on the device itself.
-func randomModel(ctx context.Context, dev *device.Device, c Config, dtype torch.DType) (*Model, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	return loadModel(ctx, dev, c, dtype, randomSource{shapes: tensorShapes(c)}, nil)
+	return newRunner(b.ctx, b.dev, b.cfg, b.as, folder, nil)
 }
 
 // limits measures what bounds decoding (on a GPU bytes copied per second, read and write counted; on a CPU bytes
@@ -123,7 +113,7 @@ func (b *bench) limits() (gb, gflop float64, err error) {
 		return func() { s.Write(dst, src) }
 	}
 	product := func(s *torch.Scope) func() {
-		x, y := s.Normal(s.Empty(b.dtype, side, side), 0, 1), s.Normal(s.Empty(b.dtype, side, side), 0, 1)
+		x, y := s.Normal(s.Empty(b.as.dtype, side, side), 0, 1), s.Normal(s.Empty(b.as.dtype, side, side), 0, 1)
 		return func() { s.Drop(s.MatMul(x, y)) }
 	}
 	t, n, err := b.inOneGo(copying)
@@ -187,7 +177,7 @@ func (b *bench) median(step func() error) (time.Duration, int, error) {
 }
 
 // tokens measures prefill or decode.
-func (b *bench) tokens(m *Model, what string, copying, product float64) error {
+func (b *bench) tokens(what string, copying, product float64) error {
 	prompt, fresh := b.opt.Prompt, b.opt.New
 	if prompt <= 0 {
 		prompt = 600
@@ -195,36 +185,32 @@ func (b *bench) tokens(m *Model, what string, copying, product float64) error {
 	if fresh <= 0 {
 		fresh = 64
 	}
-	fresh = min(fresh, m.MaxPositionEmbeddings-1)
-	prompt = min(prompt, m.MaxPositionEmbeddings-fresh)
-	var cache *KVCache
+	fresh = min(fresh, b.cfg.MaxPositionEmbeddings-1)
+	prompt = min(prompt, b.cfg.MaxPositionEmbeddings-fresh)
+	var st state
 	err := b.dev.Do(b.ctx, func(s *torch.Scope) (err error) {
-		cache, err = m.newCache(s, 1, prompt+fresh)
+		st, err = b.run.room(s, 1, prompt+fresh)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	defer func() {
-		_ = b.dev.Do(context.WithoutCancel(b.ctx), func(*torch.Scope) error { cache.Close(); return nil })
+		_ = b.dev.Do(context.WithoutCancel(b.ctx), func(*torch.Scope) error { st.close(); return nil })
 	}()
 	ids := make([]int32, prompt)
 	for i := range ids {
-		ids[i] = int32(i * 7919 % m.VocabSize)
+		ids[i] = int32(i * 7919 % b.cfg.VocabSize)
 	}
-	chunk := chunkCPU
-	if b.dev.CUDA() {
-		chunk = chunkCUDA
-	}
-	one := &row{logits: make([]float32, m.VocabSize)}
+	logits := make([]float32, b.cfg.VocabSize)
 	fill := func() error {
-		cache.lengths[0] = 0
-		return prefill(b.ctx, b.dev, cache, 0, ids, chunk, one.logits)
+		st.keep(0, 0)
+		return prefill(b.ctx, b.dev, st, 0, ids, b.run.traits().chunk, logits)
 	}
 	// One pass per layer matrix; the head runs for the last token only.
-	body := m.Parameters() - int64(m.VocabSize*m.HiddenSize)
-	if !m.TieWordEmbeddings {
-		body -= int64(m.VocabSize * m.HiddenSize)
+	body := b.cfg.Parameters() - int64(b.cfg.VocabSize*b.cfg.HiddenSize)
+	if !b.cfg.TieWordEmbeddings {
+		body -= int64(b.cfg.VocabSize * b.cfg.HiddenSize)
 	}
 	if what == "prefill" {
 		t, n, err := b.median(fill)
@@ -239,20 +225,20 @@ func (b *bench) tokens(m *Model, what string, copying, product float64) error {
 		return err
 	}
 	t, n, err := b.median(func() error {
-		cache.lengths[0] = prompt
+		st.keep(0, prompt)
+		next := int32(0)
 		for range fresh {
-			if err := decode(b.ctx, b.dev, cache, []*row{one}); err != nil {
+			if err := step(b.ctx, b.dev, st, 1, []lane{{id: next}}, [][]float32{logits}); err != nil {
 				return err
 			}
-			one.next = argmax(one.logits)
+			next = argmax(logits)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	read := float64(body+int64(m.VocabSize*m.HiddenSize)) * float64(m.DType.Size())
-	read += float64(2*m.Layers*m.HiddenSize*(prompt+fresh/2)) * float64(m.DType.Size())
+	read := float64(b.run.traits().read + b.run.rowBytes(prompt+fresh/2))
 	speed := float64(fresh) / t.Seconds()
 	b.report(BenchResult{Name: what, Runs: n, Tokens: fresh, Context: prompt, Milliseconds: millis(t), TokensPerSec: speed,
 		BytesPerTok: read, GBPerSec: read * speed / 1e9, OfLimit: read * speed / 1e9 / copying})

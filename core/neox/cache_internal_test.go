@@ -24,17 +24,17 @@ func TestChunkedPrefillIsOneShot(t *testing.T) {
 	m := hashModel(t, dev, tinyShape(false), torch.Float32)
 	ids := tokens(40, m.VocabSize)
 	want := make([]float32, m.VocabSize)
-	if err := prefill(context.Background(), dev, openCache(t, dev, m, 1, 40), 0, ids, 40, want); err != nil {
+	if err := prefill(context.Background(), dev, openState(t, dev, m, 1, 40), 0, ids, 40, want); err != nil {
 		t.Fatal(err)
 	}
 	for _, chunk := range []int{1, 2, 7, 13, 39} {
 		got := make([]float32, m.VocabSize)
-		cache := openCache(t, dev, m, 3, 40) // in the middle row of three
+		cache := openState(t, dev, m, 3, 40) // in the middle row of three
 		if err := prefill(context.Background(), dev, cache, 1, ids, chunk, got); err != nil {
 			t.Fatal(err)
 		}
-		if d := maxDiff(got, want); d > 1e-5 || cache.lengths[1] != 40 || cache.lengths[0] != 0 {
-			t.Errorf("chunks of %d: differs by %g, lengths %v", chunk, d, cache.lengths)
+		if d := maxDiff(got, want); d > 1e-5 || cache.length(1) != 40 || cache.length(0) != 0 {
+			t.Errorf("chunks of %d: differs by %g, lengths %d, %d", chunk, d, cache.length(1), cache.length(0))
 		}
 	}
 }
@@ -49,23 +49,23 @@ func TestCancelKeepsTheCacheLevel(t *testing.T) {
 	m := hashModel(t, dev, tinyShape(true), torch.Float32)
 	ids := tokens(40, m.VocabSize)
 	want, got := make([]float32, m.VocabSize), make([]float32, m.VocabSize)
-	if err := prefill(context.Background(), dev, openCache(t, dev, m, 1, 40), 0, ids, 40, want); err != nil {
+	if err := prefill(context.Background(), dev, openState(t, dev, m, 1, 40), 0, ids, 40, want); err != nil {
 		t.Fatal(err)
 	}
-	cache := openCache(t, dev, m, 1, 40)
+	cache := openState(t, dev, m, 1, 40)
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := prefill(ctx, dev, cache, 0, ids[:16], 8, got); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	if err := prefill(ctx, dev, cache, 0, ids[16:], 8, got); !errors.Is(err, context.Canceled) || cache.lengths[0] != 16 {
-		t.Fatalf("%v, length %d", err, cache.lengths[0])
+	if err := prefill(ctx, dev, cache, 0, ids[16:], 8, got); !errors.Is(err, context.Canceled) || cache.length(0) != 16 {
+		t.Fatalf("%v, length %d", err, cache.length(0))
 	}
 	// A token that does not exist fails inside the model, after the chunk before it.
-	if err := prefill(context.Background(), dev, cache, 0, append(tokens(8, m.VocabSize), 9999), 8, got); err == nil || cache.lengths[0] != 24 {
-		t.Fatalf("%v, length %d", err, cache.lengths[0])
+	if err := prefill(context.Background(), dev, cache, 0, append(tokens(8, m.VocabSize), 9999), 8, got); err == nil || cache.length(0) != 24 {
+		t.Fatalf("%v, length %d", err, cache.length(0))
 	}
-	cache.lengths[0] = 16
+	cache.keep(0, 16)
 	if err := prefill(context.Background(), dev, cache, 0, ids[16:], 8, got); err != nil || maxDiff(got, want) > 1e-5 {
 		t.Errorf("%v, differs by %g", err, maxDiff(got, want))
 	}

@@ -22,27 +22,21 @@ type tokenizer interface {
 	Close() error
 }
 
-// Generator is core.Generator over one Model. It is safe for concurrent use; calls take turns on the device
+// Generator is core.Generator over one model. It is safe for concurrent use; calls take turns on the device
 // chunk by chunk.
 type Generator struct {
-	info  core.GeneratorInfo
-	dev   *device.Device
-	model *Model
-	tok   tokenizer
-	end   []int32
+	info core.GeneratorInfo
+	cfg  Config
+	dev  *device.Device
+	run  runner
+	tok  tokenizer
+	end  []int32
 
 	mu     sync.RWMutex // held for reading by calls, for writing by Close
 	closed bool
 }
 
 var _ core.Generator = (*Generator)(nil)
-
-// Chunks of a prompt that go through the model at once: short enough that a cancel is seen soon, long enough to
-// use the device well.
-const (
-	chunkCPU  = 256
-	chunkCUDA = 2048
-)
 
 // Info names the model.
 func (g *Generator) Info() core.GeneratorInfo { return g.info }
@@ -56,9 +50,9 @@ func (g *Generator) Close() error {
 	}
 	g.closed = true
 	var err error
-	if g.model != nil {
+	if g.run != nil {
 		err = g.dev.Do(context.Background(), func(*torch.Scope) error {
-			g.model.Close()
+			g.run.close()
 			if g.dev.CUDA() {
 				torch.EmptyCache()
 			}
@@ -135,7 +129,7 @@ func (g *Generator) Generate(ctx context.Context, reqs []core.GenerateRequest, e
 	if emit == nil {
 		emit = func(int, core.Delta) error { return nil }
 	}
-	err = g.run(ctx, rows, capacity, emit)
+	err = g.decode(ctx, rows, capacity, emit)
 	replies = make([]core.Reply, len(rows))
 	for i, r := range rows {
 		r.reply.Text = string(r.answer)
@@ -151,10 +145,10 @@ func (g *Generator) newRow(i int, q core.GenerateRequest) (*row, error) {
 	if err := ValidateSampling(q.Sampling); err != nil {
 		return nil, err
 	}
-	limit := g.model.MaxPositionEmbeddings
+	limit := g.cfg.MaxPositionEmbeddings
 	r := &row{prompt: g.tok.Encode(q.Prompt), text: textStream{stops: q.Sampling.Stop}}
 	if len(r.prompt) == 0 {
-		r.prompt = slices.Clone(g.model.BOS)
+		r.prompt = slices.Clone(g.cfg.BOS)
 	}
 	if len(r.prompt) == 0 {
 		return nil, core.Explain(fmt.Errorf("prompt without tokens: %w", core.ErrEmpty), "error.prompt.empty")
@@ -164,8 +158,8 @@ func (g *Generator) newRow(i int, q core.GenerateRequest) (*row, error) {
 			"error.prompt.too_long", len(r.prompt), limit)
 	}
 	for _, id := range r.prompt {
-		if id < 0 || int(id) >= g.model.VocabSize {
-			return nil, fmt.Errorf("token %d for %d embeddings: %w", id, g.model.VocabSize, core.ErrCorrupt)
+		if id < 0 || int(id) >= g.cfg.VocabSize {
+			return nil, fmt.Errorf("token %d for %d embeddings: %w", id, g.cfg.VocabSize, core.ErrCorrupt)
 		}
 	}
 	r.maxNew = limit - len(r.prompt)
@@ -173,27 +167,27 @@ func (g *Generator) newRow(i int, q core.GenerateRequest) (*row, error) {
 		r.maxNew = min(r.maxNew, n)
 	}
 	r.sampler = NewSampler(q.Sampling, r.prompt, i)
-	r.logits = make([]float32, g.model.VocabSize)
+	r.logits = make([]float32, g.cfg.VocabSize)
 	r.reply.PromptTokens = len(r.prompt)
 	return r, nil
 }
 
-// run prefills every row, then decodes one token per row and round.
-func (g *Generator) run(ctx context.Context, rows []*row, capacity int, emit func(int, core.Delta) error) (err error) {
+// decode prefills every row, then decodes one token per row and round.
+func (g *Generator) decode(ctx context.Context, rows []*row, capacity int, emit func(int, core.Delta) error) (err error) {
 	start := time.Now()
-	var cache *KVCache
+	var st state
 	err = g.dev.Do(ctx, func(s *torch.Scope) (err error) {
-		cache, err = g.model.newCache(s, len(rows), capacity)
+		st, err = g.run.room(s, len(rows), capacity)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	defer func() {
-		_ = g.dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { cache.Close(); return nil })
+		_ = g.dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { st.close(); return nil })
 	}()
 	for i, r := range rows {
-		if err := prefill(ctx, g.dev, cache, i, r.prompt, g.chunk(), r.logits); err != nil {
+		if err := prefill(ctx, g.dev, st, i, r.prompt, g.run.traits().chunk, r.logits); err != nil {
 			return err
 		}
 	}
@@ -202,7 +196,8 @@ func (g *Generator) run(ctx context.Context, rows []*row, capacity int, emit fun
 		r.reply.PrefillSeconds = prefilled.Sub(start).Seconds()
 	}
 	for {
-		open := 0
+		var open []lane
+		var logits [][]float32
 		for i, r := range rows {
 			if r.done {
 				continue
@@ -212,23 +207,16 @@ func (g *Generator) run(ctx context.Context, rows []*row, capacity int, emit fun
 			}
 			r.reply.DecodeSeconds = time.Since(prefilled).Seconds()
 			if !r.done {
-				open++
+				open, logits = append(open, lane{row: i, id: r.next}), append(logits, r.logits)
 			}
 		}
-		if open == 0 {
+		if len(open) == 0 {
 			return nil
 		}
-		if err := decode(ctx, g.dev, cache, rows); err != nil {
+		if err := step(ctx, g.dev, st, g.run.traits().lanes, open, logits); err != nil {
 			return err
 		}
 	}
-}
-
-func (g *Generator) chunk() int {
-	if g.dev.CUDA() {
-		return chunkCUDA
-	}
-	return chunkCPU
 }
 
 // accept samples the row's next token from its logits and hands out the text that is certain now.
@@ -262,27 +250,15 @@ func (g *Generator) accept(r *row, emit func(core.Delta) error) (err error) {
 }
 
 // prefill runs a prompt through the model in chunks; logits [V] gets those of its last token. ctx is looked at
-// before each chunk; what went through stays in the cache.
-func prefill(ctx context.Context, dev *device.Device, cache *KVCache, row int, prompt []int32, chunk int, logits []float32) error {
+// before each chunk; what went through stays in the row.
+func prefill(ctx context.Context, dev *device.Device, st state, row int, prompt []int32, chunk int, logits []float32) error {
 	for len(prompt) > 0 {
 		n := min(chunk, len(prompt))
-		last := n == len(prompt)
-		err := dev.Do(ctx, func(s *torch.Scope) error {
-			at, err := cache.chunk(s, row, n)
-			if err != nil {
-				return err
-			}
-			ids := s.Ints(wide(prompt[:n]), 1, int64(n))
-			out := cache.model.forward(s, ids, at, cache, last)
-			if last {
-				s.Read(out, logits)
-			}
-			if err := s.Err(); err != nil {
-				return err
-			}
-			cache.advance(at, nil)
-			return nil
-		})
+		var out []float32
+		if n == len(prompt) {
+			out = logits
+		}
+		err := dev.Do(ctx, func(s *torch.Scope) error { return st.prefill(s, row, prompt[:n], 0, out) })
 		if err != nil {
 			return fmt.Errorf("prefill: %w", err)
 		}
@@ -291,42 +267,14 @@ func prefill(ctx context.Context, dev *device.Device, cache *KVCache, row int, p
 	return nil
 }
 
-// decode feeds each open row's newest token and reads the logits that follow. Closed rows run along without
-// moving on.
-func decode(ctx context.Context, dev *device.Device, cache *KVCache, rows []*row) error {
-	err := dev.Do(ctx, func(s *torch.Scope) error {
-		at, err := cache.next(s)
-		if err != nil {
-			return err
+// step feeds lanes, at most so many at once, and reads the logits that follow.
+func step(ctx context.Context, dev *device.Device, st state, most int, l []lane, logits [][]float32) error {
+	for len(l) > 0 {
+		n := min(most, len(l))
+		if err := dev.Do(ctx, func(s *torch.Scope) error { return st.lanes(s, l[:n], logits[:n]) }); err != nil {
+			return fmt.Errorf("decode: %w", err)
 		}
-		ids := make([]int64, len(rows))
-		for i, r := range rows {
-			if !r.done {
-				ids[i] = int64(r.next)
-			}
-		}
-		out := cache.model.forward(s, s.Ints(ids, at.b, 1), at, cache, true) // [B, 1, V]
-		for i, r := range rows {
-			if !r.done {
-				s.Read(s.Select(out, 0, int64(i)), r.logits)
-			}
-		}
-		if err := s.Err(); err != nil {
-			return err
-		}
-		cache.advance(at, func(i int) bool { return !rows[i].done })
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("decode: %w", err)
+		l, logits = l[n:], logits[n:]
 	}
 	return nil
-}
-
-func wide(ids []int32) []int64 {
-	out := make([]int64, len(ids))
-	for i, id := range ids {
-		out[i] = int64(id)
-	}
-	return out
 }

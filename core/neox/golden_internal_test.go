@@ -134,7 +134,7 @@ func TestStarterContinuations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gen := &Generator{dev: dev, model: m, tok: tok}
+	gen := &Generator{cfg: m.Config, dev: dev, run: newTorchRunner(m, dev.CUDA()), tok: tok}
 	for i, p := range g.Prompts {
 		if ids := tok.Encode(p); !slices.Equal(ids, g.IDs[i]) {
 			t.Fatalf("prompt %d: tokens %v, want %v", i, ids, g.IDs[i])
@@ -154,7 +154,7 @@ func TestStarterContinuations(t *testing.T) {
 func greedyTokens(t testing.TB, gen *Generator, prompts []string) [][]int32 {
 	t.Helper()
 	rec := &recorder{tokenizer: gen.tok}
-	with := &Generator{dev: gen.dev, model: gen.model, tok: rec}
+	with := &Generator{cfg: gen.cfg, dev: gen.dev, run: gen.run, tok: rec}
 	reqs := make([]core.GenerateRequest, len(prompts))
 	for i, p := range prompts {
 		reqs[i] = core.GenerateRequest{Prompt: p, Sampling: core.Sampling{MaxNewTokens: 64}}

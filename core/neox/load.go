@@ -39,12 +39,12 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	dev, dtype, err := place(opt, cfg)
+	dev, as, err := place(opt, cfg)
 	if err != nil {
 		return nil, err
 	}
 
-	g := &Generator{dev: dev, end: endTokens(dir, cfg)}
+	g := &Generator{cfg: cfg, dev: dev, end: endTokens(dir, cfg)}
 	tokens := make(chan error, 1)
 	go func() { // beside the weights: both take a few hundred ms
 		var terr error
@@ -57,14 +57,14 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 	}()
 	id, err := folder.ID(ctx, p)
 	if err == nil {
-		g.model, err = loadModel(ctx, dev, cfg, dtype, folder, p)
+		g.run, err = newRunner(ctx, dev, cfg, as, folder, p)
 	}
 	if err = errors.Join(err, <-tokens); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	g.info = core.GeneratorInfo{
 		ID: id, Name: filepath.Base(dir), MaxTokens: cfg.MaxPositionEmbeddings, Layers: cfg.Layers, Hidden: cfg.HiddenSize,
-		Vocab: cfg.VocabSize, Device: dev.Name(), DType: dtype.String(), Bytes: g.model.Bytes(),
+		Vocab: cfg.VocabSize, Device: dev.Name(), DType: g.run.traits().dtype, Bytes: g.run.bytes(),
 	}
 	return g, nil
 }

@@ -44,7 +44,7 @@ func (m *Model) Bytes() int64 { return m.Parameters() * int64(m.DType.Size()) }
 // Forward runs the tokens ids [B, T] through the model and writes their keys and values into the cache at span,
 // which says where they stand. It returns the logits [B, T, V].
 func (m *Model) Forward(s *torch.Scope, ids torch.Tensor, at span, cache *KVCache) torch.Tensor {
-	return m.logits(s, m.hidden(s, ids, at, cache))
+	return m.logits(s, m.hidden(s, ids, at, cache), at)
 }
 
 // forward is Forward for the last token of each row only, [B, 1, V], or for none where the chunk is not a
@@ -54,7 +54,7 @@ func (m *Model) forward(s *torch.Scope, ids torch.Tensor, at span, cache *KVCach
 	if !wanted {
 		return torch.Tensor{}
 	}
-	return m.logits(s, s.Narrow(x, 1, at.t-1, 1))
+	return m.logits(s, s.Narrow(x, 1, at.t-1, 1), at)
 }
 
 // hidden is the state after the last layer, [B, T, D].
@@ -72,8 +72,8 @@ func (m *Model) hidden(s *torch.Scope, ids torch.Tensor, at span, cache *KVCache
 	return x
 }
 
-func (m *Model) logits(s *torch.Scope, x torch.Tensor) torch.Tensor {
-	return s.Linear(m.normed(s, m.norm, x), m.head, torch.Tensor{})
+func (m *Model) logits(s *torch.Scope, x torch.Tensor, at span) torch.Tensor {
+	return m.product(s, at, m.normed(s, m.norm, x), linear{w: m.head})
 }
 
 // block is one layer: attention and feed-forward, side by side on the same x or one after the other.
@@ -81,29 +81,68 @@ func (m *Model) block(s *torch.Scope, i int, x torch.Tensor, at span, cache *KVC
 	l := &m.layer[i]
 	a := m.attention(s, i, m.normed(s, l.inputNorm, x), at, cache)
 	if m.UseParallelResidual {
-		f := m.feedForward(s, l, m.normed(s, l.postNorm, x))
+		f := m.feedForward(s, i, m.normed(s, l.postNorm, x), at)
 		return s.Add(s.Add(f, a), x)
 	}
 	x = s.Add(a, x)
-	return s.Add(m.feedForward(s, l, m.normed(s, l.postNorm, x)), x)
+	return s.Add(m.feedForward(s, i, m.normed(s, l.postNorm, x), at), x)
 }
 
 func (m *Model) attention(s *torch.Scope, i int, x torch.Tensor, at span, cache *KVCache) torch.Tensor {
 	l := &m.layer[i]
 	h, d := int64(m.Heads), int64(m.HeadDim())
-	qkv := s.View(s.Linear(x, l.queryKeyValue.w, l.queryKeyValue.b), at.b, at.t, h, 3, d)
+	qkv := s.View(m.linear(s, at, i, queryKeyValue, x, l.queryKeyValue), at.b, at.t, h, 3, d)
 	if !at.cos.None() {
 		s.Rotary(s.Narrow(qkv, 3, 0, 2), at.cos, at.sin) // q and k at once
 	}
-	q := s.Transpose(s.Select(qkv, 3, 0), 1, 2)          // [B, H, T, D/H]
-	k, v := cache.write(s, i, at, qkv)                   // [B, H, S, D/H]
-	o := s.Attention(q, k, v, at.mask, at.causal)        // [B, H, T, D/H]
-	o = s.Reshape(s.Transpose(o, 1, 2), at.b, at.t, h*d) // [B, T, D]
-	return s.Linear(o, l.dense.w, l.dense.b)
+	cache.write(s, i, at, qkv)
+	return m.linear(s, at, i, dense, cache.attend(s, i, at, s.Select(qkv, 3, 0)), l.dense)
 }
 
-func (m *Model) feedForward(s *torch.Scope, l *layer, x torch.Tensor) torch.Tensor {
-	return s.Linear(m.activate(s, s.Linear(x, l.up.w, l.up.b)), l.down.w, l.down.b)
+func (m *Model) feedForward(s *torch.Scope, i int, x torch.Tensor, at span) torch.Tensor {
+	l := &m.layer[i]
+	return m.linear(s, at, i, down, m.activated(s, m.linear(s, at, i, up, x, l.up), at), l.down)
+}
+
+// activated is the activation of x [B, T, F]. libtorch computes what is left over at the end of a thread's share with
+// other instructions, so strict lanes go one by one unless there are neither shares nor rests.
+func (m *Model) activated(s *torch.Scope, x torch.Tensor, at span) torch.Tensor {
+	const share, vector = 32768, 64
+	width := int64(m.IntermediateSize)
+	if !at.strict || at.b == 1 || (width%vector == 0 && at.b*width < share) {
+		return m.activate(s, x)
+	}
+	out := make([]torch.Tensor, at.b)
+	for i := range out {
+		out[i] = m.activate(s, s.Narrow(x, 0, int64(i), 1))
+	}
+	return s.Cat(0, out...)
+}
+
+// linear is x W^T + b, and what the adapters of the span's rows add to it in layer i.
+func (m *Model) linear(s *torch.Scope, at span, i int, name target, x torch.Tensor, l linear) torch.Tensor {
+	y := m.product(s, at, x, l)
+	for _, u := range at.lora {
+		t := u.adapter.layer[i][name]
+		if t.a.None() {
+			continue
+		}
+		mine, to := x, y
+		if at.t == 1 {
+			mine, to = s.Narrow(x, 0, int64(u.first), int64(u.n)), s.Narrow(y, 0, int64(u.first), int64(u.n))
+		}
+		low := m.product(s, at, mine, linear{w: t.a})
+		s.AddTo(to, m.product(s, at, low, linear{w: t.b}))
+	}
+	return y
+}
+
+// product is x W^T + b.
+func (m *Model) product(s *torch.Scope, at span, x torch.Tensor, l linear) torch.Tensor {
+	if at.strict {
+		return s.LinearRows(x, l.w, l.b)
+	}
+	return s.Linear(x, l.w, l.b)
 }
 
 func (m *Model) normed(s *torch.Scope, n norm, x torch.Tensor) torch.Tensor {

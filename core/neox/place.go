@@ -13,12 +13,22 @@ import (
 	"kakoi/core/internal/torch"
 )
 
-// place opens the device and settles the dtype.
-func place(opt LoadOptions, cfg Config) (*device.Device, torch.DType, error) {
+// place opens the device and settles how the weights are held there.
+func place(opt LoadOptions, cfg Config) (*device.Device, storage, error) {
+	if opt.DType == "nf4" {
+		dev, err := device.Open(opt.Device, opt.Threads)
+		return dev, storage{nf4: true, dtype: torch.BFloat16}, err
+	}
+	dev, dtype, err := placeFull(opt, cfg)
+	return dev, storage{dtype: dtype}, err
+}
+
+// placeFull is place for weights of a floating-point type.
+func placeFull(opt LoadOptions, cfg Config) (*device.Device, torch.DType, error) {
 	dtypes := map[string]torch.DType{"fp32": torch.Float32, "bf16": torch.BFloat16, "fp16": torch.Float16}
 	dtype, ok := dtypes[opt.DType]
 	if !ok && opt.DType != "" && opt.DType != "auto" {
-		return nil, 0, fmt.Errorf("dtype %q: %w (auto, fp32, bf16, fp16)", opt.DType, core.ErrUsage)
+		return nil, 0, fmt.Errorf("dtype %q: %w (auto, nf4, fp32, bf16, fp16)", opt.DType, core.ErrUsage)
 	}
 	dev, err := device.Open(opt.Device, opt.Threads)
 	if err != nil {

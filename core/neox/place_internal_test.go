@@ -23,8 +23,8 @@ func TestPlaceByMemory(t *testing.T) {
 	c := RinnaShape
 	for c.Layers = 1; need(c, torch.Float32) < free+free/4; c.Layers++ {
 	}
-	if dev, dtype, err := place(LoadOptions{Device: "cpu"}, c); err != nil || dtype != torch.BFloat16 || dev.Name() != "cpu" {
-		t.Errorf("fp32 does not fit: %v, %v", dtype, err)
+	if dev, as, err := place(LoadOptions{Device: "cpu"}, c); err != nil || as.dtype != torch.BFloat16 || dev.Name() != "cpu" {
+		t.Errorf("fp32 does not fit: %v, %v", as, err)
 	}
 	var u *core.UserError
 	if _, _, err := place(LoadOptions{Device: "cpu", DType: "fp32"}, c); !errors.Is(err, core.ErrOutOfMemory) || !errors.As(err, &u) || u.Key != "error.model.memory_need" {
@@ -34,8 +34,8 @@ func TestPlaceByMemory(t *testing.T) {
 	if _, _, err := place(LoadOptions{Device: "cpu"}, c); !errors.Is(err, core.ErrOutOfMemory) {
 		t.Errorf("nothing fits: %v", err)
 	}
-	if _, dtype, err := place(LoadOptions{Device: "cpu"}, tinyShape(true)); err != nil || dtype != torch.Float32 {
-		t.Errorf("a tiny model: %v, %v", dtype, err)
+	if _, as, err := place(LoadOptions{Device: "cpu"}, tinyShape(true)); err != nil || as.dtype != torch.Float32 {
+		t.Errorf("a tiny model: %v, %v", as, err)
 	}
 }
 

@@ -238,7 +238,7 @@ func tinyModel(ctx context.Context, dev *device.Device, dtype torch.DType, paral
 			if err := s.Err(); err != nil {
 				return err
 			}
-			cache.advance(where, nil)
+			cache.advance(where)
 			got = append(got, part...)
 			at += n
 		}

@@ -5,6 +5,7 @@ package neox_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"kakoi/core"
@@ -36,7 +37,7 @@ func TestBench(t *testing.T) {
 		VocabSize: 512, HiddenSize: 64, Layers: 2, Heads: 4, IntermediateSize: 256, HiddenAct: "gelu", RotaryPct: 1, RotaryBase: 10000,
 		MaxPositionEmbeddings: 128, LayerNormEps: 1e-5, AttentionBias: true,
 	}
-	for what, names := range map[string][]string{"load": {"load"}, "prefill": {"copy", "matmul", "prefill"}, "decode": {"copy", "matmul", "decode"}} {
+	for what, names := range map[string][]string{"load": {"load"}, "prefill": {"copy", "read", "matmul", "prefill"}, "decode": {"copy", "read", "matmul", "decode"}} {
 		var got []string
 		err := neox.Bench(context.Background(), what, neox.BenchOptions{Shape: shape, Seconds: 0.01, Load: neox.LoadOptions{Device: "cpu"}}, func(r neox.BenchResult) {
 			got = append(got, r.Name)
@@ -44,7 +45,7 @@ func TestBench(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
-		if err != nil || len(got) != len(names) {
+		if err != nil || !slices.Equal(got, names) {
 			t.Errorf("%s: %v, %v", what, got, err)
 		}
 	}

@@ -97,16 +97,27 @@ static bool slow_product(const at::Tensor &w) {
   return w.scalar_type() == at::kBFloat16 && !__builtin_cpu_supports("avx512bf16");
 }
 
-kk_tensor kk_linear(kk_tensor xh, kk_tensor wh, kk_tensor bh) {
-  TRY(const at::Tensor &x = T(xh); const at::Tensor &w = T(wh);
-      if (small_linear && kk::can_small_linear(x, w)) return give(
-          kk::small_linear(x, w, bh ? &T(bh) : nullptr));
-      if (slow_product(w)) {
-        at::Tensor y = at::linear(x.to(at::kFloat), w.to(at::kFloat),
-                                  bh ? std::optional<at::Tensor>(T(bh).to(at::kFloat)) : std::nullopt);
-        return give(y.to(w.scalar_type()));
-      }
-      return give(bh ? at::linear(x, w, T(bh)) : at::linear(x, w));, nullptr)
+static at::Tensor linear_of(const at::Tensor &x, const at::Tensor &w, const at::Tensor *b) {
+  if (small_linear && kk::can_small_linear(x, w, kk::max_rows)) return kk::small_linear(x, w, b);
+  if (slow_product(w)) {
+    at::Tensor y = at::linear(x.to(at::kFloat), w.to(at::kFloat),
+                              b ? std::optional<at::Tensor>(b->to(at::kFloat)) : std::nullopt);
+    return y.to(w.scalar_type());
+  }
+  return b ? at::linear(x, w, *b) : at::linear(x, w);
+}
+
+kk_tensor kk_linear(kk_tensor x, kk_tensor w, kk_tensor b) {
+  TRY(return give(linear_of(T(x), T(w), b ? &T(b) : nullptr));, nullptr)
+}
+
+kk_tensor kk_linear_rows(kk_tensor xh, kk_tensor wh, kk_tensor bh) {
+  TRY(const at::Tensor &x = T(xh); const at::Tensor &w = T(wh); const at::Tensor *b = bh ? &T(bh) : nullptr;
+      if (small_linear && kk::can_small_linear(x, w, INT64_MAX)) return give(kk::small_linear(x, w, b));
+      auto shape = x.sizes().vec(); shape.back() = w.size(0);
+      at::Tensor rows = x.reshape({-1, 1, w.size(1)}); std::vector<at::Tensor> out;
+      for (int64_t i = 0; i < rows.size(0); i++) out.push_back(linear_of(rows[i], w, b));
+      return give(at::cat(out).reshape(shape));, nullptr)
 }
 
 kk_tensor kk_sdpa(kk_tensor q, kk_tensor k, kk_tensor v, kk_tensor mask, int causal) {

@@ -182,6 +182,15 @@ func (s *Scope) Linear(x, w, b Tensor) Tensor {
 	return s.take("linear", lib.Ctensor(C.kk_linear(C.kk_tensor(x.c), C.kk_tensor(w.c), C.kk_tensor(b.c))))
 }
 
+// LinearRows is Linear on the CPU with every row of x computed alike: the same bits whatever other rows there are,
+// and however many. It is fast for a few rows.
+func (s *Scope) LinearRows(x, w, b Tensor) Tensor {
+	if !s.ready("linear rows", x, w) {
+		return Tensor{}
+	}
+	return s.take("linear rows", lib.Ctensor(C.kk_linear_rows(C.kk_tensor(x.c), C.kk_tensor(w.c), C.kk_tensor(b.c))))
+}
+
 // Attention is softmax(q k^T / sqrt(D) + mask) v: q [B, H, T, D], k and v [B, H, S, D] -> [B, H, T, D].
 // mask (none, bool or added, broadcast to [B, H, T, S]) and causal (query i sees keys 0..i) exclude each other.
 func (s *Scope) Attention(q, k, v, mask Tensor, causal bool) Tensor {

@@ -20,6 +20,7 @@ int kk_device(kk_tensor t);
 
 // Operations.
 kk_tensor kk_linear(kk_tensor x, kk_tensor w, kk_tensor b); // x [.., I], w [O, I], b [O] or NULL
+kk_tensor kk_linear_rows(kk_tensor x, kk_tensor w, kk_tensor b); // each row as if it were alone
 kk_tensor kk_sdpa(kk_tensor q, kk_tensor k, kk_tensor v, kk_tensor mask, int causal);
 kk_tensor kk_gelu(kk_tensor x, int tanh_approximation);
 int kk_rotary_(kk_tensor x, kk_tensor cos, kk_tensor sin); // x [.., D] in place, cos and sin [.., R/2]

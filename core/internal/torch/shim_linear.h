@@ -1,4 +1,5 @@
-// y = x W^T + b on the CPU for one to four rows of x: one pass over W, as fast as memory delivers it.
+// y = x W^T + b on the CPU for a few rows of x: one pass over W, as fast as memory delivers it, and every row's
+// sums in the same order whatever the number of rows.
 // libtorch takes the general matrix product there (fp32), or a very slow path (bf16, fp16 on a CPU
 // without those instructions). Sums are fp32 whatever the storage of W is.
 #pragma once
@@ -8,7 +9,7 @@
 
 namespace kk {
 
-static const int64_t max_rows = 4;
+static const int64_t max_rows = 4; // at once; more go four by four over a piece of W that the cache holds
 
 static inline bool cpu_has_avx2() {
   static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
@@ -16,12 +17,12 @@ static inline bool cpu_has_avx2() {
   return has;
 }
 
-static inline bool can_small_linear(const at::Tensor &x, const at::Tensor &w) {
+static inline bool can_small_linear(const at::Tensor &x, const at::Tensor &w, int64_t most) {
   if (!w.is_cpu() || !x.is_cpu() || w.dim() != 2 || x.dim() < 1) return false;
   int64_t in = w.size(1);
   if (in == 0 || in % 16 != 0 || x.size(-1) != in) return false;
   int64_t rows = x.numel() / in;
-  if (rows < 1 || rows > max_rows || x.scalar_type() != w.scalar_type()) return false;
+  if (rows < 1 || rows > most || x.scalar_type() != w.scalar_type()) return false;
   auto t = w.scalar_type();
   if (t != at::kFloat && t != at::kBFloat16 && t != at::kHalf) return false;
   return w.is_contiguous() && cpu_has_avx2();
@@ -91,12 +92,20 @@ static void all_rows(const float *x, const void *w, const float *b, float *y, in
                      int64_t in, int64_t out) {
   const typename S::type *p = (const typename S::type *)w;
   int64_t grain = std::max<int64_t>(16, 32768 / in);
-  at::parallel_for(0, out, grain, [&](int64_t lo, int64_t hi) {
-    switch (rows) {
-    case 1: rows_of<S, 1>(x, p, b, y, in, out, lo, hi); break;
-    case 2: rows_of<S, 2>(x, p, b, y, in, out, lo, hi); break;
-    case 3: rows_of<S, 3>(x, p, b, y, in, out, lo, hi); break;
-    default: rows_of<S, 4>(x, p, b, y, in, out, lo, hi);
+  int64_t piece = rows <= max_rows ? out : std::max<int64_t>(2, 65536 / (in * (int64_t)sizeof(typename S::type)) / 2 * 2);
+  at::parallel_for(0, out, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t lo = begin; lo < end; lo += piece) {
+      int64_t hi = std::min(end, lo + piece);
+      for (int64_t r = 0; r < rows; r += max_rows) {
+        const float *xr = x + r * in;
+        float *yr = y + r * out;
+        switch (rows - r) {
+        case 1: rows_of<S, 1>(xr, p, b, yr, in, out, lo, hi); break;
+        case 2: rows_of<S, 2>(xr, p, b, yr, in, out, lo, hi); break;
+        case 3: rows_of<S, 3>(xr, p, b, yr, in, out, lo, hi); break;
+        default: rows_of<S, 4>(xr, p, b, yr, in, out, lo, hi);
+        }
+      }
     }
   });
 }
