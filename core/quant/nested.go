@@ -50,15 +50,6 @@ func linspace(start, end float32, n int) []float32 {
 	return out
 }
 
-// mean is summed in float64, so that the offset does not depend on the order of a machine's vector sum.
-func mean(v []float32) float32 {
-	var sum float64
-	for _, x := range v {
-		sum += float64(x)
-	}
-	return float32(sum / float64(len(v)))
-}
-
 // nest quantises absmax - offset.
 func nest(absmax []float32, offset float32) *Nested {
 	n := &Nested{
@@ -71,8 +62,11 @@ func nest(absmax []float32, offset float32) *Nested {
 		for _, a := range absmax[lo:hi] {
 			top = max(top, float32(math.Abs(float64(a-offset))))
 		}
+		if math.Float32bits(top) < normal {
+			top = 0 // as in encodeBlock
+		}
 		n.Absmax[b] = top
-		inverse := 1 / top
+		inverse := reciprocal(top)
 		for i := lo; i < hi; i++ {
 			n.Codes[i] = nearest(&n.Map, float32(absmax[i]-offset)*inverse)
 		}

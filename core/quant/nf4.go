@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -48,6 +49,38 @@ func encode(x float32) byte {
 	return lo
 }
 
+// cells cut [-1, 1] into steps of 1/32, narrower than two thresholds are apart: in each the code is base, or one more above the one
+// threshold that lies in it. Negative steps count from the end.
+var cells = func() (c [128]cell) {
+	for i := -33; i <= 33; i++ {
+		low := (float32(i) - 0.5) / 32
+		base := encode(low)
+		c[i&127] = cell{over: 2, base: base}
+		if base < 15 {
+			c[i&127].over = thresholds[base]
+		}
+	}
+	return c
+}()
+
+type cell struct {
+	over float32
+	base byte
+}
+
+// cellAnchor moves x*32, rounded, into the low bits of a float32: its last place at this magnitude is 1/32.
+const cellAnchor = 3 << 17
+
+// code is encode for x that is no NaN, without a branch to guess.
+func code(x float32) byte {
+	c := &cells[math.Float32bits(x+cellAnchor)&127]
+	var more byte
+	if x > c.over {
+		more = 1
+	}
+	return c.base + more
+}
+
 // QuantizeNF4 quantises w, row-major of the given shape, in blocks of BlockSize. The values are first rounded to
 // dtype ("float32", "float16" or "bfloat16"), the type the weight is stored in before quantisation, which
 // decides on which side of a threshold a value falls. With nested set the scales are quantised too.
@@ -58,67 +91,198 @@ func QuantizeNF4(w []float32, dtype string, shape []int64, nested bool) (*State,
 	if err != nil {
 		return nil, err
 	}
-	n, err := elements(shape)
+	return quantize(len(w), dtype, shape, nested, func(block *[BlockSize]float32, from int) uint32 {
+		var top uint32
+		for i, v := range w[from:min(len(w), from+BlockSize)] {
+			v = round(v)
+			block[i] = v
+			top = max(top, math.Float32bits(v)&^(1<<31))
+		}
+		return top
+	})
+}
+
+// Quantize is QuantizeNF4 of a weight as a file holds it: little-endian numbers of dtype.
+func Quantize(raw []byte, dtype string, shape []int64, nested bool) (*State, error) {
+	size, fill := 2, fillBF16
+	switch dtype {
+	case "bfloat16":
+	case "float16":
+		fill = fillF16
+	case "float32":
+		size, fill = 4, fillF32
+	default:
+		return nil, fmt.Errorf("source type %q: %w", dtype, core.ErrUnsupported)
+	}
+	if len(raw)%size != 0 {
+		return nil, fmt.Errorf("quantize: %d bytes of %s: %w", len(raw), dtype, core.ErrDimension)
+	}
+	return quantize(len(raw)/size, dtype, shape, nested, func(block *[BlockSize]float32, from int) uint32 {
+		return fill(block, raw[from*size:min(len(raw), (from+BlockSize)*size)])
+	})
+}
+
+// The fills widen a block's numbers and return the largest magnitude as the bits of a float32, so that one comparison finds what is
+// not finite. The 16-bit ones take four numbers at a time.
+
+const (
+	lanes     = 0x0001000100010001 // 1 in each of four numbers of 16 bits
+	magnitude = 0x7fff * lanes
+	signs     = 0x8000 * lanes
+)
+
+// maxLanes is the larger magnitude in each lane.
+func maxLanes(a, b uint64) uint64 {
+	b &= magnitude
+	over := ((a | signs) - b) & signs >> 15 * 0xffff // all ones where a >= b
+	return a&over | b&^over
+}
+
+func maxLane(a uint64) uint32 {
+	return uint32(max(a&0xffff, a>>16&0xffff, a>>32&0xffff, a>>48))
+}
+
+func fillBF16(block *[BlockSize]float32, raw []byte) uint32 {
+	var top uint64
+	i := 0
+	for ; len(raw) >= 8; raw = raw[8:] {
+		x := binary.LittleEndian.Uint64(raw)
+		top = maxLanes(top, x)
+		d := (*[4]float32)(block[i&(BlockSize-4):])
+		d[0], d[1] = math.Float32frombits(uint32(x)<<16), math.Float32frombits(uint32(x)&0xffff0000)
+		d[2], d[3] = math.Float32frombits(uint32(x>>32)<<16), math.Float32frombits(uint32(x>>32)&0xffff0000)
+		i += 4
+	}
+	for ; len(raw) >= 2; raw = raw[2:] {
+		x := binary.LittleEndian.Uint16(raw)
+		top = maxLanes(top, uint64(x))
+		block[i&(BlockSize-1)] = math.Float32frombits(uint32(x) << 16)
+		i++
+	}
+	return maxLane(top) << 16
+}
+
+func fillF16(block *[BlockSize]float32, raw []byte) uint32 {
+	var top uint64
+	i := 0
+	for ; len(raw) >= 8; raw = raw[8:] {
+		x := binary.LittleEndian.Uint64(raw)
+		top = maxLanes(top, x)
+		d := (*[4]float32)(block[i&(BlockSize-4):])
+		d[0], d[1], d[2], d[3] = widenF16(uint32(x)), widenF16(uint32(x>>16)), widenF16(uint32(x>>32)), widenF16(uint32(x>>48))
+		i += 4
+	}
+	for ; len(raw) >= 2; raw = raw[2:] {
+		x := binary.LittleEndian.Uint16(raw)
+		top = maxLanes(top, uint64(x))
+		block[i&(BlockSize-1)] = widenF16(uint32(x))
+		i++
+	}
+	h := maxLane(top)
+	if h >= 0x7c00 {
+		return infinity
+	}
+	return math.Float32bits(widenF16(h))
+}
+
+// widenF16 is the finite half in the low 16 bits of h: its bits moved into place, and the exponent put right by a product, which is
+// exact and makes subnormal halves normal.
+func widenF16(h uint32) float32 {
+	return math.Float32frombits(h&0x7fff<<13|h&0x8000<<16) * 0x1p112
+}
+
+func fillF32(block *[BlockSize]float32, raw []byte) (top uint32) {
+	for i := 0; len(raw) >= 4; i, raw = i+1, raw[4:] {
+		u := binary.LittleEndian.Uint32(raw)
+		block[i&(BlockSize-1)] = math.Float32frombits(u)
+		top = max(top, u&^(1<<31))
+	}
+	return top
+}
+
+// quantize runs over the blocks; fill writes the values of the block that begins at an element and returns their largest magnitude.
+func quantize(n int, dtype string, shape []int64, nested bool, fill func(block *[BlockSize]float32, from int) uint32) (*State, error) {
+	want, err := elements(shape)
 	if err != nil {
 		return nil, fmt.Errorf("quantize: %w", err)
 	}
-	if n != len(w) {
-		return nil, fmt.Errorf("quantize: shape %v has %d elements, got %d: %w", shape, n, len(w), core.ErrDimension)
+	if n != want {
+		return nil, fmt.Errorf("quantize: shape %v has %d elements, got %d: %w", shape, want, n, core.ErrDimension)
 	}
 	s := &State{
 		Shape: append([]int64(nil), shape...), DType: dtype, BlockSize: BlockSize,
 		Map: NF4, Packed: make([]byte, (n+1)/2), Absmax: make([]float32, (n+BlockSize-1)/BlockSize),
 	}
 	// Blocks hold an even number of elements, so no byte is shared between two of them.
-	bad := parallel(len(s.Absmax), 256, func(lo, hi int) error {
+	err = parallel(len(s.Absmax), 256, func(lo, hi int) error {
+		var block [BlockSize]float32
 		for b := lo; b < hi; b++ {
-			if !s.encodeBlock(b, w[b*BlockSize:min(n, (b+1)*BlockSize)], round) {
+			top := fill(&block, b*BlockSize)
+			if top >= infinity {
 				return fmt.Errorf("quantize: a value of block %d is not finite: %w", b, core.ErrCorrupt)
 			}
+			at := b * BlockSize
+			s.Absmax[b] = encodeBlock(s.Packed[at/2:min(len(s.Packed), at/2+BlockSize/2)], &block, min(n-at, BlockSize), top)
 		}
 		return nil
 	})
-	if bad != nil {
-		return nil, bad
+	if err != nil {
+		return nil, err
 	}
 	if nested {
-		s.Nested = nest(s.Absmax, mean(s.Absmax))
+		s.Nested = nest(s.Absmax, Mean(s.Absmax))
 		s.Absmax = nil
 	}
 	return s, nil
 }
 
-// encodeBlock fills block b and reports whether all its values were finite.
-func (s *State) encodeBlock(b int, w []float32, round func(float32) float32) bool {
-	var block [BlockSize]float32
-	var top float32
-	for i, v := range w {
-		v = round(v)
-		if v-v != 0 {
-			return false
-		}
-		block[i] = v
-		if v < 0 {
-			v = -v
-		}
-		if v > top {
-			top = v
+// Bits of float32 numbers.
+const (
+	infinity = 0x7f800000
+	normal   = 0x00800000 // the smallest normal number
+)
+
+// encodeBlock packs the codes of the first n values of a block whose largest magnitude is the number with the bits top, and returns
+// its absmax. It does as the CUDA kernel does, which is compiled to take subnormal numbers for zero.
+func encodeBlock(packed []byte, block *[BlockSize]float32, n int, top uint32) float32 {
+	if top < normal {
+		clear(packed) // 0 times the infinite reciprocal of 0 is NaN, which is above no threshold
+		return 0
+	}
+	absmax := math.Float32frombits(top)
+	if top < 6<<23 { // elsewhere a subnormal number is so small beside absmax that its code is that of 0 anyway
+		for i, v := range block {
+			if math.Float32bits(v)&^(1<<31) < normal {
+				block[i] = 0
+			}
 		}
 	}
-	s.Absmax[b] = top
-	inverse := 1 / top
-	at := b * BlockSize / 2
-	for i := 0; i < len(w); i += 2 {
-		c := encode(block[i]*inverse) << 4
-		// An odd tail has no second element: bitsandbytes pads with a zero, which has code 7.
-		if i+1 < len(w) {
-			c |= encode(block[i+1] * inverse)
-		} else {
-			c |= encode(0)
+	inverse := reciprocal(absmax)
+	if n == BlockSize {
+		for i := range (*[BlockSize / 2]byte)(packed) {
+			packed[i] = code(block[2*i]*inverse)<<4 | code(block[2*i+1]*inverse)
 		}
-		s.Packed[at+i/2] = c
+		return absmax
 	}
-	return true
+	for i := range n / 2 {
+		packed[i] = code(block[2*i&(BlockSize-1)]*inverse)<<4 | code(block[(2*i+1)&(BlockSize-1)]*inverse)
+	}
+	if n%2 == 1 {
+		packed[n/2] = code(block[n-1]*inverse)<<4 | zeroCode
+	}
+	return absmax
+}
+
+// zeroCode is the code of 0, with which the kernel pads an odd tail.
+const zeroCode = 7
+
+// reciprocal is 1/x as the CUDA kernel computes it where that can be seen: with a subnormal result taken for zero. The kernel's
+// instruction may be off by one in the last place; see docs/decisions.
+func reciprocal(x float32) float32 {
+	if x > 0x1p126 {
+		return 0
+	}
+	return 1 / x
 }
 
 // elements is the number of elements of shape; every length must be positive and the product fit an int.
