@@ -157,6 +157,8 @@ func (d *desk) drops() {
 	middle, field := d.part(0.5, 0.4, 0.5, 0.4).Min, d.part(0.45, 0.91, 0.45, 0.91).Min
 	d.Drop(d.window, middle.X, middle.Y, canteen, filepath.Join(dir, "壊れた 表.pdf"))
 	d.Drop(d.window, field.X, field.Y, filepath.Join(dir, "駐車場"))
+	d.Drop(d.window, middle.X, middle.Y) // a program that drags nothing
+	d.Drop(d.window, field.X, field.Y, "sftp://files.example/%E8%B3%87%E6%96%99.txt", "file://another/資料.txt")
 	d.until("the dropped files can be searched, and the broken one says why", 60*time.Second, func() bool {
 		broken, ok := d.document("壊れた 表.pdf")
 		for _, name := range []string{filepath.Base(canteen), "利用 規則.md", "空 (1).txt"} {
@@ -165,6 +167,9 @@ func (d *desk) drops() {
 		}
 		return ok && broken.State == core.DocumentFailed && broken.Reason != ""
 	})
+	if _, ok := d.document("資料.txt"); ok {
+		d.fail("what is on another computer is taken for a file")
+	}
 	d.Keys("alt+1", "ctrl+n", "ctrl+l")
 	d.rests()
 	if got := d.asks("社員食堂の営業時間は何時までですか。"); got.Answers[0].Answer.Refused || !strings.Contains(got.Answers[0].Answer.Text, "2時") {

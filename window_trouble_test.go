@@ -53,14 +53,16 @@ func (d *desk) streams(question string) {
 	})
 }
 
-// many writes small files into a folder.
-func (d *desk) many(name string, n int) string {
+// many writes small files into a folder, and gives their paths.
+func (d *desk) many(name string, n int) (files []string) {
 	d.t.Helper()
-	dir := filepath.Join(d.t.TempDir(), name)
+	dir := filepath.Join(d.t.TempDir(), name+"の記録 (共有フォルダーの控え) 二〇二六年度 第三事業所")
 	for i := range n {
-		write(d.t, filepath.Join(dir, fmt.Sprintf("%s %03d.txt", name, i)), fmt.Sprintf("%sの記録 %d。担当は第%d班で、点検は%d日に行いました。\n", name, i, i%7, i%28+1))
+		path := filepath.Join(dir, fmt.Sprintf("%s %03d.txt", name, i))
+		write(d.t, path, fmt.Sprintf("%sの記録 %d。担当は第%d班で、点検は%d日に行いました。\n", name, i, i%7, i%28+1))
+		files = append(files, path)
 	}
-	return dir
+	return files
 }
 
 // ready counts the documents of a name that can be searched.
@@ -75,15 +77,15 @@ func (d *desk) ready(name string) int {
 	return n
 }
 
-// deathAdding kills the engine while documents are added: all of them can be searched in the end.
+// deathAdding drops many files at once and kills the engine while they are added: all of them can be searched in the end.
 func (d *desk) deathAdding() {
-	const name, n = "巡回", 300
-	dir := d.many(name, n)
+	const name, n = "巡回", 520
+	files := d.many(name, n) // each by itself: a list so long comes in pieces
 	d.Keys("alt+2")
 	d.at(1)
 	d.rests()
 	middle := d.part(0.5, 0.5, 0.5, 0.5).Min
-	d.Drop(d.window, middle.X, middle.Y, dir)
+	d.Drop(d.window, middle.X, middle.Y, files...)
 	d.until("some of the files can be searched", 60*time.Second, func() bool { return d.ready(name) > 10 })
 	d.killEngine()
 	d.until("all files can be searched", 120*time.Second, func() bool { return d.ready(name) == n })
@@ -93,7 +95,7 @@ func (d *desk) deathAdding() {
 // closedAdding closes the window while documents are added; the next start offers to go on, and does.
 func (d *desk) closedAdding() {
 	const name, n = "点検", 300
-	dir := d.many(name, n)
+	dir := filepath.Dir(d.many(name, n)[0])
 	middle := d.part(0.5, 0.5, 0.5, 0.5).Min
 	d.Drop(d.window, middle.X, middle.Y, dir)
 	d.until("some of the files can be searched", 60*time.Second, func() bool { return d.ready(name) > 10 })

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 
 	"kakoi/ui/place"
@@ -74,12 +76,18 @@ func (s *Shell) dropped(uris []fyne.URI) {
 	}
 	paths := make([]string, 0, len(uris))
 	for _, u := range uris {
-		if u.Scheme() == "file" {
-			paths = append(paths, u.Path())
+		// Our GLFW hands over what is not on this computer as "/" and its address.
+		if path := u.Path(); u.Scheme() == "file" && !strings.Contains(path, "://") {
+			paths = append(paths, path)
 		}
 	}
+	if away := len(uris) - len(paths); away > 0 {
+		s.Toast(s.Text("ui.drop.away", away))
+	}
 	if len(paths) == 0 {
-		s.Toast(s.Text("ui.drop.nothing"))
+		if len(uris) == 0 {
+			s.Toast(s.Text("ui.drop.nothing"))
+		}
 		return
 	}
 	if s.greets {

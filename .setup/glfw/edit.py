@@ -1,4 +1,4 @@
-"""Changes a copy of GLFW's Go module for Japanese input: edit.py FOLDER. Every place must be found exactly once."""
+"""Changes a copy of GLFW's Go module for Japanese input and long drops: edit.py FOLDER. Every place must be found exactly once."""
 import pathlib
 import sys
 
@@ -9,7 +9,7 @@ def replace(name, old, new):
     path = folder / name
     text = path.read_text()
     if text.count(old) != 1:
-        sys.exit(f"{name}: the place to change for input methods was found {text.count(old)} times, not once. "
+        sys.exit(f"{name}: the place to change was found {text.count(old)} times, not once. "
                  "This is another version of GLFW; see .setup/glfw/edit.py.")
     path.write_text(text.replace(old, new))
 
@@ -72,6 +72,42 @@ replace("glfw/src/x11_init.c",
     if (!kakoiInputLater && XSupportsLocale() && _glfw.x11.xlib.utf8)
     {
         XSetLocaleModifiers("");
+""")
+
+# 4. Long lists of dropped files come in pieces, and not all that is dropped is a file of this computer.
+replace("glfw/src/x11_window.c",
+        """// Translates an X event modifier state mask
+""",
+        """// Changed by Kakoi: see there
+#include "kakoi_drop.c"
+
+// Translates an X event modifier state mask
+""")
+replace("glfw/src/x11_window.c",
+        """                char* data;
+                const unsigned long result =
+                    _glfwGetWindowPropertyX11(event->xselection.requestor,
+                                              event->xselection.property,
+                                              event->xselection.target,
+                                              (unsigned char**) &data);
+
+                if (result)
+                {
+                    int count;
+                    char** paths = _glfwParseUriList(data, &count);
+
+                    _glfwInputDrop(window, count, (const char**) paths);
+
+                    for (int i = 0;  i < count;  i++)
+                        _glfw_free(paths[i]);
+                    _glfw_free(paths);
+                }
+
+                if (data)
+                    XFree(data);
+""",
+        """                // Changed by Kakoi: also in pieces
+                const GLFWbool result = kakoiTakeDrop(window, event);
 """)
 
 replace("c_glfw_lin_x11.go",

@@ -11,7 +11,8 @@ import (
 )
 
 // Drop drags files over a point of the screen and drops them on the window there, as a file manager does: the XDND
-// protocol, version 5 (freedesktop.org/wiki/Specifications/XDND).
+// protocol, version 5 (freedesktop.org/wiki/Specifications/XDND). Long lists go in pieces (ICCCM 2.7.2), as those of GTK do. A path
+// with "://" in it is an address and goes as it is.
 func (d *Desktop) Drop(window, x, y int, paths ...string) {
 	d.t.Helper()
 	if err := d.drop(xproto.Window(window), x, y, paths); err != nil {
@@ -26,7 +27,13 @@ type source struct {
 	target xproto.Window
 	atoms  map[string]xproto.Atom
 	data   []byte
+	rest   []byte // in pieces: what has not gone yet
+	ask    xproto.SelectionRequestEvent
+	pieces bool
 }
+
+// most is the longest list that goes in one piece; piece is how long they are otherwise.
+const most, piece = 200_000, 60_000
 
 func (d *Desktop) drop(target xproto.Window, x, y int, paths []string) error {
 	d.Point(x, y)
@@ -36,7 +43,7 @@ func (d *Desktop) drop(target xproto.Window, x, y int, paths []string) error {
 	}
 	defer c.Close()
 	s := &source{c: c, target: target, atoms: map[string]xproto.Atom{}}
-	for _, name := range []string{"XdndSelection", "XdndEnter", "XdndPosition", "XdndStatus", "XdndDrop", "XdndFinished", "XdndActionCopy", "text/uri-list"} {
+	for _, name := range []string{"XdndSelection", "XdndEnter", "XdndPosition", "XdndStatus", "XdndDrop", "XdndFinished", "XdndActionCopy", "text/uri-list", "INCR"} {
 		reply, err := xproto.InternAtom(c, false, uint16(len(name)), name).Reply()
 		if err != nil {
 			return fmt.Errorf("atom %s: %w", name, err)
@@ -45,6 +52,10 @@ func (d *Desktop) drop(target xproto.Window, x, y int, paths []string) error {
 	}
 	var list strings.Builder
 	for _, p := range paths {
+		if strings.Contains(p, "://") { // an address, not a path
+			list.WriteString(p + "\r\n")
+			continue
+		}
 		list.WriteString((&url.URL{Scheme: "file", Path: p}).String() + "\r\n")
 	}
 	s.data = []byte(list.String())
@@ -83,6 +94,12 @@ func (s *source) play(x, y uint32) error {
 			if err := s.give(e); err != nil {
 				return err
 			}
+		case xproto.PropertyNotifyEvent:
+			if s.pieces && e.State == xproto.PropertyDelete && e.Atom == s.ask.Property && e.Window == s.ask.Requestor {
+				if err := s.next(); err != nil {
+					return err
+				}
+			}
 		case xproto.ClientMessageEvent:
 			switch {
 			case e.Type == s.atoms["XdndStatus"] && e.Data.Data32[1]&1 == 0:
@@ -108,10 +125,40 @@ func (s *source) send(kind string, data ...uint32) error {
 	return nil
 }
 
+// next hands over a piece; one without anything in it is the end.
+func (s *source) next() error {
+	n := min(piece, len(s.rest))
+	if n == 0 {
+		s.pieces = false
+	}
+	now := s.rest[:n]
+	s.rest = s.rest[n:]
+	if err := xproto.ChangePropertyChecked(s.c, xproto.PropModeReplace, s.ask.Requestor, s.ask.Property, s.ask.Target, 8, uint32(n), now).Check(); err != nil {
+		return fmt.Errorf("hand over a piece: %w", err)
+	}
+	return nil
+}
+
 func (s *source) give(e xproto.SelectionRequestEvent) error {
+	if len(s.data) > most {
+		s.rest, s.ask, s.pieces = s.data, e, true
+		if err := xproto.ChangeWindowAttributesChecked(s.c, e.Requestor, xproto.CwEventMask, []uint32{xproto.EventMaskPropertyChange}).Check(); err != nil {
+			return fmt.Errorf("watch the pieces: %w", err)
+		}
+		size := []byte{byte(len(s.data)), byte(len(s.data) >> 8), byte(len(s.data) >> 16), byte(len(s.data) >> 24)}
+		if err := xproto.ChangePropertyChecked(s.c, xproto.PropModeReplace, e.Requestor, e.Property, s.atoms["INCR"], 32, 1, size).Check(); err != nil {
+			return fmt.Errorf("announce pieces: %w", err)
+		}
+		return s.told(e)
+	}
 	if err := xproto.ChangePropertyChecked(s.c, xproto.PropModeReplace, e.Requestor, e.Property, e.Target, 8, uint32(len(s.data)), s.data).Check(); err != nil {
 		return fmt.Errorf("hand over: %w", err)
 	}
+	return s.told(e)
+}
+
+// told says that the data is there.
+func (s *source) told(e xproto.SelectionRequestEvent) error {
 	note := xproto.SelectionNotifyEvent{Time: e.Time, Requestor: e.Requestor, Selection: e.Selection, Target: e.Target, Property: e.Property}
 	if err := xproto.SendEventChecked(s.c, false, e.Requestor, 0, string(note.Bytes())).Check(); err != nil {
 		return fmt.Errorf("hand over: %w", err)
