@@ -53,6 +53,7 @@ type PageView struct {
 	Pages    int
 	Text     string
 	Picture  *image.RGBA // nil: Note says why. Not to be drawn on
+	Letters  *Letters    // of the text on the picture; nil without a picture, and with NoteMoved
 	Marks    []Mark      // those asked for, in that order
 	Chunks   []Mark      // of the page, in reading order
 	Note     string      // key of the translations, one of those below; "" where there is nothing to say
@@ -175,6 +176,7 @@ func (p *Pages) draw(ctx context.Context, v *PageView, dpi int) error {
 		v.Note = NoteMoved
 		return nil
 	}
+	v.Letters = &Letters{picture}
 	for _, marks := range [][]Mark{v.Marks, v.Chunks} {
 		for i, m := range marks {
 			marks[i].Places = picture.Marks(m.Start, m.End)

@@ -78,6 +78,10 @@ func TestPageWithItsPassages(t *testing.T) {
 	if none := v.Marks[2]; none.End != none.Start || len(none.Places) != 0 {
 		t.Errorf("a mark of nothing is %+v", none)
 	}
+	place := v.Marks[0].Places[0]
+	if i, ok := v.Letters.At(place.Min.Add(place.Max).Div(2)); !ok || i < mark.Start || i >= mark.End {
+		t.Errorf("in the middle of the passage %v stands character %d (%v)", mark, i, ok)
+	}
 	if len(v.Chunks) == 0 {
 		t.Fatal("no outline")
 	}

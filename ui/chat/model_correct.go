@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"unicode"
 
 	"kakoi/app"
 	"kakoi/app/record"
@@ -23,7 +24,9 @@ type Correction struct {
 	Documents []core.Document // to choose from, by name
 	Document  int             // in Documents; -1: none
 	Page      int
-	Text      string // of the place: what was selected; "": the whole page
+	start     int // of what was selected, in characters of the page's text
+	end       int // one past it; 0: the whole page
+	dpi       int
 	view      app.PageView
 	asked     int
 	changed   func()
@@ -35,7 +38,7 @@ func (m *Model) Correct(turn, given string, changed func()) *Correction {
 	if !ok {
 		return nil
 	}
-	c := &Correction{m: m, turn: turn, given: g.ID, Kind: record.CorrectAnswer, Document: -1, Page: 1, changed: changed}
+	c := &Correction{m: m, turn: turn, given: g.ID, Kind: record.CorrectAnswer, Document: -1, Page: 1, dpi: pageDPI, changed: changed}
 	if g.Verdict != record.Wrong {
 		m.Judge(turn, g.ID, record.Wrong)
 	}
@@ -73,7 +76,8 @@ func (c *Correction) SetKind(k record.CorrectionKind) {
 // SetDocument chooses the document of the place.
 func (c *Correction) SetDocument(i int) {
 	if i != c.Document && i >= 0 && i < len(c.Documents) {
-		c.Document, c.Page, c.Text = i, 1, ""
+		c.Document, c.Page = i, 1
+		c.Select(0, 0)
 		c.load()
 	}
 }
@@ -81,7 +85,8 @@ func (c *Correction) SetDocument(i int) {
 // Turn goes to another page of the document.
 func (c *Correction) Turn(by int) {
 	if page := c.Page + by; c.Document >= 0 && page >= 1 && page <= max(1, c.Documents[c.Document].Pages) {
-		c.Page, c.Text = page, ""
+		c.Page = page
+		c.Select(0, 0)
 		c.load()
 	}
 }
@@ -96,7 +101,7 @@ func (c *Correction) load() {
 	if s == nil {
 		return
 	}
-	q := app.PageQuery{Collection: s.Collection, Document: c.Documents[c.Document].ID, Page: c.Page}
+	q := app.PageQuery{Collection: s.Collection, Document: c.Documents[c.Document].ID, Page: c.Page, DPI: c.dpi}
 	c.m.shell.Go(func(ctx context.Context) {
 		view, err := c.m.pages.View(ctx, q)
 		c.m.shell.Post(func() {
@@ -115,8 +120,37 @@ func (c *Correction) load() {
 // PageText is the text of the chosen page.
 func (c *Correction) PageText() string { return c.view.Text }
 
-// Select takes what was selected of the page's text; an empty one is the whole page.
-func (c *Correction) Select(text string) { c.Text = strings.TrimSpace(text) }
+// Select takes what was selected of the page's text, in characters; nothing is the whole page.
+func (c *Correction) Select(start, end int) {
+	text := []rune(c.view.Text)
+	start, end = max(0, start), min(end, len(text))
+	for start < end && unicode.IsSpace(text[start]) {
+		start++
+	}
+	for end > start && unicode.IsSpace(text[end-1]) {
+		end--
+	}
+	c.start, c.end = start, end
+	if end <= start {
+		c.start, c.end = 0, 0
+	}
+}
+
+// Chosen is the selected text, in one line; "" for the whole page.
+func (c *Correction) Chosen() string {
+	if text := []rune(c.view.Text); c.end > 0 && c.end <= len(text) {
+		return strings.Join(strings.Fields(string(text[c.start:c.end])), " ")
+	}
+	return ""
+}
+
+// Finer has the page drawn larger.
+func (c *Correction) Finer(times float32) {
+	if dpi := min(220, int(float32(c.dpi)*times+0.5)); dpi > c.dpi+20 {
+		c.dpi = dpi
+		c.load()
+	}
+}
 
 // record is the correction as it is stored.
 func (c *Correction) record() record.Correction {
@@ -133,13 +167,8 @@ func (c *Correction) record() record.Correction {
 		}
 		d := c.Documents[c.Document]
 		p := &record.Place{Document: d.ID, Name: d.Name, Page: c.Page, Text: c.view.Text}
-		if c.Text != "" {
-			// Where it stands; what stands twice is taken where it stands first.
-			if at := strings.Index(c.view.Text, c.Text); at >= 0 {
-				p.Start = len([]rune(c.view.Text[:at]))
-				p.End = p.Start + len([]rune(c.Text))
-			}
-			p.Text = c.Text
+		if text := []rune(c.view.Text); c.end > 0 && c.end <= len(text) {
+			p.Start, p.End, p.Text = c.start, c.end, string(text[c.start:c.end])
 		}
 		k.Place = p
 	}

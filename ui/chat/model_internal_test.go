@@ -411,7 +411,12 @@ func TestCorrection(t *testing.T) {
 	}
 	c.Turn(+1)
 	r.settle()
-	c.Select(" 10日の年次有給休暇 ")
+	before, _, _ := strings.Cut(r.library.text, "10日の年次有給休暇")
+	from := len([]rune(before))
+	c.Select(from, from+len([]rune("10日の年次有給休暇")))
+	if c.Chosen() != "10日の年次有給休暇" {
+		t.Errorf("chosen: %q", c.Chosen())
+	}
 	saved := false
 	c.Save(func() { saved = true }, say)
 	r.settle()

@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	fynewidget "fyne.io/fyne/v2/widget"
 
+	"kakoi/app"
 	"kakoi/app/record"
 	"kakoi/ui/theme"
 	"kakoi/ui/widget"
@@ -56,7 +57,6 @@ func (s *Screen) showCorrection(turn, given string) {
 		row = append(row, b)
 	}
 	save := widget.NewButton(s.text("chat.correct.save"), nil, func() {
-		v.c.Select(v.page.Selected())
 		v.panel.Say("")
 		v.c.Save(v.panel.Close, v.panel.Say)
 	})
@@ -99,9 +99,23 @@ func (v *correctView) buildPlace() fyne.CanvasObject {
 	v.page = widget.NewPageView()
 	v.page.OnTurn = v.c.Turn
 	v.page.OnEscape = func() { v.panel.Close() }
+	v.page.OnFiner = v.c.Finer
+	v.page.OnSelect = v.selected
 	v.chosen = fynewidget.NewLabel(s.text("chat.correct.place.hint"))
 	v.chosen.Wrapping, v.chosen.Importance = fyne.TextWrapWord, fynewidget.LowImportance
 	return container.NewBorder(v.doc, v.chosen, nil, nil, v.page)
+}
+
+// selected says which words are the place.
+func (v *correctView) selected() {
+	at := v.page.Selection()
+	v.c.Select(at.Start, at.End)
+	text := v.c.Chosen()
+	if text == "" {
+		v.chosen.SetText(v.screen.text("chat.correct.place.hint"))
+		return
+	}
+	v.chosen.SetText(v.screen.text("chat.correct.place.chosen", oneLine(text, 60)))
 }
 
 func (v *correctView) choose(k record.CorrectionKind) {
@@ -153,8 +167,11 @@ func (v *correctView) refresh() {
 	}
 	if v.c.Document >= 0 && v.c.view.Number > 0 {
 		p := v.screen.pageOf(v.c.view, fmt.Sprintf("%s %d", v.c.view.Document.ID, v.c.view.Number))
-		p.Note = ""
+		if v.c.view.Note == app.NoteKind { // that there are only words is plain to see
+			p.Note = ""
+		}
 		v.page.SetPage(p)
+		v.selected()
 	}
 	v.body.Refresh()
 }

@@ -118,6 +118,9 @@ func (s *Screen) pageOf(view app.PageView, key string) widget.Page {
 	if view.Picture != nil {
 		p.Picture = view.Picture
 	}
+	if view.Letters != nil {
+		p.Letters = view.Letters
+	}
 	for _, m := range view.Marks {
 		p.Marks = append(p.Marks, m.Places...)
 		p.TextMarks = append(p.TextMarks, widget.Stretch{Start: m.Start, End: m.End})

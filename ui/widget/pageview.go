@@ -23,10 +23,18 @@ type Page struct {
 	Picture image.Image       // nil: Text is shown
 	Marks   []image.Rectangle // on Picture
 	Frames  []image.Rectangle // outlined on Picture
+	Letters Letters           // of Text on Picture, for selecting there; nil: nothing can be
 
 	Text      string
 	TextMarks []Stretch
 	TextParts []int // where parts of Text begin: each gets a sign
+}
+
+// Letters say where the characters of a page's text stand on its picture.
+type Letters interface {
+	At(at image.Point) (char int, ok bool)   // nearest to a point of the picture
+	Beside(char, dx, dy int) int             // to the right (dx 1), left, below (dy 1), above
+	Places(start, end int) []image.Rectangle // of the characters from start to before end, one for each line
 }
 
 // Stretch is a part of a text, in characters.
@@ -34,15 +42,18 @@ type Stretch struct{ Start, End int }
 
 // PageView shows one page of a document: as wide as there is room, larger or smaller on demand, scrolled to what is marked.
 // With the keyboard: arrows, PageUp, PageDown, Home and End move, Left and Right turn, Ctrl and + - 0 set the size, and
-// Ctrl+C copies the selected text.
+// Ctrl+C copies the selected text. With OnSelect, words are selected on pictures too: the mouse does not drag the page then, the arrows
+// go from letter to letter, and with Shift they select.
 type PageView struct {
 	fynewidget.BaseWidget
 	OnTurn   func(by int)              // -1 or 1; only called where there is such a page. May be nil
 	OnFiner  func(times float32)       // the picture is shown this many times larger than it is. May be nil
 	OnKey    func(*fyne.KeyEvent) bool // sees keys first; true: done. May be nil
 	OnEscape func()                    // May be nil
+	OnSelect func()                    // Selection is another one now. nil: nothing is selected on pictures, nor by keyboard
 
 	page    Page
+	picked  picked
 	zoom    float32 // 1: as wide as the view
 	focused bool
 	toMark  bool      // to be scrolled to its first mark once it is laid out
@@ -95,6 +106,7 @@ func (v *PageView) SetPage(p Page) {
 	}
 	if !same {
 		v.toMark, v.asked = true, 0
+		v.picked = picked{}
 	}
 	v.page = p
 	v.position.SetText(p.Position)

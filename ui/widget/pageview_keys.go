@@ -94,12 +94,14 @@ func (v *PageView) takeFocus() {
 func (v *PageView) FocusGained() {
 	v.focused = true
 	v.Refresh()
+	v.picture.Refresh() // the caret
 }
 
 // FocusLost is fyne.Focusable.
 func (v *PageView) FocusLost() {
 	v.focused = false
 	v.Refresh()
+	v.picture.Refresh()
 }
 
 // TypedRune is fyne.Focusable.
@@ -114,6 +116,9 @@ const (
 // TypedKey is fyne.Focusable.
 func (v *PageView) TypedKey(e *fyne.KeyEvent) {
 	if v.OnKey != nil && v.OnKey(e) {
+		return
+	}
+	if v.arrow(e.Name) {
 		return
 	}
 	switch height := v.body().Height; e.Name {
@@ -143,6 +148,10 @@ func (v *PageView) TypedKey(e *fyne.KeyEvent) {
 	case fyne.KeyEnd:
 		v.scrollBy(0, 1e9)
 	case fyne.KeyEscape:
+		if v.picked.on {
+			v.pick(picked{})
+			return
+		}
 		if v.OnEscape != nil {
 			v.OnEscape()
 		}
@@ -161,7 +170,7 @@ func (v *PageView) scrollBy(dx, dy float32) bool {
 func (v *PageView) TypedShortcut(s fyne.Shortcut) {
 	switch s := s.(type) {
 	case *fyne.ShortcutCopy:
-		if text := v.text.selected(); text != "" {
+		if text := v.Selected(); text != "" {
 			fyne.CurrentApp().Clipboard().SetContent(text)
 		}
 		return

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
@@ -24,6 +25,9 @@ type pagePicture struct {
 	edge   *canvas.Rectangle
 	marks  []placed // images
 	frames []placed // rectangles
+	chosen []placed // the selection
+	caret  []placed // one rectangle, or none
+	down   fyne.Position
 	room   fyne.Size
 	marker color.Color // that the marks are painted in
 }
@@ -59,6 +63,22 @@ func (p *pagePicture) set(page Page) {
 	}
 	p.marker = nil
 	p.image.Refresh()
+	p.setPicked()
+}
+
+// setPicked shows what is selected.
+func (p *pagePicture) setPicked() {
+	p.chosen, p.caret = p.chosen[:0], p.caret[:0]
+	page, pick := p.view.page, p.view.picked
+	if page.Letters != nil && pick.on {
+		s := pick.stretch([]rune(page.Text))
+		for _, r := range page.Letters.Places(s.Start, s.End) {
+			p.chosen = append(p.chosen, placed{r, canvas.NewRectangle(color.Transparent)})
+		}
+		for _, r := range page.Letters.Places(pick.now, pick.now+1) {
+			p.caret = append(p.caret, placed{r, canvas.NewRectangle(color.Transparent)})
+		}
+	}
 	p.Refresh()
 }
 
@@ -169,14 +189,51 @@ func (p *pagePicture) corner() fyne.Position {
 	return fyne.NewPos(max(pad, (p.Size().Width-p.paper().Width)/2), pad)
 }
 
-// Dragged is fyne.Draggable.
-func (p *pagePicture) Dragged(e *fyne.DragEvent) { p.scrollBy(-e.Dragged.DX, -e.Dragged.DY) }
+// MouseDown is desktop.Mouseable: a selection may begin here.
+func (p *pagePicture) MouseDown(e *desktop.MouseEvent) { p.down = e.Position }
+
+// MouseUp is desktop.Mouseable.
+func (p *pagePicture) MouseUp(*desktop.MouseEvent) {}
+
+// Dragged is fyne.Draggable: it selects where that is possible, and moves the page otherwise.
+func (p *pagePicture) Dragged(e *fyne.DragEvent) {
+	v := p.view
+	if !v.selectable() {
+		p.scrollBy(-e.Dragged.DX, -e.Dragged.DY)
+		return
+	}
+	began, ok := v.page.Letters.At(p.point(p.down))
+	now, _ := v.page.Letters.At(p.point(e.Position))
+	if !ok {
+		return
+	}
+	v.pick(picked{on: true, selects: true, began: began, now: now})
+	switch y := e.Position.Y - p.scroll.Offset.Y; { // beyond the edge
+	case y < 0:
+		p.scrollBy(0, y)
+	case y > p.room.Height:
+		p.scrollBy(0, y-p.room.Height)
+	}
+}
 
 // DragEnd is fyne.Draggable.
-func (p *pagePicture) DragEnd() {}
+func (p *pagePicture) DragEnd() {
+	if p.view.selectable() {
+		p.view.takeFocus()
+	}
+}
 
-// Tapped is fyne.Tappable.
-func (p *pagePicture) Tapped(*fyne.PointEvent) { p.view.takeFocus() }
+// Tapped is fyne.Tappable: it puts the caret there, and takes a selection away.
+func (p *pagePicture) Tapped(e *fyne.PointEvent) {
+	v := p.view
+	v.takeFocus()
+	if !v.selectable() {
+		return
+	}
+	if i, ok := v.page.Letters.At(p.point(e.Position)); ok {
+		v.pick(picked{on: true, began: i, now: i})
+	}
+}
 
 // CreateRenderer is fyne.Widget.
 func (p *pagePicture) CreateRenderer() fyne.WidgetRenderer { return &pictureRenderer{p} }
@@ -189,7 +246,7 @@ func (r *pictureRenderer) MinSize() fyne.Size { return r.picture.MinSize() }
 func (r *pictureRenderer) Objects() []fyne.CanvasObject {
 	p := r.picture
 	all := []fyne.CanvasObject{p.image, p.edge}
-	for _, list := range [][]placed{p.frames, p.marks} {
+	for _, list := range [][]placed{p.frames, p.marks, p.chosen, p.caret} {
 		for _, m := range list {
 			all = append(all, m.shape)
 		}
@@ -209,6 +266,12 @@ func (r *pictureRenderer) Layout(fyne.Size) {
 	}
 	for _, m := range p.frames {
 		put(m, p.spot(m.place), 3)
+	}
+	for _, m := range p.chosen {
+		put(m, p.spot(m.place), 0)
+	}
+	for _, m := range p.caret {
+		put(m, p.spot(m.place), 2)
 	}
 }
 
@@ -233,6 +296,20 @@ func (r *pictureRenderer) Refresh() {
 			frame.StrokeColor = themeColor(fynetheme.ColorNamePrimary)
 			frame.Refresh()
 		}
+	}
+	primary := color.NRGBAModel.Convert(themeColor(fynetheme.ColorNamePrimary)).(color.NRGBA)
+	for _, m := range p.chosen {
+		shape := m.shape.(*canvas.Rectangle)
+		shape.FillColor = color.NRGBA{primary.R, primary.G, primary.B, 0x50} // paper is white in both themes: letters stay legible
+		shape.Refresh()
+	}
+	for _, m := range p.caret {
+		shape := m.shape.(*canvas.Rectangle)
+		shape.StrokeWidth, shape.StrokeColor = 2, primary
+		if !p.view.focused {
+			shape.StrokeWidth = 0
+		}
+		shape.Refresh()
 	}
 	p.edge.Refresh()
 	r.Layout(p.Size())

@@ -23,6 +23,7 @@ type pageText struct {
 	parts  []int
 	made   int    // counts the texts, so that blocks of different ones have different keys
 	chosen *Prose // the one with a selection
+	at     int    // the first character of its block
 }
 
 // block is a stretch of the text that is one Prose, without the line end between it and the next one.
@@ -129,7 +130,14 @@ func (t *pageText) row(i int) fyne.CanvasObject {
 		if t.chosen != nil && t.chosen != p {
 			t.chosen.Unselect()
 		}
-		t.chosen = p
+		t.chosen, t.at = p, t.blocks[i].Start
+		if v := t.view; v.OnSelect != nil && p.Selected() != "" {
+			if v.picked.on {
+				v.picked = picked{}
+				t.showPicked()
+			}
+			v.OnSelect()
+		}
 		t.view.takeFocus()
 	}
 	r := &pageRow{text: t, prose: prose}
@@ -149,6 +157,15 @@ func (t *pageText) runs(s Stretch) []Run {
 		inside(m.Start)
 		inside(m.End)
 	}
+	picked := t.view.picked.stretch(t.text)
+	caret := Stretch{}
+	if p := t.view.picked; p.on {
+		caret = Stretch{p.now, p.now + 1}
+	}
+	for _, m := range []Stretch{picked, caret} {
+		inside(m.Start)
+		inside(m.End)
+	}
 	for _, i := range t.parts {
 		inside(i)
 	}
@@ -163,6 +180,11 @@ func (t *pageText) runs(s Stretch) []Run {
 		for _, m := range t.marks {
 			if m.Start <= cuts[i] && cuts[i+1] <= m.End {
 				run.Back = theme.ColorMark
+			}
+		}
+		for _, m := range []Stretch{picked, caret} {
+			if m.Start <= cuts[i] && cuts[i+1] <= m.End {
+				run.Back = fynetheme.ColorNameSelection
 			}
 		}
 		runs = append(runs, run)
@@ -232,6 +254,43 @@ func (t *pageText) selected() string {
 		return ""
 	}
 	return t.chosen.Selected()
+}
+
+// selection is what was selected with the mouse, in the page's text.
+func (t *pageText) selection() Stretch {
+	if t.chosen == nil || t.chosen.Selected() == "" || len(t.parts) > 0 { // the signs of parts are counted by a Prose
+		return Stretch{}
+	}
+	from, to := min(t.chosen.from, t.chosen.to), max(t.chosen.from, t.chosen.to)
+	return Stretch{t.at + from, t.at + to}
+}
+
+// showPicked shows what was selected by keyboard.
+func (t *pageText) showPicked() { t.anew() }
+
+// inSight is the first character of the block at the top.
+func (t *pageText) inSight() int {
+	if at, _ := t.roll.anchor(); at >= 0 && at < len(t.blocks) {
+		return t.blocks[at].Start
+	}
+	return 0
+}
+
+// reveal scrolls to a character.
+func (t *pageText) reveal(char int) {
+	at := slices.IndexFunc(t.blocks, func(b block) bool { return char < b.End })
+	if at < 0 {
+		return
+	}
+	row, ok := t.roll.Row(t.key(at)).(*pageRow)
+	if !ok || at+1 >= len(t.roll.tops) {
+		t.roll.ToRow(t.key(at))
+		return
+	}
+	y := t.roll.tops[at] + float32(row.prose.lineOf(char-t.blocks[at].Start, t.parts, t.blocks[at].Start))*t.ruler.Line()
+	if top := t.roll.Offset(); y < top || y+t.ruler.Line() > top+t.roll.Size().Height {
+		t.roll.ToOffset(y - t.roll.Size().Height/3)
+	}
 }
 
 // pageRow is a block with its margin.
