@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"slices"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -23,9 +24,13 @@ type bar struct {
 	setting bool   // the Select is being filled, not chosen from
 	asking  bool   // a goroutine looks
 	again   bool   // and has to look once more
+	ease    ease   // for news; an add tells of every document
 }
 
-func newBar(s *Shell) *bar { return &bar{shell: s} }
+// lookEvery is how often the bar looks for collections while documents come.
+const lookEvery = 500 * time.Millisecond
+
+func newBar(s *Shell) *bar { return &bar{shell: s, ease: ease{every: lookEvery, post: s.Post}} }
 
 func (b *bar) build() fyne.CanvasObject {
 	s := b.shell
@@ -50,7 +55,7 @@ func (b *bar) refresh() {
 	if s.services == nil {
 		return
 	}
-	if b.again = b.asking; b.asking { // an add tells of every document
+	if b.again = b.asking; b.asking {
 		return
 	}
 	b.asking = true

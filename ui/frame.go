@@ -30,7 +30,7 @@ func (f *frame) build() fyne.CanvasObject {
 	f.body = container.NewStack(f.quiet(s.Text("ui.opening")))
 	f.fillRail()
 	edge := container.NewBorder(f.bar.build(), s.strip.build(), f.side(), nil, f.body)
-	return container.NewStack(canvas.NewRectangle(color(fynetheme.ColorNameBackground)), edge, s.notices.build())
+	return container.NewStack(edge, s.notices.build()) // the toolkit clears a frame with the background colour itself
 }
 
 // open shows the screen a person was at, or the welcome.

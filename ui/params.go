@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"time"
 
 	"fyne.io/fyne/v2"
 
@@ -24,6 +25,7 @@ type Params struct {
 	Raise    <-chan struct{}                              // a second start asks for the window
 	Notices  <-chan string                                // keys of texts to show when they come; nil is none
 	Probe    string                                       // file for the longest times of the window's goroutine; "" is off
+	Swapping func() time.Duration                         // how long the display has drawn frames while that goroutine waited; nil: unknown
 }
 
 // Services are the use-cases over an opened data folder.

@@ -14,7 +14,7 @@ func Run(ctx context.Context, p Params) error {
 	stop := context.AfterFunc(s.ctx, func() { s.Post(s.quit) })
 	defer stop()
 	if p.Probe != "" {
-		watch, err := newProbe(p.Probe)
+		watch, err := newProbe(p.Probe, p.Swapping)
 		if err != nil {
 			return fmt.Errorf("start the probe: %w", err)
 		}

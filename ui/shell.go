@@ -108,11 +108,12 @@ func (s *Shell) start() {
 
 // heard follows changes made on any face of the program.
 func (s *Shell) heard(t app.Topic) {
+	s.probe.mark(Heard + string(t))
 	switch t {
 	case app.TopicSettings:
 		s.takeLook()
 	case app.TopicDocuments:
-		s.frame.bar.refresh()
+		s.frame.bar.ease.run(s.frame.bar.refresh)
 	case app.TopicModels:
 		s.strip.poll()
 	}

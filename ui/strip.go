@@ -16,8 +16,12 @@ import (
 	"kakoi/ui/widget"
 )
 
-// pollEvery is how often the engine is asked what it holds, while it runs.
-const pollEvery = 3 * time.Second
+const (
+	// pollEvery is how often the engine is asked what it holds, while it runs.
+	pollEvery = 3 * time.Second
+	// progressEvery is how often the progress of a job is drawn.
+	progressEvery = 250 * time.Millisecond
+)
 
 // strip is the bottom of the window: the shield, what the engine holds, and the job that runs.
 type strip struct {
@@ -29,9 +33,12 @@ type strip struct {
 	stop   *widget.Button
 	jobBox *fyne.Container
 	row    *fyne.Container
+	ease   ease
 }
 
-func newStrip(s *Shell) *strip { return &strip{shell: s} }
+func newStrip(s *Shell) *strip {
+	return &strip{shell: s, ease: ease{every: progressEvery, post: s.Post}}
+}
 
 func (t *strip) build() fyne.CanvasObject {
 	s := t.shell
@@ -58,7 +65,7 @@ func (t *strip) start() {
 	s.subscriptions = append(s.subscriptions, s.services.Jobs.Watch(func(jobs []*job.Job) {
 		s.Post(func() {
 			t.model.jobs(jobs)
-			t.refresh()
+			t.ease.run(t.refresh)
 		})
 	}))
 	s.Go(func(ctx context.Context) {

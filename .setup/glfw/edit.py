@@ -110,6 +110,28 @@ replace("glfw/src/x11_window.c",
                 const GLFWbool result = kakoiTakeDrop(window, event);
 """)
 
+# 5. How long the display's drawing took can be asked (KAKOI_PROBE).
+replace("glfw/src/glx_context.c",
+        """    glXSwapBuffers(_glfw.x11.display, window->context.glx.window);
+""",
+        """    // Changed by Kakoi: counted
+    const uint64_t begun = _glfwPlatformGetTimerValue();
+    glXSwapBuffers(_glfw.x11.display, window->context.glx.window);
+    kakoiSwapping += _glfwPlatformGetTimerValue() - begun;
+""")
+replace("glfw/src/glx_context.c",
+        """static void swapBuffersGLX(_GLFWwindow* window)
+""",
+        """// By Kakoi: timer ticks within glXSwapBuffers, and the same in nanoseconds
+static uint64_t kakoiSwapping;
+unsigned long long kakoiSwapNanos(void)
+{
+    const uint64_t second = _glfwPlatformGetTimerFrequency();
+    return second ? kakoiSwapping * (1000000000 / second) : 0;
+}
+
+static void swapBuffersGLX(_GLFWwindow* window)
+""")
 replace("c_glfw_lin_x11.go",
         '#include "glfw/src/x11_window.c"\n',
         '#include "glfw/src/kakoi_context.c"\n#include "glfw/src/x11_window.c"\n')

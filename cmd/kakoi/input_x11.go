@@ -12,6 +12,7 @@ package main
 extern void kakoiDeferInput(void) __attribute__((weak));
 extern void kakoiOpenInput(void) __attribute__((weak));
 extern int kakoiPlaceInput(unsigned long window, int x, int y) __attribute__((weak));
+extern unsigned long long kakoiSwapNanos(void) __attribute__((weak));
 
 static int deferInput(void) {
 	if (!kakoiDeferInput || !kakoiOpenInput) return 0;
@@ -20,6 +21,8 @@ static int deferInput(void) {
 }
 static void openInput(void) { if (kakoiOpenInput) kakoiOpenInput(); }
 static int placeInput(unsigned long window, int x, int y) { return kakoiPlaceInput ? kakoiPlaceInput(window, x, y) : 0; }
+
+static unsigned long long swapNanos(void) { return kakoiSwapNanos ? kakoiSwapNanos() : 0; }
 
 // tryInput opens the input method and leaves it. It does not return while that hangs.
 static void tryInput(void) {
@@ -85,6 +88,9 @@ func openInput(ctx context.Context, late func()) {
 
 // deferInput keeps the toolkit from opening the input method at its start. It is false where that cannot be.
 func deferInput() bool { return C.deferInput() != 0 }
+
+// swapping is how long the display has drawn frames until now while the window's goroutine, which alone may ask, waited for it.
+func swapping() time.Duration { return time.Duration(C.swapNanos()) }
 
 // caretOwner is what types: Fyne's entries and those made of them.
 type caretOwner interface {

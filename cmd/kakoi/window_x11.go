@@ -29,6 +29,9 @@ func (p *program) window(ctx context.Context, o *owner, c *call) int {
 	if err := checkDisplay(); err != nil {
 		return c.finish(err)
 	}
+	if err := windowFirst(); err != nil { // slower beside a job, no more
+		slog.Warn("let the window go first", "error", err)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l := &opening{program: p, owner: o, call: c, done: make(chan struct{})}
@@ -54,7 +57,7 @@ func (p *program) window(ctx context.Context, o *owner, c *call) int {
 	go followCaret(ctx, a)
 	err = ui.Run(ctx, ui.Params{
 		App: a, Fonts: filepath.Join(p.home, "fonts"), Data: c.data, Language: c.lang, Look: look, Proof: p.proof, Version: version,
-		Open: l.open, Raise: raise, Notices: notices, Probe: p.env("KAKOI_PROBE"),
+		Open: l.open, Raise: raise, Notices: notices, Probe: p.env("KAKOI_PROBE"), Swapping: swapping,
 	})
 	if err = errors.Join(err, l.close()); err != nil && ctx.Err() == nil {
 		return c.finish(err)

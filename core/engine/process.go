@@ -84,7 +84,7 @@ func (e *process) keep(nice int) error {
 		if nice == 0 {
 			defer runtime.UnlockOSThread()
 		} else {
-			err = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), nice)
+			err = giveWay(nice)
 		}
 		if err == nil {
 			err = e.cmd.Start()
@@ -99,6 +99,20 @@ func (e *process) keep(nice int) error {
 	}()
 	if err := <-started; err != nil {
 		return fmt.Errorf("start %s: %w", e.cmd.Path, err)
+	}
+	return nil
+}
+
+// giveWay lowers the calling thread to nice below this process's first thread, and tells the kernel that it will compute at length
+// (SCHED_BATCH, sched(7)): such a thread does not take the processor from one that has it.
+func giveWay(nice int) error {
+	kernel, err := unix.Getpriority(unix.PRIO_PROCESS, os.Getpid()) // 20 less the value, getpriority(2)
+	if err != nil {
+		return fmt.Errorf("own priority: %w", err)
+	}
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH, Nice: int32(min(20-kernel+nice, 19))}
+	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+		return fmt.Errorf("lower the engine's priority: %w", err)
 	}
 	return nil
 }
@@ -279,7 +293,7 @@ type Params struct {
 	LibraryReason string    // the reason ChooseLibraries gave, for Status
 	Env           []string  // KEY=VALUE, on top of this process's environment
 	Log           io.Writer // gets what the engine writes to standard error; may be nil
-	Nice          int       // 0 to 19: how far the engine gives way to other programs for the processor (nice(2))
+	Nice          int       // 0 to 19: how far the engine gives way to this program and others for the processor (nice(2)); not 0: SCHED_BATCH too
 
 	StartTimeout time.Duration // until the first answer; 0: two minutes (cold disk, CUDA)
 	HangTimeout  time.Duration // a cancelled call may occupy the engine this long; 0: one minute
