@@ -62,6 +62,8 @@ func run(args []string, proof closed.Proof) int {
 		err = selftest(ctx, args[1:])
 	case "bench":
 		err = bench(ctx, args[1:])
+	case "logits":
+		err = logits(ctx, args[1:])
 	default:
 		err = core.Explain(fmt.Errorf("command %q: %w", args[0], core.ErrUsage), "error.engine.usage")
 	}
@@ -151,6 +153,8 @@ func bench(ctx context.Context, args []string) error {
 	fs.IntVar(&opt.Tokens, "tokens", 0, "")
 	fs.IntVar(&opt.Batch, "batch", 0, "")
 	fs.IntVar(&opt.Rounds, "rounds", 0, "")
+	fs.IntVar(&opt.Context, "context", 0, "")
+	fs.IntVar(&opt.LoRA, "lora", 0, "")
 	if err := parse(fs, args[1:]); err != nil {
 		return err
 	}

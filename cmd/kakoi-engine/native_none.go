@@ -33,3 +33,7 @@ func loaders() server.Loaders {
 		},
 	}
 }
+
+func logits(context.Context, []string) error {
+	return core.Explain(fmt.Errorf("logits: built without libtorch: %w", core.ErrNoDevice), "error.engine.bare")
+}

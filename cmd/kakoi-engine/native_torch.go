@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 
 	"kakoi/core"
 	"kakoi/core/bert"
@@ -89,8 +90,9 @@ func benches(ctx context.Context, kind string, options json.RawMessage, emit fun
 		if o.Shape != "" {
 			opt.Dir, opt.Shape = "", neox.RinnaShape
 		}
+		opt.Batch, opt.LoRA = o.Batch, o.LoRA
 		if kind == "decode" {
-			opt.New = o.Tokens
+			opt.New, opt.Prompt = o.Tokens, o.Context
 		} else {
 			opt.Prompt = o.Tokens
 		}
@@ -106,4 +108,35 @@ func benches(ctx context.Context, kind string, options json.RawMessage, emit fun
 		return err
 	}
 	return fmt.Errorf("bench %q: %w (load, prefill, decode, embed)", kind, core.ErrUsage)
+}
+
+// logits writes the logits of given tokens, for comparisons with other programs (core/neox/testdata/agreement.py).
+func logits(ctx context.Context, args []string) error {
+	fs := flags("logits")
+	var opt neox.LogitsOptions
+	var ids, out string
+	fs.StringVar(&opt.Dir, "model", "", "")
+	fs.StringVar(&opt.Load.Device, "device", "auto", "")
+	fs.StringVar(&opt.Load.DType, "dtype", "auto", "")
+	fs.IntVar(&opt.Load.Threads, "threads", 0, "")
+	fs.StringVar(&opt.Adapter, "adapter", "", "")
+	fs.StringVar(&opt.Path, "path", "prefill", "")
+	fs.StringVar(&ids, "ids", "", "")
+	fs.StringVar(&out, "out", "", "")
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(ids)
+	if err != nil {
+		return fmt.Errorf("logits: %w: %w", core.ErrUsage, err)
+	}
+	if err := json.Unmarshal(raw, &opt.IDs); err != nil {
+		return fmt.Errorf("logits: %q is no JSON list of token ids: %w: %w", ids, core.ErrUsage, err)
+	}
+	opt.Load.Threads = threads(opt.Load.Threads)
+	f, err := os.Create(out)
+	if err != nil {
+		return fmt.Errorf("logits: %w: %w", core.ErrUsage, err)
+	}
+	return errors.Join(neox.Logits(ctx, opt, f), f.Close())
 }

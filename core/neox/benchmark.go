@@ -15,21 +15,22 @@ type BenchOptions struct {
 // BenchResult is one figure. Bytes per token over Seconds per token is what the machine's bandwidth bounds: of
 // copying on a GPU, of reading on a CPU.
 type BenchResult struct {
-	Name         string  `json:"name"` // "copy", "read", "matmul", "load", "prefill", "decode"
+	Name         string  `json:"name"` // "copy", "read", "matmul"; "first token", "load", "file copy", "load again"; "prefill"; "decode", "verify"
 	Device       string  `json:"device"`
 	DType        string  `json:"dtype"`
 	Instructions string  `json:"instructions,omitempty"` // of the processor, that the kernels use
 	Runs         int     `json:"runs"`
 	Tokens       int     `json:"tokens,omitempty"`  // of one run
 	Context      int     `json:"context,omitempty"` // tokens in the cache before the run
-	Rows         int     `json:"rows,omitempty"`    // decoded at once, where more than one
+	Rows         int     `json:"rows,omitempty"`    // decoded at once, where more than one; verify: tokens of one row
 	LoRA         int     `json:"lora,omitempty"`    // rank of the adapter
 	Milliseconds float64 `json:"milliseconds"`      // median of a run
 	TokensPerSec float64 `json:"tokens_per_second,omitempty"`
 	BytesPerTok  float64 `json:"bytes_per_token,omitempty"` // weights and cache read for one token
 	GBPerSec     float64 `json:"gb_per_second,omitempty"`
 	GFLOPPerSec  float64 `json:"gflop_per_second,omitempty"`
-	OfLimit      float64 `json:"of_limit,omitempty"` // share of the bandwidth (decode) or of the matmul rate (prefill)
+	OfLimit      float64 `json:"of_limit,omitempty"` // share of the bandwidth (decode), of the matmul rate (prefill) or of the file copy's rate (load again)
+	OfOne        float64 `json:"of_one,omitempty"`   // time of a step, against that of one token of one row
 }
 
 // RinnaShape is the shape of rinna's bilingual-gpt-neox-4b family: 3.8 billion parameters.

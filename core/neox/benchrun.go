@@ -34,24 +34,23 @@ func Bench(ctx context.Context, what string, opt BenchOptions, emit func(BenchRe
 	if b.opt.Seconds <= 0 {
 		b.opt.Seconds = 3
 	}
-	start := time.Now()
+	if what == "load" {
+		return readable(b.loading())
+	}
 	if b.run, err = b.load(); err != nil {
 		return readable(err)
 	}
-	defer func() {
-		_ = dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { b.run.close(); return nil })
-	}()
-	loading := time.Since(start)
-	if what == "load" {
-		r := BenchResult{Name: "load", Runs: 1, Milliseconds: millis(loading), GBPerSec: float64(b.run.bytes()) / 1e9 / loading.Seconds()}
-		b.report(r)
-		return nil
-	}
+	defer b.close()
 	copying, product, err := b.limits()
 	if err != nil {
 		return readable(err)
 	}
 	return readable(b.tokens(what, copying, product))
+}
+
+// close frees the model.
+func (b *bench) close() {
+	_ = b.dev.Do(context.WithoutCancel(b.ctx), func(*torch.Scope) error { b.run.close(); return nil })
 }
 
 // config is that of the folder, or the shape.
@@ -76,10 +75,21 @@ type bench struct {
 	as   storage
 	opt  BenchOptions
 	emit func(BenchResult)
+
+	st      state
+	ids     []int32 // the prompt
+	adapter int
+	read    int64 // bytes that the adapter adds to a step
 }
 
 func (b *bench) report(r BenchResult) {
-	r.Device, r.DType = b.dev.Name(), b.run.traits().dtype
+	r.Device = b.dev.Name()
+	if b.run != nil {
+		r.DType = b.run.traits().dtype
+		if x, ok := b.run.(interface{ instructions() string }); ok {
+			r.Instructions = x.instructions()
+		}
+	}
 	if b.emit != nil {
 		b.emit(r)
 	}
@@ -174,75 +184,6 @@ func (b *bench) median(step func() error) (time.Duration, int, error) {
 	}
 	slices.Sort(times)
 	return times[len(times)/2], len(times), nil
-}
-
-// tokens measures prefill or decode.
-func (b *bench) tokens(what string, copying, product float64) error {
-	prompt, fresh := b.opt.Prompt, b.opt.New
-	if prompt <= 0 {
-		prompt = 600
-	}
-	if fresh <= 0 {
-		fresh = 64
-	}
-	fresh = min(fresh, b.cfg.MaxPositionEmbeddings-1)
-	prompt = min(prompt, b.cfg.MaxPositionEmbeddings-fresh)
-	var st state
-	err := b.dev.Do(b.ctx, func(s *torch.Scope) (err error) {
-		st, err = b.run.room(s, 1, prompt+fresh)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		_ = b.dev.Do(context.WithoutCancel(b.ctx), func(*torch.Scope) error { st.close(); return nil })
-	}()
-	ids := make([]int32, prompt)
-	for i := range ids {
-		ids[i] = int32(i * 7919 % b.cfg.VocabSize)
-	}
-	logits := make([]float32, b.cfg.VocabSize)
-	fill := func() error {
-		st.keep(0, 0)
-		return prefill(b.ctx, b.dev, st, 0, ids, b.run.traits().chunk, logits)
-	}
-	// One pass per layer matrix; the head runs for the last token only.
-	body := b.cfg.Parameters() - int64(b.cfg.VocabSize*b.cfg.HiddenSize)
-	if !b.cfg.TieWordEmbeddings {
-		body -= int64(b.cfg.VocabSize * b.cfg.HiddenSize)
-	}
-	if what == "prefill" {
-		t, n, err := b.median(fill)
-		if err != nil {
-			return err
-		}
-		rate := 2 * float64(body) * float64(prompt) / 1e9 / t.Seconds()
-		b.report(BenchResult{Name: what, Runs: n, Tokens: prompt, Milliseconds: millis(t), TokensPerSec: float64(prompt) / t.Seconds(), GFLOPPerSec: rate, OfLimit: rate / product})
-		return nil
-	}
-	if err := fill(); err != nil {
-		return err
-	}
-	t, n, err := b.median(func() error {
-		st.keep(0, prompt)
-		next := int32(0)
-		for range fresh {
-			if err := step(b.ctx, b.dev, st, 1, []lane{{id: next}}, [][]float32{logits}); err != nil {
-				return err
-			}
-			next = argmax(logits)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	read := float64(b.run.traits().read + b.run.rowBytes(prompt+fresh/2))
-	speed := float64(fresh) / t.Seconds()
-	b.report(BenchResult{Name: what, Runs: n, Tokens: fresh, Context: prompt, Milliseconds: millis(t), TokensPerSec: speed,
-		BytesPerTok: read, GBPerSec: read * speed / 1e9, OfLimit: read * speed / 1e9 / copying})
-	return nil
 }
 
 func millis(d time.Duration) float64 { return d.Seconds() * 1e3 }

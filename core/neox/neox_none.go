@@ -4,6 +4,7 @@ package neox
 
 import (
 	"context"
+	"io"
 
 	"kakoi/core"
 )
@@ -44,3 +45,6 @@ func Bench(context.Context, string, BenchOptions, func(BenchResult)) error {
 
 // Describe returns core.ErrNoDevice.
 func Describe(string) (DeviceState, error) { return DeviceState{}, core.ErrNoDevice }
+
+// Logits returns core.ErrNoDevice.
+func Logits(context.Context, LogitsOptions, io.Writer) error { return core.ErrNoDevice }

@@ -15,10 +15,12 @@ type BenchOptions struct {
 	Device  string `json:"device,omitempty"`
 	DType   string `json:"dtype,omitempty"`
 	Threads int    `json:"threads,omitempty"`
-	Tokens  int    `json:"tokens,omitempty"` // decode: generated in a run; prefill: in the prompt; embed: texts in a run
-	Batch   int    `json:"batch,omitempty"`  // embed: of the peer
-	Rounds  int    `json:"rounds,omitempty"` // embed: runs; decode, prefill: seconds of a figure
-	Peer    string `json:"peer,omitempty"`   // embed: a Python with sentence-transformers to measure beside
+	Tokens  int    `json:"tokens,omitempty"`  // decode: generated in a run; prefill: in the prompt; embed: texts in a run
+	Batch   int    `json:"batch,omitempty"`   // embed: of the peer; decode: rows at once, measured beside one
+	Context int    `json:"context,omitempty"` // decode: tokens before the first
+	LoRA    int    `json:"lora,omitempty"`    // decode, prefill: rank of an adapter that is attached
+	Rounds  int    `json:"rounds,omitempty"`  // embed: runs; decode, prefill: seconds of a figure
+	Peer    string `json:"peer,omitempty"`    // embed: a Python with sentence-transformers to measure beside
 }
 
 // ParseBench reads and checks the options of Bench.
@@ -34,7 +36,7 @@ func ParseBench(kind string, options json.RawMessage) (BenchOptions, error) {
 		return o, fmt.Errorf("bench %s: shape %q: %w", kind, o.Shape, core.ErrUsage)
 	case o.Model == "" && (o.Shape == "" || kind == "embed"):
 		return o, fmt.Errorf("bench %s without a model folder: %w", kind, core.ErrUsage)
-	case o.Tokens < 0 || o.Batch < 0 || o.Rounds < 0 || o.Threads < 0:
+	case o.Tokens < 0 || o.Batch < 0 || o.Context < 0 || o.LoRA < 0 || o.Rounds < 0 || o.Threads < 0:
 		return o, fmt.Errorf("bench %s with a negative count: %w", kind, core.ErrUsage)
 	}
 	return o, nil

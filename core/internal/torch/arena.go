@@ -44,6 +44,14 @@ func (s *Scope) LinearAdd(y, x, w Tensor, alpha, beta float64) {
 	}
 }
 
+// LinearFloat is x W^T in fp32 for bf16 or fp16 operands on a GPU: x [N, I], w [O, I] -> [N, O].
+func (s *Scope) LinearFloat(x, w Tensor) Tensor {
+	if !s.ready("linear float", x, w) {
+		return Tensor{}
+	}
+	return s.take("linear float", lib.Ctensor(C.kk_linear_float(C.kk_tensor(x.c), C.kk_tensor(w.c))))
+}
+
 // FlashAttention is causal attention on a GPU in bf16 or fp16: q [1, H, T, D], k and v [1, H, S, D] with rows of any
 // stride; query i sees the keys up to i+S-T. The result is [1, T, H, D] in row-major order. cudnn takes cuDNN's
 // kernel where T is S (twice as fast as libtorch's FlashAttention 2 on Hopper, but every new length costs the

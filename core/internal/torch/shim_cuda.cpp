@@ -33,6 +33,10 @@ int kk_linear_add(kk_tensor y, kk_tensor x, kk_tensor w, double alpha, double be
   TRY(at::addmm_out(T(y), T(y), T(x), T(w).t(), beta, alpha); return 0;, -1)
 }
 
+kk_tensor kk_linear_float(kk_tensor x, kk_tensor w) {
+  TRY(return give(at::mm(T(x), T(w).t(), at::kFloat));, nullptr)
+}
+
 kk_tensor kk_flash(kk_tensor qh, kk_tensor kh, kk_tensor vh, int cudnn) {
   TRY(const at::Tensor &q = T(qh); const at::Tensor &k = T(kh); const at::Tensor &v = T(vh);
       if (cudnn && q.size(2) == k.size(2)) {

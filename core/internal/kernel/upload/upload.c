@@ -32,6 +32,7 @@ static struct {
   int (*record)(void *, void *);
   int (*wait)(void *);
   int (*sync)(void);
+  int (*await)(void *);
   int (*text)(int, const char **);
 } cu;
 
@@ -68,7 +69,7 @@ static int load(void) {
                {&cu.alloc, "cuMemAlloc_v2"}, {&cu.free, "cuMemFree_v2"}, {&cu.host, "cuMemHostAlloc"}, {&cu.host_free, "cuMemFreeHost"},
                {&cu.to, "cuMemcpyHtoD_v2"}, {&cu.from, "cuMemcpyDtoH_v2"}, {&cu.to_async, "cuMemcpyHtoDAsync_v2"}, {&cu.fill, "cuMemsetD8_v2"},
                {&cu.info, "cuMemGetInfo_v2"}, {&cu.stream, "cuStreamCreate"}, {&cu.stream_end, "cuStreamDestroy_v2"}, {&cu.event, "cuEventCreate"},
-               {&cu.event_end, "cuEventDestroy_v2"}, {&cu.record, "cuEventRecord"}, {&cu.wait, "cuEventSynchronize"}, {&cu.sync, "cuCtxSynchronize"},
+               {&cu.event_end, "cuEventDestroy_v2"}, {&cu.record, "cuEventRecord"}, {&cu.wait, "cuEventSynchronize"}, {&cu.sync, "cuCtxSynchronize"}, {&cu.await, "cuStreamSynchronize"},
                {&cu.text, "cuGetErrorString"}};
   for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
     void *f = dlsym(h, names[i].name);
@@ -124,6 +125,7 @@ int ku_write(int device, uint64_t dst, const void *src, uint64_t bytes) { CALL("
 int ku_read(int device, void *dst, uint64_t src, uint64_t bytes) { CALL("copy from the device", cu.from(dst, src, bytes)); }
 int ku_zero(int device, uint64_t dst, uint64_t bytes) { CALL("fill", cu.fill(dst, 0, bytes)); }
 int ku_sync(int device) { CALL("wait for the device", cu.sync()); }
+int ku_await(int device, uint64_t stream) { CALL("wait for a stream", cu.await((void *)stream)); }
 int ku_memory(int device, uint64_t *free, uint64_t *total) {
   size_t f = 0, t = 0;
   if (enter(device)) return -1;

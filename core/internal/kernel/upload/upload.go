@@ -91,13 +91,18 @@ func Synchronize(device int) error {
 	return call("synchronize", func() C.int { return C.ku_sync(C.int(device)) })
 }
 
+// Await waits for what has been put into a stream (a CUstream, 0 for the default one), and for nothing else.
+func Await(device int, stream uintptr) error {
+	return call("await", func() C.int { return C.ku_await(C.int(device), C.uint64_t(stream)) })
+}
+
 // Piece is a range of a file and where it goes. Pieces of a group are waited for together.
 type Piece struct {
 	File   *os.File
 	Offset int64
 	Bytes  int64
 	To     uintptr
-	Group  int // 0, 1, .. in the order of the pieces
+	Group  int // does not go down from one piece to the next; a group may be empty
 }
 
 // Job is a running copy.
@@ -112,19 +117,19 @@ const (
 	mostThreads = 8
 )
 
-// Start begins to copy the pieces, in order. depth > 0 holds group g back until the groups up to g - depth are
+// Start begins to copy the pieces, in order. There are groups groups. depth > 0 holds group g back until the groups up to g - depth are
 // released, for a staging area of depth groups; 0 copies all as it comes. Finish must be called.
-func Start(device int, pieces []Piece, depth int) (*Job, error) {
+func Start(device int, pieces []Piece, groups, depth int) (*Job, error) {
 	if len(pieces) == 0 {
 		return nil, fmt.Errorf("upload of nothing: %w", core.ErrEmpty)
 	}
 	list := make([]C.ku_piece, len(pieces))
-	groups := 0
+	last := 0
 	for i, p := range pieces {
-		if p.Bytes <= 0 || p.Group < groups-1 || p.Group > groups {
-			return nil, fmt.Errorf("upload piece %d: %d bytes of group %d after group %d: %w", i, p.Bytes, p.Group, groups-1, core.ErrUsage)
+		if p.Bytes <= 0 || p.Group < last || p.Group >= groups {
+			return nil, fmt.Errorf("upload piece %d: %d bytes of group %d of %d after group %d: %w", i, p.Bytes, p.Group, groups, last, core.ErrUsage)
 		}
-		groups = p.Group + 1
+		last = p.Group
 		list[i] = C.ku_piece{fd: C.int(p.File.Fd()), group: C.int(p.Group), offset: C.int64_t(p.Offset), bytes: C.int64_t(p.Bytes), dst: C.uint64_t(p.To)}
 	}
 	j := &Job{files: pieces}

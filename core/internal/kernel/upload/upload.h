@@ -11,6 +11,7 @@ int ku_read(int device, void *dst, uint64_t src, uint64_t bytes);        // wait
 int ku_zero(int device, uint64_t dst, uint64_t bytes);
 int ku_memory(int device, uint64_t *free, uint64_t *total);
 int ku_sync(int device);
+int ku_await(int device, uint64_t stream);
 const char *ku_error(void); // of this thread
 int ku_out_of_memory(void); // whether it says so
 

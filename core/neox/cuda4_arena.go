@@ -1,0 +1,74 @@
+package neox
+
+import "kakoi/core/internal/kernel/cuda"
+
+// arena4 says where everything of a 4-bit model on a GPU lies in its one piece of device memory: offsets in bytes, each
+// a multiple of 256. The keys and values of a state, with the room its steps need, are a piece of their own.
+type arena4 struct {
+	layout  cuda.Layout // at 0
+	embed   int64       // bf16 [V, D]
+	head    int64       // bf16 [V, D]; the same where tied
+	cos     int64       // fp32 [P, R/2]
+	sin     int64
+	weights int64 // bytes of all above
+
+	// What a prompt's chunk of up to chunk tokens goes through.
+	chunk  int
+	ids    int64 // int32 [T]
+	x      int64 // fp32 [T, D], the residual stream
+	normed int64 // bf16 [T, D]
+	wide   int64 // bf16 [T, 3D] or [T, F]
+	narrow int64 // bf16 [T, D]: queries, then what is added to x
+	low    int64 // bf16 [T, 64], of an adapter
+	matrix int64 // bf16, the largest matrix
+	total  int64
+}
+
+// padTokens is what the tokens of a chunk are rounded up to where a kernel is built for each number of them.
+const padTokens = 256
+
+func newArena4(c Config, chunk int) arena4 {
+	a := arena4{layout: cuda.NewLayout(shape4(c)), chunk: min(chunk, c.MaxPositionEmbeddings)}
+	at := int64(0)
+	take := func(n int64) int64 {
+		p := at
+		at += (n + 255) &^ 255
+		return p
+	}
+	take(a.layout.Bytes())
+	d, f, v := int64(c.HiddenSize), int64(c.IntermediateSize), int64(c.VocabSize)
+	a.embed = take(2 * v * d)
+	a.head = a.embed
+	if !c.TieWordEmbeddings {
+		a.head = take(2 * v * d)
+	}
+	table := 4 * int64(c.MaxPositionEmbeddings) * int64(max(1, c.RotaryDims()/2))
+	a.cos, a.sin = take(table), take(table)
+	a.weights = at
+	t := int64(a.chunk+padTokens-1) / padTokens * padTokens
+	a.ids, a.x, a.normed, a.narrow = take(4*t), take(4*t*d), take(2*t*d), take(2*t*d)
+	a.wide, a.low = take(2*t*max(3*d, f)), take(2*t*maxRank4)
+	a.matrix = take(2 * d * max(3*d, f))
+	a.total = at
+	return a
+}
+
+// maxRank4 is the largest rank of an adapter that the kernels take.
+const maxRank4 = 64
+
+// shape4 is the model as the kernels see it.
+func shape4(c Config) cuda.Shape {
+	act := cuda.Gelu
+	switch c.HiddenAct {
+	case "gelu_new", "gelu_fast", "gelu_pytorch_tanh":
+		act = cuda.GeluTanh
+	case "relu":
+		act = cuda.Relu
+	case "silu", "swish":
+		act = cuda.Silu
+	}
+	return cuda.Shape{
+		Layers: c.Layers, Hidden: c.HiddenSize, Heads: c.Heads, Inner: c.IntermediateSize, Vocab: c.VocabSize,
+		Rotary: c.RotaryDims(), Eps: float32(c.LayerNormEps), Parallel: c.UseParallelResidual, Act: act,
+	}
+}

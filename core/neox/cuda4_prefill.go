@@ -1,0 +1,256 @@
+//go:build torch
+
+package neox
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"kakoi/core"
+	"kakoi/core/internal/kernel/cuda"
+	"kakoi/core/internal/kernel/upload"
+	"kakoi/core/internal/torch"
+)
+
+// cudnnFrom is the number of tokens from which cuDNN's attention pays: it is twice as fast as libtorch's FlashAttention
+// 2 there, but loads for a second and builds a plan for every new number of tokens. Prompts are padded to padTokens
+// for it, and it is used only after warm has made the plans.
+const cudnnFrom = 512
+
+// passing is the chunk of a prompt on its way: views of the arena for t tokens.
+type passing struct {
+	t, past int
+	row     int
+	adapter *adapter4
+	normed  torch.Tensor // [t, D]
+	wide    torch.Tensor // [t, 3D]
+	inner   torch.Tensor // [t, F], the same memory
+	narrow  torch.Tensor // [t, D]
+	query   torch.Tensor // [1, H, T, D/H], T padded, the same memory
+}
+
+func (st *state4) prefill(s *torch.Scope, row int, ids []int32, adapter int, logits []float32) error {
+	x, err := st.pass(s, row, ids, adapter)
+	if err != nil {
+		return err
+	}
+	if logits != nil {
+		if err := st.head(s, x.t-1, 1, logits); err != nil {
+			return err
+		}
+	}
+	r := &st.rows[row]
+	r.ids = append(r.ids, ids...)
+	return s.Err()
+}
+
+// pass runs a chunk through all layers: keys and values go into the cache, the state after the last layer stays in the
+// arena.
+func (st *state4) pass(s *torch.Scope, row int, ids []int32, adapter int) (*passing, error) {
+	r := st.model
+	x := &passing{t: len(ids), past: st.length(row), row: row}
+	if x.t == 0 || x.t > r.chunk {
+		return nil, fmt.Errorf("chunk of %d tokens, at most %d: %w", x.t, r.chunk, core.ErrUsage)
+	}
+	if x.past+x.t > st.cache.Capacity {
+		return nil, fmt.Errorf("row %d: %d tokens after %d do not fit %d: %w", row, x.t, x.past, st.cache.Capacity, core.ErrTooLarge)
+	}
+	if adapter != 0 {
+		if x.adapter = r.adapters[adapter]; x.adapter == nil {
+			return nil, fmt.Errorf("adapter %d is not attached: %w", adapter, core.ErrUsage)
+		}
+	}
+	raw := make([]byte, 0, 4*len(ids))
+	for _, id := range ids {
+		if id < 0 || int(id) >= r.VocabSize {
+			return nil, fmt.Errorf("token %d for %d embeddings: %w", id, r.VocabSize, core.ErrUsage)
+		}
+		raw = binary.LittleEndian.AppendUint32(raw, uint32(id))
+	}
+	if err := upload.Write(r.dev.Index(), r.at(r.ids), raw); err != nil {
+		return nil, err
+	}
+	t, d, e := int64(x.t), int64(r.HiddenSize), int64(r.HeadDim())
+	x.normed = s.Over(r.at(r.normed), torch.BFloat16, []int64{t, d}, nil)
+	x.wide = s.Over(r.at(r.wide), torch.BFloat16, []int64{t, 3 * d}, nil)
+	x.inner = s.Over(r.at(r.wide), torch.BFloat16, []int64{t, int64(r.IntermediateSize)}, nil)
+	x.narrow = s.Over(r.at(r.narrow), torch.BFloat16, []int64{t, d}, nil)
+	padded := x.padded(r, st.cache.Capacity)
+	x.query = s.Over(r.at(r.narrow), torch.BFloat16, []int64{1, int64(r.Heads), padded, e}, []int64{padded * d, e, d, 1})
+
+	if err := r.gpu.Embed(r.stream, r.at(r.embed), r.at(r.ids), r.at(r.x), x.t, r.HiddenSize); err != nil {
+		return nil, err
+	}
+	for layer := range r.Layers {
+		if err := st.layer(s, layer, x); err != nil {
+			return nil, fmt.Errorf("layer %d: %w", layer, err)
+		}
+	}
+	return x, nil
+}
+
+// padded is the number of queries that attention computes: padded for cuDNN, exact otherwise.
+func (x *passing) padded(r *cuda4, capacity int) int64 {
+	n := (x.t + padTokens - 1) / padTokens * padTokens
+	if x.past == 0 && x.t >= cudnnFrom && n <= capacity && r.cudnn {
+		return int64(n)
+	}
+	return int64(x.t)
+}
+
+// layer is one block. What a product gives goes into the residual stream together with its bias.
+func (st *state4) layer(s *torch.Scope, layer int, x *passing) error {
+	r := st.model
+	g, stream, d := r.gpu, r.stream, r.HiddenSize
+	bias := func(m cuda.Matrix) uintptr { return r.at(r.layout.Bias(layer, m)) }
+	norm := func(which int) error {
+		return g.LayerNorm(stream, r.at(r.x), r.at(r.layout.Norm(layer, which)), r.at(r.normed), x.t, d, float32(r.LayerNormEps))
+	}
+	add := func(m cuda.Matrix) error {
+		return g.BiasResidual(stream, r.at(r.x), r.at(r.narrow), bias(m), x.t, d)
+	}
+	feed := func() error {
+		if err := st.product(s, layer, cuda.Up, x.inner, x.normed, x); err != nil {
+			return err
+		}
+		if err := g.BiasAct(stream, r.at(r.wide), bias(cuda.Up), x.t, r.IntermediateSize, r.layout.Shape.Act); err != nil {
+			return err
+		}
+		return st.product(s, layer, cuda.Down, x.narrow, x.inner, x)
+	}
+	return inTurn(
+		func() error { return norm(0) },
+		func() error { return st.product(s, layer, cuda.QKV, x.wide, x.normed, x) },
+		func() error {
+			return g.RotaryKV(stream, r.at(r.wide), bias(cuda.QKV), r.at(r.cos), r.at(r.sin), r.at(r.narrow), r.layout.Shape, st.cache, layer, x.row, x.past, x.t)
+		},
+		func() error {
+			o := st.attention(s, layer, x)
+			if err := st.product(s, layer, cuda.Dense, x.narrow, o, x); err != nil {
+				return err
+			}
+			s.Drop(o)
+			if r.UseParallelResidual { // both parts read x as it was
+				return norm(1)
+			}
+			return nil
+		},
+		func() error { return add(cuda.Dense) },
+		func() error {
+			if r.UseParallelResidual {
+				return nil
+			}
+			return norm(1)
+		},
+		feed,
+		func() error { return add(cuda.Down) },
+		s.Err,
+	)
+}
+
+// inTurn runs steps until one fails.
+func inTurn(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attention is that of the chunk's queries over all keys of the row, [t, D].
+func (st *state4) attention(s *torch.Scope, layer int, x *passing) torch.Tensor {
+	r := st.model
+	h, e, c := int64(r.Heads), int64(r.HeadDim()), int64(st.cache.Capacity)
+	queries := x.query.Shape()[2]
+	keys := int64(x.past) + queries
+	at := uintptr(2 * (int64(layer)*int64(st.cache.Rows) + int64(x.row)) * h * c * e)
+	over := func(p uintptr) torch.Tensor {
+		return s.Over(p+at, torch.BFloat16, []int64{1, h, keys, e}, []int64{h * c * e, c * e, e, 1})
+	}
+	k, v := over(st.cache.K), over(st.cache.V)
+	o := s.FlashAttention(x.query, k, v, queries > int64(x.t) || r.cudnn && x.past == 0 && x.t >= cudnnFrom)
+	s.Drop(k)
+	s.Drop(v)
+	flat := s.View(o, queries, h*e)
+	s.Drop(o)
+	if queries == int64(x.t) {
+		return flat
+	}
+	part := s.Narrow(flat, 0, 0, int64(x.t))
+	s.Drop(flat)
+	return part
+}
+
+// product is y = in W^T for a matrix of a layer, with the adapter's part. The bias is added by what follows.
+func (st *state4) product(s *torch.Scope, layer int, m cuda.Matrix, y, in torch.Tensor, x *passing) error {
+	r := st.model
+	rows, cols := r.layout.Shape.Size(m)
+	w := r.at(r.matrix)
+	if r.full != nil {
+		w = r.full[layer*int(cuda.Down+1)+int(m)]
+	} else if err := r.gpu.Dequantize(r.stream, r.placed(layer, m), w); err != nil {
+		return err
+	}
+	weight := s.Over(w, torch.BFloat16, []int64{int64(rows), int64(cols)}, nil)
+	s.LinearTo(y, in, weight, torch.Tensor{})
+	s.Drop(weight)
+	if x.adapter == nil {
+		return nil
+	}
+	a := x.adapter.parts[layer][m]
+	if a.Rank == 0 {
+		return nil
+	}
+	low := s.Over(r.at(r.low), torch.BFloat16, []int64{int64(x.t), int64(a.Rank)}, nil)
+	down := s.Over(a.A, torch.BFloat16, []int64{int64(a.Rank), int64(cols)}, nil)
+	up := s.Over(a.B, torch.BFloat16, []int64{int64(rows), int64(a.Rank)}, nil)
+	s.LinearTo(low, in, down, torch.Tensor{})
+	s.LinearAdd(y, low, up, float64(a.Scale), 1)
+	for _, t := range []torch.Tensor{low, down, up} {
+		s.Drop(t)
+	}
+	return nil
+}
+
+// head gives the logits [n, V] of the chunk's tokens first.. after the last layer.
+func (st *state4) head(s *torch.Scope, first, n int, logits []float32) error {
+	r := st.model
+	d, v := int64(r.HiddenSize), int64(r.VocabSize)
+	from := r.at(r.x) + uintptr(4*int64(first)*d)
+	if err := r.gpu.LayerNorm(r.stream, from, r.at(r.layout.FinalNorm()), r.at(r.normed), n, r.HiddenSize, float32(r.LayerNormEps)); err != nil {
+		return err
+	}
+	x := s.Over(r.at(r.normed), torch.BFloat16, []int64{int64(n), d}, nil)
+	w := s.Over(r.at(r.head), torch.BFloat16, []int64{v, d}, nil)
+	s.Read(s.LinearFloat(x, w), logits)
+	return s.Err()
+}
+
+// all is prefill with the logits [t, V] of every token of the chunk, for comparisons.
+func (st *state4) all(s *torch.Scope, row int, ids []int32, adapter int, logits []float32) error {
+	x, err := st.pass(s, row, ids, adapter)
+	if err != nil {
+		return err
+	}
+	if err := st.head(s, 0, x.t, logits); err != nil {
+		return err
+	}
+	st.rows[row].ids = append(st.rows[row].ids, ids...)
+	return nil
+}
+
+// warm loads cuDNN and makes its plans for prompts of every padded length, so that no prompt waits for them; on the
+// device's thread, one length a call. It says whether there are more.
+func (r *cuda4) warm(s *torch.Scope, n int) (more bool, err error) {
+	t := int64(cudnnFrom + n*padTokens)
+	if t > int64(r.chunk) {
+		r.cudnn = true
+		return false, nil
+	}
+	h, e, d := int64(r.Heads), int64(r.HeadDim()), int64(r.HiddenSize)
+	q := s.Over(r.at(r.narrow), torch.BFloat16, []int64{1, h, t, e}, []int64{t * d, e, d, 1})
+	k := s.Over(r.at(r.wide), torch.BFloat16, []int64{1, h, t, e}, []int64{h * t * e, t * e, e, 1})
+	s.FlashAttention(q, k, k, true)
+	return true, s.Err()
+}
