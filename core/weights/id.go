@@ -46,6 +46,9 @@ func (f *Folder) Files() ([]File, error) {
 			if err != nil {
 				return nil, fmt.Errorf("list %q: %w", f.dir, err)
 			}
+			if strings.HasPrefix(filepath.ToSlash(name), Cache4Bit+"/") {
+				continue // made of the model, no part of it
+			}
 			switch filepath.Ext(name) {
 			case ".json", ".model", ".txt":
 				if !strings.HasPrefix(filepath.Base(name), ".") && !strings.HasPrefix(name, ".") {
@@ -84,6 +87,19 @@ func (f *Folder) ID(ctx context.Context, p core.Progress) (string, error) {
 		return "", err
 	}
 	return contentID(files), nil
+}
+
+// Stamp is 16 hex digits over names, sizes and times of Files: it changes when a file is replaced, without reading any.
+func (f *Folder) Stamp() (string, error) {
+	files, err := f.Files()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, x := range files {
+		fmt.Fprintf(h, "%q %d %d\n", x.Name, x.Size, x.Modified.UnixNano())
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
 func contentID(files []File) string {
