@@ -108,6 +108,9 @@ func loadCUDA4(ctx context.Context, dev *device.Device, cfg Config, src source, 
 	if err := l.bring(ctx, p); err != nil {
 		return nil, err
 	}
+	if err := dev.Do(ctx, l.probe); err != nil {
+		return nil, err
+	}
 	return l.cuda4, nil
 }
 

@@ -25,9 +25,10 @@ type cuda4 struct {
 	gpu    *cuda.GPU
 	stream uintptr
 	arena4
-	base  uintptr   // of the arena
-	cudnn bool      // its plans for attention are made
-	full  []uintptr // bf16 copies of the matrices, by layer and matrix; nil: dequantised at every use
+	base    uintptr   // of the arena
+	decodes bool      // the decoder's kernels run here
+	cudnn   bool      // its plans for attention are made
+	full    []uintptr // bf16 copies of the matrices, by layer and matrix; nil: dequantised at every use
 
 	adapters map[int]*adapter4
 	last     int // number given out
@@ -115,7 +116,7 @@ func (r *cuda4) placed(layer int, m cuda.Matrix) cuda.Placed {
 // cut anywhere in a prompt changes rounding.
 func (r *cuda4) traits() traits {
 	head := 2 * int64(r.VocabSize) * int64(r.HiddenSize)
-	return traits{dtype: "nf4", chunk: r.chunk, lanes: cuda.MaxLanes, exact: true, grain: 0, read: r.layout.Bytes() + head}
+	return traits{dtype: "nf4", chunk: r.chunk, lanes: cuda.MaxLanes, exact: r.decodes, grain: 0, read: r.layout.Bytes() + head}
 }
 
 // steps is how many tokens a state decodes without the host.

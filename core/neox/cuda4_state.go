@@ -3,6 +3,7 @@
 package neox
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,7 +13,8 @@ import (
 	"kakoi/core/internal/torch"
 )
 
-// state4 is the keys and values of some rows, and the decoder over them.
+// state4 is the keys and values of some rows, and the decoder over them: nil where the kernels do not run on the
+// device, and lanes go the slow way of prompts.
 type state4 struct {
 	model   *cuda4
 	memory  uintptr // cache and workspace
@@ -32,7 +34,10 @@ type row4 struct {
 // adapters4 is how many adapters one decoder knows at a time: as many as one call has lanes.
 const adapters4 = cuda.MaxLanes
 
-var _ chooser = (*state4)(nil)
+// chooser4 is a state4 with a decoder, which samples too.
+type chooser4 struct{ *state4 }
+
+var _ chooser = chooser4{}
 
 func (r *cuda4) room(_ *torch.Scope, rows, capacity int) (state, error) {
 	if capacity > r.MaxPositionEmbeddings {
@@ -54,11 +59,25 @@ func (r *cuda4) room(_ *torch.Scope, rows, capacity int) (state, error) {
 		w := cuda.Weights{Layout: r.layout, Block: r.base, Embed: r.at(r.embed), Head: r.at(r.head), Cos: r.at(r.cos), Sin: r.at(r.sin)}
 		st.decoder, err = r.gpu.NewDecoder(w, st.cache, st.memory+uintptr(2*half), opt)
 	}
-	if err != nil {
-		st.close()
-		return nil, err
+	switch {
+	case err == nil:
+		return chooser4{st}, nil
+	case errors.Is(err, core.ErrUnsupported):
+		return st, nil
 	}
-	return st, nil
+	st.close()
+	return nil, err
+}
+
+// probe finds out whether the decoder runs here; on the device's thread.
+func (r *cuda4) probe(s *torch.Scope) error {
+	st, err := r.room(s, 1, 1)
+	if err != nil {
+		return err
+	}
+	_, r.decodes = st.(chooser4)
+	st.close()
+	return nil
 }
 
 func (st *state4) close() {
@@ -170,7 +189,10 @@ func (st *state4) grow(l []lane) {
 	}
 }
 
-func (st *state4) lanes(_ *torch.Scope, l []lane, logits [][]float32) error {
+func (st *state4) lanes(s *torch.Scope, l []lane, logits [][]float32) error {
+	if st.decoder == nil {
+		return st.slowLanes(s, l, logits)
+	}
 	placed, err := st.place(l, 1)
 	if err != nil {
 		return err
@@ -188,6 +210,35 @@ func (st *state4) lanes(_ *torch.Scope, l []lane, logits [][]float32) error {
 		}
 	}
 	st.grow(l)
+	return nil
+}
+
+// slowLanes runs the lanes of each row as a chunk of a prompt.
+func (st *state4) slowLanes(s *torch.Scope, l []lane, logits [][]float32) (err error) {
+	before := map[int]int{}
+	for at, n := 0, 0; at < len(l); at += n {
+		n = 1
+		for at+n < len(l) && l[at+n].row == l[at].row && l[at+n].adapter == l[at].adapter {
+			n++
+		}
+		ids := make([]int32, n)
+		for i := range ids {
+			ids[i] = l[at+i].id
+		}
+		if _, ok := before[l[at].row]; !ok {
+			before[l[at].row] = st.length(l[at].row)
+		}
+		all := make([]float32, n*st.model.VocabSize)
+		if err = st.all(s, l[at].row, ids, l[at].adapter, all); err != nil {
+			for row, n := range before {
+				st.keep(row, n)
+			}
+			return err
+		}
+		for i := range ids {
+			copy(logits[at+i], all[i*st.model.VocabSize:])
+		}
+	}
 	return nil
 }
 
@@ -216,7 +267,7 @@ func (st *state4) mark(l []lane, set []core.Sampling) error {
 	return nil
 }
 
-func (st *state4) choose(_ *torch.Scope, l []lane, set []core.Sampling, u []float64) ([]int32, error) {
+func (st chooser4) choose(_ *torch.Scope, l []lane, set []core.Sampling, u []float64) ([]int32, error) {
 	placed, err := st.place(l, 1)
 	if err != nil {
 		return nil, err
@@ -232,7 +283,7 @@ func (st *state4) choose(_ *torch.Scope, l []lane, set []core.Sampling, u []floa
 	return ids, nil
 }
 
-func (st *state4) run(_ *torch.Scope, l []lane, set []core.Sampling, u [][]float64, n int) ([][]int32, error) {
+func (st chooser4) run(_ *torch.Scope, l []lane, set []core.Sampling, u [][]float64, n int) ([][]int32, error) {
 	placed, err := st.place(l, n)
 	if err != nil {
 		return nil, err

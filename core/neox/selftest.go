@@ -60,6 +60,11 @@ func Selftest(ctx context.Context, deviceName string, emit func(name string, ok 
 			}
 		}
 	}
+	if dev.CUDA() {
+		if err := selftest4(ctx, dev, check); err != nil {
+			return err
+		}
+	}
 	diff, err := deviceSampling(ctx, dev)
 	if err := check("sampling", 1e-6, diff, err); err != nil {
 		return err
