@@ -67,7 +67,7 @@ func (s *Screen) showCorrection(turn, given string) {
 		widget.NewProse(s.transcript.small, widget.Run{Text: s.text("chat.correct.text"), Color: theme.ColorSecondary}),
 		widget.NewFlow(rowGap, row...),
 	))
-	size := fyne.NewSize(720, 600)
+	size := fyne.NewSize(760, 720)
 	v.refresh()
 	v.panel = s.show(widget.PanelParams{
 		Title: s.text("chat.correct.title"), Size: size,
@@ -115,7 +115,7 @@ func (v *correctView) selected() {
 		v.chosen.SetText(v.screen.text("chat.correct.place.hint"))
 		return
 	}
-	v.chosen.SetText(v.screen.text("chat.correct.place.chosen", oneLine(text, 60)))
+	v.chosen.SetText(v.screen.text("chat.correct.place.chosen", oneLine(text, 36)))
 }
 
 func (v *correctView) choose(k record.CorrectionKind) {

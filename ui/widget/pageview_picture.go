@@ -8,7 +8,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
@@ -27,7 +26,8 @@ type pagePicture struct {
 	frames []placed // rectangles
 	chosen []placed // the selection
 	caret  []placed // one rectangle, or none
-	down   fyne.Position
+	began  int      // letter where the selection that is being dragged begins
+	drags  bool     // it is
 	room   fyne.Size
 	marker color.Color // that the marks are painted in
 }
@@ -189,12 +189,6 @@ func (p *pagePicture) corner() fyne.Position {
 	return fyne.NewPos(max(pad, (p.Size().Width-p.paper().Width)/2), pad)
 }
 
-// MouseDown is desktop.Mouseable: a selection may begin here.
-func (p *pagePicture) MouseDown(e *desktop.MouseEvent) { p.down = e.Position }
-
-// MouseUp is desktop.Mouseable.
-func (p *pagePicture) MouseUp(*desktop.MouseEvent) {}
-
 // Dragged is fyne.Draggable: it selects where that is possible, and moves the page otherwise.
 func (p *pagePicture) Dragged(e *fyne.DragEvent) {
 	v := p.view
@@ -202,12 +196,15 @@ func (p *pagePicture) Dragged(e *fyne.DragEvent) {
 		p.scrollBy(-e.Dragged.DX, -e.Dragged.DY)
 		return
 	}
-	began, ok := v.page.Letters.At(p.point(p.down))
-	now, _ := v.page.Letters.At(p.point(e.Position))
+	now, ok := v.page.Letters.At(p.point(e.Position))
 	if !ok {
 		return
 	}
-	v.pick(picked{on: true, selects: true, began: began, now: now})
+	if !p.drags { // the first step tells how far it is from where the button went down
+		p.drags = true
+		p.began, _ = v.page.Letters.At(p.point(e.Position.SubtractXY(e.Dragged.DX, e.Dragged.DY)))
+	}
+	v.pick(picked{on: true, selects: true, began: p.began, now: now})
 	switch y := e.Position.Y - p.scroll.Offset.Y; { // beyond the edge
 	case y < 0:
 		p.scrollBy(0, y)
@@ -218,6 +215,7 @@ func (p *pagePicture) Dragged(e *fyne.DragEvent) {
 
 // DragEnd is fyne.Draggable.
 func (p *pagePicture) DragEnd() {
+	p.drags = false
 	if p.view.selectable() {
 		p.view.takeFocus()
 	}

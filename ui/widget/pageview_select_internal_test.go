@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/driver/desktop"
 )
 
 // grid are letters that stand in rows of ten, 20 pixels wide and 28 high each.
@@ -46,8 +45,10 @@ func TestPageViewSelectsOnThePicture(t *testing.T) {
 		return fyne.NewPos(s.left+s.width/2, s.top+s.height/2)
 	}
 	drag := func(from, to int) {
-		v.picture.MouseDown(&desktop.MouseEvent{PointEvent: fyne.PointEvent{Position: on(from)}})
-		v.picture.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: on(to)}})
+		dx, dy := on(to).Subtract(on(from)).Components()
+		half := fyne.NewPos(on(from).X+dx/2, on(from).Y+dy/2)
+		v.picture.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: half}, Dragged: fyne.NewDelta(dx/2, dy/2)})
+		v.picture.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: on(to)}, Dragged: fyne.NewDelta(dx/2, dy/2)})
 		v.picture.DragEnd()
 	}
 	for want, at := range map[string][2]int{

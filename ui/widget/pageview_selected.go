@@ -132,7 +132,9 @@ func (v *PageView) beside(char, dx, dy int) int {
 		return v.page.Letters.Beside(char, dx, dy)
 	}
 	text := []rune(v.page.Text)
-	stop := func(i int) bool { return text[i] == '\n' || text[i] == '。' || text[i] == '.' && i+1 < len(text) && text[i+1] == ' ' }
+	stop := func(i int) bool {
+		return text[i] == '\n' || text[i] == '。' || text[i] == '.' && i+1 < len(text) && text[i+1] == ' '
+	}
 	switch {
 	case dx != 0:
 		char += dx
