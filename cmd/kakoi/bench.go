@@ -33,6 +33,8 @@ type benchOptions struct {
 	rounds  int
 	chunks  int
 	files   int
+	ask     int
+	busy    int
 }
 
 func benchFlags(fs *flag.FlagSet, c *call) {
@@ -48,6 +50,8 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	fs.IntVar(&o.rounds, "rounds", 0, "cli.flag.rounds")
 	fs.IntVar(&o.chunks, "chunks", 20_000, "cli.flag.chunks")
 	fs.IntVar(&o.files, "files", 500, "cli.flag.bench_files")
+	fs.IntVar(&o.ask, "ask", 0, "cli.flag.bench_ask")
+	fs.IntVar(&o.busy, "busy", 0, "cli.flag.bench_busy")
 	c.options = o
 }
 
@@ -58,7 +62,7 @@ func runBench(ctx context.Context, c *call) error {
 		return err
 	}
 	o := c.options.(*benchOptions)
-	for flag, n := range map[string]int{"--rounds": o.rounds, "--tokens": o.tokens, "--batch": o.batch, "--threads": o.threads, "--chunks": o.chunks, "--files": o.files} {
+	for flag, n := range map[string]int{"--rounds": o.rounds, "--tokens": o.tokens, "--batch": o.batch, "--threads": o.threads, "--chunks": o.chunks, "--files": o.files, "--ask": o.ask, "--busy": o.busy} {
 		if n < 0 || n > 10_000_000 {
 			return core.Explain(fmt.Errorf("bench %s %d: %w", flag, n, core.ErrUsage), "error.usage.value", flag, fmt.Sprint(n), "0 - 10000000")
 		}

@@ -21,8 +21,8 @@ import (
 )
 
 // benchWindow opens this program's window over a made-up library and measures, from outside, how long it takes until it can be
-// used, its memory at rest, and how long its goroutine does not answer while files are added, with and without the time that it waits
-// for the display's drawing or for a processor ("own"; see KAKOI_PROBE).
+// used, its memory at rest, and how long its goroutine does not answer while files are added, and where that time went (see stalls). With
+// --ask it asks too, by the keyboard.
 func benchWindow(ctx context.Context, c *call, o *benchOptions) (err error) {
 	tmp, err := os.MkdirTemp("", "kakoi-bench-*")
 	if err != nil {
@@ -30,7 +30,10 @@ func benchWindow(ctx context.Context, c *call, o *benchOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	data := filepath.Join(tmp, "data")
-	if err := makeWindowData(ctx, c, data, max(1, o.chunks)); err != nil {
+	if err := makeWindowData(data, "documents"); err != nil {
+		return err
+	}
+	if err := fillWindowData(ctx, c, data, max(1, o.chunks)); err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -77,17 +80,28 @@ func benchWindow(ctx context.Context, c *call, o *benchOptions) (err error) {
 			return err
 		}
 	}
+	if o.ask > 0 {
+		if err := benchWindowAsk(ctx, c, self, tmp, o.ask, figures); err != nil {
+			return err
+		}
+	}
 	return c.figures(figures)
 }
 
-// makeWindowData fills a data folder whose window opens at the documents.
-func makeWindowData(ctx context.Context, c *call, data string, chunks int) (err error) {
+// makeWindowData makes a data folder whose window opens at a screen.
+func makeWindowData(data, screen string) error {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(data, "window.json"), []byte(`{"welcomed":true,"screen":"documents","width":1180,"height":760}`), 0o600); err != nil {
+	state := fmt.Sprintf(`{"welcomed":true,"screen":%q,"width":1180,"height":760}`, screen)
+	if err := os.WriteFile(filepath.Join(data, "window.json"), []byte(state), 0o600); err != nil {
 		return fmt.Errorf("write window state: %w", err)
 	}
+	return nil
+}
+
+// fillWindowData puts a made-up library into a data folder.
+func fillWindowData(ctx context.Context, c *call, data string, chunks int) (err error) {
 	x, err := index.Open(filepath.Join(data, "library"), index.Options{})
 	if err != nil {
 		return err
@@ -108,7 +122,7 @@ type benchedWindow struct {
 
 func openBenched(ctx context.Context, self, data, probe string) (*benchedWindow, error) {
 	w := &benchedWindow{cmd: exec.CommandContext(ctx, self, "--data", data), probe: probe, ended: make(chan error, 1)}
-	w.cmd.Env = append(os.Environ(), "KAKOI_PROBE="+probe)
+	w.cmd.Env = append(os.Environ(), "KAKOI_PROBE="+probe, "XMODIFIERS=@im=none") // the keys of a measurement are not for an input method
 	w.cmd.Stderr = &w.said
 	w.cmd.Cancel = func() error { return w.cmd.Process.Signal(unix.SIGTERM) }
 	start := time.Now()
@@ -151,9 +165,9 @@ func (w *benchedWindow) adding(ctx context.Context, self, data, dir string, n in
 			return fmt.Errorf("write file: %w", err)
 		}
 	}
-	before, err := os.ReadFile(w.probe)
+	from, err := w.written()
 	if err != nil {
-		return fmt.Errorf("read the probe: %w", err)
+		return err
 	}
 	start := time.Now()
 	cmd := exec.CommandContext(ctx, self, "--data", data, "--quiet", "add", "--collection", "files", dir)
@@ -163,27 +177,11 @@ func (w *benchedWindow) adding(ctx context.Context, self, data, dir string, n in
 		return fmt.Errorf("add files beside the window: %w: %s", err, w.said.String())
 	}
 	figures["files"], figures["add_seconds"] = n, time.Since(start).Seconds()
-	after, err := os.ReadFile(w.probe)
+	stalls, err := w.stallsSince(from)
 	if err != nil {
-		return fmt.Errorf("read the probe: %w", err)
+		return err
 	}
-	var worst, worstOwn float64
-	long, longOwn := 0, 0
-	for _, line := range strings.Split(string(after[len(before):]), "\n") {
-		var at, stall, own float64
-		if n, err := fmt.Sscanf(line, "%f\t%f\t%f", &at, &stall, &own); err != nil || n != 3 {
-			continue // not a stall
-		}
-		worst, worstOwn = max(worst, stall), max(worstOwn, own)
-		if stall > 50 {
-			long++
-		}
-		if own > 50 {
-			longOwn++
-		}
-	}
-	figures["stall_worst_milliseconds"], figures["stalls_over_50_milliseconds"] = worst, long
-	figures["own_worst_milliseconds"], figures["own_over_50_milliseconds"] = worstOwn, longOwn
+	stalls.tell("adding", figures)
 	return nil
 }
 
