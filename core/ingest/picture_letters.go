@@ -3,16 +3,20 @@ package ingest
 import (
 	"image"
 	"math"
+	"unicode"
 )
 
 func (r rect) middle() (x, y float64) { return (r.left + r.right) / 2, (r.top + r.bottom) / 2 }
+
+// stands says whether a character can be seen; the box of what parts words and lines may be anywhere.
+func (p Picture) stands(i int) bool { return !p.boxes[i].empty() && !unicode.IsSpace(p.codes[i]) }
 
 // At is the character of Text that stands nearest to a point of Image, by its number; false where nothing stands on the page.
 func (p Picture) At(at image.Point) (char int, ok bool) {
 	x, y := float64(at.X), float64(at.Y)
 	best := math.Inf(1)
 	for i, b := range p.boxes {
-		if b.empty() {
+		if !p.stands(i) {
 			continue
 		}
 		// From the edge first; of cells that overlap, the one whose middle is nearer.
@@ -35,7 +39,7 @@ func (p Picture) Beside(char, dx, dy int) int {
 	fx, fy := from.middle()
 	best, found := math.Inf(1), -1
 	for i, b := range p.boxes {
-		if b.empty() {
+		if !p.stands(i) {
 			continue
 		}
 		x, y := b.middle()
@@ -59,7 +63,7 @@ func (p Picture) Beside(char, dx, dy int) int {
 		step = -1
 	}
 	for i := char + step; i >= 0 && i < len(p.boxes); i += step {
-		if !p.boxes[i].empty() {
+		if p.stands(i) {
 			return i
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"kakoi/core/ingest"
 )
@@ -35,12 +36,21 @@ func TestLetters(t *testing.T) {
 	office, vertical := page("office.pdf", 1), page("cid.pdf", 4)
 	for _, p := range []ingest.Picture{office, vertical} {
 		for i, c := range []rune(p.Text) {
+			if unicode.IsSpace(c) {
+				continue
+			}
 			for _, r := range p.Marks(i, i+1) {
 				if got, ok := p.At(middle(r)); !ok || got != i && []rune(p.Text)[got] != c {
 					t.Errorf("on %q, character %d, stands %d", c, i, got)
 				}
 			}
 		}
+	}
+	// Below the first line, nearer to the next one, is the next one.
+	first, next := office.Marks(0, 1)[0], office.Marks(charOf(t, office, "年次有給休暇を取るこ"), len([]rune(office.Text)))[0]
+	under := image.Pt(middle(first).X, next.Min.Y-1)
+	if got, _ := office.At(under); len(office.Marks(got, got+1)) != 1 || office.Marks(got, got+1)[0].Min.Y < first.Max.Y {
+		t.Errorf("above a line at %v stands character %d at %v", next, got, office.Marks(got, got+1))
 	}
 	far := office.Image.Rect.Max.Add(image.Pt(500, 500))
 	if got, ok := office.At(far); !ok || got < len([]rune(office.Text))*3/4 {
