@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"kakoi/core"
+	"kakoi/core/weights"
 )
 
 // kindOf finds what a model folder is for from its config.json.
@@ -58,7 +59,8 @@ func stampOf(dir string) (string, error) {
 }
 
 // eachFile visits the files of a model folder and of the folders directly below it (hub folders have 1_Pooling), by
-// name. Hidden files are passed over, links are followed: the hub's cache is made of them.
+// name. Hidden files are passed over, and the model's own 4-bit form, which is made of it; links are followed: the hub's cache is made
+// of them.
 func eachFile(dir string, visit func(name string, info fs.FileInfo) error) error {
 	var walk func(below string, depth int) error
 	walk = func(below string, depth int) error {
@@ -67,7 +69,7 @@ func eachFile(dir string, visit func(name string, info fs.FileInfo) error) error
 			return fmt.Errorf("list model folder: %w", err)
 		}
 		for _, e := range entries {
-			if e.Name()[0] == '.' {
+			if e.Name()[0] == '.' || below == "" && e.Name() == weights.Cache4Bit && e.IsDir() {
 				continue
 			}
 			name := filepath.Join(below, e.Name())

@@ -30,7 +30,7 @@ const spareBytes = 256 << 20
 // ImportOptions say how a model is imported and who hears of it; all may be left out.
 type ImportOptions struct {
 	Name   string          // "": the folder's
-	Listen func(job.State) // stages "files", "tensors", "tokenizer", "verify", "copy"
+	Listen func(job.State) // stages "files", "tensors", "tokenizer", "verify", "copy", and "quantize" for large models
 	Found  func(Details)   // once the folder is known to be sound, before it is copied; from the goroutine of the work
 }
 
@@ -149,6 +149,14 @@ func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, fou
 		fmt.Fprintf(all, "%s\x00%d\x00%s\n", f.Name, f.Bytes, f.SHA256)
 	}
 	model.ID = hex.EncodeToString(all.Sum(nil)[:8])
+	if kind == KindChat && report.Parameters >= large {
+		if model.FourBit, err = in4Bit(ctx, tmp, model.sums(), p); err != nil {
+			if ctx.Err() != nil || errors.Is(err, core.ErrCorrupt) {
+				return Model{}, fmt.Errorf("quantize: %w", err)
+			}
+			model.Note = err.Error() // it is quantised at every load then
+		}
+	}
 	value, err := json.Marshal(model)
 	if err != nil {
 		return Model{}, fmt.Errorf("encode model %q: %w", name, err)
@@ -169,11 +177,16 @@ func note(model Model) error {
 	if err != nil {
 		return fmt.Errorf("open model %q: %w", model.Name, err)
 	}
+	return errors.Join(folder.Note(model.sums()), folder.Close())
+}
+
+// sums are the hashes of the files, by name.
+func (m Model) sums() map[string]string {
 	sums := map[string]string{}
-	for _, f := range model.Files {
+	for _, f := range m.Files {
 		sums[filepath.ToSlash(f.Name)] = f.SHA256
 	}
-	return errors.Join(folder.Note(sums), folder.Close())
+	return sums
 }
 
 // belongs says whether a file of a model folder is needed to run the model or to know where it comes from.

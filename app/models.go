@@ -38,6 +38,8 @@ type Model struct {
 	ID       string    `json:"id,omitempty"` // over the files' contents, once they were hashed
 	Imported time.Time `json:"imported,omitzero"`
 	Files    []File    `json:"files,omitempty"`
+	FourBit  int64     `json:"four_bit,omitempty"` // bytes of its 4-bit form, where there is one beside the full one
+	Note     string    `json:"note,omitempty"`     // why there is none, where there should be
 }
 
 // File is one file of an imported model, as it was when it was copied.
@@ -98,6 +100,9 @@ func (m *Models) List(ctx context.Context) ([]Model, error) {
 			model.Name, model.Kind, model.Dir, model.Bundled = name, kind, dir, place.bundled
 			if model.Bytes, err = folderBytes(dir); err != nil {
 				return nil, fmt.Errorf("measure model %q: %w", name, err)
+			}
+			if model.FourBit, err = folderBytes(filepath.Join(dir, weights.Cache4Bit)); err != nil {
+				model.FourBit = 0 // most have none
 			}
 			model.InUse = m.inUse(model)
 			seen[name] = true

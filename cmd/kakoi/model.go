@@ -28,7 +28,7 @@ func runModel(ctx context.Context, c *call) error {
 	if len(c.args) == 0 {
 		return modelList(ctx, c)
 	}
-	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"import": modelImport, "use": modelUse, "remove": modelRemove, "check": modelCheck, "speed": modelSpeed}
+	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"import": modelImport, "use": modelUse, "remove": modelRemove, "check": modelCheck, "speed": modelSpeed, "quantize": modelQuantize}
 	verb := c.args[0]
 	if verb == "list" {
 		if err := c.want(1, 1); err != nil {
@@ -39,7 +39,7 @@ func runModel(ctx context.Context, c *call) error {
 	run, ok := verbs[verb]
 	if !ok {
 		err := fmt.Errorf("model %q: %w", verb, core.ErrUsage)
-		if near := nearest(verb, []string{"list", "import", "use", "remove", "check", "speed"}); near != "" {
+		if near := nearest(verb, []string{"list", "import", "use", "remove", "check", "speed", "quantize"}); near != "" {
 			return core.Explain(err, "error.usage.command_near", "model "+verb, "model "+near)
 		}
 		return core.Explain(err, "error.usage.command", "model "+verb)
@@ -93,6 +93,11 @@ func modelImport(ctx context.Context, c *call, dir string, o *modelOptions) erro
 		return c.emit(model)
 	}
 	c.say("cli.model.imported_as", model.Name, c.text("cli.model."+string(model.Kind)), amount.Bytes(model.Bytes))
+	if model.FourBit > 0 {
+		c.say("cli.model.quantized", model.Name, amount.Bytes(model.FourBit), amount.Bytes(model.Bytes))
+	} else if model.Note != "" {
+		c.say("cli.model.unquantized", model.Note)
+	}
 	c.say("cli.model.use_hint", quoted(model.Name))
 	return nil
 }
@@ -181,6 +186,20 @@ func modelSpeed(ctx context.Context, c *call, name string, _ *modelOptions) erro
 	default:
 		c.say("cli.model.tokens", s.Prefill, s.Decode, s.Device, s.DType)
 	}
+	return nil
+}
+
+func modelQuantize(ctx context.Context, c *call, name string, _ *modelOptions) error {
+	b := c.newBar()
+	model, err := c.host.models.Quantize(ctx, name, b.show)
+	b.clear()
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.emit(model)
+	}
+	c.say("cli.model.quantized", name, amount.Bytes(model.FourBit), amount.Bytes(model.Bytes))
 	return nil
 }
 

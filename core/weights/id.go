@@ -149,6 +149,20 @@ func (f *Folder) Note(sums map[string]string) error {
 	return nil
 }
 
+// IDFrom is ID for a folder whose hashes are known (hex SHA-256 by file name); false if those of a file are missing.
+func (f *Folder) IDFrom(sums map[string]string) (string, bool) {
+	files, err := f.Files()
+	if err != nil {
+		return "", false
+	}
+	for i, x := range files {
+		if files[i].SHA256 = sums[x.Name]; files[i].SHA256 == "" {
+			return "", false
+		}
+	}
+	return contentID(files), true
+}
+
 // hashAll hashes on as many cores as there are, largest file first.
 func hashAll(ctx context.Context, dir string, files []File, total int64, p core.Progress) error {
 	order := make([]int, len(files))
