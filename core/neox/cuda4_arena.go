@@ -1,6 +1,9 @@
 package neox
 
-import "kakoi/core/internal/kernel/cuda"
+import (
+	"kakoi/core/internal/kernel/cuda"
+	"kakoi/core/quant"
+)
 
 // arena4 says where everything of a 4-bit model on a GPU lies in its one piece of device memory: offsets in bytes, each
 // a multiple of 256. The keys and values of a state, with the room its steps need, are a piece of their own.
@@ -71,4 +74,46 @@ func shape4(c Config) cuda.Shape {
 		Layers: c.Layers, Hidden: c.HiddenSize, Heads: c.Heads, Inner: c.IntermediateSize, Vocab: c.VocabSize,
 		Rotary: c.RotaryDims(), Eps: float32(c.LayerNormEps), Parallel: c.UseParallelResidual, Act: act,
 	}
+}
+
+// depth4 is how many tensors are on their way at the same time while a model is loaded: while one is worked on, the
+// next arrive.
+const depth4 = 3
+
+// scratch4 is what the quantising kernels need beside their result.
+const scratch4 = 64 << 10
+
+// tableBytes4 is how much of an embedding matrix passes at a time.
+const tableBytes4 = 32 << 20
+
+// largest4 is the number of weights of the largest matrix.
+func largest4(c Config) int64 {
+	return int64(c.HiddenSize) * int64(max(3*c.HiddenSize, c.IntermediateSize))
+}
+
+// staging4 is the memory that loading takes beside the arena: slots for the tensors that are on their way, at most most
+// bytes each, a matrix between quantising and laying out, and a mark for each of items tensors.
+func staging4(c Config, most int64, items int) (slot int64, own temp4, total int64) {
+	slot, own = (most+255)&^255, newTemp4(largest4(c))
+	return slot, own, depth4*slot + own.end + int64(4*items)
+}
+
+// temp4 is the place of a matrix in bitsandbytes' form between quantising and laying out, as offsets into one piece of memory.
+type temp4 struct {
+	base                                            uintptr
+	codes, absmax, q, absmax2, offset, scratch, end int64
+}
+
+func newTemp4(n int64) temp4 {
+	t, at := temp4{}, int64(0)
+	take := func(n int64) int64 {
+		p := at
+		at += (n + 255) &^ 255
+		return p
+	}
+	blocks := (n + quant.BlockSize - 1) / quant.BlockSize
+	t.codes, t.absmax, t.q, t.absmax2 = take((n+1)/2), take(4*blocks), take(blocks), take(4*((blocks+255)/256))
+	t.offset, t.scratch = take(4), take(scratch4)
+	t.end = at
+	return t
 }

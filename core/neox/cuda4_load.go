@@ -20,9 +20,6 @@ import (
 	"kakoi/core/weights"
 )
 
-// depth4 is how many tensors are on their way at the same time: while one is worked on, the next arrive.
-const depth4 = 3
-
 // loader4 brings a model's tensors to the device, one after the other. Files are read by an upload.Job straight into a
 // staging area of depth4 slots on the device (tables of the right type straight into the arena); what arrived is
 // quantised and laid out there.
@@ -47,29 +44,10 @@ type item4 struct {
 	layer int // it belongs to
 }
 
-// temp4 is the place of a matrix in bitsandbytes' form between quantising and laying out, as offsets into one piece of memory.
-type temp4 struct {
-	base                                            uintptr
-	codes, absmax, q, absmax2, offset, scratch, end int64
-}
-
-func newTemp4(n int64) temp4 {
-	t, at := temp4{}, int64(0)
-	take := func(n int64) int64 {
-		p := at
-		at += (n + 255) &^ 255
-		return p
-	}
-	blocks := (n + quant.BlockSize - 1) / quant.BlockSize
-	t.codes, t.absmax, t.q, t.absmax2 = take((n+1)/2), take(4*blocks), take(blocks), take(4*((blocks+255)/256))
-	t.offset, t.scratch = take(4), take(cuda.QuantizeScratch(n))
-	t.end = at
-	return t
-}
+func (t temp4) at(offset int64) uintptr { return t.base + uintptr(offset) }
 
 func (t temp4) nf4() cuda.NF4 {
-	at := func(o int64) uintptr { return t.base + uintptr(o) }
-	return cuda.NF4{Codes: at(t.codes), Absmax: at(t.absmax), Q: at(t.q), Absmax2: at(t.absmax2), Offset: at(t.offset)}
+	return cuda.NF4{Codes: t.at(t.codes), Absmax: t.at(t.absmax), Q: t.at(t.q), Absmax2: t.at(t.absmax2), Offset: t.at(t.offset)}
 }
 
 // loadCUDA4 loads a model with 4-bit weights onto a GPU. A folder in bitsandbytes' format is taken as it is; anything
@@ -203,12 +181,12 @@ func (l *loader4) matrixItem(layer int, m cuda.Matrix, name string) error {
 	n := int64(rows) * int64(cols)
 	it := item4{name: name, layer: layer}
 	place := func(src cuda.NF4) error {
-		return l.gpu.Place(l.stream, src, l.placed(layer, m), l.own.base+uintptr(l.own.scratch))
+		return l.gpu.Place(l.stream, src, l.placed(layer, m), l.own.at(l.own.scratch))
 	}
 	quantise := func(w uintptr, dtype torch.DType) error {
 		dst := l.own.nf4()
 		dst.Bad = l.bad + uintptr(4*l.index(name))
-		if err := l.gpu.Quantize(l.stream, w, dtype, n, dst, l.own.base+uintptr(l.own.scratch)); err != nil {
+		if err := l.gpu.Quantize(l.stream, w, dtype, n, dst, l.own.at(l.own.scratch)); err != nil {
 			return err
 		}
 		return place(dst)
@@ -330,12 +308,11 @@ func (l *loader4) tableItems(name string, to int64) error {
 	if err != nil {
 		return err
 	}
-	const most = 32 << 20 // bytes of a slot
 	size := 4
 	if w.Plain != nil {
 		size = w.Plain.DType.Size()
 	}
-	step := max(1, most/(size*cols))
+	step := max(1, tableBytes4/(size*cols))
 	for from := 0; from < rows; from += step {
 		n := min(step, rows-from)
 		it := item4{name: name, layer: l.Layers}
@@ -428,22 +405,22 @@ func (l *loader4) vector(s *torch.Scope, name string, n int) []float32 {
 
 // stage takes the staging area: slots, the form between, and the marks of values that are no numbers.
 func (l *loader4) stage() error {
+	if n := cuda.QuantizeScratch(largest4(l.Config)); n > scratch4 {
+		return fmt.Errorf("quantising needs %d bytes, %d are planned", n, int64(scratch4))
+	}
 	most := int64(0)
 	for _, it := range l.todo {
 		most = max(most, it.bytes)
 	}
-	l.slot = (most + 255) &^ 255
-	largest := int64(l.HiddenSize) * int64(max(3*l.HiddenSize, l.IntermediateSize))
-	l.own = newTemp4(largest)
-	marks := int64(4 * len(l.todo))
-	total := depth4*l.slot + l.own.end + marks
+	var total int64
+	l.slot, l.own, total = staging4(l.Config, most, len(l.todo))
 	var err error
 	if l.staging, err = upload.Alloc(l.dev.Index(), total); err != nil {
 		return fmt.Errorf("room to load: %w", err)
 	}
 	l.own.base = l.staging + uintptr(depth4*l.slot)
 	l.bad = l.own.base + uintptr(l.own.end)
-	return upload.Zero(l.dev.Index(), l.bad, marks)
+	return upload.Zero(l.dev.Index(), l.bad, int64(4*len(l.todo)))
 }
 
 // bring runs the copies and what follows each.

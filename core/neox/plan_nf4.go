@@ -16,57 +16,49 @@ func (c Config) linears() (weights, rest int64) {
 	return l * (4*d*d + 2*d*f), l*(5*d+f+4*d) + 2*d
 }
 
-// cuda4 is the plan of the 4-bit runner on a GPU (runner_cuda4.go): one block in the kernels' own layout, made in place of
-// bitsandbytes', one arena.
+// cuda4 is the plan of the 4-bit runner on a GPU: the arena (cuda4_arena.go), and for every state its keys and values
+// with the room of its steps.
 func (p *Plan) cuda4(r PlanRequest) error {
 	c := r.Config
-	s := cudaShape(c)
-	if err := s.Validate(); err != nil {
+	if err := shape4(c).Validate(); err != nil {
 		return err
 	}
 	if p.Lanes = r.Lanes; p.Lanes == 0 {
 		p.Lanes = cuda.MaxLanes
 	}
 	d, f, v := int64(c.HiddenSize), int64(c.IntermediateSize), int64(c.VocabSize)
+	a := newArena4(c, planChunkCUDA)
 	p.process(true)
-	p.add("weights", BufferLayers, align(cuda.NewLayout(s).Bytes()), Always)
+	p.add("weights", BufferLayers, a.embed, Always)
 	p.add("weights", BufferEmbed, align(2*v*d), Always)
 	if !c.TieWordEmbeddings {
 		p.add("weights", BufferHead, align(2*v*d), Always)
 	}
-	p.add("weights", BufferRotary, 2*align(2*int64(c.MaxPositionEmbeddings)*int64(c.RotaryDims())), Always)
+	p.add("weights", BufferRotary, a.weights-a.cos, Always)
 	p.add("adapters", BufferAdapters, align(2*int64(r.Adapters)*r.adapterParameters(1)), Running)
-	p.add("cache", BufferKV, align(c.kvBytes(r.Batch, r.Context, 2)), Running)
-	p.add("cache", BufferKept, align(c.kvBytes(r.Kept, r.Context, 2)), Running)
+	capacity := min((r.Context+padTokens-1)/padTokens*padTokens, c.MaxPositionEmbeddings)
+	p.add("cache", BufferKV, align(c.kvBytes(r.Batch, capacity, 2)), Running)
+	p.add("cache", BufferKept, align(c.kvBytes(r.Kept, capacity, 2)), Running)
 
-	widest := max(3*d*d, d*f)
-	switch r.Stored {
-	case "NF4": // bitsandbytes' tensors of one matrix, before they are laid anew
-		p.add("load", BufferStaging, align(nf4Bytes(widest)), Loading)
-	case "F32":
-		p.add("load", BufferStaging, align(4*widest)+align(widest/2+widest/64*5), Loading)
-	default: // the source, and its codes and scales
-		p.add("load", BufferStaging, align(2*widest)+align(widest/2+widest/64*5), Loading)
+	widest := largest4(c)
+	most := map[string]int64{"NF4": newTemp4(widest).end, "F32": 4 * widest}[r.Stored]
+	if most == 0 {
+		most = 2 * widest
 	}
+	_, _, staging := staging4(c, max(most, tableBytes4), 8*c.Layers)
+	p.add("load", BufferStaging, align(staging), Loading)
 
+	// Part of the arena, so it stays.
+	p.add("prefill", BufferDequantised, a.total-a.matrix, Always)
+	p.add("prefill", BufferActivations, a.matrix-a.weights, Always)
 	rows := min(planChunkCUDA, int64(r.Context))
-	p.add("prefill", BufferDequantised, align(2*widest), Prefilling)
-	// x float32; in bf16 the normalised rows, q k v, q in heads, attention, the feed-forward part and a product's result.
-	p.add("prefill", BufferActivations, align(rows*(4*d+2*(d+3*d+d+d+f+d))), Prefilling)
+	p.add("prefill", BufferAttention, align(2*rows*d), Prefilling)
 	p.add("prefill", BufferLogits, align(4*v), Prefilling)
 	// x, q k v, attention, the feed-forward part as float32 and as fixed-point sums, per lane; the logits.
 	lanes := int64(p.Lanes)
 	p.add("decode", BufferStep, align(lanes*(4*d+12*(3*d+d+f+d))), Decoding)
 	p.add("decode", BufferLogits, align(lanes*4*v), Decoding)
 	return nil
-}
-
-// cudaShape is the shape as the kernels see it.
-func cudaShape(c Config) cuda.Shape {
-	return cuda.Shape{
-		Layers: c.Layers, Hidden: c.HiddenSize, Heads: c.Heads, Inner: c.IntermediateSize, Vocab: c.VocabSize, Rotary: c.RotaryDims(),
-		Eps: float32(c.LayerNormEps), Parallel: c.UseParallelResidual,
-	}
 }
 
 // align rounds up to what buffers in an arena begin at.
