@@ -36,7 +36,7 @@ type GeneratorInfo struct {
 	Hidden    int    `json:"hidden"`
 	Vocab     int    `json:"vocab"`
 	Device    string `json:"device"`
-	DType     string `json:"dtype"` // "fp32", "bf16", "fp16": of the computation
+	DType     string `json:"dtype"` // "fp32", "bf16", "fp16"; "nf4": weights in 4 bits
 	Bytes     int64  `json:"bytes"` // of the weights as loaded
 }
 
@@ -56,6 +56,8 @@ type Sampling struct {
 type GenerateRequest struct {
 	Prompt   string
 	Sampling Sampling
+	Adapter  string // folder of a LoRA adapter as PEFT writes it; empty: the model as it is
+	Plain    bool   // compute every token by itself: no prompt lookup, nothing kept of earlier prompts
 }
 
 // Delta is newly generated text; it never ends inside a UTF-8 character or a possible stop string.
@@ -81,11 +83,14 @@ type Reply struct {
 	Stop           StopReason
 	PrefillSeconds float64
 	DecodeSeconds  float64
+	ReusedTokens   int // of the prompt: kept from earlier ones, not computed again
+	GuessedTokens  int // checked by prompt lookup beside those that were due
+	RightTokens    int // of the guesses: those that were right, and are in NewTokens
 }
 
-// Generator continues prompts. Requests of one call run as one batch; emit is called from one goroutine
-// with the request's place in reqs. An error of emit, or the end of ctx, stops everything; the replies
-// then hold what came.
+// Generator continues prompts. Requests of one call, whatever their adapters, run as one batch as far as memory
+// allows; emit is called from one goroutine with the request's place in reqs. An error of emit, or the end of ctx,
+// stops everything; the replies then hold what came.
 type Generator interface {
 	Info() GeneratorInfo
 	CountTokens(ctx context.Context, texts []string) ([]int, error)

@@ -121,7 +121,7 @@ func BenchmarkDecode(b *testing.B) {
 			logits := make([]float32, m.VocabSize)
 			st.cache.lengths[0] = 600
 			for b.Loop() {
-				if err := step(context.Background(), dev, st, 1, []lane{{id: 7}}, [][]float32{logits}); err != nil {
+				if err := feed(context.Background(), dev, st, 1, []lane{{id: 7}}, [][]float32{logits}); err != nil {
 					b.Fatal(err)
 				}
 				st.keep(0, 600)

@@ -4,10 +4,10 @@ package neox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"kakoi/core"
 	"kakoi/core/internal/device"
@@ -22,21 +22,34 @@ type tokenizer interface {
 	Close() error
 }
 
-// Generator is core.Generator over one model. It is safe for concurrent use; calls take turns on the device
-// chunk by chunk.
+// Generator is core.Generator over one model. It is safe for concurrent use: calls share the steps of one loop, see
+// schedule.go.
 type Generator struct {
-	info core.GeneratorInfo
-	cfg  Config
-	dev  *device.Device
-	run  runner
-	tok  tokenizer
-	end  []int32
+	info     core.GeneratorInfo
+	cfg      Config
+	dev      *device.Device
+	run      runner
+	tok      tokenizer
+	end      []int32
+	lookup   bool // guess from the prompt where a request does not say otherwise
+	adapters adapters
+	loop     schedule
 
 	mu     sync.RWMutex // held for reading by calls, for writing by Close
 	closed bool
 }
 
 var _ core.Generator = (*Generator)(nil)
+
+// newGenerator makes a Generator over a loaded model, which it owns from then on. Lookup is on where the runner
+// gives the same answers with it.
+func newGenerator(cfg Config, dev *device.Device, run runner, tok tokenizer, end []int32) *Generator {
+	g := &Generator{cfg: cfg, dev: dev, run: run, tok: tok, end: end, lookup: run.traits().exact}
+	g.adapters.g, g.loop.g = g, g
+	g.loop.costs = newCosts(run.traits().lanes)
+	g.loop.belief = newBelief()
+	return g
+}
 
 // Info names the model.
 func (g *Generator) Info() core.GeneratorInfo { return g.info }
@@ -49,22 +62,15 @@ func (g *Generator) Close() error {
 		return nil
 	}
 	g.closed = true
-	var err error
-	if g.run != nil {
-		err = g.dev.Do(context.Background(), func(*torch.Scope) error {
-			g.run.close()
-			if g.dev.CUDA() {
-				torch.EmptyCache()
-			}
-			return nil
-		})
-	}
-	if g.tok != nil {
-		if terr := g.tok.Close(); err == nil {
-			err = terr
+	g.loop.close()
+	err := g.dev.Do(context.Background(), func(*torch.Scope) error {
+		g.run.close()
+		if g.dev.CUDA() {
+			torch.EmptyCache()
 		}
-	}
-	return err
+		return nil
+	})
+	return errors.Join(err, g.tok.Close())
 }
 
 // use guards a call against Close.
@@ -94,21 +100,7 @@ func (g *Generator) CountTokens(ctx context.Context, texts []string) ([]int, err
 	return counts, nil
 }
 
-// row is one request on its way.
-type row struct {
-	prompt  []int32
-	maxNew  int
-	sampler *Sampler
-	text    textStream
-	answer  []byte
-	held    int // tokens not yet in a Delta
-	next    int32
-	logits  []float32
-	done    bool
-	reply   core.Reply
-}
-
-// Generate implements core.Generator: all requests run as one batch.
+// Generate implements core.Generator.
 func (g *Generator) Generate(ctx context.Context, reqs []core.GenerateRequest, emit func(i int, d core.Delta) error) (replies []core.Reply, err error) {
 	done, err := g.use()
 	if err != nil {
@@ -118,35 +110,36 @@ func (g *Generator) Generate(ctx context.Context, reqs []core.GenerateRequest, e
 	if len(reqs) == 0 {
 		return nil, nil
 	}
+	c := newCall(ctx, len(reqs))
 	rows := make([]*row, len(reqs))
-	capacity := 0
 	for i, q := range reqs {
-		if rows[i], err = g.newRow(i, q); err != nil {
+		if rows[i], err = g.newRow(c, i, q); err != nil {
 			return nil, fmt.Errorf("request %d: %w", i, err)
 		}
-		capacity = max(capacity, len(rows[i].prompt)+rows[i].maxNew)
+		c.replies[i].PromptTokens = len(rows[i].prompt)
+	}
+	release, err := g.adapters.use(ctx, reqs, rows)
+	defer release()
+	if err != nil {
+		return c.replies, readable(err)
 	}
 	if emit == nil {
 		emit = func(int, core.Delta) error { return nil }
 	}
-	err = g.decode(ctx, rows, capacity, emit)
-	replies = make([]core.Reply, len(rows))
-	for i, r := range rows {
-		r.reply.Text = string(r.answer)
-		replies[i] = r.reply
+	g.loop.submit(rows)
+	if err := c.serve(emit); err != nil {
+		return c.replies, readable(fmt.Errorf("generate with %q: %w", g.info.Name, err))
 	}
-	if err != nil {
-		return replies, readable(fmt.Errorf("generate with %q: %w", g.info.Name, err))
-	}
-	return replies, nil
+	return c.replies, nil
 }
 
-func (g *Generator) newRow(i int, q core.GenerateRequest) (*row, error) {
+// newRow checks a request and makes its row.
+func (g *Generator) newRow(c *call, i int, q core.GenerateRequest) (*row, error) {
 	if err := ValidateSampling(q.Sampling); err != nil {
 		return nil, err
 	}
 	limit := g.cfg.MaxPositionEmbeddings
-	r := &row{prompt: g.tok.Encode(q.Prompt), text: textStream{stops: q.Sampling.Stop}}
+	r := &row{call: c, index: i, prompt: g.tok.Encode(q.Prompt), text: textStream{stops: q.Sampling.Stop}, plain: q.Plain, set: q.Sampling}
 	if len(r.prompt) == 0 {
 		r.prompt = slices.Clone(g.cfg.BOS)
 	}
@@ -167,114 +160,6 @@ func (g *Generator) newRow(i int, q core.GenerateRequest) (*row, error) {
 		r.maxNew = min(r.maxNew, n)
 	}
 	r.sampler = NewSampler(q.Sampling, r.prompt, i)
-	r.logits = make([]float32, g.cfg.VocabSize)
 	r.reply.PromptTokens = len(r.prompt)
 	return r, nil
-}
-
-// decode prefills every row, then decodes one token per row and round.
-func (g *Generator) decode(ctx context.Context, rows []*row, capacity int, emit func(int, core.Delta) error) (err error) {
-	start := time.Now()
-	var st state
-	err = g.dev.Do(ctx, func(s *torch.Scope) (err error) {
-		st, err = g.run.room(s, len(rows), capacity)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		_ = g.dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { st.close(); return nil })
-	}()
-	for i, r := range rows {
-		if err := prefill(ctx, g.dev, st, i, r.prompt, g.run.traits().chunk, r.logits); err != nil {
-			return err
-		}
-	}
-	prefilled := time.Now()
-	for _, r := range rows {
-		r.reply.PrefillSeconds = prefilled.Sub(start).Seconds()
-	}
-	for {
-		var open []lane
-		var logits [][]float32
-		for i, r := range rows {
-			if r.done {
-				continue
-			}
-			if err := g.accept(r, func(d core.Delta) error { return emit(i, d) }); err != nil {
-				return err
-			}
-			r.reply.DecodeSeconds = time.Since(prefilled).Seconds()
-			if !r.done {
-				open, logits = append(open, lane{row: i, id: r.next}), append(logits, r.logits)
-			}
-		}
-		if len(open) == 0 {
-			return nil
-		}
-		if err := step(ctx, g.dev, st, g.run.traits().lanes, open, logits); err != nil {
-			return err
-		}
-	}
-}
-
-// accept samples the row's next token from its logits and hands out the text that is certain now.
-func (g *Generator) accept(r *row, emit func(core.Delta) error) (err error) {
-	if r.next, err = r.sampler.Next(r.logits); err != nil {
-		return err
-	}
-	text, stop := "", core.StopReason("")
-	if slices.Contains(g.end, r.next) {
-		text, stop = r.text.flush(), core.StopEnd
-	} else {
-		r.reply.NewTokens++
-		r.held++
-		var stopped bool
-		text, stopped = r.text.push(g.tok.DecodeBytes([]int32{r.next}))
-		switch {
-		case stopped:
-			stop = core.StopString
-		case r.reply.NewTokens >= r.maxNew:
-			text, stop = text+r.text.flush(), core.StopLength
-		}
-	}
-	r.done, r.reply.Stop = stop != "", stop
-	if text == "" {
-		return nil
-	}
-	r.answer = append(r.answer, text...)
-	d := core.Delta{Text: text, Tokens: r.held}
-	r.held = 0
-	return emit(d)
-}
-
-// prefill runs a prompt through the model in chunks; logits [V] gets those of its last token. ctx is looked at
-// before each chunk; what went through stays in the row.
-func prefill(ctx context.Context, dev *device.Device, st state, row int, prompt []int32, chunk int, logits []float32) error {
-	for len(prompt) > 0 {
-		n := min(chunk, len(prompt))
-		var out []float32
-		if n == len(prompt) {
-			out = logits
-		}
-		err := dev.Do(ctx, func(s *torch.Scope) error { return st.prefill(s, row, prompt[:n], 0, out) })
-		if err != nil {
-			return fmt.Errorf("prefill: %w", err)
-		}
-		prompt = prompt[n:]
-	}
-	return nil
-}
-
-// step feeds lanes, at most so many at once, and reads the logits that follow.
-func step(ctx context.Context, dev *device.Device, st state, most int, l []lane, logits [][]float32) error {
-	for len(l) > 0 {
-		n := min(most, len(l))
-		if err := dev.Do(ctx, func(s *torch.Scope) error { return st.lanes(s, l[:n], logits[:n]) }); err != nil {
-			return fmt.Errorf("decode: %w", err)
-		}
-		l, logits = l[n:], logits[n:]
-	}
-	return nil
 }

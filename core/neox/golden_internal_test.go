@@ -134,7 +134,8 @@ func TestStarterContinuations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gen := &Generator{cfg: m.Config, dev: dev, run: newTorchRunner(m, dev.CUDA()), tok: tok}
+	gen := newGenerator(m.Config, dev, newTorchRunner(m, dev.CUDA()), tok, nil)
+	defer gen.loop.close()
 	for i, p := range g.Prompts {
 		if ids := tok.Encode(p); !slices.Equal(ids, g.IDs[i]) {
 			t.Fatalf("prompt %d: tokens %v, want %v", i, ids, g.IDs[i])
@@ -153,31 +154,40 @@ func TestStarterContinuations(t *testing.T) {
 // greedyTokens decodes 64 tokens per prompt and returns their ids.
 func greedyTokens(t testing.TB, gen *Generator, prompts []string) [][]int32 {
 	t.Helper()
-	rec := &recorder{tokenizer: gen.tok}
-	with := &Generator{cfg: gen.cfg, dev: gen.dev, run: gen.run, tok: rec}
 	reqs := make([]core.GenerateRequest, len(prompts))
 	for i, p := range prompts {
 		reqs[i] = core.GenerateRequest{Prompt: p, Sampling: core.Sampling{MaxNewTokens: 64}}
 	}
-	if _, err := with.Generate(context.Background(), reqs, nil); err != nil {
+	ids, _ := generateIDs(t, gen, reqs)
+	return ids
+}
+
+// generateIDs is Generate that tells the token ids.
+func generateIDs(t testing.TB, g *Generator, reqs []core.GenerateRequest) ([][]int32, []core.Reply) {
+	t.Helper()
+	ctx := context.Background()
+	c := newCall(ctx, len(reqs))
+	rows := make([]*row, len(reqs))
+	for i, q := range reqs {
+		var err error
+		if rows[i], err = g.newRow(c, i, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release, err := g.adapters.use(ctx, reqs, rows)
+	defer release()
+	if err != nil {
 		t.Fatal(err)
 	}
-	out := make([][]int32, len(prompts))
-	for i, id := range rec.ids { // rows take turns, none ends early without end tokens
-		out[i%len(prompts)] = append(out[i%len(prompts)], id)
+	g.loop.submit(rows)
+	if err := c.serve(func(int, core.Delta) error { return nil }); err != nil {
+		t.Fatal(err)
 	}
-	return out
-}
-
-// recorder remembers the ids that generation decodes.
-type recorder struct {
-	tokenizer
-	ids []int32
-}
-
-func (r *recorder) DecodeBytes(ids []int32) []byte {
-	r.ids = append(r.ids, ids...)
-	return r.tokenizer.DecodeBytes(ids)
+	ids := make([][]int32, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ids[len(r.prompt):]
+	}
+	return ids, c.replies
 }
 
 // TestStarterBF16: on 379 tokens of Japanese and English text bf16 picks transformers' fp32 token on at least 99% of

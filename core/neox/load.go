@@ -44,27 +44,45 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 		return nil, err
 	}
 
-	g := &Generator{cfg: cfg, dev: dev, end: endTokens(dir, cfg)}
-	tokens := make(chan error, 1)
+	type loaded struct {
+		tok *token.Tokenizer
+		err error
+	}
+	tokens := make(chan loaded, 1)
 	go func() { // beside the weights: both take a few hundred ms
-		var terr error
-		g.tok, terr = token.Load(dir)
-		if terr == nil && g.tok.VocabSize() > cfg.VocabSize {
-			terr = core.Explain(fmt.Errorf("tokenizer of %d tokens for %d embeddings: %w", g.tok.VocabSize(), cfg.VocabSize, core.ErrCorrupt),
-				"error.model.tokenizer.vocabulary", g.tok.VocabSize(), cfg.VocabSize)
+		tok, err := token.Load(dir)
+		if err == nil && tok.VocabSize() > cfg.VocabSize {
+			err = core.Explain(fmt.Errorf("tokenizer of %d tokens for %d embeddings: %w", tok.VocabSize(), cfg.VocabSize, core.ErrCorrupt),
+				"error.model.tokenizer.vocabulary", tok.VocabSize(), cfg.VocabSize)
+			err = errors.Join(err, tok.Close())
 		}
-		tokens <- terr
+		tokens <- loaded{tok, err}
 	}()
+	var run runner
 	id, err := folder.ID(ctx, p)
 	if err == nil {
-		g.run, err = newRunner(ctx, dev, cfg, as, folder, p)
+		run, err = newRunner(ctx, dev, cfg, as, folder, p)
 	}
-	if err = errors.Join(err, <-tokens); err != nil {
-		return nil, errors.Join(err, g.Close())
+	tok := <-tokens
+	if err != nil || tok.err != nil {
+		if run != nil {
+			_ = dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { run.close(); return nil })
+		}
+		if tok.err == nil {
+			_ = tok.tok.Close()
+		}
+		return nil, errors.Join(err, tok.err)
+	}
+	g := newGenerator(cfg, dev, run, tok.tok, endTokens(dir, cfg))
+	switch opt.Lookup {
+	case "on":
+		g.lookup = true
+	case "off":
+		g.lookup = false
 	}
 	g.info = core.GeneratorInfo{
 		ID: id, Name: filepath.Base(dir), MaxTokens: cfg.MaxPositionEmbeddings, Layers: cfg.Layers, Hidden: cfg.HiddenSize,
-		Vocab: cfg.VocabSize, Device: dev.Name(), DType: g.run.traits().dtype, Bytes: g.run.bytes(),
+		Vocab: cfg.VocabSize, Device: dev.Name(), DType: run.traits().dtype, Bytes: run.bytes(),
 	}
 	return g, nil
 }

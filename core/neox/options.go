@@ -5,6 +5,10 @@ type LoadOptions struct {
 	Device  string // "auto" (the zero value too), "cpu", "cuda:0"
 	DType   string // "auto" (the zero value too: fp32 on the CPU, or bf16 where that does not fit; bf16 on a GPU), "nf4", "fp32", "bf16", "fp16"
 	Threads int    // of operations on the CPU; 0: one per processor
+
+	// Lookup says whether answers are guessed from their prompts (see lookup.go): "auto" (the zero value too: where
+	// that gives the same answers to the last bit), "on", "off".
+	Lookup string
 }
 
 // DeviceState is what Describe finds.

@@ -33,19 +33,19 @@ func TestLanesAreExact(t *testing.T) {
 			ids := tokens(40, m.VocabSize)
 			want := make([][]float32, 40)
 			alone := openState(t, dev, m, 1, 40)
-			feed := func(st *torchState, l []lane) [][]float32 {
+			run := func(st *torchState, l []lane) [][]float32 {
 				t.Helper()
 				logits := make([][]float32, len(l))
 				for i := range l {
 					logits[i] = make([]float32, m.VocabSize)
 				}
-				if err := step(context.Background(), dev, st, lanesTorch, l, logits); err != nil {
+				if err := feed(context.Background(), dev, st, lanesTorch, l, logits); err != nil {
 					t.Fatal(err)
 				}
 				return logits
 			}
 			for i, id := range ids {
-				want[i] = feed(alone, []lane{{id: id}})[0]
+				want[i] = run(alone, []lane{{id: id}})[0]
 			}
 			many := openState(t, dev, m, 3, 40)
 			for at := 0; at < 40; {
@@ -55,7 +55,7 @@ func TestLanesAreExact(t *testing.T) {
 				for _, id := range ids[at : at+n] {
 					l = append(l, lane{row: 1, id: id})
 				}
-				for i, got := range feed(many, l)[1:] {
+				for i, got := range run(many, l)[1:] {
 					if !slices.Equal(got, want[at+i]) {
 						t.Errorf("%d wide, %d, %v: token %d of %d at once differs by %g", c.HiddenSize, c.IntermediateSize, dtype, at+i, n, maxDiff(got, want[at+i]))
 					}
@@ -64,11 +64,11 @@ func TestLanesAreExact(t *testing.T) {
 			}
 			// Forget, go on from there, and from a copy.
 			many.keep(1, 20)
-			if got := feed(many, []lane{{row: 1, id: ids[20]}}); !slices.Equal(got[0], want[20]) {
+			if got := run(many, []lane{{row: 1, id: ids[20]}}); !slices.Equal(got[0], want[20]) {
 				t.Errorf("after keep: differs by %g", maxDiff(got[0], want[20]))
 			}
 			inDevice(t, dev, func(s *torch.Scope) error { return many.copy(s, 1, 0, 15) })
-			if got := feed(many, []lane{{row: 0, id: ids[15]}}); !slices.Equal(got[0], want[15]) || many.length(0) != 16 {
+			if got := run(many, []lane{{row: 0, id: ids[15]}}); !slices.Equal(got[0], want[15]) || many.length(0) != 16 {
 				t.Errorf("after copy: differs by %g, length %d", maxDiff(got[0], want[15]), many.length(0))
 			}
 			inDevice(t, dev, func(s *torch.Scope) error {

@@ -19,10 +19,15 @@ var negativeInfinity = float32(math.Inf(-1))
 // Sampler picks the next token of one row by transformers' definitions, in its order: repetition penalty
 // (over prompt and answer), temperature, top-k, top-p. Temperature 0 picks the most likely token; equal ones: the
 // lowest id.
+//
+// The row's i-th new token takes the i-th number of the random stream, whatever computes it: the tokens do not depend on
+// how many are checked at once, nor on whether the device or Next samples them.
 type Sampler struct {
-	set  core.Sampling
-	seen map[int32]struct{}
-	rng  *rand.Rand
+	set   core.Sampling
+	seen  map[int32]struct{}
+	rng   *rand.Rand
+	drawn []float64 // of the random stream
+	next  int       // index of the next token
 
 	scores []float32
 	order  []int32
@@ -64,13 +69,27 @@ func (p *Sampler) Next(logits []float32) (int32, error) {
 		id = argmax(p.penalise(logits))
 	} else {
 		probs, ids := p.Probabilities(logits)
-		id = pick(probs, ids, p.rng.Float64())
+		id = pick(probs, ids, p.uniform(p.next))
 	}
+	return id, p.took(id)
+}
+
+// took remembers a token that was picked, by Next or by the device; an id below 0 is the lack of one.
+func (p *Sampler) took(id int32) error {
 	if id < 0 {
-		return 0, fmt.Errorf("sample: logits hold no finite number: %w", core.ErrCorrupt)
+		return fmt.Errorf("sample: logits hold no finite number: %w", core.ErrCorrupt)
 	}
 	p.seen[id] = struct{}{}
-	return id, nil
+	p.next++
+	return nil
+}
+
+// uniform is number i of the random stream, in [0, 1).
+func (p *Sampler) uniform(i int) float64 {
+	for len(p.drawn) <= i {
+		p.drawn = append(p.drawn, p.rng.Float64())
+	}
+	return p.drawn[i]
 }
 
 // Probabilities is the distribution Next draws from: tokens with a probability above 0, most likely first. The
