@@ -31,6 +31,8 @@ type benchOptions struct {
 	tokens  int
 	batch   int
 	rounds  int
+	context int
+	lora    int
 	chunks  int
 	files   int
 	ask     int
@@ -48,6 +50,8 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	fs.IntVar(&o.tokens, "tokens", 0, "cli.flag.tokens")
 	fs.IntVar(&o.batch, "batch", 0, "cli.flag.batch")
 	fs.IntVar(&o.rounds, "rounds", 0, "cli.flag.rounds")
+	fs.IntVar(&o.context, "context", 0, "cli.flag.bench_context")
+	fs.IntVar(&o.lora, "lora", 0, "cli.flag.bench_lora")
 	fs.IntVar(&o.chunks, "chunks", 20_000, "cli.flag.chunks")
 	fs.IntVar(&o.files, "files", 500, "cli.flag.bench_files")
 	fs.IntVar(&o.ask, "ask", 0, "cli.flag.bench_ask")
@@ -62,7 +66,7 @@ func runBench(ctx context.Context, c *call) error {
 		return err
 	}
 	o := c.options.(*benchOptions)
-	for flag, n := range map[string]int{"--rounds": o.rounds, "--tokens": o.tokens, "--batch": o.batch, "--threads": o.threads, "--chunks": o.chunks, "--files": o.files, "--ask": o.ask, "--busy": o.busy} {
+	for flag, n := range map[string]int{"--rounds": o.rounds, "--tokens": o.tokens, "--batch": o.batch, "--threads": o.threads, "--context": o.context, "--lora": o.lora, "--chunks": o.chunks, "--files": o.files, "--ask": o.ask, "--busy": o.busy} {
 		if n < 0 || n > 10_000_000 {
 			return core.Explain(fmt.Errorf("bench %s %d: %w", flag, n, core.ErrUsage), "error.usage.value", flag, fmt.Sprint(n), "0 - 10000000")
 		}
@@ -122,6 +126,7 @@ func benchEngine(ctx context.Context, c *call, o *benchOptions, kind string) (er
 	}
 	options, err := json.Marshal(map[string]any{
 		"model": dir, "shape": o.shape, "peer": o.peer, "device": o.device, "dtype": o.dtype, "threads": o.threads, "tokens": o.tokens, "batch": o.batch, "rounds": o.rounds,
+		"context": o.context, "lora": o.lora,
 	})
 	if err != nil {
 		return fmt.Errorf("encode options: %w", err)
