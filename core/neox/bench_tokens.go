@@ -4,6 +4,7 @@ package neox
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 
 	"kakoi/core"
@@ -20,8 +21,12 @@ func (b *bench) tokens(what string, copying, product float64) error {
 	if fresh <= 0 {
 		fresh = 64
 	}
-	fresh = min(fresh, b.cfg.MaxPositionEmbeddings-1)
-	prompt = min(prompt, b.cfg.MaxPositionEmbeddings-fresh)
+	limit := b.cfg.MaxPositionEmbeddings - verifyMost
+	if limit < 2 {
+		return fmt.Errorf("bench %s with a context of %d: %w", what, b.cfg.MaxPositionEmbeddings, core.ErrUsage)
+	}
+	fresh = min(fresh, limit-1)
+	prompt = min(prompt, limit-fresh)
 	b.ids = make([]int32, prompt)
 	for i := range b.ids {
 		b.ids[i] = int32(i * 7919 % b.cfg.VocabSize)

@@ -18,9 +18,10 @@ type torchRunner struct {
 	last     int // number given out
 }
 
-// Tokens of one prefill call and lanes of one step.
+// Tokens of one prefill call and lanes of one step. On the CPU libtorch's matrix products of 64 rows are nearly as
+// fast as those of more, and prompts that begin alike share whole chunks.
 const (
-	chunkCPU   = 256
+	chunkCPU   = 64
 	chunkCUDA  = 2048
 	lanesTorch = 16
 )

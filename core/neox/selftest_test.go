@@ -37,7 +37,10 @@ func TestBench(t *testing.T) {
 		VocabSize: 512, HiddenSize: 64, Layers: 2, Heads: 4, IntermediateSize: 256, HiddenAct: "gelu", RotaryPct: 1, RotaryBase: 10000,
 		MaxPositionEmbeddings: 128, LayerNormEps: 1e-5, AttentionBias: true,
 	}
-	for what, names := range map[string][]string{"load": {"load"}, "prefill": {"copy", "read", "matmul", "prefill"}, "decode": {"copy", "read", "matmul", "decode"}} {
+	for what, names := range map[string][]string{
+		"load": {"first token", "load", "load again"}, "prefill": {"copy", "read", "matmul", "prefill"},
+		"decode": {"copy", "read", "matmul", "decode", "verify", "verify", "verify", "verify", "verify"},
+	} {
 		var got []string
 		err := neox.Bench(context.Background(), what, neox.BenchOptions{Shape: shape, Seconds: 0.01, Load: neox.LoadOptions{Device: "cpu"}}, func(r neox.BenchResult) {
 			got = append(got, r.Name)
