@@ -2,7 +2,7 @@
 
 package cpu
 
-// #cgo CFLAGS: -std=gnu11 -O3 -Wall -Wno-unused-function
+// #cgo CFLAGS: -std=gnu11 -O3 -Wall -Wno-unused-function -Wno-psabi
 // #cgo LDFLAGS: -lm -lpthread
 // #include "pool.h"
 import "C"

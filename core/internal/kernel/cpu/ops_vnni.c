@@ -1,0 +1,14 @@
+//go:build torch
+
+#include "ops.h"
+#include "detect.h"
+#include "simd.h"
+#if KC_X86
+#define FOR FOR_VNNI
+#define NAME(f) f##_vnni
+#include "ops.inc.h"
+
+static const kc_ops all_of_them = {norm_vnni, activate_vnni, add_vnni, scale_vnni, pack_vnni, rotate_vnni, store_vnni, attend_vnni, down_vnni, up_vnni};
+
+const kc_ops *kc_ops_vnni(void) { return &all_of_them; }
+#endif

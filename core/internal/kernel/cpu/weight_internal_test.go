@@ -1,0 +1,199 @@
+//go:build torch
+
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"kakoi/core"
+	"kakoi/core/quant"
+)
+
+// sets are those this processor has.
+func sets() []Set {
+	var all []Set
+	for s := Plain; s <= Detect(); s++ {
+		all = append(all, s)
+	}
+	return all
+}
+
+func normals(r *rand.Rand, n int, std float64) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(r.NormFloat64() * std)
+	}
+	return v
+}
+
+func testPool(t testing.TB, n int) *Pool {
+	t.Helper()
+	p, err := NewPool(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// dense is X W^T in float64.
+func dense(x, w []float32, tokens, rows, cols int) []float64 {
+	out := make([]float64, tokens*rows)
+	for t := range tokens {
+		for r := range rows {
+			for k := range cols {
+				out[t*rows+r] += float64(x[t*cols+k]) * float64(w[r*cols+k])
+			}
+		}
+	}
+	return out
+}
+
+// apart is the root mean square of the difference over that of want; infinite when a number is not finite.
+func apart(got []float32, want []float64) float64 {
+	var d, s float64
+	for i, w := range want {
+		d += math.Pow(float64(got[i])-w, 2)
+		s += w * w
+	}
+	if r := math.Sqrt(d / s); !math.IsNaN(r) {
+		return r
+	}
+	return math.Inf(1)
+}
+
+// limits are the relative errors of a product by set. AMX: activations in bf16 (8 bits) and a table in bf16 whose factor
+// is chosen well. VNNI: activations in 8 bits of the block's largest, table in 8 bits. The others: 12 and 13 bits.
+var limits = map[Set]float64{Plain: 6e-4, AVX2: 6e-4, VNNI: 1e-2, AMX: 3.5e-3}
+
+func TestProduct(t *testing.T) {
+	pool := testPool(t, 2)
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, shape := range []struct{ rows, cols, tokens int }{
+		{1, 64, 1}, {16, 64, 2}, {17, 128, 3}, {64, 192, 4}, {70, 64, 5}, {130, 320, 7}, {200, 640, 1}, {96, 256, 8},
+		{33, 448, 9}, {64, 128, 16}, {65, 192, 17}, {48, 704, 33}, {80, 128, 64}, {64, 320, 131}, {10, 64, 300},
+	} {
+		w := normals(r, shape.rows*shape.cols, 0.02)
+		x := normals(r, shape.tokens*shape.cols, 1)
+		q, err := quant.QuantizeNF4(w, "float32", []int64{int64(shape.rows), int64(shape.cols)}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := make([]float32, len(w))
+		if err := q.Dequantize(back); err != nil {
+			t.Fatal(err)
+		}
+		want := dense(x, back, shape.tokens, shape.rows, shape.cols)
+		var m Weight
+		if err := m.set4(pool, shape.rows, shape.cols, q.Packed, q.Scales(), q.Map); err != nil {
+			t.Fatal(err)
+		}
+		eight := want8(t, pool, w, x, shape.rows, shape.cols, shape.tokens)
+		for _, s := range sets() {
+			t.Run(fmt.Sprintf("%v %dx%d tokens %d", s, shape.rows, shape.cols, shape.tokens), func(t *testing.T) {
+				defer Lower(s)()
+				got := make([]float32, len(want))
+				if err := m.Product(x, shape.tokens, got); err != nil {
+					t.Fatal(err)
+				}
+				if d := apart(got, want); d > limits[s] {
+					t.Errorf("4 bits: relative error %.2g, limit %.2g", d, limits[s])
+				}
+				if err := eight.m.Product(x, shape.tokens, got); err != nil {
+					t.Fatal(err)
+				}
+				if d := apart(got, eight.want); d > limits[s] {
+					t.Errorf("8 bits: relative error %.2g, limit %.2g", d, limits[s])
+				}
+			})
+		}
+		m.Close()
+		eight.m.Close()
+	}
+}
+
+type weight8 struct {
+	m    *Weight
+	want []float64
+}
+
+// want8 is w rounded to 8 bits, and the product with what Row says it is; Row itself is held against w.
+func want8(t *testing.T, pool *Pool, w, x []float32, rows, cols, tokens int) weight8 {
+	t.Helper()
+	m := &Weight{}
+	if err := m.quantize8(pool, rows, cols, rawFloats(w), F32); err != nil {
+		t.Fatal(err)
+	}
+	back := make([]float32, rows*cols)
+	for r := range rows {
+		m.Row(r, back[r*cols:(r+1)*cols])
+	}
+	wide := make([]float64, len(w))
+	for i, v := range w {
+		wide[i] = float64(v)
+	}
+	if d := apart(back, wide); d > 0.01 {
+		t.Errorf("rounded to 8 bits: relative error %.2g", d)
+	}
+	return weight8{m, dense(x, back, tokens, rows, cols)}
+}
+
+// TestProductAlone holds that a token's product does not depend on the tokens beside it, bit for bit.
+func TestProductAlone(t *testing.T) {
+	pool := testPool(t, 1)
+	r := rand.New(rand.NewPCG(3, 4))
+	const rows, cols, tokens = 130, 320, 150
+	w, x := normals(r, rows*cols, 0.02), normals(r, tokens*cols, 1)
+	q, err := quant.QuantizeNF4(w, "float32", []int64{rows, cols}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m Weight
+	defer m.Close()
+	if err := m.set4(pool, rows, cols, q.Packed, q.Scales(), q.Map); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sets() {
+		restore := Lower(s)
+		all := make([]float32, tokens*rows)
+		if err := m.Product(x, tokens, all); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []struct{ from, n int }{{0, 1}, {5, 1}, {149, 1}, {3, 2}, {7, 5}, {20, 8}, {40, 16}, {60, 17}, {0, 64}} {
+			got := make([]float32, part.n*rows)
+			if err := m.Product(x[part.from*cols:(part.from+part.n)*cols], part.n, got); err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range got {
+				if v != all[part.from*rows+i] {
+					t.Fatalf("%v: tokens %d to %d alone: number %d is %v, %v among all", s, part.from, part.from+part.n, i, v, all[part.from*rows+i])
+				}
+			}
+		}
+		restore()
+	}
+}
+
+func TestMatrixRefuses(t *testing.T) {
+	pool := testPool(t, 1)
+	var m Weight
+	if err := m.set4(pool, 4, 96, make([]byte, 192), make([]float32, 6), quant.NF4); !errors.Is(err, core.ErrDimension) {
+		t.Errorf("width 96: %v", err)
+	}
+	if err := m.set4(pool, 4, 64, make([]byte, 127), make([]float32, 4), quant.NF4); !errors.Is(err, core.ErrDimension) {
+		t.Errorf("127 bytes: %v", err)
+	}
+	nan := []float32{1, float32(math.NaN()), 1, 1}
+	if err := m.set4(pool, 4, 64, make([]byte, 128), nan, quant.NF4); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("NaN scale: %v", err)
+	}
+	w := make([]float32, 128)
+	w[77] = float32(math.Inf(1))
+	if err := m.quantize8(pool, 2, 64, rawFloats(w), F32); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("infinite weight: %v", err)
+	}
+}
