@@ -9,8 +9,8 @@ import (
 // a multiple of 256. The keys and values of a state, with the room its steps need, are a piece of their own.
 type arena4 struct {
 	layout  cuda.Layout // at 0
-	embed   int64       // bf16 [V, D]
-	head    int64       // bf16 [V, D]; the same where tied
+	embed   int64       // bf16 [V, D]; the rows filled up with zeros to a multiple of 16
+	head    int64       // the same; the same memory where tied
 	cos     int64       // fp32 [P, R/2]
 	sin     int64
 	weights int64 // bytes of all above
@@ -39,7 +39,7 @@ func newArena4(c Config, chunk int) arena4 {
 		return p
 	}
 	take(a.layout.Bytes())
-	d, f, v := int64(c.HiddenSize), int64(c.IntermediateSize), int64(c.VocabSize)
+	d, f, v := int64(c.HiddenSize), int64(c.IntermediateSize), int64(c.VocabSize+15)/16*16
 	a.embed = take(2 * v * d)
 	a.head = a.embed
 	if !c.TieWordEmbeddings {

@@ -93,15 +93,15 @@ func newCUDA4(dev *device.Device, c Config) (_ *cuda4, err error) {
 			r.close()
 		}
 	}()
+	// Rows beyond a prompt's last are computed along with it, as are those that fill up the head: they must be numbers.
+	if err := upload.Zero(dev.Index(), r.base, r.total); err != nil {
+		return nil, err
+	}
 	cos, sin := rotaryTables(c, c.MaxPositionEmbeddings)
 	if err := upload.Write(dev.Index(), r.at(r.cos), floatBytes(cos)); err != nil {
 		return nil, err
 	}
-	if err := upload.Write(dev.Index(), r.at(r.sin), floatBytes(sin)); err != nil {
-		return nil, err
-	}
-	// Rows beyond a prompt's last are computed along with it: they must be numbers.
-	return r, upload.Zero(dev.Index(), r.at(r.weights), r.total-r.weights)
+	return r, upload.Write(dev.Index(), r.at(r.sin), floatBytes(sin))
 }
 
 // at is the address of an offset of the arena.

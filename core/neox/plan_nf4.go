@@ -30,10 +30,8 @@ func (p *Plan) cuda4(r PlanRequest) error {
 	a := newArena4(c, planChunkCUDA)
 	p.process(true)
 	p.add("weights", BufferLayers, a.embed, Always)
-	p.add("weights", BufferEmbed, align(2*v*d), Always)
-	if !c.TieWordEmbeddings {
-		p.add("weights", BufferHead, align(2*v*d), Always)
-	}
+	p.add("weights", BufferEmbed, a.head-a.embed, Always) // 0 where tied
+	p.add("weights", BufferHead, a.cos-a.head, Always)
 	p.add("weights", BufferRotary, a.weights-a.cos, Always)
 	p.add("adapters", BufferAdapters, align(2*int64(r.Adapters)*r.adapterParameters(1)), Running)
 	capacity := min((r.Context+padTokens-1)/padTokens*padTokens, c.MaxPositionEmbeddings)
@@ -59,6 +57,11 @@ func (p *Plan) cuda4(r PlanRequest) error {
 	p.add("decode", BufferStep, align(lanes*(4*d+12*(3*d+d+f+d))), Decoding)
 	p.add("decode", BufferLogits, align(lanes*4*v), Decoding)
 	return nil
+}
+
+// runs4Bit says whether there are 4-bit kernels for a model of this shape on a device.
+func runs4Bit(device string, c Config) bool {
+	return device == "cuda" && shape4(c).Validate() == nil
 }
 
 // align rounds up to what buffers in an arena begin at.

@@ -37,6 +37,10 @@ kk_tensor kk_linear_float(kk_tensor x, kk_tensor w) {
   TRY(return give(at::mm(T(x), T(w).t(), at::kFloat));, nullptr)
 }
 
+int kk_mean_to(kk_tensor y, kk_tensor x) {
+  TRY(T(y).copy_(at::mean(T(x)), true); return 0;, -1)
+}
+
 kk_tensor kk_flash(kk_tensor qh, kk_tensor kh, kk_tensor vh, int cudnn) {
   TRY(const at::Tensor &q = T(qh); const at::Tensor &k = T(kh); const at::Tensor &v = T(vh);
       if (cudnn && q.size(2) == k.size(2)) {
