@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -141,6 +142,59 @@ func TestTimeLeftOfPortions(t *testing.T) {
 		if got < want*0.85-0.5 || got > want*1.15+0.5 {
 			t.Errorf("after %.1f s %.1f s are left, told are %.1f", s, want, got)
 		}
+	}
+}
+
+// TestTimeLeftBesideChangingLoad: another program takes half of the machine for ten seconds of every twenty. What is told is near what
+// is then needed, although the pace of the moment is off by half.
+func TestTimeLeftBesideChangingLoad(t *testing.T) {
+	const total = 3000
+	type reading struct{ at, left float64 }
+	var p pace
+	start := time.Now()
+	var told []reading
+	done, end := 0.0, 0.0
+	for s := 0.0; done < total; s += 0.5 {
+		rate := 20.0
+		if int(s/10)%2 == 1 {
+			rate = 10
+		}
+		done += rate / 2
+		end = s + 0.5
+		at := start.Add(time.Duration(end * float64(time.Second)))
+		u := core.Update{Done: int64(done), Total: total}
+		p.add(at, s == 0, u)
+		if left := p.left(at, u); left > 0 {
+			told = append(told, reading{end, left.Seconds()})
+		}
+	}
+	within, after := 0, 0
+	for _, r := range told {
+		if needed := end - r.at; r.at > 0.1*end {
+			after++
+			if math.Abs(r.left-needed) <= max(0.15*needed, 1) {
+				within++
+			}
+		}
+	}
+	if share := float64(within) / float64(after); share < 0.75 {
+		t.Errorf("%d of %d readings are within 15%%", within, after)
+	}
+}
+
+// TestPaceForgets: a job of days keeps few points, and its first.
+func TestPaceForgets(t *testing.T) {
+	var p pace
+	start := time.Now()
+	for i := range int64(100_000) {
+		p.add(start.Add(time.Duration(i)*time.Second), i == 0, core.Update{Done: i, Total: 200_000})
+	}
+	if len(p.points) > mostPoints || !p.points[0].at.Equal(start) {
+		t.Errorf("%d points, the first at %v", len(p.points), p.points[0].at.Sub(start))
+	}
+	now := start.Add(99_999 * time.Second)
+	if got := p.left(now, core.Update{Done: 99_999, Total: 200_000}); (got - 100_001*time.Second).Abs() > time.Minute {
+		t.Errorf("time left is %v, want about 100001s", got)
 	}
 }
 

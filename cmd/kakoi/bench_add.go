@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"kakoi/app"
@@ -14,9 +15,12 @@ import (
 	"kakoi/resources"
 )
 
+// busyFor is how long the load of --busy goes on, and then rests.
+const busyFor = 10 * time.Second
+
 // benchAdd adds files (the samples by default) to a library in a temporary folder and holds the time left that was shown against
-// the time that was then needed.
-func benchAdd(ctx context.Context, c *call, _ *benchOptions) (err error) {
+// the time that was then needed; with --busy beside other work that comes and goes.
+func benchAdd(ctx context.Context, c *call, o *benchOptions) (err error) {
 	tmp, err := os.MkdirTemp("", "kakoi-bench-*")
 	if err != nil {
 		return fmt.Errorf("make folder: %w", err)
@@ -42,6 +46,8 @@ func benchAdd(ctx context.Context, c *call, _ *benchOptions) (err error) {
 	var told []job.State
 	var at []time.Time
 	b := c.newBar()
+	stop := keepBusy(o.busy)
+	defer stop()
 	start := time.Now()
 	s, err := h.library.Add(ctx, app.AddPlan{Paths: paths}, app.AddOptions{
 		Explain: func(err error) (sentence, hint string) { return resources.ErrorText(c.lang, err) },
@@ -56,12 +62,20 @@ func benchAdd(ctx context.Context, c *call, _ *benchOptions) (err error) {
 		return err
 	}
 	end := time.Now()
-	within := 0
 	var ratios []float64
+	within, later, laterWithin := 0, 0, 0 // later: after the first tenth of the time
 	for i, st := range told {
 		needed := end.Sub(at[i]).Seconds()
-		if math.Abs(st.Left.Seconds()-needed) <= max(0.15*needed, 1) {
+		near := math.Abs(st.Left.Seconds()-needed) <= max(0.15*needed, 1)
+		late := at[i].Sub(start) > end.Sub(start)/10
+		if near {
 			within++
+		}
+		if late {
+			later++
+		}
+		if near && late {
+			laterWithin++
 		}
 		ratios = append(ratios, st.Left.Seconds()/max(needed, 1))
 	}
@@ -69,9 +83,28 @@ func benchAdd(ctx context.Context, c *call, _ *benchOptions) (err error) {
 	figures := map[string]any{
 		"kind": "add", "files": s.Added, "failed": len(s.Failed), "pages": s.Pages, "chunks": s.Chunks, "seconds": total,
 		"chunks_per_second": float64(s.Chunks) / total, "times_left_told": len(told), "times_left_within_15_percent_or_a_second": within,
+		"times_left_told_after_a_tenth": later, "times_left_within_after_a_tenth": laterWithin, "busy_threads": o.busy,
 	}
 	if len(at) > 0 {
 		figures["first_time_left_after_seconds"], figures["median_told_over_needed"] = at[0].Sub(start).Seconds(), median(ratios)
 	}
 	return c.figures(figures)
+}
+
+// keepBusy computes in n threads of this process, beside the engine's own, for a while, rests as long, and so on, until stop.
+func keepBusy(n int) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	for range n {
+		work.Go(func() {
+			for x := uint64(1); ctx.Err() == nil; pause(ctx, busyFor) {
+				for end := time.Now().Add(busyFor); time.Now().Before(end) && ctx.Err() == nil; {
+					for range 100_000 {
+						x = x*6364136223846793005 + 1442695040888963407
+					}
+				}
+			}
+		})
+	}
+	return func() { cancel(); work.Wait() }
 }
