@@ -1,10 +1,10 @@
 // Command random writes a model folder of random weights, the same for the same seed: for trying Kakoi with a model
 // of a size that nobody has at hand. What such a model answers is noise.
 //
-//	random DIR [--shape rinna-4b|rinna-small|bert-small|xlm-roberta-small] [--layers N] [--layout single|sharded|bin|bin-sharded] [--seed S]
+//	random DIR [--shape rinna-4b|rinna-small|bert-small|xlm-roberta-small] [--layers N] [--layout single|sharded|bin|bin-sharded] [--seed S] [--dtype f16|bf16|f32] [--4bit]
 //
 // A GPT-NeoX folder gets the sentencepiece model given by --spiece, filled up to the shape's vocabulary; a BERT folder
-// a vocab.txt of characters, an XLM-RoBERTa folder no tokenizer.
+// a vocab.txt of characters, an XLM-RoBERTa folder no tokenizer. --4bit writes the 4-bit form too, in DIR/nf4.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 
 	"kakoi/core"
@@ -53,6 +54,8 @@ func run(ctx context.Context, args []string) error {
 	shape := fs.String("shape", "rinna-4b", "rinna-4b, rinna-small, bert-small or xlm-roberta-small")
 	layers := fs.Int("layers", 0, "number of layers (default: the shape's)")
 	layout := fs.String("layout", "sharded", "single, sharded, bin or bin-sharded")
+	dtype := fs.String("dtype", "", "f16, bf16 or f32 (default: the shape's)")
+	four := fs.Bool("4bit", false, "the 4-bit form too, in DIR/nf4")
 	seed := fs.Uint64("seed", 1, "of the random numbers")
 	pieces := fs.String("spiece", "resources/starter/spiece.model", "sentencepiece model for a GPT-NeoX folder")
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
@@ -69,6 +72,11 @@ func run(ctx context.Context, args []string) error {
 	}
 	if *layers > 0 {
 		s.Layers = *layers
+	}
+	if *dtype != "" {
+		if s.DType, ok = weights.ParseDType(strings.ToUpper(*dtype)); !ok {
+			return fmt.Errorf("dtype %q: %w", *dtype, core.ErrUsage)
+		}
 	}
 	how, ok := layouts[*layout]
 	if !ok {
@@ -101,6 +109,9 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("%s: %s, %d layers, %d parameters\n", dir, s.Model, s.Layers, n)
+	if *four {
+		return weights.Quantize(ctx, dir, filepath.Join(dir, weights.Cache4Bit), nil)
+	}
 	return nil
 }
 
