@@ -22,7 +22,8 @@ func loaders() server.Loaders {
 }
 
 func loadGenerator(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Generator, error) {
-	g, err := neox.Load(ctx, dir, neox.LoadOptions{Device: opt.Device, DType: opt.DType, Threads: threads(opt.Threads)}, p)
+	load := neox.LoadOptions{Device: opt.Device, DType: opt.DType, Threads: threads(opt.Threads), Lookup: opt.Lookup}
+	g, err := neox.Load(ctx, dir, load, p)
 	if err != nil {
 		return nil, err // not g: a nil *Generator in an interface is not nil
 	}

@@ -71,8 +71,9 @@ func TestGenerateStreams(t *testing.T) {
 	reqs := []core.GenerateRequest{
 		{Prompt: "the", Sampling: core.Sampling{MaxNewTokens: 50, Seed: 1}},
 		{Prompt: "有給", Sampling: core.Sampling{MaxNewTokens: 80, Seed: 2}},
+		{Prompt: "有給", Sampling: core.Sampling{MaxNewTokens: 80, Seed: 2}, Adapter: "/adapters/\xff", Plain: true},
 	}
-	texts, tokens := make([]string, 2), make([]int, 2)
+	texts, tokens := make([]string, 3), make([]int, 3)
 	got, err := g.Generate(t.Context(), reqs, func(i int, d core.Delta) error {
 		texts[i] += d.Text
 		tokens[i] += d.Tokens
@@ -85,7 +86,7 @@ func TestGenerateStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(got, want) {
+	if !reflect.DeepEqual(got, want) || got[1].Text == got[2].Text || got[1].RightTokens == 0 || got[2].RightTokens != 0 {
 		t.Errorf("replies\n%+v, want\n%+v", got, want)
 	}
 	for i := range reqs {

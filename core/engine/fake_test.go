@@ -174,7 +174,7 @@ func (m *markov) Generate(ctx context.Context, reqs []core.GenerateRequest, emit
 			return nil, err
 		}
 		replies[i].PromptTokens = len([]rune(r.Prompt))
-		rng := rand.New(rand.NewPCG(r.Sampling.Seed, 1))
+		rng := rand.New(rand.NewPCG(r.Sampling.Seed, uint64(1+len(r.Adapter)))) // another adapter, another text
 		last := []rune(" " + r.Prompt)[len([]rune(r.Prompt))]
 		for n := 0; r.Sampling.MaxNewTokens == 0 || n < r.Sampling.MaxNewTokens; n++ {
 			select {
@@ -192,6 +192,9 @@ func (m *markov) Generate(ctx context.Context, reqs []core.GenerateRequest, emit
 			}
 		}
 		replies[i].Stop, replies[i].PrefillSeconds, replies[i].DecodeSeconds = core.StopLength, 0.25, 0.5
+		if !r.Plain {
+			replies[i].ReusedTokens, replies[i].GuessedTokens, replies[i].RightTokens = replies[i].PromptTokens/2, 7, 5
+		}
 	}
 	return replies, nil
 }

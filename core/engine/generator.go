@@ -84,7 +84,7 @@ func (g *generator) Generate(ctx context.Context, reqs []core.GenerateRequest, e
 		s := r.Sampling
 		req.Prompts = append(req.Prompts, &pb.Prompt{
 			Text: []byte(r.Prompt), Temperature: s.Temperature, TopK: int64(s.TopK), TopP: s.TopP, RepetitionPenalty: s.RepetitionPenalty,
-			Seed: s.Seed, MaxNewTokens: int64(s.MaxNewTokens), Stop: wire.Bytes(s.Stop),
+			Seed: s.Seed, MaxNewTokens: int64(s.MaxNewTokens), Stop: wire.Bytes(s.Stop), Adapter: []byte(r.Adapter), Plain: r.Plain,
 		})
 	}
 	replies := make([]core.Reply, len(reqs))
@@ -112,6 +112,7 @@ func (g *generator) Generate(ctx context.Context, reqs []core.GenerateRequest, e
 					replies[i] = core.Reply{
 						Text: string(r.Text), PromptTokens: int(r.PromptTokens), NewTokens: int(r.NewTokens), Stop: core.StopReason(r.Stop),
 						PrefillSeconds: r.PrefillSeconds, DecodeSeconds: r.DecodeSeconds,
+						ReusedTokens: int(r.ReusedTokens), GuessedTokens: int(r.GuessedTokens), RightTokens: int(r.RightTokens),
 					}
 				}
 				finished = true

@@ -11,8 +11,12 @@ import (
 // ModelOptions says how a model is loaded. The zero value lets the engine choose.
 type ModelOptions struct {
 	Device  string `json:"device"`  // "", "auto", "cpu", "cuda:0"
-	DType   string `json:"dtype"`   // "", "auto", "fp32", "bf16", "fp16"
+	DType   string `json:"dtype"`   // "", "auto", "nf4", "fp32", "bf16", "fp16"
 	Threads int    `json:"threads"` // CPU threads; 0: as many as physical cores
+
+	// Of a generator.
+	Lookup   string `json:"lookup,omitempty"`    // guess answers from their prompts: "", "auto" (where answers stay the same), "on", "off"
+	Keep4Bit bool   `json:"keep_4bit,omitempty"` // keep a model that was loaded in 4 bits in its folder, as DIR/nf4
 }
 
 // DeviceInfo is what the engine found to compute on.

@@ -73,7 +73,7 @@ func TestReusedPrompts(t *testing.T) {
 		{first, "", 0},
 		{second, "", shared},
 		{second, "", len(second)}, // the same question again
-		{first, "", shared}, // the second question went on where the first one was
+		{first, "", shared},       // the second question went on where the first one was
 		{head, "", (len(head) - 1) / grain * grain},
 		{first, folder, 0}, // nothing of another adapter's
 		{second, folder, shared},

@@ -304,6 +304,8 @@ type LoadRequest struct {
 	Dtype         string                 `protobuf:"bytes,3,opt,name=dtype,proto3" json:"dtype,omitempty"`
 	Threads       int32                  `protobuf:"varint,4,opt,name=threads,proto3" json:"threads,omitempty"`
 	Handle        uint64                 `protobuf:"varint,5,opt,name=handle,proto3" json:"handle,omitempty"` // chosen by the client, so that it can give up a load it never saw the end of
+	Lookup        string                 `protobuf:"bytes,6,opt,name=lookup,proto3" json:"lookup,omitempty"`  // neox.LoadOptions
+	Keep_4Bit     bool                   `protobuf:"varint,7,opt,name=keep_4bit,json=keep4bit,proto3" json:"keep_4bit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -371,6 +373,20 @@ func (x *LoadRequest) GetHandle() uint64 {
 		return x.Handle
 	}
 	return 0
+}
+
+func (x *LoadRequest) GetLookup() string {
+	if x != nil {
+		return x.Lookup
+	}
+	return ""
+}
+
+func (x *LoadRequest) GetKeep_4Bit() bool {
+	if x != nil {
+		return x.Keep_4Bit
+	}
+	return false
 }
 
 type LoadEvent struct {
@@ -874,6 +890,8 @@ type Prompt struct {
 	Seed              uint64                 `protobuf:"varint,6,opt,name=seed,proto3" json:"seed,omitempty"`
 	MaxNewTokens      int64                  `protobuf:"varint,7,opt,name=max_new_tokens,json=maxNewTokens,proto3" json:"max_new_tokens,omitempty"`
 	Stop              [][]byte               `protobuf:"bytes,8,rep,name=stop,proto3" json:"stop,omitempty"`
+	Adapter           []byte                 `protobuf:"bytes,9,opt,name=adapter,proto3" json:"adapter,omitempty"` // folder
+	Plain             bool                   `protobuf:"varint,10,opt,name=plain,proto3" json:"plain,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -962,6 +980,20 @@ func (x *Prompt) GetStop() [][]byte {
 		return x.Stop
 	}
 	return nil
+}
+
+func (x *Prompt) GetAdapter() []byte {
+	if x != nil {
+		return x.Adapter
+	}
+	return nil
+}
+
+func (x *Prompt) GetPlain() bool {
+	if x != nil {
+		return x.Plain
+	}
+	return false
 }
 
 type GenerateEvent struct {
@@ -1158,6 +1190,9 @@ type Reply struct {
 	Stop           string                 `protobuf:"bytes,4,opt,name=stop,proto3" json:"stop,omitempty"`
 	PrefillSeconds float64                `protobuf:"fixed64,5,opt,name=prefill_seconds,json=prefillSeconds,proto3" json:"prefill_seconds,omitempty"`
 	DecodeSeconds  float64                `protobuf:"fixed64,6,opt,name=decode_seconds,json=decodeSeconds,proto3" json:"decode_seconds,omitempty"`
+	ReusedTokens   int64                  `protobuf:"varint,7,opt,name=reused_tokens,json=reusedTokens,proto3" json:"reused_tokens,omitempty"`
+	GuessedTokens  int64                  `protobuf:"varint,8,opt,name=guessed_tokens,json=guessedTokens,proto3" json:"guessed_tokens,omitempty"`
+	RightTokens    int64                  `protobuf:"varint,9,opt,name=right_tokens,json=rightTokens,proto3" json:"right_tokens,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1230,6 +1265,27 @@ func (x *Reply) GetPrefillSeconds() float64 {
 func (x *Reply) GetDecodeSeconds() float64 {
 	if x != nil {
 		return x.DecodeSeconds
+	}
+	return 0
+}
+
+func (x *Reply) GetReusedTokens() int64 {
+	if x != nil {
+		return x.ReusedTokens
+	}
+	return 0
+}
+
+func (x *Reply) GetGuessedTokens() int64 {
+	if x != nil {
+		return x.GuessedTokens
+	}
+	return 0
+}
+
+func (x *Reply) GetRightTokens() int64 {
+	if x != nil {
+		return x.RightTokens
 	}
 	return 0
 }
@@ -1659,13 +1715,15 @@ const file_engine_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x18\n" +
 	"\aseconds\x18\x03 \x01(\x01R\aseconds\x12\x1c\n" +
-	"\tcancelled\x18\x04 \x01(\bR\tcancelled\"\x7f\n" +
+	"\tcancelled\x18\x04 \x01(\bR\tcancelled\"\xb4\x01\n" +
 	"\vLoadRequest\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\fR\x03dir\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x14\n" +
 	"\x05dtype\x18\x03 \x01(\tR\x05dtype\x12\x18\n" +
 	"\athreads\x18\x04 \x01(\x05R\athreads\x12\x16\n" +
-	"\x06handle\x18\x05 \x01(\x04R\x06handle\"w\n" +
+	"\x06handle\x18\x05 \x01(\x04R\x06handle\x12\x16\n" +
+	"\x06lookup\x18\x06 \x01(\tR\x06lookup\x12\x1b\n" +
+	"\tkeep_4bit\x18\a \x01(\bR\bkeep4bit\"w\n" +
 	"\tLoadEvent\x124\n" +
 	"\bprogress\x18\x01 \x01(\v2\x16.kakoi.engine.ProgressH\x00R\bprogress\x12+\n" +
 	"\x05model\x18\x02 \x01(\v2\x13.kakoi.engine.ModelH\x00R\x05modelB\a\n" +
@@ -1693,7 +1751,7 @@ const file_engine_proto_rawDesc = "" +
 	"\avectors\x18\x02 \x01(\fR\avectors\"Y\n" +
 	"\x0fGenerateRequest\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\x04R\x06handle\x12.\n" +
-	"\aprompts\x18\x02 \x03(\v2\x14.kakoi.engine.PromptR\aprompts\"\xe5\x01\n" +
+	"\aprompts\x18\x02 \x03(\v2\x14.kakoi.engine.PromptR\aprompts\"\x95\x02\n" +
 	"\x06Prompt\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\fR\x04text\x12 \n" +
 	"\vtemperature\x18\x02 \x01(\x01R\vtemperature\x12\x13\n" +
@@ -1702,7 +1760,10 @@ const file_engine_proto_rawDesc = "" +
 	"\x12repetition_penalty\x18\x05 \x01(\x01R\x11repetitionPenalty\x12\x12\n" +
 	"\x04seed\x18\x06 \x01(\x04R\x04seed\x12$\n" +
 	"\x0emax_new_tokens\x18\a \x01(\x03R\fmaxNewTokens\x12\x12\n" +
-	"\x04stop\x18\b \x03(\fR\x04stop\"x\n" +
+	"\x04stop\x18\b \x03(\fR\x04stop\x12\x18\n" +
+	"\aadapter\x18\t \x01(\fR\aadapter\x12\x14\n" +
+	"\x05plain\x18\n" +
+	" \x01(\bR\x05plain\"x\n" +
 	"\rGenerateEvent\x12+\n" +
 	"\x05delta\x18\x01 \x01(\v2\x13.kakoi.engine.DeltaH\x00R\x05delta\x121\n" +
 	"\areplies\x18\x02 \x01(\v2\x15.kakoi.engine.RepliesH\x00R\arepliesB\a\n" +
@@ -1712,7 +1773,7 @@ const file_engine_proto_rawDesc = "" +
 	"\x04text\x18\x02 \x01(\fR\x04text\x12\x16\n" +
 	"\x06tokens\x18\x03 \x01(\x05R\x06tokens\"8\n" +
 	"\aReplies\x12-\n" +
-	"\areplies\x18\x01 \x03(\v2\x13.kakoi.engine.ReplyR\areplies\"\xc3\x01\n" +
+	"\areplies\x18\x01 \x03(\v2\x13.kakoi.engine.ReplyR\areplies\"\xb2\x02\n" +
 	"\x05Reply\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\fR\x04text\x12#\n" +
 	"\rprompt_tokens\x18\x02 \x01(\x03R\fpromptTokens\x12\x1d\n" +
@@ -1720,7 +1781,10 @@ const file_engine_proto_rawDesc = "" +
 	"new_tokens\x18\x03 \x01(\x03R\tnewTokens\x12\x12\n" +
 	"\x04stop\x18\x04 \x01(\tR\x04stop\x12'\n" +
 	"\x0fprefill_seconds\x18\x05 \x01(\x01R\x0eprefillSeconds\x12%\n" +
-	"\x0edecode_seconds\x18\x06 \x01(\x01R\rdecodeSeconds\")\n" +
+	"\x0edecode_seconds\x18\x06 \x01(\x01R\rdecodeSeconds\x12#\n" +
+	"\rreused_tokens\x18\a \x01(\x03R\freusedTokens\x12%\n" +
+	"\x0eguessed_tokens\x18\b \x01(\x03R\rguessedTokens\x12!\n" +
+	"\fright_tokens\x18\t \x01(\x03R\vrightTokens\")\n" +
 	"\x0fSelftestRequest\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\"e\n" +
 	"\rSelftestEvent\x12\x12\n" +

@@ -59,7 +59,7 @@ func (s *Server) Generate(r *pb.GenerateRequest, out grpc.ServerStreamingServer[
 	defer e.leave()
 	reqs := make([]core.GenerateRequest, len(r.Prompts))
 	for i, p := range r.Prompts {
-		reqs[i] = core.GenerateRequest{Prompt: string(p.Text), Sampling: core.Sampling{
+		reqs[i] = core.GenerateRequest{Prompt: string(p.Text), Adapter: string(p.Adapter), Plain: p.Plain, Sampling: core.Sampling{
 			Temperature: p.Temperature, TopK: int(p.TopK), TopP: p.TopP, RepetitionPenalty: p.RepetitionPenalty,
 			Seed: p.Seed, MaxNewTokens: int(p.MaxNewTokens), Stop: wire.Strings(p.Stop),
 		}}
@@ -75,6 +75,7 @@ func (s *Server) Generate(r *pb.GenerateRequest, out grpc.ServerStreamingServer[
 			packed.Replies = append(packed.Replies, &pb.Reply{
 				Text: []byte(r.Text), PromptTokens: int64(r.PromptTokens), NewTokens: int64(r.NewTokens), Stop: string(r.Stop),
 				PrefillSeconds: r.PrefillSeconds, DecodeSeconds: r.DecodeSeconds,
+				ReusedTokens: int64(r.ReusedTokens), GuessedTokens: int64(r.GuessedTokens), RightTokens: int64(r.RightTokens),
 			})
 		}
 		serr := out.Send(&pb.GenerateEvent{Event: &pb.GenerateEvent_Replies{Replies: packed}})

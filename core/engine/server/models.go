@@ -80,7 +80,7 @@ func (s *Server) LoadEmbedder(r *pb.LoadRequest, out grpc.ServerStreamingServer[
 }
 
 func options(r *pb.LoadRequest) engine.ModelOptions {
-	return engine.ModelOptions{Device: r.Device, DType: r.Dtype, Threads: int(r.Threads)}
+	return engine.ModelOptions{Device: r.Device, DType: r.Dtype, Threads: int(r.Threads), Lookup: r.Lookup, Keep4Bit: r.Keep_4Bit}
 }
 
 func (s *Server) loadModel(kind string, r *pb.LoadRequest, out grpc.ServerStreamingServer[pb.LoadEvent],
