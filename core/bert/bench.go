@@ -25,7 +25,7 @@ func Bench(ctx context.Context, opt BenchOptions, emit func(BenchResult) error) 
 			err = cerr
 		}
 	}()
-	base := BenchResult{Device: e.info.Device, DType: e.model.dtype.String()}
+	base := BenchResult{Device: e.info.Device, DType: e.model.arithmetic(), Instructions: e.model.instructions()}
 	opt.fill(e.dev.CUDA())
 	texts := SampleTexts(opt.Texts, 1)
 
@@ -81,9 +81,9 @@ func (e *Embedder) benchEmbed(ctx context.Context, r BenchResult, texts []string
 	flops := 0.0
 	for _, w := range ws {
 		n := float64(len(w.ids))
-		h, g := float64(e.model.Hidden), float64(e.model.Inner)
+		h, g := float64(e.config.Hidden), float64(e.config.Inner)
 		r.Tokens += len(w.ids)
-		flops += float64(e.model.Layers) * (n*2*(4*h*h+2*h*g) + 4*n*n*h)
+		flops += float64(e.config.Layers) * (n*2*(4*h*h+2*h*g) + 4*n*n*h)
 	}
 	r.Name, r.Texts = "embed", len(texts)
 	if _, err := e.Embed(ctx, core.EmbedPassage, texts[:min(len(texts), 64)]); err != nil {
@@ -103,35 +103,21 @@ func (e *Embedder) benchEmbed(ctx context.Context, r BenchResult, texts []string
 	return r, nil
 }
 
-// matrixRate is the best rate of a matrix product [n, n] x [n, n] in GFLOP/s, and the seconds one takes.
+// matrixRate is the best rate of a matrix product of the model's arithmetic in GFLOP/s, and the seconds it took.
 func (e *Embedder) matrixRate(ctx context.Context) (seconds, gflops float64, err error) {
-	n, repeat := int64(1024), 4
-	if e.dev.CUDA() {
-		n, repeat = 4096, 16
-	}
 	err = e.dev.Do(ctx, func(s *torch.Scope) error {
-		a := s.Normal(s.Empty(e.model.dtype, n, n), 0, 1)
-		b := s.Normal(s.Empty(e.model.dtype, n, n), 0, 1)
-		one := make([]float32, 1)
 		for range 5 {
 			start := time.Now()
-			s.In(func(s *torch.Scope) torch.Tensor {
-				var last torch.Tensor
-				for range repeat {
-					s.Drop(last)
-					last = s.Linear(a, b, torch.Tensor{})
-				}
-				s.Read(s.Narrow(s.Select(last, 0, 0), 0, 0, 1), one) // waits for the device
-				return torch.Tensor{}
-			})
-			if err := s.Err(); err != nil {
+			flops, err := e.model.products(s)
+			if err != nil {
 				return fmt.Errorf("matrix product: %w", err)
 			}
-			if t := time.Since(start).Seconds() / float64(repeat); seconds == 0 || t < seconds {
-				seconds = t
+			t := time.Since(start).Seconds()
+			if rate := flops / t / 1e9; rate > gflops {
+				seconds, gflops = t, rate
 			}
 		}
 		return nil
 	})
-	return seconds, 2 * float64(n*n*n) / max(seconds, 1e-12) / 1e9, err
+	return seconds, gflops, err
 }

@@ -20,7 +20,8 @@ type Embedder struct {
 	info   core.EmbedderInfo
 	layout Layout
 	dev    *device.Device
-	model  *model
+	model  encoder
+	config Config
 	folder *weights.Folder // the model's word embeddings lie in its mapping
 	tok    *token.Tokenizer
 	reader *reader
@@ -30,11 +31,11 @@ type Embedder struct {
 
 var _ core.Embedder = (*Embedder)(nil)
 
-// Budgets: tokens that run at once (on the CPU few, so that a layer's activations stay in its cache) and texts that
-// are read while those before them run.
+// Budgets: tokens that run at once (with libtorch on the CPU few, so that a layer's activations stay in its cache; our
+// kernels divide them themselves) and texts that are read while those before them run.
 const (
-	cpuTokens, cudaTokens = 1024, 32768
-	cpuTexts, cudaTexts   = 512, 2048
+	cpuTokens, kernelTokens, cudaTokens = 1024, 8192, 32768
+	cpuTexts, kernelTexts, cudaTexts    = 512, 512, 2048
 )
 
 // Info names the embedder.
@@ -50,7 +51,7 @@ func (e *Embedder) Close() error {
 	e.closed = true
 	var err error
 	if e.model != nil {
-		err = e.dev.Do(context.Background(), func(*torch.Scope) error { e.model.owner.Close(); return nil })
+		err = e.dev.Do(context.Background(), func(*torch.Scope) error { e.model.close(); return nil })
 	}
 	if e.tok != nil {
 		err = errors.Join(err, e.tok.Close())
@@ -78,8 +79,13 @@ func (e *Embedder) Embed(ctx context.Context, kind core.EmbedKind, texts []strin
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	nTexts, nTokens := cpuTexts, cpuTokens
-	if e.dev.CUDA() {
-		nTexts, nTokens = cudaTexts, cudaTokens
+	switch e.model.(type) {
+	case *cpuModel:
+		nTexts, nTokens = kernelTexts, kernelTokens
+	default:
+		if e.dev.CUDA() {
+			nTexts, nTokens = cudaTexts, cudaTokens
+		}
 	}
 	// One block is read ahead while another runs.
 	blocks := make(chan block, 1)
@@ -121,8 +127,7 @@ func (e *Embedder) run(ctx context.Context, b batch, out []core.Vector) error {
 	width := e.info.Dimension
 	vals := make([]float32, len(b.windows)*width)
 	err := e.dev.Do(ctx, func(s *torch.Scope) error {
-		e.model.pool(s, e.model.forward(s, b), b, e.layout.Pooling, vals)
-		return s.Err()
+		return e.model.vectors(s, b, e.layout.Pooling, vals)
 	})
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/internal/device"
+	"kakoi/core/internal/kernel/cpu"
 	"kakoi/core/internal/torch"
 	"kakoi/core/weights"
 )
@@ -38,9 +39,9 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 	if err = e.folder.Config(&cfg); err == nil {
 		err = cfg.Validate()
 	}
-	var dtype torch.DType
+	var how arithmetic
 	if err == nil {
-		e.dev, dtype, err = place(opt)
+		e.dev, how, err = place(opt)
 	}
 	if err != nil {
 		return nil, errors.Join(err, e.folder.Close())
@@ -59,7 +60,8 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 		contents, err = e.folder.ID(ctx, nil)
 		id <- err
 	}()
-	e.model, err = loadModel(ctx, e.dev, cfg, dtype, e.folder, p)
+	e.config = cfg
+	e.model, err = how.load(ctx, e.dev, cfg, e.folder, p)
 	if err = errors.Join(err, <-tokens, <-id); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -92,24 +94,56 @@ func identity(contents string, l Layout) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// place opens the device and settles the dtype.
-func place(opt LoadOptions) (*device.Device, torch.DType, error) {
+// arithmetic is how a model computes: libtorch in a dtype, or our own kernels with codes.
+type arithmetic struct {
+	dtype   torch.DType
+	own     bool
+	codes   cpu.Codes
+	set     cpu.Set // no kernels above it
+	threads int
+}
+
+// place opens the device and settles the arithmetic.
+func place(opt LoadOptions) (*device.Device, arithmetic, error) {
+	how := arithmetic{threads: opt.Threads, set: cpu.AMX}
 	dtypes := map[string]torch.DType{"fp32": torch.Float32, "bf16": torch.BFloat16, "fp16": torch.Float16}
 	dtype, ok := dtypes[opt.DType]
-	if !ok && opt.DType != "" && opt.DType != "auto" {
-		return nil, 0, fmt.Errorf("dtype %q: %w (auto, fp32, bf16, fp16)", opt.DType, core.ErrUsage)
+	auto := opt.DType == "" || opt.DType == "auto"
+	if !ok && !auto && opt.DType != "int8" {
+		return nil, how, fmt.Errorf("dtype %q: %w (auto, fp32, bf16, fp16, int8)", opt.DType, core.ErrUsage)
 	}
 	dev, err := device.Open(opt.Device, opt.Threads)
 	if err != nil {
-		return nil, 0, err
+		return nil, how, err
 	}
-	if !ok {
-		dtype = torch.Float32
-		if dev.CUDA() {
-			dtype = torch.Float16
+	how.dtype = dtype
+	switch {
+	case auto && dev.CUDA():
+		how.dtype = torch.Float16
+	case auto:
+		how.dtype = torch.Float32
+		how.codes, how.own = cpu.FastCodes()
+	case opt.DType == "int8" && dev.CUDA():
+		return nil, how, fmt.Errorf("dtype int8 on %s: %w (it is for the CPU)", dev.Name(), core.ErrUsage)
+	case !dev.CUDA():
+		how.codes, how.own = codesNames[opt.DType]
+	}
+	return dev, how, nil
+}
+
+func (a arithmetic) load(ctx context.Context, dev *device.Device, cfg Config, src source, p core.Progress) (encoder, error) {
+	if a.own {
+		m, err := loadCPU(ctx, cfg, a.codes, a.set, a.threads, src, p)
+		if err != nil {
+			return nil, err // not m: a nil *cpuModel in an interface is not nil
 		}
+		return m, nil
 	}
-	return dev, dtype, nil
+	m, err := loadModel(ctx, dev, cfg, a.dtype, src, p)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // readable puts a sentence for people around errors that have none yet.

@@ -40,19 +40,29 @@ func (m *model) loadEmbeddings(s *torch.Scope, src source) error {
 	if t, ok := r.get([]int{m.Vocab, m.Hidden}, e+"word_embeddings.weight"); ok {
 		m.words = m.loadWords(s, t)
 	}
-	m.positions = r.keep(func(dst []float32) {
-		r.floats(dst, []int{m.Positions, m.Hidden}, e+"position_embeddings.weight")
-		if m.Types == 0 || r.err() != nil {
-			return
-		}
-		types := make([]float32, m.Types*m.Hidden)
-		r.floats(types, []int{m.Types, m.Hidden}, e+"token_type_embeddings.weight")
-		for i := range dst {
-			dst[i] += types[i%m.Hidden]
-		}
-	}, int64(m.Positions), int64(m.Hidden))
+	m.positions = r.keep(r.positions, int64(m.Positions), int64(m.Hidden))
 	m.norm = r.norm(e + "LayerNorm")
 	return r.err()
+}
+
+// positions reads the position embeddings [P, H] with the embedding of token type 0 added.
+func (r *tensors) positions(dst []float32) {
+	m := r.m
+	const e = "embeddings."
+	r.floats(dst, []int{m.Positions, m.Hidden}, e+"position_embeddings.weight")
+	if m.Types == 0 || r.err() != nil {
+		return
+	}
+	types := make([]float32, m.Types*m.Hidden)
+	r.floats(types, []int{m.Types, m.Hidden}, e+"token_type_embeddings.weight")
+	for i := range dst {
+		dst[i] += types[i%m.Hidden]
+	}
+}
+
+// aligned says whether the tensor's numbers lie where a processor wants them.
+func aligned(t weights.Tensor) bool {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(t.Data)))%uintptr(max(t.DType.Size(), 1)) == 0
 }
 
 // loadWords leaves the biggest tensor of the model where and as it is, if it can be used so.
@@ -60,8 +70,7 @@ func (m *model) loadWords(s *torch.Scope, t weights.Tensor) torch.Tensor {
 	types := map[weights.DType]torch.DType{weights.F32: torch.Float32, weights.F16: torch.Float16, weights.BF16: torch.BFloat16}
 	dtype, known := types[t.DType]
 	shape := []int64{int64(m.Vocab), int64(m.Hidden)}
-	aligned := uintptr(unsafe.Pointer(unsafe.SliceData(t.Data)))%uintptr(max(t.DType.Size(), 1)) == 0
-	if known && aligned {
+	if known && aligned(t) {
 		w := s.Borrow(t.Data, dtype, shape...)
 		if s.Device() >= 0 {
 			w = s.Copy(w, m.dtype)
@@ -90,6 +99,35 @@ func (m *model) loadLayer(s *torch.Scope, src source, i int) error {
 	}
 	return r.err()
 }
+
+func (m *model) vectors(s *torch.Scope, b batch, modes []string, dst []float32) error {
+	m.pool(s, m.forward(s, b), b, modes, dst)
+	return s.Err()
+}
+
+// products multiplies [n, n] x [n, n] several times.
+func (m *model) products(s *torch.Scope) (float64, error) {
+	n, repeat := int64(1024), 4
+	if s.Device() >= 0 {
+		n, repeat = 4096, 16
+	}
+	s.In(func(s *torch.Scope) torch.Tensor {
+		a := s.Normal(s.Empty(m.dtype, n, n), 0, 1)
+		b := s.Normal(s.Empty(m.dtype, n, n), 0, 1)
+		var last torch.Tensor
+		for range repeat {
+			s.Drop(last)
+			last = s.Linear(a, b, torch.Tensor{})
+		}
+		s.Read(s.Narrow(s.Select(last, 0, 0), 0, 0, 1), make([]float32, 1)) // waits for the device
+		return torch.Tensor{}
+	})
+	return 2 * float64(n*n*n) * float64(repeat), s.Err()
+}
+
+func (m *model) arithmetic() string   { return m.dtype.String() }
+func (m *model) instructions() string { return "libtorch" }
+func (m *model) close()               { m.owner.Close() }
 
 // forward runs a batch and returns its hidden states [N, H]. Everything but attention sees the batch's tokens as
 // rows of one matrix, so there is no padding.

@@ -3,7 +3,7 @@ package bert
 // LoadOptions says where and how an embedder is loaded.
 type LoadOptions struct {
 	Device  string // "auto" (the zero value too), "cpu", "cuda:0"
-	DType   string // "auto" (the zero value too: fp32 on the CPU, fp16 on a GPU), "fp32", "bf16", "fp16"
+	DType   string // "auto" (the zero value too), "fp32", "bf16", "fp16", "int8" (CPU)
 	Threads int    // of operations on the CPU; 0: one per processor
 }
 
@@ -22,6 +22,7 @@ type BenchResult struct {
 	Name            string  `json:"name"` // "load", "matrix", "embed", "peer"
 	Device          string  `json:"device"`
 	DType           string  `json:"dtype"`
+	Instructions    string  `json:"instructions,omitempty"`      // of the matrix products
 	Seconds         float64 `json:"seconds"`                     // of the best run
 	Texts           int     `json:"texts,omitempty"`             // in a run
 	Tokens          int     `json:"tokens,omitempty"`            // in a run, special tokens included

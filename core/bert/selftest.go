@@ -13,6 +13,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/internal/device"
+	"kakoi/core/internal/kernel/cpu"
 	"kakoi/core/internal/torch"
 	"kakoi/core/weights"
 )
@@ -24,8 +25,9 @@ var selftestLengths = []int{7, 1, 130, 19, 7, 2, 48, 33, 7}
 // selftestKinds are the encoders of the self-test, each with a pooling.
 var selftestKinds = []struct{ model, pooling string }{{"bert", "mean"}, {"xlm-roberta", "cls"}}
 
-// Selftest runs tiny encoders of both position numberings on the device, in each dtype, and holds the vectors against
-// plain Go in float64, batches of unequal lengths against their texts one by one, and fp16 against fp32. emit gets
+// Selftest runs tiny encoders of both position numberings on the device, in each dtype and, on the CPU, in our own
+// kernels of each instruction set, and holds the vectors against plain Go in float64, batches of unequal lengths
+// against their texts one by one (our kernels: the same bits), and fp16 against fp32. emit gets
 // every check with its figures; the error is core.ErrCorrupt when one failed, core.ErrNoDevice when there is no such
 // device. It takes about a second.
 func Selftest(ctx context.Context, deviceName string, emit func(name string, ok bool, detail string)) error {
@@ -59,7 +61,7 @@ func Selftest(ctx context.Context, deviceName string, emit func(name string, ok 
 			dtype         torch.DType
 			cosine, worst float64 // of vectors of length 1 with 64 components
 		}{{torch.Float32, 0.999999, 2e-5}, {torch.BFloat16, 0.999, 0.03}, {torch.Float16, 0.9999, 0.005}} {
-			all, single, err := tinyEncoder(ctx, dev, cfg, d.dtype, src, kind.pooling)
+			all, single, err := tinyEncoder(ctx, dev, cfg, arithmetic{dtype: d.dtype}, src, kind.pooling)
 			together[d.dtype] = all
 			name := "encoder " + kind.model + " " + d.dtype.String()
 			if err := check(name, all, want, d.cosine, d.worst, err); err != nil {
@@ -73,11 +75,39 @@ func Selftest(ctx context.Context, deviceName string, emit func(name string, ok 
 		if err := check(name, together[torch.Float16], together[torch.Float32], 0.999, 0.05, nil); err != nil {
 			return err
 		}
+		if dev.CUDA() {
+			continue
+		}
+		for _, how := range ownKernels() {
+			all, single, err := tinyEncoder(ctx, dev, cfg, how, src, kind.pooling)
+			limit := 0.9995
+			if how.codes == cpu.Int8 { // a network of random weights has no redundancy to hide a rounding in
+				limit = 0.998
+			}
+			name := fmt.Sprintf("encoder %s %s kernels %v", kind.model, codesName(how.codes), how.set)
+			if err := check(name, all, want, limit, 0.05, err); err != nil {
+				return err
+			}
+			if err := check(name+" one by one", single, all, 1-1e-7, 0, err); err != nil {
+				return err
+			}
+		}
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("self-test of %s: %s: %w", dev.Name(), strings.Join(failed, ", "), core.ErrCorrupt)
 	}
 	return nil
+}
+
+// ownKernels are our kernels for the CPU: each code with each instruction set that there is.
+func ownKernels() []arithmetic {
+	var all []arithmetic
+	for _, c := range []cpu.Codes{cpu.Int8, cpu.BFloat} {
+		for set := cpu.Plain; set <= cpu.Detect(); set++ {
+			all = append(all, arithmetic{own: true, codes: c, set: set})
+		}
+	}
+	return all
 }
 
 // agreement is the lowest cosine and the largest difference of two lists of vectors of length 1; NaN where they have
@@ -135,13 +165,13 @@ func referenceVectors(c Config, src *memorySource, pooling string) []core.Vector
 }
 
 // tinyEncoder embeds the self-test's windows in one batch and each alone.
-func tinyEncoder(ctx context.Context, dev *device.Device, cfg Config, dtype torch.DType, src *memorySource, pooling string) (together, single []core.Vector, err error) {
+func tinyEncoder(ctx context.Context, dev *device.Device, cfg Config, how arithmetic, src *memorySource, pooling string) (together, single []core.Vector, err error) {
 	e := &Embedder{dev: dev, layout: Layout{Pooling: []string{pooling}}, info: core.EmbedderInfo{Dimension: cfg.Hidden}}
-	if e.model, err = loadModel(ctx, dev, cfg, dtype, src, nil); err != nil {
+	if e.model, err = how.load(ctx, dev, cfg, src, nil); err != nil {
 		return nil, nil, err
 	}
 	defer func() {
-		err = errors.Join(err, dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { e.model.owner.Close(); return nil }))
+		err = errors.Join(err, dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { e.model.close(); return nil }))
 	}()
 	embed := func(budget int) ([]core.Vector, error) {
 		out := make([]core.Vector, len(selftestLengths))

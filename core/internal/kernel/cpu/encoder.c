@@ -187,6 +187,7 @@ static void part(void *arg, int part, int parts) {
 int ke_run(kc_pool *pool, ke_model *m, const int32_t *ids, const int32_t *from, const int32_t *skip, int windows, float *mean, float *states) {
   if (windows == 0) return 0;
   int threads = kc_pool_threads(pool), set = kc_set(), total = from[windows] - from[0];
+  if (set > m->set) set = m->set;
   // Blocks of equal size, a multiple of the number of threads.
   int rounds = (total + m->tokens * threads - 1) / (m->tokens * threads);
   int budget = (total + rounds * threads - 1) / (rounds * threads);
@@ -288,4 +289,33 @@ void ke_free(ke_model *m) {
   if (!m) return;
   kc_release(m->space, m->space_bytes);
   free(m);
+}
+
+typedef struct {
+  ke_product product;
+  int64_t row;
+  int set, repeat;
+  char *space;
+  int64_t each;
+} probe;
+
+enum { probe_rows = 96, probe_k = 384, probe_n = 384 };
+
+static void probe_part(void *arg, int part, int parts) {
+  probe *p = arg;
+  char *a = p->space + part * p->each, *w = a + probe_rows * p->row, *c = w + probe_n * p->row;
+  ke_tiles_on(p->set);
+  for (int i = 0; i < p->repeat; i++) p->product(a, p->row, probe_rows, w, p->row, probe_n / ke_panel, c, probe_n);
+  ke_tiles_off(p->set);
+}
+
+double ke_probe(kc_pool *pool, const ke_model *m, int repeat) {
+  int set = kc_set() < m->set ? kc_set() : m->set, threads = kc_pool_threads(pool);
+  probe p = {ke_product_of(m->kind, set), ke_row_bytes(m->kind, probe_k), set, repeat};
+  p.each = up_to(probe_rows * p.row + probe_n * p.row + probe_rows * probe_n * 4, 4096) + 256;
+  p.space = kc_alloc(p.each * threads);
+  if (!p.space) return -1;
+  kc_pool_run(pool, probe_part, &p);
+  kc_release(p.space, p.each * threads);
+  return 2.0 * probe_rows * probe_k * probe_n * repeat * threads;
 }

@@ -44,10 +44,10 @@ type EncoderMatrix int
 
 // The matrices of a layer: query, key and value stacked [3H, H]; [H, H]; [I, H]; [H, I].
 const (
-	QKV EncoderMatrix = iota
-	Out
-	Up
-	Down
+	EncoderQKV EncoderMatrix = iota
+	EncoderOut
+	EncoderUp
+	EncoderDown
 )
 
 // Encoder is a BERT encoder in C memory; Close frees it. It runs one batch at a time.
@@ -73,7 +73,7 @@ func NewEncoder(s EncoderShape, w Words) (*Encoder, error) {
 	}
 	m.hidden, m.heads, m.inner, m.layers, m.vocab = C.int(s.Hidden), C.int(s.Heads), C.int(s.Inner), C.int(s.Layers), C.int(s.Vocab)
 	m.first, m.eps, m.activation, m.kind = C.int(s.First), C.float(s.Eps), activation, C.int(s.Codes)
-	m.tokens = blockTokens
+	m.tokens, m.set = blockTokens, C.KC_AMX
 	switch {
 	case w.Bytes == 4:
 		m.word_type = C.KE_F32
@@ -97,6 +97,24 @@ func NewEncoder(s EncoderShape, w Words) (*Encoder, error) {
 // the shared cache or from memory once for all of them, cost little, and few enough for their numbers to stay in the
 // core's own cache. Measured: 128 to 1024 tokens.
 const blockTokens = 384
+
+// Limit keeps this encoder to kernels of s or below, for tests and measurements.
+func (e *Encoder) Limit(s Set) { e.m.set = C.int(s) }
+
+// Instructions names what the encoder's products run on: "AVX-512 VNNI", "AMX bf16".
+func (e *Encoder) Instructions() string {
+	return C.GoString(C.ke_product_name(C.int(e.shape.Codes), min(C.int(Detect()), e.m.set)))
+}
+
+// Products multiplies matrices of this encoder's kind that lie in the cores' own caches, repeat times on every thread of
+// the pool, and returns the operations done, multiplications and additions. Timed, it is the limit of a run.
+func (e *Encoder) Products(p *Pool, repeat int) (float64, error) {
+	n := float64(C.ke_probe(p.c, e.m, C.int(repeat)))
+	if n < 0 {
+		return 0, fmt.Errorf("matrices to multiply: %w", core.ErrOutOfMemory)
+	}
+	return n, nil
+}
 
 // Bytes is the memory of the weights, without the word embeddings.
 func (e *Encoder) Bytes() int64 { return e.memory.n }
@@ -166,11 +184,6 @@ func (e *Encoder) Close() {
 		e.m = nil
 	}
 	e.memory.Free()
-}
-
-// Instructions names what a product of codes runs on here: "AVX-512 VNNI", "AMX bf16".
-func Instructions(c Codes) string {
-	return C.GoString(C.ke_product_name(C.int(c), C.int(Detect())))
 }
 
 // FastCodes is the arithmetic that makes an Encoder fast on this processor; false where fp32 is as fast.

@@ -18,7 +18,9 @@ typedef struct {
 
 typedef struct {
   int hidden, heads, inner, layers, vocab, first; // first: place of the first token in positions
-  int activation, kind, word_type, tokens;        // tokens: a thread takes texts of so many at once
+  int activation, kind, word_type;
+  int tokens; // a thread takes texts of so many at once
+  int set;    // no kernels above this set (detect.h)
   float eps;
   int hp, ip, qp;                                 // rows of hidden, inner, 3 hidden numbers, padded to ke_cols
   const void *words;                              // [vocab, hidden] of word_type
@@ -42,6 +44,10 @@ int64_t ke_lay(ke_model *m, char *at, int positions);
 void ke_set_matrix(ke_model *m, int layer, int which, const float *w, const float *b);
 void ke_set_norm(ke_model *m, int layer, int which, const float *w, const float *b);
 void ke_set_positions(ke_model *m, const float *p, int positions);
+// ke_probe multiplies matrices of the encoder's kind that lie in each core's own cache, repeat times on every thread, and
+// returns the operations done (a multiplication and an addition are two); -1 without memory. It is what to hold a run against.
+double ke_probe(kc_pool *pool, const ke_model *m, int repeat);
+
 void ke_free(ke_model *m); // a model of calloc; what ke_lay laid out stays
 
 // ke_code says how a row of 8-bit codes was made: x = scale * (code - zero), but for one number that stands out:
