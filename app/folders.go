@@ -28,6 +28,10 @@ type Folder struct {
 	Problem    string    `json:"problem,omitempty"` // of the last check, as a person reads it
 	Hint       string    `json:"hint,omitempty"`
 	Gone       int       `json:"gone"` // documents without a file at the last check
+	Away       int       `json:"away"` // documents on drives that were not connected then: they are not gone
+
+	// Mounts are the drives at or below Path that checks have found connected, and documents on.
+	Mounts []string `json:"mounts,omitempty"`
 
 	// Tried are files that a check handed to an add and that the library does not have as they are: they failed, or had only a
 	// new time. They are not tried again until they change.
@@ -43,6 +47,7 @@ type Folders struct {
 	Library *Library
 	Bus     *Bus                                // hears of links and checks; nil is allowed
 	Explain func(error) (sentence, hint string) // what is remembered of a check that failed
+	Mounts  func(dir string) []string           // where drives are connected at or below a folder; nil asks the system
 	Settle  time.Duration                       // from a change in a watched folder to the look at it; 0: two seconds
 
 	writing sync.Mutex // records
@@ -51,18 +56,15 @@ type Folders struct {
 
 const folderKind = "folder"
 
-// Link links a folder. Linking it again with the same collection changes Watch and Remove. Nothing is added yet: see Check.
+// maxOut bounds the documents that stay out of a folder: its record has to fit.
+const maxOut = 25_000
+
+// Link links a folder. Linking it again with the same collection changes Watch and Remove, also of a folder that is not there now.
+// Nothing is added yet: see Check.
 func (f *Folders) Link(ctx context.Context, folder Folder) (Folder, error) {
 	path, err := filepath.Abs(folder.Path)
 	if err != nil {
 		return Folder{}, fmt.Errorf("link folder %q: %w", folder.Path, err)
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return Folder{}, fmt.Errorf("link folder: %w", missing(path, err))
-	case !info.IsDir():
-		return Folder{}, core.Explain(fmt.Errorf("link %q: %w", path, core.ErrUsage), "error.folder.notfolder", path)
 	}
 	if folder.Collection == "" {
 		folder.Collection = DefaultCollection
@@ -73,6 +75,13 @@ func (f *Folders) Link(ctx context.Context, folder Folder) (Folder, error) {
 	now, err := f.get(ctx, id)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
+		info, err := os.Stat(path) // one that is linked may be away
+		switch {
+		case err != nil:
+			return Folder{}, fmt.Errorf("link folder: %w", missing(path, err))
+		case !info.IsDir():
+			return Folder{}, core.Explain(fmt.Errorf("link %q: %w", path, core.ErrUsage), "error.folder.notfolder", path)
+		}
 		now = Folder{ID: id, Path: path, Collection: folder.Collection, Linked: time.Now().UTC()}
 	case err != nil:
 		return Folder{}, err
@@ -170,6 +179,9 @@ func (f *Folders) LeaveOut(ctx context.Context, collection string, docs ...core.
 		}
 		if len(out) == 0 {
 			continue
+		}
+		if len(one.Out)+len(out) > maxOut {
+			return core.Explain(fmt.Errorf("leave %d documents out of %q: %w", len(one.Out)+len(out), one.Path, core.ErrTooLarge), "error.folder.out", one.Path)
 		}
 		_, err := f.update(ctx, one.ID, func(now *Folder) {
 			if now.Out == nil {

@@ -19,6 +19,7 @@ type Checked struct {
 	Folder  Folder          `json:"folder"`
 	New     int             `json:"new"`     // files that were not in the library
 	Changed int             `json:"changed"` // files that are not as they were read
+	Away    int             `json:"away"`    // documents on drives that are not connected: nothing is known of them
 	Gone    []core.Document `json:"gone"`    // documents whose files are gone, and which are still in the library
 	Removed int             `json:"removed"`
 	Add     Summary         `json:"add"` // zero while there was nothing to add
@@ -33,8 +34,8 @@ type CheckOptions struct {
 const (
 	// fewPaths are added by name; for more the folder itself is added, which passes over what has not changed.
 	fewPaths = 500
-	// mostTried bounds what a folder remembers of files it has handed over.
-	mostTried = 2000
+	// mostTried bounds what a folder remembers of files it has handed over, in bytes of its record.
+	mostTried = 200 << 10
 )
 
 // Check compares a linked folder with the library by size and time, adds what is new or changed, and lists the documents whose
@@ -55,7 +56,7 @@ func (f *Folders) Check(ctx context.Context, id string, opt CheckOptions) (Check
 	if err != nil {
 		return out, f.failed(ctx, out.Folder, err)
 	}
-	out.New, out.Changed, out.Gone = found.fresh, found.changed, found.gone
+	out.New, out.Changed, out.Gone, out.Away = found.fresh, found.changed, found.gone, found.away
 	if len(found.paths) > 0 {
 		plan := AddPlan{Collection: folder.Collection, Paths: found.paths}
 		if len(plan.Paths) > fewPaths && !found.leftOut { // the folder as a whole would bring those back
@@ -71,14 +72,24 @@ func (f *Folders) Check(ctx context.Context, id string, opt CheckOptions) (Check
 		}
 		out.Gone = out.Gone[out.Removed:]
 	}
-	tried := found.tried
-	for path, now := range found.settled {
-		if len(tried) < mostTried {
-			tried[path] = now
+	tried, size := map[string]string{}, 0
+	for _, all := range []map[string]string{found.tried, found.settled} {
+		for path, now := range all {
+			if size += len(path) + len(now) + 8; size < mostTried {
+				tried[path] = now
+			}
 		}
 	}
 	out.Folder, err = f.update(ctx, id, func(one *Folder) {
 		one.Checked, one.Problem, one.Hint, one.Gone, one.Tried = time.Now().UTC(), "", "", len(out.Gone), tried
+		one.Away, one.Mounts = found.away, found.mounts
+		if found.whole && found.away == 0 { // what stays out is known by its file
+			for id := range one.Out {
+				if !found.files[id] && folder.Out[id] {
+					delete(one.Out, id)
+				}
+			}
+		}
 	})
 	return out, err
 }
@@ -106,13 +117,16 @@ type comparison struct {
 	gone       []core.Document
 	whole      bool // every folder below was read, and there are files
 	leftOut    bool // there are files that a person removed
+	away       int
+	mounts     []string        // to be remembered
+	files      map[string]bool // by DocumentID, of those that stay out
 	tried      map[string]string
 	settled    map[string]string // of paths, those that do not change any more
 }
 
 func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error) {
 	start := time.Now()
-	out := comparison{tried: map[string]string{}, settled: map[string]string{}, gone: []core.Document{}}
+	out := comparison{tried: map[string]string{}, settled: map[string]string{}, gone: []core.Document{}, files: map[string]bool{}}
 	if _, err := os.Stat(folder.Path); err != nil {
 		return out, fmt.Errorf("check folder: %w", missing(folder.Path, err))
 	}
@@ -135,6 +149,11 @@ func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error
 	seen := make(map[string]bool, len(files))
 	for _, file := range files {
 		seen[file.Path] = true
+		if len(folder.Out) > 0 {
+			if id := core.DocumentID(file.Path); folder.Out[id] {
+				out.files[id] = true
+			}
+		}
 		old, known := byPath[file.Path]
 		now := stamp(file.Size, file.ModTime)
 		switch {
@@ -156,14 +175,26 @@ func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error
 			out.settled[file.Path] = now
 		}
 	}
+	drives := f.drives(folder)
 	below := folder.Path + string(filepath.Separator)
 	for _, d := range documents {
-		if !seen[d.Source] && strings.HasPrefix(d.Source, below) {
+		if !strings.HasPrefix(d.Source, below) {
+			continue
+		}
+		if drives.away(d.Source) {
+			out.away++
+			continue
+		}
+		if !seen[d.Source] {
 			if _, err := os.Lstat(d.Source); errors.Is(err, fs.ErrNotExist) {
 				out.gone = append(out.gone, d)
 			}
 		}
 	}
+	for _, path := range out.paths { // about to be documents
+		drives.away(path)
+	}
+	out.mounts = drives.used()
 	return out, nil
 }
 

@@ -134,6 +134,80 @@ func TestFolderThatIsAwayEmptiesNothing(t *testing.T) {
 	}
 }
 
+// TestDriveBelowAFolderIsAway: documents on a drive that is not connected any more stay, also when all that is gone is removed, and come
+// to no harm when it is there again. What a person deletes on a drive that is connected is gone.
+func TestDriveBelowAFolderIsAway(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	dir := filepath.Join(b.dir, "media")
+	drive := filepath.Join(dir, "USB メモリ (1)")
+	if err := os.MkdirAll(drive, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	mounted := []string{drive}
+	f.Mounts = func(string) []string { return mounted }
+	b.write(filepath.Join(dir, "here.txt"), "On the disk itself.")
+	b.write(filepath.Join(drive, "a.txt"), "On the drive.")
+	b.write(filepath.Join(drive, "b.txt"), "On the drive too.")
+	one := b.link(f, app.Folder{Path: dir, Collection: "c", Remove: true})
+	if c := b.check(f, one.ID, false); c.Add.Added != 3 || !slices.Equal(c.Folder.Mounts, mounted) {
+		t.Fatalf("first check: %+v", c)
+	}
+	if err := os.Rename(drive, filepath.Join(b.dir, "unplugged")); err != nil {
+		t.Fatal(err)
+	}
+	mounted = nil
+	for _, empty := range []bool{false, true} { // the place is gone with the drive, or left empty
+		if empty {
+			if err := os.Mkdir(drive, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c := b.check(f, one.ID, true); c.Away != 2 || len(c.Gone) != 0 || c.Removed != 0 || c.Folder.Away != 2 {
+			t.Errorf("without the drive: %+v", c)
+		}
+	}
+	b.arrived("c", 3)
+	if err := os.Remove(drive); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(b.dir, "unplugged"), drive); err != nil {
+		t.Fatal(err)
+	}
+	mounted = []string{drive}
+	if err := os.Remove(filepath.Join(drive, "b.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if c := b.check(f, one.ID, false); c.Away != 0 || c.Removed != 1 || c.New+c.Changed != 0 {
+		t.Errorf("with the drive again: %+v", c)
+	}
+	b.arrived("c", 2)
+}
+
+// TestFolderThatIsAwayCanBeChanged: watching it is ended, and it is unlinked, without the drive.
+func TestFolderThatIsAwayCanBeChanged(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	dir := filepath.Join(b.dir, "drive")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	one := b.link(f, app.Folder{Path: dir, Collection: "c", Watch: true})
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	one.Watch = false
+	if now := b.link(f, one); now.Watch {
+		t.Errorf("still watched: %+v", now)
+	}
+	if err := f.Unlink(t.Context(), one.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := f.Link(t.Context(), one); err == nil {
+		t.Error("a folder that is not there was linked")
+	}
+}
+
 // TestRemovedDocumentStaysOut: what a person removes does not come back by itself.
 func TestRemovedDocumentStaysOut(t *testing.T) {
 	b := open(t, nil)

@@ -1,4 +1,4 @@
-"""Changes a copy of GLFW's Go module for Japanese input and long drops: edit.py FOLDER. Every place must be found exactly once."""
+"""Changes a copy of GLFW's Go module for Japanese input, long drops and quick clicks: edit.py FOLDER. Every place must be found exactly once."""
 import pathlib
 import sys
 
@@ -132,6 +132,36 @@ unsigned long long kakoiSwapNanos(void)
 
 static void swapBuffersGLX(_GLFWwindow* window)
 """)
+# 5. Fyne takes a movement of the pointer at the end of a frame, but a click at once, where the pointer was before: a quick click that
+# follows a movement within one frame would be lost. It waits for the next frame.
+replace("glfw/src/x11_window.c",
+        """    while (QLength(_glfw.x11.display))
+    {
+        XEvent event;
+        XNextEvent(_glfw.x11.display, &event);
+        processEvent(&event);
+    }
+
+    _GLFWwindow* window = _glfw.x11.disabledCursorWindow;
+""",
+        """    // Changed by Kakoi: a click after a movement is for the next time
+    GLFWbool moved = GLFW_FALSE;
+    while (QLength(_glfw.x11.display))
+    {
+        XEvent event;
+        XNextEvent(_glfw.x11.display, &event);
+        if (moved && (event.type == ButtonPress || event.type == ButtonRelease))
+        {
+            XPutBackEvent(_glfw.x11.display, &event);
+            break;
+        }
+        moved = moved || event.type == MotionNotify || event.type == EnterNotify;
+        processEvent(&event);
+    }
+
+    _GLFWwindow* window = _glfw.x11.disabledCursorWindow;
+""")
+
 replace("c_glfw_lin_x11.go",
         '#include "glfw/src/x11_window.c"\n',
         '#include "glfw/src/kakoi_context.c"\n#include "glfw/src/x11_window.c"\n')

@@ -189,6 +189,9 @@ func check(ctx context.Context, c *call, one app.Folder, remove bool) error {
 	for _, d := range found.Gone {
 		c.say("cli.folder.gone", sanitize(d.Source, false))
 	}
+	if found.Away > 0 {
+		c.say("documents.folder.away", found.Away)
+	}
 	switch {
 	case found.Removed > 0:
 		c.say("cli.folder.removed", found.Removed)

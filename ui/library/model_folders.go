@@ -38,6 +38,9 @@ func (f *folderList) line(one app.Folder) string {
 	if said := f.said[one.ID]; said != "" {
 		text += "  " + said
 	}
+	if one.Away > 0 {
+		text += "  " + m.Text("documents.folder.away", one.Away)
+	}
 	if one.Gone > 0 {
 		text += "  " + m.Text("documents.folder.gone", one.Gone)
 	}
