@@ -22,11 +22,11 @@ func Bench(ctx context.Context, what string, opt BenchOptions, emit func(BenchRe
 	if !slices.Contains([]string{"load", "prefill", "decode"}, what) {
 		return fmt.Errorf("bench %q: %w (load, prefill, decode)", what, core.ErrUsage)
 	}
-	cfg, err := opt.config()
+	cfg, stored, err := opt.config()
 	if err != nil {
 		return readable(err)
 	}
-	dev, as, err := place(opt.Load, cfg)
+	dev, as, err := place(opt.Load, cfg, stored)
 	if err != nil {
 		return readable(err)
 	}
@@ -53,18 +53,16 @@ func (b *bench) close() {
 	_ = b.dev.Do(context.WithoutCancel(b.ctx), func(*torch.Scope) error { b.run.close(); return nil })
 }
 
-// config is that of the folder, or the shape.
-func (o BenchOptions) config() (Config, error) {
+// config is that of the folder, or the shape, and how the linears are stored.
+func (o BenchOptions) config() (cfg Config, stored string, err error) {
 	if o.Dir == "" {
-		return o.Shape, nil
+		return o.Shape, "BF16", nil
 	}
 	folder, err := weights.Open(o.Dir)
 	if err != nil {
-		return Config{}, err
+		return cfg, "", err
 	}
-	var cfg Config
-	err = errors.Join(folder.Config(&cfg), folder.Close())
-	return cfg, err
+	return cfg, storedAs(folder), errors.Join(folder.Config(&cfg), folder.Close())
 }
 
 type bench struct {

@@ -34,6 +34,7 @@ type Generator struct {
 	lookup   bool // guess from the prompt where a request does not say otherwise
 	adapters adapters
 	loop     schedule
+	plan     PlanRequest // of the load: device, dtype and shape
 
 	mu     sync.RWMutex // held for reading by calls, for writing by Close
 	closed bool

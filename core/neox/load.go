@@ -39,7 +39,7 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	dev, as, err := place(opt, cfg)
+	dev, as, err := place(opt, cfg, storedAs(folder))
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 	var run runner
 	id, err := folder.ID(ctx, p)
 	if err == nil {
-		run, err = newRunner(ctx, dev, cfg, as, folder, p)
+		run, err = loadRunner(ctx, dev, cfg, as, folder, id, opt.Keep4Bit, p)
 	}
 	tok := <-tokens
 	if err != nil || tok.err != nil {
@@ -74,6 +74,7 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 		return nil, errors.Join(err, tok.err)
 	}
 	g := newGenerator(cfg, dev, run, tok.tok, endTokens(dir, cfg))
+	g.plan = as.plan
 	switch opt.Lookup {
 	case "on":
 		g.lookup = true

@@ -37,7 +37,7 @@ func Logits(ctx context.Context, opt LogitsOptions, w io.Writer) (err error) {
 	if len(opt.IDs) > cfg.MaxPositionEmbeddings {
 		return fmt.Errorf("%d tokens for a model of %d: %w", len(opt.IDs), cfg.MaxPositionEmbeddings, core.ErrTooLarge)
 	}
-	dev, as, err := place(opt.Load, cfg)
+	dev, as, err := place(opt.Load, cfg, storedAs(folder))
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,10 @@ type LoadOptions struct {
 	// Lookup says whether answers are guessed from their prompts (see lookup.go): "auto" (the zero value too: where
 	// that gives the same answers to the last bit), "on", "off".
 	Lookup string
+
+	// Keep4Bit: a model in full precision that is loaded in 4 bits keeps its 4-bit form in the folder DIR/nf4, from where it is
+	// loaded the next time. One that is there and up to date is used in any case.
+	Keep4Bit bool
 }
 
 // DeviceState is what Describe finds.

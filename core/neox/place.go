@@ -3,62 +3,69 @@
 package neox
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
 
-	"kakoi/core"
 	"kakoi/core/internal/device"
 	"kakoi/core/internal/torch"
 )
 
-// place opens the device and settles how the weights are held there.
-func place(opt LoadOptions, cfg Config) (*device.Device, storage, error) {
-	if opt.DType == "nf4" {
-		dev, err := device.Open(opt.Device, opt.Threads)
-		return dev, storage{nf4: true, dtype: torch.BFloat16}, err
-	}
-	dev, dtype, err := placeFull(opt, cfg)
-	return dev, storage{dtype: dtype}, err
-}
-
-// placeFull is place for weights of a floating-point type.
-func placeFull(opt LoadOptions, cfg Config) (*device.Device, torch.DType, error) {
-	dtypes := map[string]torch.DType{"fp32": torch.Float32, "bf16": torch.BFloat16, "fp16": torch.Float16}
-	dtype, ok := dtypes[opt.DType]
-	if !ok && opt.DType != "" && opt.DType != "auto" {
-		return nil, 0, fmt.Errorf("dtype %q: %w (auto, nf4, fp32, bf16, fp16)", opt.DType, core.ErrUsage)
-	}
+// place opens the device and settles how the weights are held there, from what the device can do and what it has free. stored is the
+// storage of the linears in the folder (storedAs). A model that does not fit is core.ErrOutOfMemory, with what would.
+func place(opt LoadOptions, cfg Config, stored string) (*device.Device, storage, error) {
 	dev, err := device.Open(opt.Device, opt.Threads)
 	if err != nil {
-		return nil, 0, err
+		return nil, storage{}, err
 	}
+	// One prompt of a few passages with its answer must have room; longer ones are looked at when they come.
+	r := PlanRequest{Config: cfg, Device: "cpu", DType: opt.DType, Stored: stored, Context: min(cfg.MaxPositionEmbeddings, leastContext)}
 	if dev.CUDA() {
-		if !ok {
-			dtype = torch.BFloat16
-		}
-		return dev, dtype, nil // the allocator knows what the card has
+		r.Device = "cuda"
 	}
-	if !ok {
-		dtype = torch.Float32
-		if free := freeMemory(); free > 0 && need(cfg, dtype) > free {
-			dtype = torch.BFloat16
-		}
+	free := freeOn(dev)
+	auto := r.DType == "" || r.DType == "auto"
+	if auto {
+		r.DType = chooseDType(r, free)
 	}
-	if want, free := need(cfg, dtype), freeMemory(); free > 0 && want > free {
-		err := fmt.Errorf("%s weights and cache need %d bytes, %d are free: %w", dtype, want, free, core.ErrOutOfMemory)
-		return nil, 0, core.Explain(err, "error.model.memory_need", float64(want)/1e9, float64(free)/1e9)
+	p, err := NewPlan(r)
+	if err != nil {
+		return nil, storage{}, err
 	}
-	return dev, dtype, nil
+	if err := p.Refuse(r, free); err != nil {
+		return nil, storage{}, err
+	}
+	as := storage{nf4: r.DType == "nf4", dtype: dtypes[r.DType], plan: r}
+	if as.nf4 {
+		as.dtype = torch.BFloat16
+	}
+	return dev, as, nil
 }
 
-// need is the memory of a model of this dtype with a full cache for one prompt, and of what a prompt's chunk computes.
-func need(c Config, dtype torch.DType) int64 {
-	cache := 2 * int64(c.Layers) * int64(c.HiddenSize) * int64(c.MaxPositionEmbeddings)
-	const passing = 256 << 20
-	return (c.Parameters()+cache)*int64(dtype.Size()) + passing
+// leastContext is what a model is loaded for at least.
+const leastContext = 1024
+
+// dtypes are the floating-point types of a model by their names.
+var dtypes = map[string]torch.DType{"fp32": torch.Float32, "bf16": torch.BFloat16, "fp16": torch.Float16}
+
+// chooseDType is what "auto" means: 4 bits for models that are stored so or large, where there are kernels for it; otherwise bf16 on a
+// GPU, and on the CPU fp32, or bf16 where fp32 with the whole context does not fit.
+func chooseDType(r PlanRequest, free int64) string {
+	if (r.Stored == "NF4" || r.Config.Parameters() >= largeModel) && runs4Bit(r.Device, r.Config) {
+		return "nf4"
+	}
+	if r.Device == "cuda" {
+		return "bf16"
+	}
+	r.DType, r.Context = "fp32", 0
+	if p, err := NewPlan(r); free > 0 && (err != nil || p.More() > free) {
+		return "bf16"
+	}
+	return "fp32"
 }
+
+// largeModel is the number of parameters from which a model runs in 4 bits by itself.
+const largeModel = 1_000_000_000
 
 // freeMemory is what the machine, and the control group this process is in, can still give, in bytes; 0 if unknown.
 // Without asking, Linux hands out more than there is and ends a process that touches it.

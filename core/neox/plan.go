@@ -151,6 +151,20 @@ func (p Plan) Peak() int64 {
 	return max(p.In(Loading), p.In(Prefilling), p.In(Decoding), p.In(Training))
 }
 
+// More is Peak without what the process has already.
+func (p Plan) More() int64 { return p.Peak() - p.Bytes(BufferProcess) }
+
+// Held is what a loaded model takes before anything is asked of it, without what the process has anyway.
+func (p Plan) Held() int64 {
+	var n int64
+	for _, b := range p.Buffers {
+		if b.When&Always == Always && b.Name != BufferProcess {
+			n += b.Bytes
+		}
+	}
+	return n
+}
+
 // Row is what one more row of this context takes.
 func (p Plan) Row() int64 {
 	if p.Batch == 0 {
@@ -165,7 +179,7 @@ type Fit struct {
 	Batch   int // most rows with the request's context; 0: none
 }
 
-// LargestFit looks for what fits into free bytes: the longest context, and the most rows.
+// LargestFit looks for what fits into free bytes, the process included: the longest context, and the most rows.
 func LargestFit(r PlanRequest, free int64) Fit {
 	fits := func(context, batch int) bool {
 		q := r
@@ -196,15 +210,16 @@ func largest(limit int, ok func(int) bool) int {
 	return low
 }
 
-// Refuse is core.ErrOutOfMemory for a plan that does not fit into free bytes, with a sentence that says what would; nil where it fits.
+// Refuse is core.ErrOutOfMemory for a plan that does not fit into free bytes beside what the process has already, with a sentence that
+// says what would; nil where it fits, or where free is 0, unknown.
 func (p Plan) Refuse(r PlanRequest, free int64) error {
-	need := p.Peak()
+	need := p.More()
 	if free <= 0 || need <= free {
 		return nil
 	}
 	err := fmt.Errorf("%s on %s with %d tokens in %d rows needs %d bytes, %d are free: %w", p.DType, p.Device, p.Context, p.Batch, need, free, core.ErrOutOfMemory)
 	gb := func(n int64) float64 { return float64(n) / 1e9 }
-	switch fit := LargestFit(r, free); {
+	switch fit := LargestFit(r, free+p.Bytes(BufferProcess)); {
 	case fit.Context > 0:
 		return core.Explain(err, "error.plan.shorter", gb(need), gb(free), fit.Context)
 	case fit.Batch > 0:

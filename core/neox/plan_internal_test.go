@@ -66,15 +66,15 @@ func TestPlanSaysWhatFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Refuse(r, p.Peak()); err != nil {
+	if err := p.Refuse(r, p.More()); err != nil {
 		t.Errorf("exactly enough was refused: %v", err)
 	}
-	free := p.Peak() - 1
+	free := p.More() - 1
 	var u *core.UserError
 	if err := p.Refuse(r, free); !errors.Is(err, core.ErrOutOfMemory) || !errors.As(err, &u) || u.Key != "error.plan.shorter" {
 		t.Fatalf("one byte too few: %v", err)
 	}
-	fit := LargestFit(r, free)
+	fit := LargestFit(r, free+p.Bytes(BufferProcess))
 	if fit.Context <= 0 || fit.Context >= 2048 || fit.Batch != 7 {
 		t.Errorf("fits: %+v", fit)
 	}
@@ -84,7 +84,7 @@ func TestPlanSaysWhatFits(t *testing.T) {
 	for _, n := range []int{fit.Context, fit.Context + 1} {
 		q := r
 		q.Context = n
-		if p, err := NewPlan(q); err != nil || (p.Peak() <= free) != (n == fit.Context) {
+		if p, err := NewPlan(q); err != nil || (p.More() <= free) != (n == fit.Context) {
 			t.Errorf("%d tokens: %v", n, err)
 		}
 	}

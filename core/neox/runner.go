@@ -78,6 +78,7 @@ type chooser interface {
 type storage struct {
 	nf4   bool
 	dtype torch.DType // of the activations where nf4
+	plan  PlanRequest // what the model was placed with
 }
 
 // newRunner loads the model of src onto dev as place settled it. What was made is freed again when something fails.

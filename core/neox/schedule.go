@@ -201,10 +201,12 @@ func (l *schedule) makeRoom(need int) (bool, error) {
 	var err error
 	for _, size := range [][2]int{{l.rowsThatFit(limit), limit}, {1, limit}, {1, need}} {
 		var st state
-		err = l.g.dev.Do(context.Background(), func(s *torch.Scope) (err error) {
-			st, err = l.g.run.room(s, size[0], size[1])
-			return err
-		})
+		if err = l.g.fits(size[0], size[1]); err == nil {
+			err = l.g.dev.Do(context.Background(), func(s *torch.Scope) (err error) {
+				st, err = l.g.run.room(s, size[0], size[1])
+				return err
+			})
+		}
 		if err == nil {
 			l.state, l.capacity = st, size[1]
 			for i := range size[0] {
