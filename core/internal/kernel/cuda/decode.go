@@ -2,13 +2,16 @@
 
 package cuda
 
+// #include "driver.h"
+import "C"
+
 import (
 	"errors"
+	"fmt"
+	"unsafe"
 
 	"kakoi/core"
 )
-
-var errTodo = errors.New("not built yet")
 
 // Cache is the KV cache's memory: K and V, bf16 [Layers][Rows][Heads][Capacity][HeadDim] each.
 type Cache struct {
@@ -26,12 +29,12 @@ type Weights struct {
 	Layout Layout
 	Block  uintptr // Layout.Bytes()
 	Embed  uintptr // bf16 [V, Hidden]
-	Head   uintptr // bf16 [V, Hidden], may be Embed; 0 with Shape.Head4
+	Head   uintptr // bf16 [V rounded up to 16, Hidden], may be Embed; 0 with Shape.Head4
 	Cos    uintptr // fp32 [P, Rotary/2], P >= Cache.Capacity
 	Sin    uintptr
 }
 
-// LoRA is the low-rank part of one matrix: y += Scale * B (A x).
+// LoRA is the low-rank part of one matrix: y += Scale * B (A x). A and B are aligned to 16 bytes.
 type LoRA struct {
 	A     uintptr // bf16 [Rank, cols]
 	B     uintptr // bf16 [rows, Rank]
@@ -57,50 +60,260 @@ type DecoderOptions struct {
 	Steps    int // tokens of one Run
 }
 
-// Decoder runs the decode step of one model over one cache.
+// Decoder runs the decode step of one model over one cache. It is used by one goroutine at a time, and its
+// calls go to one stream.
 type Decoder struct {
-	gpu *GPU
+	gpu     *GPU
+	weights Weights
+	cache   Cache
+	options DecoderOptions
+	space   space
+	kernels [2]stepKernel // for up to 8 lanes and up to 16
+	targets []uint8       // by adapter: bit m where it changes matrix m
+	pinned  unsafe.Pointer
+	busy    bool // the pinned memory may still be read
+	traced  bool // block 0 writes down when it does what
 }
 
-// WorkspaceBytes is how much device memory NewDecoder needs for its workspace.
-func (g *GPU) WorkspaceBytes(s Shape, c Cache, o DecoderOptions) int64 { return 0 }
+// space says where things lie in the workspace.
+type space struct {
+	x, qkv, h, t, sums, part, ml, logits, scores, best, seen, adapters, barrier, clock, input, out, total int64
+}
 
-// NewDecoder makes a decoder; workspace is WorkspaceBytes of device memory, aligned to 256, its own until Close.
+// The call's own tables, one copy to the device: offsets in the pinned memory and at space.input.
+const (
+	atLanes   = 0
+	atGroups  = atLanes + 16*MaxLanes
+	atUsed    = atGroups + 8*MaxLanes
+	atChoice  = atUsed + 4*MaxLanes
+	atUniform = atChoice + 32*MaxLanes
+)
+
+// clockStamps is how many numbers one traced step may write.
+const clockStamps = 1 << 15
+
+func lay(s Shape, sms int, c Cache, o DecoderOptions) space {
+	var p space
+	var at int64
+	take := func(n int) int64 {
+		v := at
+		at += (int64(n) + 255) &^ 255
+		return v
+	}
+	l, padded := o.Lanes, (s.Vocab+15)/16*16
+	p.x, p.qkv, p.h = take(8*l*s.Hidden), take(8*l*3*s.Hidden), take(8*l*s.Inner)
+	p.t, p.sums = take(8*4*MaxLanes*64), take(8*l*padded)
+	p.part, p.ml = take(4*l*s.Heads*16*s.HeadDim()), take(8*l*s.Heads*16)
+	p.logits, p.scores = take(4*l*s.Vocab), take(4*l*s.Vocab)
+	p.best, p.seen = take(8*l*sms), take(4*c.Rows*words(s))
+	p.adapters, p.barrier, p.clock = take(24*4*s.Layers*max(1, o.Adapters)), take(8), take(8*clockStamps)
+	p.input, p.out = take(inputBytes(o)), take(4*l*max(o.Steps, 1, c.Capacity/l+1))
+	p.total = at
+	return p
+}
+
+func words(s Shape) int { return (s.Vocab + 31) / 32 }
+
+func inputBytes(o DecoderOptions) int { return atUniform + 8*MaxLanes*max(1, o.Steps) }
+
+// WorkspaceBytes is how much device memory NewDecoder needs for its workspace.
+func (g *GPU) WorkspaceBytes(s Shape, c Cache, o DecoderOptions) int64 {
+	return lay(s, g.sms, c, o).total
+}
+
+// NewDecoder makes a decoder; workspace is WorkspaceBytes of device memory, aligned to 256, its own until Close. The kernels
+// of a new shape are compiled here, which takes seconds; afterwards they come from the cache.
 // core.ErrUnsupported: the device or the shape has no kernel.
 func (g *GPU) NewDecoder(w Weights, c Cache, workspace uintptr, o DecoderOptions) (*Decoder, error) {
-	return nil, errTodo
+	s := w.Layout.Shape
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Lanes < 1 || o.Lanes > MaxLanes || c.Rows < 1 || c.Capacity < 1 {
+		return nil, fmt.Errorf("decoder for %d lanes and %d rows of %d tokens: %w", o.Lanes, c.Rows, c.Capacity, core.ErrUsage)
+	}
+	d := &Decoder{gpu: g, weights: w, cache: c, options: o, space: lay(s, g.sms, c, o), targets: make([]uint8, o.Adapters+1)}
+	for _, p := range []*int64{
+		&d.space.x, &d.space.qkv, &d.space.h, &d.space.t, &d.space.sums, &d.space.part, &d.space.ml, &d.space.logits, &d.space.scores,
+		&d.space.best, &d.space.seen, &d.space.adapters, &d.space.barrier, &d.space.clock, &d.space.input, &d.space.out,
+	} {
+		*p += int64(workspace)
+	}
+	for i, lanes := range []int{8, 16} {
+		if i > 0 && o.Lanes <= 8 {
+			break
+		}
+		var err error
+		if d.kernels[i], err = g.stepKernel(s, lanes, nil); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+	}
+	size := C.size_t(inputBytes(o)) + C.size_t(unsafe.Sizeof(step{}))
+	if err := check("pin memory", C.kc_host_alloc(&d.pinned, size)); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	if err := g.Fill(0, uintptr(d.space.barrier), 0, 8); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	if err := g.Fill(0, uintptr(d.space.seen), 0, int64(4*c.Rows*words(s))); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, g.Wait(0)
 }
 
 // Close gives back what the decoder holds of the host; the device memory is the caller's.
-func (d *Decoder) Close() error { return nil }
+func (d *Decoder) Close() error {
+	var errs []error
+	for i, k := range d.kernels {
+		if k.module != nil {
+			errs = append(errs, check("unload kernels", C.kc_unload(k.module)))
+			d.kernels[i] = stepKernel{}
+		}
+	}
+	if d.pinned != nil {
+		errs = append(errs, check("unpin memory", C.kc_host_free(d.pinned)))
+		d.pinned = nil
+	}
+	return errors.Join(errs...)
+}
 
 // SetAdapter gives the adapter the number n (1 to Adapters); nil takes it away.
-func (d *Decoder) SetAdapter(n int, a Adapter) error { return errTodo }
+func (d *Decoder) SetAdapter(n int, a Adapter) error {
+	s := d.weights.Layout.Shape
+	if n < 1 || n > d.options.Adapters || (a != nil && len(a) != s.Layers) {
+		return fmt.Errorf("adapter %d of %d, %d layers of %d: %w", n, d.options.Adapters, len(a), s.Layers, core.ErrUsage)
+	}
+	type lora struct {
+		a, b  uintptr
+		rank  int32
+		scale float32
+	}
+	list := make([]lora, 4*s.Layers)
+	d.targets[n] = 0
+	for i, layer := range a {
+		for m, l := range layer {
+			if l.Rank < 0 || l.Rank > 64 {
+				return fmt.Errorf("adapter of rank %d, at most 64: %w", l.Rank, core.ErrUnsupported)
+			}
+			list[4*i+m] = lora{l.A, l.B, int32(l.Rank), l.Scale}
+			if l.Rank > 0 {
+				d.targets[n] |= 1 << m
+			}
+		}
+	}
+	size := len(list) * int(unsafe.Sizeof(lora{}))
+	return d.gpu.Upload(0, uintptr(d.space.adapters)+uintptr((n-1)*size), unsafe.Slice((*byte)(unsafe.Pointer(&list[0])), size))
+}
 
-// Step runs the lanes: keys and values go into the cache. With logits set, their logits are left at Logits.
-func (d *Decoder) Step(stream uintptr, lanes []Lane, logits bool) error { return errTodo }
+// Step runs the lanes: keys and values go into the cache. With logits set, their logits are left at Logits. It does not
+// wait for the device.
+func (d *Decoder) Step(stream uintptr, lanes []Lane, logits bool) error {
+	mode := int32(0)
+	if logits {
+		mode = wantLogits
+	}
+	return d.each(lanes, func(at, n int) error {
+		return d.start(stream, lanes[at:at+n], at, nil, nil, 1, mode)
+	})
+}
 
 // Logits is the logits of the last Step: fp32 [Lanes][Vocab].
-func (d *Decoder) Logits() uintptr { return 0 }
+func (d *Decoder) Logits() uintptr { return uintptr(d.space.logits) }
 
 // ReadLogits copies the logits of lane i of the last Step to dst [Vocab] and waits.
-func (d *Decoder) ReadLogits(stream uintptr, i int, dst []float32) error { return errTodo }
+func (d *Decoder) ReadLogits(stream uintptr, i int, dst []float32) error {
+	v := d.weights.Layout.Shape.Vocab
+	if len(dst) != v || i < 0 || i >= d.options.Lanes {
+		return fmt.Errorf("logits of lane %d into %d numbers: %w", i, len(dst), core.ErrUsage)
+	}
+	return d.gpu.Download(stream, unsafe.Slice((*byte)(unsafe.Pointer(&dst[0])), 4*v), d.Logits()+uintptr(4*v*i))
+}
 
 // SetSeen forgets what a row has seen (for the repetition penalty) and marks ids.
-func (d *Decoder) SetSeen(stream uintptr, row int, ids []int32) error { return errTodo }
-
-// Choose is Step and the choice of each lane's next token by its sampling and a uniform number in [0, 1). Chosen tokens
-// are not marked as seen: of several lanes of one row the caller decides how many count (MarkSeen). Lanes of one row
-// see the tokens of the lanes before them as seen.
-func (d *Decoder) Choose(stream uintptr, lanes []Lane, set []core.Sampling, u []float64) ([]int32, error) {
-	return nil, errTodo
+func (d *Decoder) SetSeen(stream uintptr, row int, ids []int32) error {
+	return d.mark(stream, row, ids, 1)
 }
 
 // MarkSeen marks more tokens of a row.
-func (d *Decoder) MarkSeen(stream uintptr, row int, ids []int32) error { return errTodo }
+func (d *Decoder) MarkSeen(stream uintptr, row int, ids []int32) error {
+	return d.mark(stream, row, ids, 0)
+}
+
+func (d *Decoder) mark(stream uintptr, row int, ids []int32, fresh int32) error {
+	s := d.weights.Layout.Shape
+	if row < 0 || row >= d.cache.Rows || len(ids) > d.cache.Capacity {
+		return fmt.Errorf("mark %d tokens of row %d: %w", len(ids), row, core.ErrUsage)
+	}
+	if len(ids) > 0 {
+		if err := d.gpu.Upload(stream, uintptr(d.space.out), unsafe.Slice((*byte)(unsafe.Pointer(&ids[0])), 4*len(ids))); err != nil {
+			return err
+		}
+	}
+	p := struct {
+		seen, ids       int64
+		n, words, fresh int32
+		_               int32
+	}{d.space.seen + int64(4*row*words(s)), d.space.out, int32(len(ids)), int32(words(s)), fresh, 0}
+	return launch("mark", d.gpu.base["mark"], 1, 1, 512, 0, stream, unsafe.Pointer(&p), false)
+}
+
+// Choose is Step and the choice of each lane's next token by its sampling and a uniform number in [0, 1). Chosen tokens
+// are not marked as seen: of several lanes of one row the caller decides how many count (MarkSeen). Lanes of one row
+// see the tokens of the lanes before them as seen. Logits that hold no finite number are core.ErrCorrupt.
+func (d *Decoder) Choose(stream uintptr, lanes []Lane, set []core.Sampling, u []float64) ([]int32, error) {
+	if len(set) != len(lanes) || len(u) != len(lanes) {
+		return nil, fmt.Errorf("choose for %d lanes: %d settings, %d numbers: %w", len(lanes), len(set), len(u), core.ErrUsage)
+	}
+	var ids []int32
+	err := d.each(lanes, func(at, n int) error {
+		if err := d.start(stream, lanes[at:at+n], at, set[at:at+n], [][]float64{u[at : at+n]}, 1, wantChoice); err != nil {
+			return err
+		}
+		part, err := d.chosen(stream, n)
+		ids = append(ids, part...)
+		return err
+	})
+	return ids, err
+}
 
 // Run decodes n tokens for each lane, one lane per row: each chosen token is marked as seen and is the next step's input. u
 // is [n][lanes]; the result is [n][lanes]. Positions advance by n.
 func (d *Decoder) Run(stream uintptr, lanes []Lane, set []core.Sampling, u [][]float64, n int) ([][]int32, error) {
-	return nil, errTodo
+	if n < 1 || n > max(1, d.options.Steps) || len(set) != len(lanes) || len(u) != n {
+		return nil, fmt.Errorf("run %d steps of %d lanes: %d settings, %d numbers: %w", n, len(lanes), len(set), len(u), core.ErrUsage)
+	}
+	rows := map[int]bool{}
+	for _, l := range lanes {
+		if rows[l.Row] || l.Position+n > d.cache.Capacity {
+			return nil, fmt.Errorf("run %d steps from position %d of row %d: %w", n, l.Position, l.Row, core.ErrUsage)
+		}
+		rows[l.Row] = true
+	}
+	if err := d.start(stream, lanes, 0, set, u, n, wantChoice|feedBack); err != nil {
+		return nil, err
+	}
+	flat, err := d.chosen(stream, n*len(lanes))
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]int32, n)
+	for i := range out {
+		out[i] = flat[i*len(lanes) : (i+1)*len(lanes)]
+	}
+	return out, nil
+}
+
+// chosen reads n tokens and waits.
+func (d *Decoder) chosen(stream uintptr, n int) ([]int32, error) {
+	ids := make([]int32, n)
+	if err := d.gpu.Download(stream, unsafe.Slice((*byte)(unsafe.Pointer(&ids[0])), 4*n), uintptr(d.space.out)); err != nil {
+		return nil, err
+	}
+	d.busy = false
+	for _, id := range ids {
+		if id < 0 {
+			return nil, fmt.Errorf("sample: logits hold no finite number: %w", core.ErrCorrupt)
+		}
+	}
+	return ids, nil
 }

@@ -72,7 +72,7 @@ func (s Shape) Validate() error {
 	if s.Hidden > 8192 || s.Inner > 65536 {
 		return bad("widths %d and %d", s.Hidden, s.Inner)
 	}
-	if d := s.HeadDim(); d%8 != 0 || d > 256 || s.Rotary%2 != 0 || s.Rotary > d {
+	if d := s.HeadDim(); d%16 != 0 || d > 256 || s.Rotary%2 != 0 || s.Rotary > d {
 		return bad("heads of %d, %d of them turned", d, s.Rotary)
 	}
 	if s.Vocab < 1 || (s.Head4 && s.Vocab%16 != 0) {

@@ -1,0 +1,150 @@
+//go:build torch
+
+package cuda
+
+// #include "driver.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"unsafe"
+
+	"kakoi/core"
+)
+
+const (
+	stepWarps   = 16
+	stepThreads = 32 * stepWarps
+	beat        = 512 + 32 // bytes of a warp's ring per unit
+	fewestBeats = 3
+)
+
+// fit is how a block's shared memory is shared out (ring.cu).
+type fit struct{ lanes, depth, stride, scratch, shared int }
+
+// fitStep finds the deepest ring for a shape on a device with so much shared memory and so many multiprocessors.
+func fitStep(s Shape, lanes, sms, shared int) (fit, error) {
+	f := fit{lanes: lanes, scratch: 33 << 10} // the Picker
+	for _, m := range []Matrix{QKV, Dense, Up, Down, Head} {
+		f.scratch = max(f.scratch, s.staged(m, sms)*128*lanes)
+	}
+	pairs := s.HeadDim() / 2
+	spread := max(1, 128/pairs-1)
+	worker := lanes*2*(s.HeadDim()+8) + lanes*256 + 3*4*lanes + spread*lanes*s.HeadDim()*4
+	f.scratch = (max(f.scratch, 4*((worker+15)&^15)) + 255) &^ 255
+	table := 16*lanes + 4*5*(stepWarps+1) + 2*8*stepWarps*4 + lanes*256
+	for _, f.stride = range []int{256, 128} {
+		f.depth = min(24, (shared-256*f.stride-f.scratch-table)/(stepWarps*beat))
+		if f.depth >= 8 {
+			break
+		}
+	}
+	f.shared = 256*f.stride + stepWarps*beat*f.depth + f.scratch + table
+	if f.depth < fewestBeats {
+		return f, fmt.Errorf("the decode kernel for %d lanes of width %d needs more shared memory than the device has (%d bytes): %w", lanes, s.Hidden, shared, core.ErrUnsupported)
+	}
+	return f, nil
+}
+
+// staged is the most blocks of columns that a block of threads stages for a matrix (staged_range of stage.cu).
+func (s Shape) staged(m Matrix, sms int) int {
+	rows, cols := s.Size(m)
+	rows = (rows + 15) / 16
+	c := chunk(m, cols/64)
+	if m == Head && !s.Head4 {
+		return cols / 64
+	}
+	units, per, most := rows*(cols/64), rows*c, 0
+	for i := range sms {
+		u, e := units*i/sms, units*(i+1)/sms
+		if e > u {
+			most = max(most, ((e-1)/per+1)*c-u/per*c)
+		}
+	}
+	return most
+}
+
+// options are what the kernel's source wants to know of a shape.
+func (s Shape) options(f fit) []string {
+	bit := map[bool]int{true: 1}
+	var list []string
+	for _, o := range []struct {
+		name string
+		v    int
+	}{
+		{"LAYERS", s.Layers}, {"D", s.Hidden}, {"HEADS", s.Heads}, {"DH", s.HeadDim()}, {"ROT", s.Rotary}, {"F", s.Inner}, {"VOCAB", s.Vocab},
+		{"PARALLEL", bit[s.Parallel]}, {"ACT", int(s.Act)}, {"HEAD4", bit[s.Head4]},
+		{"C_QKV", chunk(QKV, s.Hidden/64)}, {"C_DENSE", chunk(Dense, s.Hidden/64)}, {"C_UP", chunk(Up, s.Hidden/64)}, {"C_DOWN", chunk(Down, s.Inner/64)},
+		{"LMAX", f.lanes}, {"DEPTH", f.depth}, {"STRIDE", f.stride}, {"SCRATCH", f.scratch},
+	} {
+		list = append(list, fmt.Sprintf("-D%s=%d", o.name, o.v))
+	}
+	return list
+}
+
+// stepKernel loads the decode kernel; extra options make variants for measurements.
+func (g *GPU) stepKernel(s Shape, lanes int, extra []string) (stepKernel, error) {
+	f, err := fitStep(s, lanes, g.sms, g.shared)
+	if err != nil {
+		return stepKernel{}, err
+	}
+	m, err := g.module("decode", stepSource(), append(s.options(f), extra...))
+	if err != nil {
+		return stepKernel{}, err
+	}
+	k := stepKernel{module: m, shared: f.shared}
+	if k.function, err = function(m, "decode"); err != nil {
+		return k, err
+	}
+	if err := check("shared memory of the decode kernel", C.kc_function_shared(k.function, C.int(f.shared))); err != nil {
+		return k, err
+	}
+	name := [2]C.char{'p', 0}
+	var size C.size_t
+	if err := check("parameters of the decode kernel", C.kc_global(m, &name[0], &k.params, &size)); err != nil {
+		return k, err
+	}
+	if size != C.size_t(unsafe.Sizeof(step{})) {
+		return k, fmt.Errorf("the decode kernel takes %d bytes of parameters, not %d: %w", size, unsafe.Sizeof(step{}), core.ErrCorrupt)
+	}
+	return k, nil
+}
+
+// precompile compiles the decode kernels of several shapes into the cache, side by side.
+func (g *GPU) precompile(shapes []Shape, extra [][]string) error {
+	if g.cache == "" {
+		return nil
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, 2*len(shapes)*len(extra))
+	for i, s := range shapes {
+		for j, lanes := range []int{8, 16} {
+			f, err := fitStep(s, lanes, g.sms, g.shared)
+			if err != nil {
+				return err
+			}
+			for k, more := range extra {
+				wg.Go(func() {
+					options := append(s.options(f), more...)
+					path := filepath.Join(g.cache, cubinName("decode", stepSource(), g.arch, options))
+					if b, err := os.ReadFile(path); err == nil {
+						if _, ok := opened(b); ok {
+							return
+						}
+					}
+					cubin, err := compile("decode", stepSource(), g.arch, options)
+					if err == nil {
+						err = keep(path, cubin)
+					}
+					errs[(2*i+j)*len(extra)+k] = err
+				})
+			}
+		}
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

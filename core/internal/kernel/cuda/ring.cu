@@ -1,0 +1,356 @@
+// The weights' way to the tensor cores. The options define the shape: LAYERS D HEADS DH ROT F VOCAB PARALLEL ACT HEAD4,
+// C_QKV C_DENSE C_UP C_DOWN (blocks of columns per chunk), and the build: LMAX (8 or 16 lanes), DEPTH (slots of a
+// warp's ring), STRIDE (bytes between the entries of the table, 128 or 256), SCRATCH (bytes after the ring).
+//
+// A warp's share of a matrix is a run of units (place_codes), so one run of memory. Each thread copies the 16 bytes
+// that it needs itself into its own places of a ring in shared memory, DEPTH units ahead, on through all phases of all
+// layers: the copies never wait for activations. A byte of codes is two weights of a row: the table turns it into two
+// bf16 in one look-up, with one copy of the table per lane of a warp so that no two lanes meet in a bank.
+
+#define WARPS 16
+#define THREADS (32 * WARPS)
+#define TABLE (256 * STRIDE)
+#define RING TABLE
+#define SCALES (RING + WARPS * DEPTH * 512)
+#define XS (SCALES + WARPS * DEPTH * 32)
+#define PHASES (4 * LAYERS)
+#define NT (LMAX / 8)
+#define FULL 0xffffffffu
+#define ONE 4294967296.0f  // 1 in fixed point
+
+extern __shared__ __align__(1024) u8 smem[];
+
+struct Lora {
+  const u16 *a, *b;  // bf16 [rank, cols], [rows, rank]
+  int rank;
+  float scale;
+};
+
+struct Choice {
+  float temperature, penalty;  // temperature 0: greedy; penalty 1: none
+  double topp;                 // 1: all
+  int topk, pad;               // 0: all
+};
+
+struct Step {
+  const u8 *block;           // the Layout's memory
+  const u16 *embed;          // bf16 [V, D]
+  const u8 *head;            // bf16 [V up to 16, D], or units
+  const float *cos, *sin;    // [P, ROT/2]
+  u16 *keys, *values;        // bf16 [layer][row][head][capacity][DH]
+  s64 *x, *qkv, *h, *t;      // fixed point: [lane][D], [lane][3D], [lane][F], [matrix][lane][64]
+  s64 *sums;                 // fixed point: logits [lane][V up to 16]
+  float *part;               // [lane][head][16][DH]: attention over parts of the context
+  float2 *ml;                // [lane][head][16]: their maximum and sum
+  float *logits, *scores;    // [lane][VOCAB]
+  u64 *best;                 // [lane][blocks]
+  const int4 *lanes;         // row, position, token, adapter
+  const int2 *groups;        // first lane, number of lanes: tokens of one row
+  const Lora *adapters;      // [adapter-1][layer][matrix]
+  const int *used;           // adapters of these lanes
+  const Choice *choice;      // [lane]
+  const double *uniform;     // [step][lane]
+  u32 *seen;                 // [row][VOCAB/32 up]
+  int *out;                  // [step][lane]
+  u32 *barrier;              // two counters, zero between launches
+  u64 *clock;                // stamps of block 0, or 0
+  s64 layer;                 // bytes of a layer
+  s64 codes[4], scales[4], factor[4], bias[4], norm[2], final;
+  s64 head_scales, head_factor;
+  int lanes_n, groups_n, used_n, lora;  // lora: bit m where an adapter in use changes matrix m
+  int steps, mode, rows, capacity;
+  float eps;
+  int pad;
+};
+
+__constant__ Step p;  // set before each launch
+
+#define WANT_LOGITS 1
+#define WANT_CHOICE 2
+#define FEED_BACK 4
+
+__host__ __device__ constexpr int rows_of(int m) { return m == 0 ? 3 * D : m == 2 ? F : m == 4 ? (VOCAB + 15) / 16 * 16 : D; }
+__host__ __device__ constexpr int kbs_of(int m) { return (m == 3 ? F : D) / 64; }
+__host__ __device__ constexpr int chunk_of(int m) { return m == 0 ? C_QKV : m == 1 ? C_DENSE : m == 2 ? C_UP : m == 3 ? C_DOWN : HEAD4 ? C_UP : kbs_of(4); }
+__host__ __device__ constexpr int tiles_of(int m) { return rows_of(m) / 16; }
+__host__ __device__ constexpr int units_of(int m) { return tiles_of(m) * kbs_of(m); }
+// The matrix of the j-th phase of a layer. With the parallel residual Up comes first, while x is still the layer's input.
+__host__ __device__ constexpr int matrix_of(int j) { return PARALLEL && j == 1 ? 2 : PARALLEL && j == 2 ? 1 : j; }
+
+__device__ __forceinline__ int share(int units, int i, int n) { return (int)((u64)units * (u32)i / (u32)n); }
+
+// What all threads of a block know; it stands at the end of the scratch.
+struct Table {
+  int row[LMAX], pos[LMAX], adapter[LMAX], token[LMAX];
+  int edge[5][WARPS + 1];  // the warps' shares of each matrix, in units
+  float red[2][8][WARPS];
+  float low[LMAX][64];  // A x of the phase's adapter part
+};
+
+__device__ __forceinline__ Table &table() { return *(Table *)(smem + XS + SCRATCH); }
+
+__device__ __forceinline__ int first_unit(int m) { return table().edge[m][threadIdx.x >> 5]; }
+__device__ __forceinline__ int end_unit(int m) { return table().edge[m][(threadIdx.x >> 5) + 1]; }
+
+__device__ __forceinline__ void copy16(u32 to, const void *from) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
+#else
+  uint4 v = load16(from);
+  asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(to), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory");
+#endif
+}
+__device__ __forceinline__ void commit() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+__device__ __forceinline__ void arrived() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_group %0;" ::"n"(DEPTH - 2) : "memory");
+#endif
+  __syncwarp();
+}
+
+// Stream is where a warp's copies have got to.
+struct Stream {
+  const u8 *codes, *scales;
+  int left;    // units (bf16 head: quarters of units) still to be copied in this phase; -1: at the end
+  int phase;   // layer * 4 + j; PHASES: the head
+  int steps;   // tokens still to come
+  u32 slot;    // the next to be filled, as an offset in the ring: slot * 512
+  int kb, part;
+};
+
+__device__ __forceinline__ void next_phase(Stream &s) {
+  int lane = threadIdx.x & 31;
+  while (s.left == 0) {
+    if (++s.phase > PHASES - ((p.mode & (WANT_LOGITS | WANT_CHOICE)) ? 0 : 1)) {
+      s.phase = 0;
+      if (--s.steps <= 0) {
+        s.left = -1;
+        return;
+      }
+    }
+    int m = s.phase == PHASES ? 4 : matrix_of(s.phase & 3), u = first_unit(m);
+    s.left = end_unit(m) - u;
+    if (m < 4 || HEAD4) {
+      const u8 *layer = p.block + (s.phase >> 2) * p.layer;
+      s.codes = (m < 4 ? layer + p.codes[m] : p.head) + (s64)u * 512 + lane * 16;
+      s.scales = (m < 4 ? layer + p.scales[m] : p.block + p.head_scales) + (s64)u * 32 + lane * 16;
+    } else {
+      s.kb = u % kbs_of(4);
+      s.part = 0;
+      s.left *= 4;
+      s.codes = p.head + ((s64)(u / kbs_of(4)) * 16 + (lane >> 2)) * D * 2 + s.kb * 128 + (lane & 3) * 32;
+    }
+  }
+}
+
+// refill starts the next copy.
+__device__ __forceinline__ void refill(Stream &s) {
+  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
+  u32 base = (u32)__cvta_generic_to_shared(smem);
+  if (s.left == 0) next_phase(s);
+  if (s.left > 0) {
+    u32 to = base + RING + warp * DEPTH * 512 + s.slot + lane * 16;
+    if (!HEAD4 && s.phase == PHASES) {
+      copy16(to, s.codes + (s.part & 1) * (8 * D * 2) + (s.part >> 1) * 16);
+      if (++s.part == 4) {
+        s.part = 0;
+        s.codes += 128;
+        if (++s.kb == D / 64) {
+          s.kb = 0;
+          s.codes += 15 * D * 2;
+        }
+      }
+    } else {
+      copy16(to, s.codes);
+      if (lane < 2) copy16(base + SCALES + warp * DEPTH * 32 + (s.slot >> 4) + lane * 16, s.scales);
+      s.codes += 512;
+      s.scales += 32;
+    }
+    s.left--;
+  }
+  commit();
+  s.slot = s.slot == (DEPTH - 1) * 512 ? 0 : s.slot + 512;
+}
+
+// d += a b: a 16 rows x 16 columns of weights, b 16 columns x 8 lanes.
+__device__ __forceinline__ void mma(float d[4], u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#else
+  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a0), "r"(a1), "r"(b0));
+  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a2), "r"(a3), "r"(b1));
+#endif
+}
+
+// Operands are bf16, and fp16 (held within its range) on the one generation without bf16.
+__device__ __forceinline__ u32 operand(float lo, float hi) {
+#if __CUDA_ARCH__ >= 800
+  return bf16_pair(lo, hi);
+#else
+  return half_of(fminf(fmaxf(lo, -65504.0f), 65504.0f)) | (u32)half_of(fminf(fmaxf(hi, -65504.0f), 65504.0f)) << 16;
+#endif
+}
+__device__ __forceinline__ u32 operand_bf16(u32 v) {
+#if __CUDA_ARCH__ >= 800
+  return v;
+#else
+  return operand(bf16_low(v), bf16_high(v));
+#endif
+}
+
+// look gives the two weights of byte i of w.
+__device__ __forceinline__ u32 look(u32 w, int i, u32 lane4) {
+  u32 at;
+  if (STRIDE == 256) at = __byte_perm(w, lane4, 0x5504 | i << 4);
+  else at = (w >> 8 * i & 255) << 7 | lane4;
+  return *(const u32 *)(smem + at);
+}
+
+__device__ void make_table() {
+  for (int i = threadIdx.x; i < 256 * 32; i += THREADS) {
+    int b = i >> 5;
+    *(u32 *)(smem + b * STRIDE + (i & 31) * 4) = operand(nf4[b >> 4], nf4[b & 15]);
+  }
+}
+
+// fixed adds v to a sum over all blocks. Integers add exactly, so the order of arrival does not show in the result.
+__device__ __forceinline__ void fixed_add(s64 *to, float v) {
+  s64 n = __float2ll_rn(v * ONE);
+  asm volatile("red.global.add.u64 [%0], %1;" ::"l"(to), "l"(n) : "memory");
+}
+__device__ __forceinline__ s64 fixed(float v) { return __float2ll_rn(v * ONE); }
+__device__ __forceinline__ float real(s64 v) { return __ll2float_rn(v) * (1.0f / ONE); }
+
+// Where lane n's value of column k lies in the staged input: [kb][half][n][t][8].
+__device__ __forceinline__ u32 staged(int kb, int n, int lanes, int k) {
+  return ((kb * 2 + (k >> 3 & 1)) * lanes + n) * 64 + (k >> 4 & 3) * 16 + (k & 7) * 2;
+}
+
+// The input's fragments of one block of columns: b[8] per eight lanes.
+__device__ __forceinline__ void input(u32 b[NT][8], const u8 *xs, int lanes) {
+  int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3;
+#pragma unroll
+  for (int i = 0; i < NT; i++) {
+    uint4 lo = make_uint4(0, 0, 0, 0), hi = lo;
+    if (i * 8 + g < lanes) {
+      lo = *(const uint4 *)(xs + (i * 8 + g) * 64 + t * 16);
+      hi = *(const uint4 *)(xs + (lanes + i * 8 + g) * 64 + t * 16);
+    }
+    b[i][0] = lo.x, b[i][1] = lo.y, b[i][2] = lo.z, b[i][3] = lo.w;
+    b[i][4] = hi.x, b[i][5] = hi.y, b[i][6] = hi.z, b[i][7] = hi.w;
+  }
+}
+
+// flush adds a tile's sums to out [lane][ld] and clears them.
+__device__ __forceinline__ void flush(float acc[NT][4], s64 *out, int ld, int tile, int lanes, float factor) {
+  int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3;
+#pragma unroll
+  for (int i = 0; i < NT; i++)
+#pragma unroll
+    for (int q = 0; q < 4; q++) {
+      int n = i * 8 + 2 * t + (q & 1);
+      if (n < lanes) fixed_add(out + (s64)n * ld + tile * 16 + g + (q >> 1) * 8, acc[i][q] * factor);
+      acc[i][q] = 0;
+    }
+}
+
+// product adds the warp's share of matrix M (4-bit) times the staged input to out [lane][rows]. from: the first staged
+// block of columns. slot: the warp's place in its ring.
+template <int M>
+__device__ __forceinline__ void product(Stream &s, u32 &slot, int from, int lanes, s64 *out, float factor) {
+  constexpr int C = chunk_of(M), T = tiles_of(M);
+  int u = first_unit(M), end = end_unit(M);
+  if (u >= end) return;
+  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
+  u32 lane4 = lane * 4;
+  int k = u % C, tile = u / C % T, block = u / C / T * C + k - from;
+  const u8 *xs = smem + XS + block * 2 * lanes * 64;
+  float acc[NT][4] = {};
+  for (; u < end; u++) {
+    arrived();
+    refill(s);
+    uint4 w = *(const uint4 *)(smem + RING + warp * DEPTH * 512 + slot + lane * 16);
+    u32 pair = *(const u32 *)(smem + SCALES + warp * DEPTH * 32 + (slot >> 4) + (lane >> 2) * 4);
+    slot = slot == (DEPTH - 1) * 512 ? 0 : slot + 512;
+#ifdef NO_PRODUCT
+    asm volatile("" ::"r"(w.x), "r"(w.y), "r"(w.z), "r"(w.w), "r"(pair));
+    continue;
+#endif
+    u32 b[NT][8];
+    input(b, xs, lanes);
+    float c[NT][4] = {};
+    u32 ws[4] = {w.x, w.y, w.z, w.w};
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      u32 a0 = look(ws[i], 0, lane4), a1 = look(ws[i], 1, lane4), a2 = look(ws[i], 2, lane4), a3 = look(ws[i], 3, lane4);
+#pragma unroll
+      for (int j = 0; j < NT; j++) mma(c[j], a0, a1, a2, a3, b[j][2 * i], b[j][2 * i + 1]);
+    }
+    float lo = half_float((u16)pair), hi = half_float((u16)(pair >> 16));
+#pragma unroll
+    for (int j = 0; j < NT; j++) {
+      acc[j][0] += c[j][0] * lo;
+      acc[j][1] += c[j][1] * lo;
+      acc[j][2] += c[j][2] * hi;
+      acc[j][3] += c[j][3] * hi;
+    }
+    xs += 2 * lanes * 64;
+    if (++k == C) {
+      flush(acc, out, rows_of(M), tile, lanes, factor);
+      k = 0;
+      xs -= C * 2 * lanes * 64;
+      if (++tile == T) {
+        tile = 0;
+        xs += C * 2 * lanes * 64;
+      }
+    }
+  }
+  if (k) flush(acc, out, rows_of(M), tile, lanes, factor);
+}
+
+// product_bf16 is product for the bf16 head, which comes in quarters: rows g and g+8, first and second 16 bytes.
+__device__ __forceinline__ void product_bf16(Stream &s, u32 &slot, int lanes, s64 *out) {
+  constexpr int C = kbs_of(4);
+  int u = first_unit(4), end = end_unit(4);
+  if (u >= end) return;
+  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
+  int k = u % C, tile = u / C;
+  const u8 *xs = smem + XS + k * 2 * lanes * 64;
+  float acc[NT][4] = {};
+  for (; u < end; u++) {
+    u32 b[NT][8];
+    input(b, xs, lanes);
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      uint4 w[2];
+#pragma unroll
+      for (int i = 0; i < 2; i++) {
+        arrived();
+        refill(s);
+        w[i] = *(const uint4 *)(smem + RING + warp * DEPTH * 512 + slot + lane * 16);
+        slot = slot == (DEPTH - 1) * 512 ? 0 : slot + 512;
+      }
+#pragma unroll
+      for (int j = 0; j < NT; j++) {
+        mma(acc[j], operand_bf16(w[0].x), operand_bf16(w[1].x), operand_bf16(w[0].y), operand_bf16(w[1].y), b[j][half * 4], b[j][half * 4 + 1]);
+        mma(acc[j], operand_bf16(w[0].z), operand_bf16(w[1].z), operand_bf16(w[0].w), operand_bf16(w[1].w), b[j][half * 4 + 2], b[j][half * 4 + 3]);
+      }
+    }
+    xs += 2 * lanes * 64;
+    if (++k == C) {
+      flush(acc, out, rows_of(4), tile, lanes, 1.0f);
+      k = 0;
+      tile++;
+      xs -= C * 2 * lanes * 64;
+    }
+  }
+  if (k) flush(acc, out, rows_of(4), tile, lanes, 1.0f);
+}
