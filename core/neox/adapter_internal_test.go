@@ -5,7 +5,6 @@ package neox
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 
@@ -15,35 +14,6 @@ import (
 	"kakoi/core/internal/torch/torchtest"
 	"kakoi/core/lora"
 )
-
-// hashAdapter is an adapter for c, made of the hash; it leaves out some targets.
-func hashAdapter(t testing.TB, c Config, name string, rank int) *lora.Adapter {
-	t.Helper()
-	a := lora.Adapter{Name: name, Rank: rank}
-	shapes := lora.ModelOf(c.Layers, c.HiddenSize, c.IntermediateSize)
-	for i := range c.Layers {
-		for n, target := range lora.Names {
-			if (i+n)%3 == 2 {
-				continue
-			}
-			s := shapes.Shapes[target]
-			part := func(what string, n int) []float32 {
-				v := hashUniform(fmt.Sprintf("%s.%d.%s.%s", name, i, target, what), n)
-				for i := range v {
-					v[i] *= 0.2
-				}
-				return v
-			}
-			a.Targets = append(a.Targets, lora.Target{Layer: i, Name: target, Rank: rank, In: s.In, Out: s.Out, Alpha: float64(2 * rank),
-				A: part("a", rank*s.In), B: part("b", s.Out*rank)})
-		}
-	}
-	made, err := lora.New(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return made
-}
 
 // merged is src with W + Scale B A in place of W.
 func merged(src memorySource, a *lora.Adapter) memorySource {
@@ -74,7 +44,7 @@ func TestAdapterIsMergedWeights(t *testing.T) {
 	}
 	c := tinyShape(false)
 	m := hashModel(t, dev, c, torch.Float32)
-	adapters := []*lora.Adapter{nil, hashAdapter(t, c, "one", 4), hashAdapter(t, c, "two", 17)}
+	adapters := []*lora.Adapter{nil, stressAdapter(c, "one", 4), stressAdapter(c, "two", 17)}
 	ids := tokens(12, c.VocabSize)
 	want := make([][]float32, len(adapters)) // of every token
 	for i, a := range adapters {
@@ -133,7 +103,7 @@ func TestAdapterIsMergedWeights(t *testing.T) {
 		if err := st.prefill(s, 0, nil, number[1], nil); !errors.Is(err, core.ErrUsage) {
 			t.Errorf("a detached adapter: %v", err)
 		}
-		wrong := hashAdapter(t, tinyShapeOf(32), "narrow", 4)
+		wrong := stressAdapter(tinyShapeOf(32), "narrow", 4)
 		if _, err := st.run.attach(s, wrong); err == nil {
 			t.Error("an adapter of another model was attached")
 		}

@@ -30,7 +30,8 @@ func TestLookupIsPlain(t *testing.T) {
 				for round := range 25 {
 					reqs := make([]core.GenerateRequest, 1+r.IntN(4))
 					for i := range reqs {
-						reqs[i] = core.GenerateRequest{Prompt: randomText(r, 20+r.IntN(100)), Sampling: randomSampling(r)}
+						reqs[i] = core.GenerateRequest{Prompt: stressText(r, 20+r.IntN(100)), Sampling: stressSampling(r)}
+						reqs[i].Sampling.MaxNewTokens *= 2
 					}
 					g.loop.costs = newCosts(g.run.traits().lanes) // what was measured before would decide
 					with, replies := generateIDs(t, g, reqs)

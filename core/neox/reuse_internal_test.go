@@ -36,7 +36,7 @@ func TestReusedPrompts(t *testing.T) {
 	c := tinyLong()
 	g := tinyGenerator(t, c, torch.Float32, nil)
 	folder := filepath.Join(t.TempDir(), "adapter")
-	if err := hashAdapter(t, c, "one", 4).Write(folder); err != nil {
+	if err := stressAdapter(c, "one", 4).Write(folder); err != nil {
 		t.Fatal(err)
 	}
 	grain := max(1, g.run.traits().grain)

@@ -15,7 +15,7 @@ import (
 
 // Selftest holds the device's operations and a tiny model, in each dtype, against plain Go in float64. emit gets
 // every check with its largest error; the error is core.ErrCorrupt when one failed, core.ErrNoDevice when there is
-// no such device. It takes well under a second.
+// no such device. It takes seconds.
 func Selftest(ctx context.Context, deviceName string, emit func(name string, ok bool, detail string)) error {
 	dev, err := device.Open(deviceName, 0)
 	if err != nil {
@@ -67,6 +67,9 @@ func Selftest(ctx context.Context, deviceName string, emit func(name string, ok 
 	}
 	diff, err := deviceSampling(ctx, dev)
 	if err := check("sampling", 1e-6, diff, err); err != nil {
+		return err
+	}
+	if err := stressed(ctx, dev, &failed, emit); err != nil {
 		return err
 	}
 	if len(failed) > 0 {

@@ -4,7 +4,6 @@ package neox
 
 import (
 	"context"
-	"math/rand/v2"
 	"testing"
 
 	"kakoi/core"
@@ -12,28 +11,6 @@ import (
 	"kakoi/core/internal/torch"
 	"kakoi/core/internal/torch/torchtest"
 )
-
-// letters is a tokenizer of one byte a token: id 0 begins, the others are printable bytes.
-type letters struct{ vocab int }
-
-func (l letters) Encode(text string) []int32 {
-	ids := make([]int32, len(text))
-	for i := range ids {
-		ids[i] = int32(text[i]) % int32(l.vocab)
-	}
-	return ids
-}
-
-func (l letters) DecodeBytes(ids []int32) []byte {
-	out := make([]byte, len(ids))
-	for i, id := range ids {
-		out[i] = byte(' ' + id)
-	}
-	return out
-}
-
-func (l letters) VocabSize() int { return l.vocab }
-func (l letters) Close() error   { return nil }
 
 // tinyGenerator is a Generator over a model of the hash, with end tokens that it may well sample.
 func tinyGenerator(t testing.TB, c Config, dtype torch.DType, wrap func(runner) runner) *Generator {
@@ -66,37 +43,6 @@ func tinyLong() Config {
 	c.MaxPositionEmbeddings = 256
 	c.BOS = TokenIDs{0}
 	return c
-}
-
-// randomText is n letters of a small alphabet with repeated passages, so that there is something to look up.
-func randomText(r *rand.Rand, n int) string {
-	var b []byte
-	for len(b) < n {
-		if len(b) > 10 && r.IntN(3) == 0 {
-			from := r.IntN(len(b) - 5)
-			b = append(b, b[from:min(len(b), from+3+r.IntN(12))]...)
-		} else {
-			b = append(b, byte('a'+r.IntN(20)))
-		}
-	}
-	return string(b[:n])
-}
-
-// randomSampling draws settings of every kind.
-func randomSampling(r *rand.Rand) core.Sampling {
-	s := core.Sampling{MaxNewTokens: 1 + r.IntN(60), Seed: r.Uint64()}
-	if r.IntN(2) == 0 {
-		s.Temperature = 0.05 + r.Float64()
-		s.TopK = []int{0, 5, 40}[r.IntN(3)]
-		s.TopP = []float64{0, 0.9}[r.IntN(2)]
-	}
-	if r.IntN(2) == 0 {
-		s.RepetitionPenalty = 0.8 + 0.5*r.Float64()
-	}
-	if r.IntN(4) == 0 {
-		s.Stop = []string{string(rune('a' + r.IntN(20))), "xyz"}
-	}
-	return s
 }
 
 // onDevice makes a runner's states choosers, with the meaning that the interface gives them, on the host.
