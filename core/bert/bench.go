@@ -3,16 +3,23 @@
 package bert
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"kakoi/core"
 	"kakoi/core/internal/torch"
 )
 
-// Bench measures an embedder on SampleTexts, passages with their prompt, and hands each figure to emit: "load";
-// "matrix", the rate of a plain matrix product on this device in this dtype; "embed"; "peer" where one is asked for.
+// Lengths of the texts that Bench embeds, in tokens: those of the figures that others give for this work.
+const benchLeast, benchMost = 18, 128
+
+// Bench measures an embedder on texts of 18 to 128 tokens, passages with their prompt, and hands each figure to emit:
+// "load"; "matrix", the rate of matrix products of this arithmetic that lie in the cache, or of large ones on a GPU;
+// "tokenise"; "embed", tokenising included; where that is not in fp32, the same texts in "fp32" by libtorch; and
+// the peers where a Python is named. The last ones say how our vectors agree with theirs.
 func Bench(ctx context.Context, opt BenchOptions, emit func(BenchResult) error) (err error) {
 	start := time.Now()
 	e, err := Load(ctx, opt.Dir, opt.Load, nil)
@@ -27,7 +34,6 @@ func Bench(ctx context.Context, opt BenchOptions, emit func(BenchResult) error) 
 	}()
 	base := BenchResult{Device: e.info.Device, DType: e.model.arithmetic(), Instructions: e.model.instructions()}
 	opt.fill(e.dev.CUDA())
-	texts := SampleTexts(opt.Texts, 1)
 
 	load, matrix := base, base
 	load.Name, load.Seconds = "load", loaded
@@ -41,20 +47,149 @@ func Bench(ctx context.Context, opt BenchOptions, emit func(BenchResult) error) 
 	if err := emit(matrix); err != nil {
 		return err
 	}
-	r, err := e.benchEmbed(ctx, base, texts, opt.Runs)
+	texts, tokenise, err := e.benchTexts(ctx, opt.Texts)
+	if err != nil {
+		return err
+	}
+	if err := emit(tokenise); err != nil {
+		return err
+	}
+	r, vectors, err := e.benchEmbed(ctx, base, texts, opt.Runs)
 	if err != nil {
 		return err
 	}
 	r.OfMatrix = r.GFLOPPerSecond / matrix.GFLOPPerSecond
-	if err := emit(r); err != nil || opt.Peer == "" {
+	if err := emit(r); err != nil {
 		return err
 	}
-	peer, err := RunPeer(ctx, opt.Peer, opt.Dir, texts, opt.Runs, opt.Batch, e.info.Device)
+	if r.DType != "fp32" {
+		exact, err := benchExact(ctx, opt, texts, r, vectors)
+		if err != nil {
+			return err
+		}
+		if err := emit(exact); err != nil {
+			return err
+		}
+	}
+	if opt.Peer == "" {
+		return nil
+	}
+	peers, theirs, err := RunPeer(ctx, opt.Peer, opt.Dir, texts, opt.Runs, opt.Batch, e.info.Device)
 	if err != nil {
 		return err
 	}
-	peer.Tokens, peer.TokensPerSecond = r.Tokens, float64(r.Tokens)/peer.Seconds
-	return emit(peer)
+	for i, p := range peers {
+		p.Tokens, p.TokensPerSecond, p.OfPeer = r.Tokens, float64(r.Tokens)/p.Seconds, r.ChunksPerSecond/p.ChunksPerSecond
+		if i == 0 {
+			p.agree(vectors, theirs)
+		}
+		if err := emit(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// benchExact embeds the same texts once more in fp32.
+func benchExact(ctx context.Context, opt BenchOptions, texts []string, ours BenchResult, vectors []core.Vector) (r BenchResult, err error) {
+	opt.Load.DType = "fp32"
+	e, err := Load(ctx, opt.Dir, opt.Load, nil)
+	if err != nil {
+		return r, err
+	}
+	defer func() {
+		if cerr := e.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	r, exact, err := e.benchEmbed(ctx, BenchResult{Device: e.info.Device, DType: "fp32", Instructions: e.model.instructions()}, texts, 1)
+	if err != nil {
+		return r, err
+	}
+	r.Name, r.OfPeer = "fp32", ours.ChunksPerSecond/r.ChunksPerSecond
+	r.agree(vectors, exact)
+	return r, nil
+}
+
+// agree says how close our vectors are to others of the same texts, and whether they find the same neighbours.
+func (r *BenchResult) agree(ours, theirs []core.Vector) {
+	r.CosineLeast = 1
+	for i := range ours {
+		c := dot(ours[i], theirs[i])
+		r.CosineLeast = min(r.CosineLeast, c)
+		r.CosineMean += c / float64(len(ours))
+	}
+	const most = 512 // all pairs are compared
+	n := min(len(ours), most)
+	same, of := 0, 0
+	for i := range n {
+		a, b := nearest(ours[:n], i), nearest(theirs[:n], i)
+		for _, x := range a {
+			of++
+			if slices.Contains(b, x) {
+				same++
+			}
+		}
+	}
+	r.SameTop10 = float64(same) / float64(max(of, 1))
+}
+
+// nearest gives the ten vectors nearest to vector i, without itself.
+func nearest(v []core.Vector, i int) []int {
+	score, order := make([]float64, len(v)), make([]int, 0, len(v))
+	for k := range v {
+		if k != i {
+			score[k] = dot(v[i], v[k])
+			order = append(order, k)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(score[b], score[a]) })
+	return order[:min(10, len(order))]
+}
+
+func dot(a, b core.Vector) float64 {
+	s := 0.0
+	for i, x := range a {
+		s += float64(x) * float64(b[i])
+	}
+	return s
+}
+
+// benchTexts makes n texts of benchLeast to benchMost tokens, and measures how fast they are tokenised.
+func (e *Embedder) benchTexts(ctx context.Context, n int) ([]string, BenchResult, error) {
+	r := BenchResult{Name: "tokenise", Device: e.info.Device, Texts: n}
+	var texts []string
+	for seed := uint64(1); len(texts) < n && seed <= 64; seed++ {
+		more := SampleTexts(n, seed)
+		ws, err := e.reader.readAll(ctx, core.EmbedPassage, 0, more)
+		if err != nil {
+			return nil, r, err
+		}
+		count := make([]int, len(more))
+		for _, w := range ws {
+			count[w.text] += len(w.ids)
+		}
+		for i, text := range more {
+			if count[i] >= benchLeast && count[i] <= benchMost && len(texts) < n {
+				texts = append(texts, text)
+			}
+		}
+	}
+	r.Texts = len(texts)
+	if len(texts) == 0 {
+		return nil, r, fmt.Errorf("no text of %d to %d tokens: %w", benchLeast, benchMost, core.ErrUnsupported)
+	}
+	start := time.Now()
+	ws, err := e.reader.readAll(ctx, core.EmbedPassage, 0, texts)
+	if err != nil {
+		return nil, r, err
+	}
+	r.Seconds = time.Since(start).Seconds()
+	for _, w := range ws {
+		r.Tokens += len(w.ids)
+	}
+	r.ChunksPerSecond, r.TokensPerSecond = float64(len(texts))/r.Seconds, float64(r.Tokens)/r.Seconds
+	return texts, r, nil
 }
 
 func (o *BenchOptions) fill(cuda bool) {
@@ -73,10 +208,10 @@ func (o *BenchOptions) fill(cuda bool) {
 }
 
 // benchEmbed embeds texts several times and keeps the best.
-func (e *Embedder) benchEmbed(ctx context.Context, r BenchResult, texts []string, runs int) (BenchResult, error) {
+func (e *Embedder) benchEmbed(ctx context.Context, r BenchResult, texts []string, runs int) (BenchResult, []core.Vector, error) {
 	ws, err := e.reader.readAll(ctx, core.EmbedPassage, 0, texts)
 	if err != nil {
-		return r, err
+		return r, nil, err
 	}
 	flops := 0.0
 	for _, w := range ws {
@@ -87,12 +222,13 @@ func (e *Embedder) benchEmbed(ctx context.Context, r BenchResult, texts []string
 	}
 	r.Name, r.Texts = "embed", len(texts)
 	if _, err := e.Embed(ctx, core.EmbedPassage, texts[:min(len(texts), 64)]); err != nil {
-		return r, err
+		return r, nil, err
 	}
+	var vectors []core.Vector
 	for range runs {
 		start := time.Now()
-		if _, err := e.Embed(ctx, core.EmbedPassage, texts); err != nil {
-			return r, err
+		if vectors, err = e.Embed(ctx, core.EmbedPassage, texts); err != nil {
+			return r, nil, err
 		}
 		if s := time.Since(start).Seconds(); r.Seconds == 0 || s < r.Seconds {
 			r.Seconds = s
@@ -100,7 +236,7 @@ func (e *Embedder) benchEmbed(ctx context.Context, r BenchResult, texts []string
 	}
 	r.ChunksPerSecond, r.TokensPerSecond = float64(len(texts))/r.Seconds, float64(r.Tokens)/r.Seconds
 	r.GFLOPPerSecond = flops / r.Seconds / 1e9
-	return r, nil
+	return r, vectors, nil
 }
 
 // matrixRate is the best rate of a matrix product of the model's arithmetic in GFLOP/s, and the seconds it took.

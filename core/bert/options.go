@@ -19,7 +19,7 @@ type BenchOptions struct {
 
 // BenchResult is one figure.
 type BenchResult struct {
-	Name            string  `json:"name"` // "load", "matrix", "embed", "peer"
+	Name            string  `json:"name"` // "load", "matrix", "tokenise", "embed", "fp32", "peer", "peer int8", "peer fp16"
 	Device          string  `json:"device"`
 	DType           string  `json:"dtype"`
 	Instructions    string  `json:"instructions,omitempty"`      // of the matrix products
@@ -29,6 +29,10 @@ type BenchResult struct {
 	ChunksPerSecond float64 `json:"chunks_per_second,omitempty"` // texts
 	TokensPerSecond float64 `json:"tokens_per_second,omitempty"`
 	GFLOPPerSecond  float64 `json:"gflop_per_second,omitempty"`
-	OfMatrix        float64 `json:"of_matrix,omitempty"` // share of the matrix rate measured in the same run
-	Note            string  `json:"note,omitempty"`      // the peer's version
+	OfMatrix        float64 `json:"of_matrix,omitempty"`    // share of the matrix rate measured in the same run
+	OfPeer          float64 `json:"of_peer,omitempty"`      // our chunks per second over this one's
+	CosineLeast     float64 `json:"cosine_least,omitempty"` // of our vectors to this one's
+	CosineMean      float64 `json:"cosine_mean,omitempty"`
+	SameTop10       float64 `json:"same_top10,omitempty"` // share of each text's ten nearest that are the same with our vectors
+	Note            string  `json:"note,omitempty"`       // the peer's version
 }
