@@ -324,3 +324,21 @@ func TestPaletteJumps(t *testing.T) {
 		t.Errorf("the palette leads to %s", s.current)
 	}
 }
+
+// Both Enter keys are the same key, also with Ctrl.
+func TestEnterOfTheNumberPad(t *testing.T) {
+	s, _ := openShell(t, "en")
+	s.Navigate(place.Documents)
+	s.window.Canvas().Unfocus()
+	did := 0
+	for i, sc := range s.registered {
+		if sc.Key == fyne.KeyReturn {
+			s.registered[i].Do = func() { did++ }
+		}
+	}
+	press(s, fyne.KeyReturn)
+	press(s, fyne.KeyEnter)
+	if did != 2 {
+		t.Errorf("pressed %d times of 2", did)
+	}
+}

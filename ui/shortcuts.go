@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 
@@ -31,7 +33,9 @@ func (s *Shell) own() []widget.Shortcut {
 func (s *Shell) registerShortcuts() {
 	canvas := s.window.Canvas()
 	for _, sc := range s.registered {
-		canvas.RemoveShortcut(&desktop.CustomShortcut{KeyName: sc.Key, Modifier: sc.Modifier})
+		for _, name := range keysOf(sc) {
+			canvas.RemoveShortcut(&desktop.CustomShortcut{KeyName: name, Modifier: sc.Modifier})
+		}
 	}
 	s.registered = s.own()
 	if e := s.entry(s.current); e != nil {
@@ -43,13 +47,23 @@ func (s *Shell) registerShortcuts() {
 		if sc.Modifier == 0 || sc.Modifier == fyne.KeyModifierShift {
 			continue // a plain key: Fyne sends it to the focus or to the canvas
 		}
-		canvas.AddShortcut(&desktop.CustomShortcut{KeyName: sc.Key, Modifier: sc.Modifier}, func(fyne.Shortcut) {
-			if !s.covered() {
-				sc.Do()
-			}
-		})
+		for _, name := range keysOf(sc) {
+			canvas.AddShortcut(&desktop.CustomShortcut{KeyName: name, Modifier: sc.Modifier}, func(fyne.Shortcut) {
+				if !s.covered() {
+					sc.Do()
+				}
+			})
+		}
 	}
 	canvas.SetOnTypedKey(s.typed)
+}
+
+// keysOf are the keys of a shortcut: there are two with Enter on them, the other one on the number pad.
+func keysOf(sc widget.Shortcut) []fyne.KeyName {
+	if sc.Key == fyne.KeyReturn {
+		return []fyne.KeyName{fyne.KeyReturn, fyne.KeyEnter}
+	}
+	return []fyne.KeyName{sc.Key}
 }
 
 // typed sees the keys that no field took.
@@ -62,7 +76,7 @@ func (s *Shell) typed(k *fyne.KeyEvent) {
 		return
 	}
 	for _, sc := range s.registered {
-		if sc.Modifier == 0 && sc.Key == k.Name {
+		if sc.Modifier == 0 && slices.Contains(keysOf(sc), k.Name) {
 			sc.Do()
 			return
 		}

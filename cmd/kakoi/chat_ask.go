@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 
@@ -61,6 +62,10 @@ func (c *call) answering(o *chatOptions, ask func(hear func(app.Event)) (record.
 		switch e := e.(type) {
 		case app.TurnStarted:
 			first = e.First
+			// The question is stored: a guest whose owner is lost from here on must not ask it a second time.
+			if _, err := c.Out.Write(nil); err != nil {
+				slog.Warn("tell that the question is stored", "error", err)
+			}
 		case app.Loading:
 			progress.Report(e.Update)
 		case app.Delta:

@@ -60,6 +60,9 @@ type stream struct {
 }
 
 func (s stream) Write(p []byte) (int, error) {
+	if len(p) == 0 { // says that there is a result, before there is anything of it
+		return 0, s.f.write(s.kind, nil)
+	}
 	for rest := p; len(rest) > 0; {
 		n := min(len(rest), 1<<16)
 		if err := s.f.write(s.kind, rest[:n]); err != nil {
