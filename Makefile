@@ -28,10 +28,10 @@ build: setup ## build bin/kakoi and bin/kakoi-engine
 test: build setup-tests ## every test that needs no GPU
 	@. .setup/env.sh && export KAKOI_FONTS && $(GO_TEST) ./...
 	@$(ENGINE_ENV) && export KAKOI_HOME=$$PWD/bin && $(GO_TEST) -p 1 -tags torch $(NATIVE)
-	@$(GO_TEST) -tags window -run '^TestWindow$$' .
+	@$(GO_TEST) -tags window -run '^TestWindow' .
 
 test-window: build setup-tests ## the window alone, on a screen of its own: keyboard, mouse, dragged files (part of make test)
-	@$(GO_TEST) -v -tags window -run '^TestWindow$$' .
+	@$(GO_TEST) -v -tags window -run '^TestWindow' .
 
 screenshots: build setup-tests ## the same run takes the pictures of docs/screenshots anew
 	@KAKOI_SHOTS=$$PWD/docs/screenshots $(GO_TEST) -v -tags window -run '^TestWindow$$' .

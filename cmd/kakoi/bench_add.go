@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -94,6 +95,8 @@ func benchAdd(ctx context.Context, c *call, o *benchOptions) (err error) {
 // keepBusy computes in n threads of this process, beside the engine's own, for a while, rests as long, and so on, until stop.
 func keepBusy(n int) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
+	before := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(before + n) // they take processors from this program, not places of its goroutines
 	var work sync.WaitGroup
 	for range n {
 		work.Go(func() {
@@ -106,5 +109,9 @@ func keepBusy(n int) (stop func()) {
 			}
 		})
 	}
-	return func() { cancel(); work.Wait() }
+	return func() {
+		cancel()
+		work.Wait()
+		runtime.GOMAXPROCS(before)
+	}
 }

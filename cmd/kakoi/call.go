@@ -44,20 +44,21 @@ type command struct {
 type call struct {
 	*screen
 	globals
-	program *program
-	command *command
-	options any      // what command.flags registered
-	args    []string // positional
-	dir     string   // working folder of whoever gave it
-	lang    string
-	env     func(string) string
-	data    string
-	host    *host
-	raise   func() // of a guest: brings the owner's window to the front; nil without one
+	program  *program
+	command  *command
+	options  any      // what command.flags registered
+	args     []string // positional
+	original []string // all arguments, as they were given
+	dir      string   // working folder of whoever gave it
+	lang     string
+	env      func(string) string
+	data     string
+	host     *host
+	raise    func() // of a guest: brings the owner's window to the front; nil without one
 }
 
 func (p *program) parse(s *screen, r request) (*call, error) {
-	c := &call{screen: s, program: p, dir: r.Dir, lang: r.Lang, env: p.env}
+	c := &call{screen: s, program: p, dir: r.Dir, lang: r.Lang, env: p.env, original: r.Args}
 	// A mistake is told as --json asks for, wherever that stands.
 	before := newFlagSet("kakoi")
 	c.globals.register(before)

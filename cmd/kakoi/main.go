@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -66,9 +68,18 @@ func (p *program) main(ctx context.Context, s *screen, r request) int {
 	if c.command.window && !hasWindow {
 		return c.finish(errNoWindow())
 	}
+	environment := os.Environ() // the window's toolkit changes it
+	heard := hearing{Writer: s.Err}
+	if c.command.window {
+		s.Err = &heard
+	}
 	data, err := p.dataDir(c)
 	if err != nil {
-		return c.finish(err)
+		code := c.finish(err)
+		if c.command.window {
+			code = p.explain(ctx, c, code, heard.said(), environment)
+		}
+		return code
 	}
 	c.data = data
 	c.lang = c.settledLanguage()
@@ -76,7 +87,10 @@ func (p *program) main(ctx context.Context, s *screen, r request) int {
 	owner, code, err := enter(ctx, data, r, s)
 	if owner == nil {
 		if err != nil {
-			return c.finish(err)
+			code = c.finish(err)
+		}
+		if c.command.window {
+			code = p.explain(ctx, c, code, heard.said(), environment)
 		}
 		return code
 	}
@@ -129,3 +143,16 @@ func (p *program) own(ctx context.Context, o *owner, c *call) int {
 	}
 	return code
 }
+
+// hearing keeps what is written, besides passing it on.
+type hearing struct {
+	io.Writer
+	kept bytes.Buffer
+}
+
+func (h *hearing) Write(b []byte) (int, error) {
+	h.kept.Write(b)
+	return h.Writer.Write(b)
+}
+
+func (h *hearing) said() string { return h.kept.String() }
