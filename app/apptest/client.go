@@ -271,3 +271,31 @@ func extract(prompt string) string {
 	}
 	return best
 }
+
+// Plan is a memory plan of every buffer there is, 1 MB each; more than 4096 tokens at once do not fit.
+func (c *Client) Plan(_ context.Context, o engine.PlanOptions) (engine.Plan, error) {
+	p := engine.Plan{
+		Model: o.Model, Device: "cpu", DType: "nf4", Context: max(1, o.Context), Batch: max(1, o.Batch), Adapters: o.Adapters, Phases: map[string]int64{},
+		Free: 1 << 30, Measured: o.Train == 0,
+	}
+	for group, names := range PlanBuffers {
+		for _, name := range names {
+			p.Buffers = append(p.Buffers, engine.PlanBuffer{Group: group, Name: name, Bytes: 1 << 20, When: []string{"load", "prefill", "decode"}})
+		}
+	}
+	for _, phase := range []string{"load", "prefill", "decode", "train"} {
+		p.Phases[phase] = int64(len(p.Buffers)) << 20
+	}
+	p.Peak = int64(len(p.Buffers)) << 20
+	if p.Fits = p.Context*p.Batch <= 4096; !p.Fits {
+		p.Peak, p.Longest, p.Most = 2<<30, 4096/p.Batch, 4096/p.Context
+	}
+	return p, nil
+}
+
+// PlanBuffers are the names of a plan's buffers, by group.
+var PlanBuffers = map[string][]string{
+	"process": {"process"}, "weights": {"layers", "scales", "embed", "head", "rotary"}, "adapters": {"adapters"}, "cache": {"kv", "kept"},
+	"prefill": {"dequantised", "activations", "attention", "logits"}, "decode": {"step", "logits"}, "load": {"staging"},
+	"train": {"copies", "dequantised", "lora", "gradients", "optimizer", "saved", "activations", "logits"},
+}

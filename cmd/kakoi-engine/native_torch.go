@@ -78,6 +78,12 @@ func benches(ctx context.Context, kind string, options json.RawMessage, emit fun
 		return emit(b)
 	}
 	switch kind {
+	case "plan":
+		p, err := plan(ctx, options)
+		if err != nil {
+			return err
+		}
+		return figure(p)
 	case "embed":
 		opt := bert.BenchOptions{
 			Dir: o.Model, Load: bert.LoadOptions{Device: o.Device, DType: o.DType, Threads: threads(o.Threads)},

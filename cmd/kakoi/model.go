@@ -15,12 +15,14 @@ import (
 type modelOptions struct {
 	name string
 	yes  bool
+	plan app.PlanOptions
 }
 
 func modelFlags(fs *flag.FlagSet, c *call) {
 	o := &modelOptions{}
 	fs.StringVar(&o.name, "name", "", "cli.flag.name")
 	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
+	planFlags(fs, &o.plan)
 	c.options = o
 }
 
@@ -28,7 +30,7 @@ func runModel(ctx context.Context, c *call) error {
 	if len(c.args) == 0 {
 		return modelList(ctx, c)
 	}
-	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"import": modelImport, "use": modelUse, "remove": modelRemove, "check": modelCheck, "speed": modelSpeed, "quantize": modelQuantize}
+	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"import": modelImport, "use": modelUse, "remove": modelRemove, "check": modelCheck, "speed": modelSpeed, "quantize": modelQuantize, "plan": modelPlan}
 	verb := c.args[0]
 	if verb == "list" {
 		if err := c.want(1, 1); err != nil {
@@ -39,7 +41,7 @@ func runModel(ctx context.Context, c *call) error {
 	run, ok := verbs[verb]
 	if !ok {
 		err := fmt.Errorf("model %q: %w", verb, core.ErrUsage)
-		if near := nearest(verb, []string{"list", "import", "use", "remove", "check", "speed", "quantize"}); near != "" {
+		if near := nearest(verb, []string{"list", "import", "use", "remove", "check", "speed", "quantize", "plan"}); near != "" {
 			return core.Explain(err, "error.usage.command_near", "model "+verb, "model "+near)
 		}
 		return core.Explain(err, "error.usage.command", "model "+verb)
