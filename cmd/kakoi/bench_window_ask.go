@@ -11,10 +11,13 @@ import (
 
 	"kakoi/core"
 	"kakoi/resources"
-	"kakoi/ui"
 )
 
 const (
+	// heardConversations is the line that the window's probe writes when it has heard of a change (Heard in package ui, which is not
+	// imported here: builds without a window have no toolkit).
+	heardConversations = "heard conversations"
+
 	askPatience = 3 * time.Minute // for one answer, the load of the models included
 	askPause    = 300 * time.Millisecond
 )
@@ -94,7 +97,7 @@ func (w *benchedWindow) answered(ctx context.Context, from int) error {
 		}
 		heard := 0
 		for _, line := range lines {
-			if line == ui.Heard+"conversations" {
+			if line == heardConversations {
 				heard++
 			}
 		}
