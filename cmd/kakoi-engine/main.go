@@ -152,6 +152,7 @@ func bench(ctx context.Context, args []string) error {
 	fs.IntVar(&opt.Threads, "threads", 0, "")
 	fs.IntVar(&opt.Tokens, "tokens", 0, "")
 	fs.IntVar(&opt.Batch, "batch", 0, "")
+	fs.BoolVar(&opt.Lookup, "lookup", false, "")
 	fs.IntVar(&opt.Rounds, "rounds", 0, "")
 	fs.IntVar(&opt.Context, "context", 0, "")
 	fs.IntVar(&opt.LoRA, "lora", 0, "")

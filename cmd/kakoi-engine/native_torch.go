@@ -77,6 +77,17 @@ func benches(ctx context.Context, kind string, options json.RawMessage, emit fun
 		}
 		return emit(b)
 	}
+	if o.Lookup {
+		reqs, err := extractive(lookupPrompts)
+		if err != nil {
+			return err
+		}
+		r, err := neox.BenchLookup(ctx, o.Model, neox.LoadOptions{Device: o.Device, DType: o.DType, Threads: threads(o.Threads)}, reqs)
+		if err != nil {
+			return err
+		}
+		return figure(r)
+	}
 	switch kind {
 	case "plan":
 		p, err := plan(ctx, options)

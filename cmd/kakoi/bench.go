@@ -33,6 +33,7 @@ type benchOptions struct {
 	rounds  int
 	context int
 	lora    int
+	lookup  bool
 	chunks  int
 	files   int
 	ask     int
@@ -52,6 +53,7 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	fs.IntVar(&o.rounds, "rounds", 0, "cli.flag.rounds")
 	fs.IntVar(&o.context, "context", 0, "cli.flag.bench_context")
 	fs.IntVar(&o.lora, "lora", 0, "cli.flag.bench_lora")
+	fs.BoolVar(&o.lookup, "lookup", false, "cli.flag.bench_lookup")
 	fs.IntVar(&o.chunks, "chunks", 20_000, "cli.flag.chunks")
 	fs.IntVar(&o.files, "files", 500, "cli.flag.bench_files")
 	fs.IntVar(&o.ask, "ask", 0, "cli.flag.bench_ask")
@@ -126,7 +128,7 @@ func benchEngine(ctx context.Context, c *call, o *benchOptions, kind string) (er
 	}
 	options, err := json.Marshal(map[string]any{
 		"model": dir, "shape": o.shape, "peer": o.peer, "device": o.device, "dtype": o.dtype, "threads": o.threads, "tokens": o.tokens, "batch": o.batch, "rounds": o.rounds,
-		"context": o.context, "lora": o.lora,
+		"context": o.context, "lora": o.lora, "lookup": o.lookup,
 	})
 	if err != nil {
 		return fmt.Errorf("encode options: %w", err)

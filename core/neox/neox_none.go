@@ -48,3 +48,8 @@ func Describe(string) (DeviceState, error) { return DeviceState{}, core.ErrNoDev
 
 // Logits returns core.ErrNoDevice.
 func Logits(context.Context, LogitsOptions, io.Writer) error { return core.ErrNoDevice }
+
+// BenchLookup returns core.ErrNoDevice.
+func BenchLookup(context.Context, string, LoadOptions, []core.GenerateRequest) (LookupResult, error) {
+	return LookupResult{}, core.ErrNoDevice
+}

@@ -19,6 +19,7 @@ type BenchOptions struct {
 	Batch   int    `json:"batch,omitempty"`   // embed: of the peer; decode: rows at once, measured beside one
 	Context int    `json:"context,omitempty"` // decode: tokens before the first
 	LoRA    int    `json:"lora,omitempty"`    // decode, prefill: rank of an adapter that is attached
+	Lookup  bool   `json:"lookup,omitempty"`  // decode: what prompt lookup gains on 50 prompts from the sample documents
 	Rounds  int    `json:"rounds,omitempty"`  // embed: runs; decode, prefill: seconds of a figure
 	Peer    string `json:"peer,omitempty"`    // embed: a Python with sentence-transformers to measure beside
 }
@@ -36,6 +37,8 @@ func ParseBench(kind string, options json.RawMessage) (BenchOptions, error) {
 		return o, fmt.Errorf("bench %s: shape %q: %w", kind, o.Shape, core.ErrUsage)
 	case o.Model == "" && (o.Shape == "" || kind == "embed"):
 		return o, fmt.Errorf("bench %s without a model folder: %w", kind, core.ErrUsage)
+	case o.Lookup && (kind != "decode" || o.Model == ""):
+		return o, fmt.Errorf("bench %s: lookup is of decode with a model folder: %w", kind, core.ErrUsage)
 	case o.Tokens < 0 || o.Batch < 0 || o.Context < 0 || o.LoRA < 0 || o.Rounds < 0 || o.Threads < 0:
 		return o, fmt.Errorf("bench %s with a negative count: %w", kind, core.ErrUsage)
 	}
