@@ -108,14 +108,38 @@ func (b *bench) prefill(product float64) error {
 		}
 	}
 	logits := make([]float32, b.cfg.VocabSize)
-	t, n, err := b.median(func() error { return b.fill(0, logits) })
-	if err != nil {
+	measure := func(name string) error {
+		t, n, err := b.median(func() error { return b.fill(0, logits) })
+		if err != nil {
+			return err
+		}
+		tokens := float64(len(b.ids))
+		rate := 2 * float64(b.body()) * tokens / 1e9 / t.Seconds()
+		b.report(BenchResult{Name: name, Runs: n, Tokens: len(b.ids), LoRA: b.opt.LoRA, Milliseconds: millis(t), TokensPerSec: tokens / t.Seconds(),
+			GFLOPPerSec: rate, OfLimit: rate / product})
+		return nil
+	}
+	if err := measure("prefill"); err != nil {
 		return err
 	}
-	tokens := float64(len(b.ids))
-	rate := 2 * float64(b.body()) * tokens / 1e9 / t.Seconds()
-	b.report(BenchResult{Name: "prefill", Runs: n, Tokens: len(b.ids), LoRA: b.opt.LoRA, Milliseconds: millis(t), TokensPerSec: tokens / t.Seconds(),
-		GFLOPPerSec: rate, OfLimit: rate / product})
+	if x, ok := b.st.(interface {
+		timeParts(s *torch.Scope, ids []int32, adapter int, emit func(name string, ms float64)) error
+	}); ok {
+		err := b.dev.Do(b.ctx, func(s *torch.Scope) error {
+			return x.timeParts(s, b.ids, b.adapter, func(name string, ms float64) {
+				b.report(BenchResult{Name: "prefill: " + name, Runs: 1, Tokens: min(len(b.ids), b.run.traits().chunk), Milliseconds: ms})
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if x, ok := b.run.(interface{ keepFull() error }); ok {
+		if err := b.dev.Do(b.ctx, func(*torch.Scope) error { return x.keepFull() }); err != nil {
+			return err
+		}
+		return measure("prefill, with bf16 copies")
+	}
 	return nil
 }
 

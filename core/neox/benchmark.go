@@ -15,7 +15,7 @@ type BenchOptions struct {
 // BenchResult is one figure. Bytes per token over Seconds per token is what the machine's bandwidth bounds: of
 // copying on a GPU, of reading on a CPU.
 type BenchResult struct {
-	Name         string  `json:"name"` // "copy", "read", "matmul"; "first token", "load", "file copy", "load again"; "prefill"; "decode", "verify"
+	Name         string  `json:"name"` // "copy", "read", "matmul"; "first token", "load", "file copy", "load again"; "prefill", "prefill, with bf16 copies", "prefill: PART"; "decode", "verify"
 	Device       string  `json:"device"`
 	DType        string  `json:"dtype"`
 	Instructions string  `json:"instructions,omitempty"` // of the processor, that the kernels use
@@ -37,4 +37,24 @@ type BenchResult struct {
 var RinnaShape = Config{
 	ModelType: "gpt_neox", VocabSize: 65536, HiddenSize: 2816, Layers: 36, Heads: 22, IntermediateSize: 11264, HiddenAct: "gelu",
 	RotaryPct: 1, RotaryBase: 10000, MaxPositionEmbeddings: 2048, LayerNormEps: 1e-5, AttentionBias: true,
+}
+
+// MemoryResult compares the memory of a model at work with its plan. All in bytes; the process itself, as it was before the model, is counted
+// on both sides.
+type MemoryResult struct {
+	Name         string  `json:"name"` // "memory"
+	Device       string  `json:"device"`
+	DType        string  `json:"dtype"`
+	Stored       string  `json:"stored"`
+	Layers       int     `json:"layers"`
+	Hidden       int     `json:"hidden"`
+	Context      int     `json:"context"`
+	Batch        int     `json:"batch"`
+	Adapters     int     `json:"adapters"`
+	Process      int64   `json:"process"` // before the model
+	PlannedLoad  int64   `json:"planned_load"`
+	MeasuredLoad int64   `json:"measured_load"`
+	Planned      int64   `json:"planned"`
+	Measured     int64   `json:"measured"`
+	Ratio        float64 `json:"ratio"` // planned over measured
 }

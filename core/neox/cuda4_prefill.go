@@ -195,9 +195,16 @@ func (st *state4) product(s *torch.Scope, layer int, m cuda.Matrix, y, in torch.
 	weight := s.Over(w, torch.BFloat16, []int64{int64(rows), int64(cols)}, nil)
 	s.LinearTo(y, in, weight, torch.Tensor{})
 	s.Drop(weight)
+	return st.low(s, layer, m, y, in, x)
+}
+
+// low adds the adapter's part of a product.
+func (st *state4) low(s *torch.Scope, layer int, m cuda.Matrix, y, in torch.Tensor, x *passing) error {
 	if x.adapter == nil {
 		return nil
 	}
+	r := st.model
+	rows, cols := r.layout.Shape.Size(m)
 	a := x.adapter.parts[layer][m]
 	if a.Rank == 0 {
 		return nil

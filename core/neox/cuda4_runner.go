@@ -199,7 +199,7 @@ func (r *cuda4) detach(n int) {
 }
 
 // keepFull keeps a bf16 copy of every matrix, which saves a prompt the dequantising; on the device's thread.
-func (r *cuda4) keepFull() (err error) {
+func (r *cuda4) keepFull() error {
 	for layer := range r.Layers {
 		for m := cuda.QKV; m <= cuda.Down; m++ {
 			rows, cols := r.layout.Shape.Size(m)

@@ -52,13 +52,6 @@ func (s *Scope) LinearFloat(x, w Tensor) Tensor {
 	return s.take("linear float", lib.Ctensor(C.kk_linear_float(C.kk_tensor(x.c), C.kk_tensor(w.c))))
 }
 
-// MeanTo writes the mean of x to y, of one element, summed in libtorch's own order.
-func (s *Scope) MeanTo(y, x Tensor) {
-	if s.ready("mean to", y, x) && C.kk_mean_to(C.kk_tensor(y.c), C.kk_tensor(x.c)) != 0 {
-		s.failed("mean to")
-	}
-}
-
 // FlashAttention is causal attention on a GPU in bf16 or fp16: q [1, H, T, D], k and v [1, H, S, D] with rows of any
 // stride; query i sees the keys up to i+S-T. The result is [1, T, H, D] in row-major order. cudnn takes cuDNN's
 // kernel where T is S (twice as fast as libtorch's FlashAttention 2 on Hopper, but every new length costs the

@@ -4,6 +4,7 @@ package torch
 
 // #include <stdlib.h>
 // #include "shim.h"
+// #include "shim_cuda.h"
 import "C"
 
 import (
@@ -48,6 +49,9 @@ func loadCUDA() (int, error) {
 	}
 	if !lib.AtcCudaIsAvailable() {
 		return 0, fmt.Errorf("%w: libtorch finds no usable GPU (%s)", core.ErrNoDevice, lastError())
+	}
+	if C.kk_init_cuda() != 0 {
+		return 0, fmt.Errorf("%w: start libtorch's CUDA half: %s", core.ErrNoDevice, lastError())
 	}
 	if C.kk_tf32(0) != 0 { // fp32 means fp32
 		return 0, fmt.Errorf("%w: switch TF32 off: %s", core.ErrNoDevice, lastError())

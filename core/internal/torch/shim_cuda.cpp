@@ -3,12 +3,17 @@
 #include "shim_cuda.h"
 #include "shim_error.h"
 #include <ATen/ATen.h>
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <atomic>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <immintrin.h>
 
 extern "C" {
+
+int kk_init_cuda(void) {
+  TRY(at::globalContext().lazyInitDevice(at::kCUDA); return 0;, -1)
+}
 
 kk_tensor kk_over(uint64_t ptr, int64_t *dims, int64_t *strides, int n, int dtype, int device) {
   TRY(at::Device d(at::kCUDA, (c10::DeviceIndex)device);
@@ -35,10 +40,6 @@ int kk_linear_add(kk_tensor y, kk_tensor x, kk_tensor w, double alpha, double be
 
 kk_tensor kk_linear_float(kk_tensor x, kk_tensor w) {
   TRY(return give(at::mm(T(x), T(w).t(), at::kFloat));, nullptr)
-}
-
-int kk_mean_to(kk_tensor y, kk_tensor x) {
-  TRY(T(y).copy_(at::mean(T(x)), true); return 0;, -1)
 }
 
 kk_tensor kk_flash(kk_tensor qh, kk_tensor kh, kk_tensor vh, int cudnn) {

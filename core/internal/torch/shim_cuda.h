@@ -6,6 +6,9 @@
 extern "C" {
 #endif
 
+// Makes libtorch's CUDA half ready: its allocator above all, which a tensor over other memory would not wake.
+int kk_init_cuda(void);
+
 // A tensor over device memory at ptr, which outlives it. strides (in elements) may be NULL: row-major.
 kk_tensor kk_over(uint64_t ptr, int64_t *dims, int64_t *strides, int n, int dtype, int device);
 
@@ -15,9 +18,6 @@ int kk_linear_out(kk_tensor y, kk_tensor x, kk_tensor w, kk_tensor b);
 int kk_linear_add(kk_tensor y, kk_tensor x, kk_tensor w, double alpha, double beta);
 // x W^T in fp32 where x and W are bf16 or fp16; on CUDA.
 kk_tensor kk_linear_float(kk_tensor x, kk_tensor w);
-// y = the mean of x, in the order of libtorch's own reduction.
-int kk_mean_to(kk_tensor y, kk_tensor x);
-
 // Attention on CUDA: q [1, H, T, D], k and v [1, H, S, D] in any strides with whole rows; query i sees the keys up to
 // i + S - T. cudnn: cuDNN's kernel (only where T is S), else FlashAttention 2. The result is [1, T, H, D], row-major.
 kk_tensor kk_flash(kk_tensor q, kk_tensor k, kk_tensor v, int cudnn);
