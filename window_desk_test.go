@@ -24,6 +24,7 @@ import (
 
 // Colours of the light theme.
 const (
+	colorBack    = 0xfbfaf7 // OpenGL clears the window to one or two more
 	colorPrimary = 0x1f6f6b
 	colorLink    = 0x1a5f8a
 	colorMark    = 0xfae19e
@@ -61,7 +62,7 @@ func (d *desk) open() {
 	d.Focus(d.window)
 	d.until("the window shows its frame", 30*time.Second, func() bool {
 		n, _ := d.Count(d.box(), 0x1c1e21, 0)
-		m, _ := d.Count(d.box(), 0xfbfaf7, 0)
+		m, _ := d.Count(d.box(), colorBack, 2)
 		return n+m > 1000
 	})
 	_ = d.guest("status") // answered when the data folder is open
@@ -302,9 +303,9 @@ func (d *desk) shots(screen, language string) {
 		before[key] = d.setting(key)
 	}
 	d.guest("settings", "language", language)
-	for theme, back := range map[string]uint32{"dark": 0x1c1e21, "light": 0xfbfaf7} {
+	for theme, back := range map[string]uint32{"dark": 0x1c1e21, "light": colorBack} {
 		d.guest("settings", "theme", theme)
-		d.until("the window is "+theme, 20*time.Second, func() bool { n, _ := d.Count(d.box(), back, 0); return n > 10000 })
+		d.until("the window is "+theme, 20*time.Second, func() bool { n, _ := d.Count(d.box(), back, 2); return n > 10000 })
 		d.rests()
 		time.Sleep(time.Second) // pages are drawn again
 		d.rests()

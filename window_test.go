@@ -230,7 +230,7 @@ func (d *desk) settings() {
 	})
 	d.Keys("Left")
 	d.until("the theme is light", 20*time.Second, func() bool {
-		n, _ := d.Count(d.box(), 0xfbfaf7, 0)
+		n, _ := d.Count(d.box(), colorBack, 2)
 		return d.setting("theme") == "light" && n > 100_000
 	})
 	for range 2 { // past the button that gives the default back
