@@ -30,7 +30,7 @@ const (
 	// probePause lies between two measurements; shorter stalls between them do not matter to an eye.
 	probePause = 5 * time.Millisecond
 	// longStall is what is written down, of the stall or of the processor time.
-	longStall = 20 * time.Millisecond
+	longStall = 8 * time.Millisecond
 )
 
 // Ready is the line that the probe's file gets when the window can be used.
