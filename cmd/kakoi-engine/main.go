@@ -147,6 +147,7 @@ func bench(ctx context.Context, args []string) error {
 	fs.StringVar(&opt.Model, "model", "", "")
 	fs.StringVar(&opt.Shape, "shape", "", "")
 	fs.StringVar(&opt.Peer, "peer", "", "")
+	fs.StringVar(&opt.Setting, "setting", "", "")
 	fs.StringVar(&opt.Device, "device", "auto", "")
 	fs.StringVar(&opt.DType, "dtype", "auto", "")
 	fs.IntVar(&opt.Threads, "threads", 0, "")

@@ -21,6 +21,7 @@ type BenchOptions struct {
 	LoRA    int    `json:"lora,omitempty"`    // decode, prefill: rank of an adapter that is attached
 	Lookup  bool   `json:"lookup,omitempty"`  // decode: what prompt lookup gains on 50 prompts from the sample documents
 	Rounds  int    `json:"rounds,omitempty"`  // embed: runs; decode, prefill: seconds of a figure
+	Setting string `json:"setting,omitempty"` // memory: the one setting that this process measures, as JSON
 	Peer    string `json:"peer,omitempty"`    // embed: a Python with sentence-transformers to measure beside
 }
 
@@ -35,7 +36,7 @@ func ParseBench(kind string, options json.RawMessage) (BenchOptions, error) {
 	switch {
 	case o.Shape != "" && o.Shape != "rinna-4b":
 		return o, fmt.Errorf("bench %s: shape %q: %w", kind, o.Shape, core.ErrUsage)
-	case o.Model == "" && (o.Shape == "" || kind == "embed"):
+	case o.Model == "" && (o.Shape == "" || kind == "embed") && kind != "memory":
 		return o, fmt.Errorf("bench %s without a model folder: %w", kind, core.ErrUsage)
 	case o.Lookup && (kind != "decode" || o.Model == ""):
 		return o, fmt.Errorf("bench %s: lookup is of decode with a model folder: %w", kind, core.ErrUsage)
