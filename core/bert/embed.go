@@ -35,7 +35,7 @@ var _ core.Embedder = (*Embedder)(nil)
 // kernels divide them themselves) and texts that are read while those before them run.
 const (
 	cpuTokens, kernelTokens, cudaTokens = 1024, 8192, 32768
-	cpuTexts, kernelTexts, cudaTexts    = 512, 512, 2048
+	cpuTexts, kernelTexts, cudaTexts    = 512, 512, 1024
 )
 
 // Info names the embedder.

@@ -3,6 +3,7 @@
 package bert
 
 import (
+	"math"
 	"unsafe"
 
 	"kakoi/core/internal/torch"
@@ -132,6 +133,16 @@ func (m *model) close()               { m.owner.Close() }
 // forward runs a batch and returns its hidden states [N, H]. Everything but attention sees the batch's tokens as
 // rows of one matrix, so there is no padding.
 func (m *model) forward(s *torch.Scope, b batch) torch.Tensor {
+	var first torch.Tensor // [windows+1] int32: where the windows begin
+	longest := 0
+	if s.Device() >= 0 {
+		places := make([]int64, 1, len(b.windows)+1)
+		for _, w := range b.windows {
+			places = append(places, places[len(places)-1]+int64(len(w.ids)))
+			longest = max(longest, len(w.ids))
+		}
+		first = s.To(s.Ints(places, int64(len(places))), torch.Int32)
+	}
 	x := s.In(func(s *torch.Scope) torch.Tensor {
 		ids, places := make([]int64, 0, b.tokens), make([]int64, 0, b.tokens)
 		for _, w := range b.windows {
@@ -147,7 +158,13 @@ func (m *model) forward(s *torch.Scope, b batch) torch.Tensor {
 		l := &m.layer[i]
 		next := s.In(func(s *torch.Scope) torch.Tensor {
 			qkv := s.Linear(x, l.qkv.w, l.qkv.b) // [N, 3H]
-			y := s.Linear(m.attention(s, qkv, b), l.out.w, l.out.b)
+			var y torch.Tensor
+			if first.None() {
+				y = m.attention(s, qkv, b)
+			} else {
+				y = s.AttentionRows(qkv, first, int64(longest), m.Heads)
+			}
+			y = s.Linear(y, l.out.w, l.out.b)
 			s.Drop(qkv)
 			y = m.normed(s, s.AddTo(y, x), l.outNorm)
 			z := s.Linear(m.activation(s, s.Linear(y, l.up.w, l.up.b)), l.down.w, l.down.b)
@@ -203,6 +220,42 @@ func (m *model) attention(s *torch.Scope, qkv torch.Tensor, b batch) torch.Tenso
 	})
 }
 
+// poolRows is pool on a GPU: one operation for all windows.
+func (m *model) poolRows(s *torch.Scope, x torch.Tensor, b batch, modes []string, dst []float32) {
+	n := len(b.windows)
+	s.In(func(s *torch.Scope) torch.Tensor {
+		each := make([]torch.Tensor, len(modes))
+		for i, mode := range modes {
+			var rows, from []int64
+			at := int64(0)
+			for _, w := range b.windows {
+				from = append(from, int64(len(rows)))
+				switch last := at + int64(len(w.ids)) - 1; mode {
+				case "cls":
+					rows = append(rows, at)
+				case "lasttoken":
+					rows = append(rows, last)
+				default:
+					for r := at; r <= last; r++ {
+						rows = append(rows, r)
+					}
+				}
+				at += int64(len(w.ids))
+			}
+			each[i] = s.MeanRows(x, s.Ints(rows, int64(len(rows))), s.Ints(from, int64(n)))
+		}
+		s.Read(s.Cat(1, each...), dst)
+		return torch.Tensor{}
+	})
+	for i, w := range b.windows {
+		for k, mode := range modes {
+			if mode == "mean_sqrt_len_tokens" {
+				scale(dst[(i*len(modes)+k)*m.Hidden:(i*len(modes)+k+1)*m.Hidden], float32(math.Sqrt(float64(len(w.ids)))))
+			}
+		}
+	}
+}
+
 // onDevice says whether pool can work on the device.
 func onDevice(modes []string, b batch) bool {
 	for _, mode := range modes {
@@ -234,6 +287,10 @@ func (m *model) pool(s *torch.Scope, x torch.Tensor, b batch, modes []string, ds
 			poolHost(dst[i*width:(i+1)*width], host[from:to], h, modes, w.skip)
 			from = to
 		}
+		return
+	}
+	if s.Device() >= 0 {
+		m.poolRows(s, x, b, modes, dst)
 		return
 	}
 	s.In(func(s *torch.Scope) torch.Tensor {

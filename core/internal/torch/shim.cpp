@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "shim_linear.h"
+#include "shim_rows.h"
 
 // One error text per thread.
 static thread_local std::string *last;
@@ -125,6 +126,22 @@ kk_tensor kk_sdpa(kk_tensor q, kk_tensor k, kk_tensor v, kk_tensor mask, int cau
                  T(q), T(k), T(v), mask ? std::optional<at::Tensor>(T(mask)) : std::nullopt, 0.0,
                  causal != 0));
       , nullptr)
+}
+
+kk_tensor kk_attention_rows(kk_tensor xh, kk_tensor ch, int64_t longest, int heads) {
+  TRY(int64_t n = T(xh).size(0); int64_t h = T(xh).size(1) / 3; at::Tensor x = T(xh).view({n, 3, heads, h / heads});
+      at::Tensor q = x.select(1, 0); at::Tensor k = x.select(1, 1); at::Tensor v = x.select(1, 2);
+      std::optional<at::Tensor> cu = T(ch); bool half = x.scalar_type() != at::kFloat;
+      // Flash attention is for half precision from compute capability 8 on; the other kernel is for all.
+      if (half && kk::flash_here(x.get_device(), h / heads)) return give(
+          std::get<0>(at::_flash_attention_forward(q, k, v, cu, cu, longest, longest, 0.0, false, false)).view({n, h}));
+      auto one = [](const at::Tensor &t) { return t.unsqueeze(0); };
+      return give(std::get<0>(at::_efficient_attention_forward(one(q), one(k), one(v), std::nullopt, cu, cu, longest,
+                                                               longest, 0.0, 0)).reshape({n, h}));, nullptr)
+}
+
+kk_tensor kk_mean_rows(kk_tensor x, kk_tensor index, kk_tensor offsets) {
+  TRY(return give(std::get<0>(at::embedding_bag(T(x).to(at::kFloat), T(index), T(offsets), false, 1)));, nullptr)
 }
 
 kk_tensor kk_gelu(kk_tensor x, int tanh_approximation) {

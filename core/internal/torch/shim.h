@@ -22,6 +22,11 @@ int kk_device(kk_tensor t);
 kk_tensor kk_linear(kk_tensor x, kk_tensor w, kk_tensor b); // x [.., I], w [O, I], b [O] or NULL
 kk_tensor kk_linear_rows(kk_tensor x, kk_tensor w, kk_tensor b); // each row as if it were alone
 kk_tensor kk_sdpa(kk_tensor q, kk_tensor k, kk_tensor v, kk_tensor mask, int causal);
+// Attention within stretches of rows, on CUDA: qkv [N, 3H] of heads heads; cu int32 [n+1] on the device, the first rows of
+// the n stretches and N; none longer than longest. -> [N, H]. bags: stretch i of the rows that index (int64) names, from
+// offsets[i] (int64) on, averaged -> [n, W] fp32.
+kk_tensor kk_attention_rows(kk_tensor qkv, kk_tensor cu, int64_t longest, int heads);
+kk_tensor kk_mean_rows(kk_tensor x, kk_tensor index, kk_tensor offsets);
 kk_tensor kk_gelu(kk_tensor x, int tanh_approximation);
 int kk_rotary_(kk_tensor x, kk_tensor cos, kk_tensor sin); // x [.., D] in place, cos and sin [.., R/2]
 kk_tensor kk_causal_mask(int64_t t, int64_t s, int64_t past, int dtype, int device);

@@ -206,8 +206,8 @@ int ke_run(kc_pool *pool, ke_model *m, const int32_t *ids, const int32_t *from, 
   room r;
   j.each = lay_room(NULL, m, j.most, &r);
   if (m->space_bytes < j.each * threads) {
-    kc_release(m->space, m->space_bytes);
-    m->space = kc_alloc(j.each * threads);
+    kc_memory_free(m->space, m->space_bytes);
+    m->space = kc_memory(j.each * threads);
     m->space_bytes = m->space ? j.each * threads : 0;
   }
   j.space = m->space;
@@ -287,7 +287,7 @@ void ke_set_positions(ke_model *m, const float *p, int positions) {
 
 void ke_free(ke_model *m) {
   if (!m) return;
-  kc_release(m->space, m->space_bytes);
+  kc_memory_free(m->space, m->space_bytes);
   free(m);
 }
 
@@ -313,9 +313,9 @@ double ke_probe(kc_pool *pool, const ke_model *m, int repeat) {
   int set = kc_set() < m->set ? kc_set() : m->set, threads = kc_pool_threads(pool);
   probe p = {ke_product_of(m->kind, set), ke_row_bytes(m->kind, probe_k), set, repeat};
   p.each = up_to(probe_rows * p.row + probe_n * p.row + probe_rows * probe_n * 4, 4096) + 256;
-  p.space = kc_alloc(p.each * threads);
+  p.space = kc_memory(p.each * threads);
   if (!p.space) return -1;
   kc_pool_run(pool, probe_part, &p);
-  kc_release(p.space, p.each * threads);
+  kc_memory_free(p.space, p.each * threads);
   return 2.0 * probe_rows * probe_k * probe_n * repeat * threads;
 }

@@ -286,36 +286,48 @@ static void transpose(const float *x, int64_t ldx, int n, int d, float *y, int64
 enum { queries = 12 }; // rows of scores at a time
 
 static void attend(const float *qkv, int64_t ldq, int hidden, int n, int d, float *out, int64_t ldo, float *room) {
-  int np = (n + 15) / 16 * 16, dp = (d + 15) / 16 * 16;
-  float *kt = room, *v = kt + (int64_t)d * np, *s = v + (int64_t)n * dp, *o = s + (int64_t)queries * np;
+  int np = (n + 15) / 16 * 16, dp = (d + 15) / 16 * 16, whole = d == dp;
+  float *kt = room, *copy = kt + (int64_t)d * np, *s = copy + (int64_t)n * dp, *o = s + (int64_t)queries * np;
+  const float *v = qkv + 2 * hidden;
+  int64_t ldv = ldq;
   transpose(qkv + hidden, ldq, n, d, kt, np);
-  for (int j = 0; j < n; j++) {
-    memcpy(v + (int64_t)j * dp, qkv + j * ldq + 2 * hidden, d * sizeof(float));
-    for (int i = d; i < dp; i++) v[(int64_t)j * dp + i] = 0;
+  if (!whole) { // values of a width that does not fill vectors are copied into ones that do
+    for (int j = 0; j < n; j++)
+      for (int i = 0; i < dp; i++) copy[j * dp + i] = i < d ? v[j * ldq + i] : 0;
+    v = copy;
+    ldv = dp;
   }
   float by = 1.44269504f / sqrtf(d); // 2^x is cheaper than e^x
+  int last = n / VL * VL, full = last == n; // the last vector of a row is cut off at n
+  vf cut = {};
+  for (int i = 0; i < VL; i++) cut[i] = last + i < n ? 0 : -1e30f;
   for (int r = 0; r < n; r += queries) {
     int rows = n - r < queries ? n - r : queries;
     multiply(qkv + r * ldq, ldq, kt, np, rows, np, d, s, np);
+    float *to = whole ? out + r * ldo : o;
+    int64_t ldt = whole ? ldo : dp;
     float sums[queries];
     for (int i = 0; i < rows; i++) {
       float *p = s + i * np;
-      for (int j = n; j < np; j++) p[j] = -1e30f;
+      if (!full) store(p + last, load(p + last) + cut);
       vf high = load(p);
-      for (int j = VL; j < np; j += VL) high = most(high, load(p + j));
+      for (int j = VL; j < n; j += VL) high = most(high, load(p + j));
       float top = highest(high) * by;
       vf acc = {};
-      for (int j = 0; j < np; j += VL) {
+      for (int j = 0; j < n; j += VL) {
         vf e = two_to(load(p + j) * by - top);
         store(p + j, e);
         acc += e;
       }
       sums[i] = total(acc);
     }
-    multiply(s, np, v, dp, rows, dp, n, o, dp);
+    multiply(s, np, v, ldv, rows, dp, n, to, ldt);
     for (int i = 0; i < rows; i++) {
       float norm = 1 / sums[i];
-      for (int j = 0; j < d; j++) out[(r + i) * ldo + j] = o[i * dp + j] * norm;
+      if (whole)
+        for (int j = 0; j < d; j += VL) store(to + i * ldt + j, load(to + i * ldt + j) * norm);
+      else
+        for (int j = 0; j < d; j++) out[(r + i) * ldo + j] = o[i * dp + j] * norm;
     }
   }
 }
