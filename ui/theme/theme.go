@@ -147,6 +147,7 @@ var colors = map[fyne.ThemeColorName]pair{
 	fynetheme.ColorNameOverlayBackground:   {rgb(0xffffff), rgb(0x24272b)},
 	fynetheme.ColorNameHeaderBackground:    {rgb(0xf1f0ea), rgb(0x24272b)},
 	fynetheme.ColorNameSeparator:           {rgb(0xdedcd4), rgb(0x36393e)},
+	fynetheme.ColorNameShadow:              {rgba(0x23262b, 0x26), rgba(0x000000, 0x55)}, // of a split's bar too, which is no frame
 	fynetheme.ColorNameHover:               {rgba(0x1f6f6b, 0x16), rgba(0x5fb7ae, 0x20)},
 	fynetheme.ColorNamePressed:             {rgba(0x1f6f6b, 0x30), rgba(0x5fb7ae, 0x38)},
 	fynetheme.ColorNameFocus:               {rgba(0x1f6f6b, 0x70), rgba(0x5fb7ae, 0x80)},
