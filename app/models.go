@@ -232,7 +232,7 @@ func (m *Models) Remove(ctx context.Context, name string) error {
 
 func (m *Models) options() engine.ModelOptions {
 	set := m.Settings.Get()
-	return engine.ModelOptions{Device: set.Device, DType: set.DType, Threads: set.Threads}
+	return engine.ModelOptions{Device: set.Device, DType: set.DType, Threads: set.Threads, Keep4Bit: true}
 }
 
 // Warm begins to load both models, for a question that is about to be asked. Errors come when they are used.

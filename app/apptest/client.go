@@ -295,7 +295,7 @@ func (c *Client) Plan(_ context.Context, o engine.PlanOptions) (engine.Plan, err
 
 // PlanBuffers are the names of a plan's buffers, by group.
 var PlanBuffers = map[string][]string{
-	"process": {"process"}, "weights": {"layers", "scales", "embed", "head", "rotary"}, "adapters": {"adapters"}, "cache": {"kv", "kept"},
+	"process": {"process", "kernels"}, "weights": {"layers", "scales", "embed", "head", "rotary"}, "adapters": {"adapters"}, "cache": {"kv", "kept"},
 	"prefill": {"dequantised", "activations", "attention", "logits"}, "decode": {"step", "logits"}, "load": {"staging"},
 	"train": {"copies", "dequantised", "lora", "gradients", "optimizer", "saved", "activations", "logits"},
 }

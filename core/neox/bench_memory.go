@@ -35,7 +35,7 @@ func MeasureMemory(ctx context.Context, dir string, opt LoadOptions, r PlanReque
 	if err != nil {
 		return MemoryResult{}, err
 	}
-	r.Device, r.DType, r.Stored = as.plan.Device, as.plan.DType, as.plan.Stored
+	r.Device, r.DType, r.Stored, r.Embed = as.plan.Device, as.plan.DType, as.plan.Stored, as.plan.Embed
 	plan, err := NewPlan(r)
 	if err != nil {
 		return MemoryResult{}, err

@@ -22,11 +22,11 @@ func Bench(ctx context.Context, what string, opt BenchOptions, emit func(BenchRe
 	if !slices.Contains([]string{"load", "prefill", "decode"}, what) {
 		return fmt.Errorf("bench %q: %w (load, prefill, decode)", what, core.ErrUsage)
 	}
-	cfg, stored, err := opt.config()
+	cfg, how, err := opt.config()
 	if err != nil {
 		return readable(err)
 	}
-	dev, as, err := place(opt.Load, cfg, stored)
+	dev, as, err := place(opt.Load, cfg, how)
 	if err != nil {
 		return readable(err)
 	}
@@ -54,13 +54,13 @@ func (b *bench) close() {
 }
 
 // config is that of the folder, or the shape, and how the linears are stored.
-func (o BenchOptions) config() (cfg Config, stored string, err error) {
+func (o BenchOptions) config() (cfg Config, how stored, err error) {
 	if o.Dir == "" {
-		return o.Shape, "BF16", nil
+		return o.Shape, stored{"BF16", "BF16"}, nil
 	}
 	folder, err := weights.Open(o.Dir)
 	if err != nil {
-		return cfg, "", err
+		return cfg, how, err
 	}
 	return cfg, storedAs(folder), errors.Join(folder.Config(&cfg), folder.Close())
 }

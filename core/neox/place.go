@@ -11,15 +11,15 @@ import (
 	"kakoi/core/internal/torch"
 )
 
-// place opens the device and settles how the weights are held there, from what the device can do and what it has free. stored is the
-// storage of the linears in the folder (storedAs). A model that does not fit is core.ErrOutOfMemory, with what would.
-func place(opt LoadOptions, cfg Config, stored string) (*device.Device, storage, error) {
+// place opens the device and settles how the weights are held there, from what the device can do and what it has free. as is how the
+// folder stores it (storedAs). A model that does not fit is core.ErrOutOfMemory, with what would.
+func place(opt LoadOptions, cfg Config, as stored) (*device.Device, storage, error) {
 	dev, err := device.Open(opt.Device, opt.Threads)
 	if err != nil {
 		return nil, storage{}, err
 	}
 	// One prompt of a few passages with its answer must have room; longer ones are looked at when they come.
-	r := PlanRequest{Config: cfg, Device: "cpu", DType: opt.DType, Stored: stored, Context: min(cfg.MaxPositionEmbeddings, leastContext)}
+	r := PlanRequest{Config: cfg, Device: "cpu", DType: opt.DType, Stored: as.linears, Embed: as.embed, Context: min(cfg.MaxPositionEmbeddings, leastContext)}
 	if dev.CUDA() {
 		r.Device = "cuda"
 	}
@@ -35,11 +35,11 @@ func place(opt LoadOptions, cfg Config, stored string) (*device.Device, storage,
 	if err := p.Refuse(r, free); err != nil {
 		return nil, storage{}, err
 	}
-	as := storage{nf4: r.DType == "nf4", dtype: dtypes[r.DType], plan: r}
-	if as.nf4 {
-		as.dtype = torch.BFloat16
+	held := storage{nf4: r.DType == "nf4", dtype: dtypes[r.DType], plan: r}
+	if held.nf4 {
+		held.dtype = torch.BFloat16
 	}
-	return dev, as, nil
+	return dev, held, nil
 }
 
 // leastContext is what a model is loaded for at least.

@@ -30,18 +30,18 @@ func TestPlaceByMemory(t *testing.T) {
 	}
 	for c.Layers = 1; need() < free+free/4; c.Layers++ {
 	}
-	if dev, as, err := place(LoadOptions{Device: "cpu"}, c, "F16"); err != nil || as.nf4 != runs4Bit("cpu", c) || as.dtype != torch.BFloat16 || dev.Name() != "cpu" {
+	if dev, as, err := place(LoadOptions{Device: "cpu"}, c, stored{linears: "F16"}); err != nil || as.nf4 != runs4Bit("cpu", c) || as.dtype != torch.BFloat16 || dev.Name() != "cpu" {
 		t.Errorf("fp32 does not fit: %v, %v", as, err)
 	}
 	var u *core.UserError
-	if _, _, err := place(LoadOptions{Device: "cpu", DType: "fp32"}, c, "F16"); !errors.Is(err, core.ErrOutOfMemory) || !errors.As(err, &u) || u.Key != "error.model.memory_need" {
+	if _, _, err := place(LoadOptions{Device: "cpu", DType: "fp32"}, c, stored{linears: "F16"}); !errors.Is(err, core.ErrOutOfMemory) || !errors.As(err, &u) || u.Key != "error.model.memory_need" {
 		t.Errorf("fp32 asked for: %v", err)
 	}
 	c.Layers *= 4
-	if _, _, err := place(LoadOptions{Device: "cpu"}, c, "F16"); !errors.Is(err, core.ErrOutOfMemory) {
+	if _, _, err := place(LoadOptions{Device: "cpu"}, c, stored{linears: "F16"}); !errors.Is(err, core.ErrOutOfMemory) {
 		t.Errorf("nothing fits: %v", err)
 	}
-	if _, as, err := place(LoadOptions{Device: "cpu"}, tinyShape(true), "F32"); err != nil || as.dtype != torch.Float32 {
+	if _, as, err := place(LoadOptions{Device: "cpu"}, tinyShape(true), stored{linears: "F32"}); err != nil || as.dtype != torch.Float32 {
 		t.Errorf("a tiny model: %v, %v", as, err)
 	}
 }

@@ -14,6 +14,7 @@ type PlanRequest struct {
 	Device   string   // "cpu" or "cuda"
 	DType    string   // "fp32", "bf16", "fp16", "nf4"
 	Stored   string   // of the linears in the folder: "F32", "F16", "BF16", "NF4"; "": as DType
+	Embed    string   // of the input embeddings there: "F32", "F16", "BF16", "I8"; "": 16 bits
 	Context  int      // tokens of a row, prompt and answer; 0: all the model takes
 	Batch    int      // rows that are answered together; 0: 1
 	Kept     int      // rows whose keys and values are kept between requests (prefix reuse)
@@ -70,7 +71,8 @@ const (
 	BufferActivations = "activations" // of a chunk of a prompt
 	BufferAttention   = "attention"   // scores and masks of a chunk
 	BufferLogits      = "logits"
-	BufferStep        = "step" // workspace of a decode step
+	BufferStep        = "step"    // workspace of a decode step
+	BufferKernels     = "kernels" // that a library compiles for itself
 )
 
 // NewPlan computes the buffers. Errors: core.ErrUsage for a request that makes no sense, core.ErrTooLarge for a context longer than the

@@ -11,6 +11,7 @@ import (
 const (
 	processCPU  = 60 << 20
 	processCUDA = 600 << 20
+	kernelsHalf = 12 << 20
 )
 
 func (p *Plan) process(cuda bool) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"kakoi/core/internal/device"
 	"kakoi/core/weights"
@@ -41,7 +42,8 @@ func PlanFor(ctx context.Context, dir string, opt LoadOptions, r PlanRequest) (_
 	if err != nil {
 		return PlanReport{}, err
 	}
-	r.Stored = storedAs(folder)
+	as := storedAs(folder)
+	r.Stored, r.Embed = as.linears, as.embed
 	if r.Device = "cpu"; dev.CUDA() {
 		r.Device = "cuda"
 	}
@@ -61,22 +63,30 @@ func PlanFor(ctx context.Context, dir string, opt LoadOptions, r PlanRequest) (_
 	return out, ctx.Err()
 }
 
-// storedAs is the storage of the layers' linears in a folder, as PlanRequest.Stored has it.
-func storedAs(src source) string {
-	name := layerName(0) + "attention.dense.weight"
-	if prefix(src) == "" {
-		name = name[len("gpt_neox."):]
-	}
-	l, err := src.Linear(name)
-	switch {
-	case err != nil:
-		return ""
-	case l.Quant != nil:
-		return "NF4"
-	case l.Plain != nil:
+// stored is how a folder holds a model, as PlanRequest has it.
+type stored struct{ linears, embed string }
+
+// storedAs looks at one matrix of the layers and at the input embeddings.
+func storedAs(src source) stored {
+	head := prefix(src)
+	layer := head + strings.TrimPrefix(layerName(0), "gpt_neox.")
+	of := func(name string) string {
+		l, err := src.Linear(name)
+		switch {
+		case err != nil:
+			return ""
+		case l.Quant != nil:
+			return "NF4"
+		case l.Int8 != nil:
+			return "I8"
+		}
 		return l.Plain.DType.String()
 	}
-	return "NF4" // int8: passes through float32 as well
+	s := stored{of(layer + "attention.dense.weight"), of(head + "embed_in.weight")}
+	if s.linears == "I8" {
+		s.linears = "NF4" // passes through float32 as well
+	}
+	return s
 }
 
 // freeOn is what a device can still give, in bytes; 0 if that is unknown.

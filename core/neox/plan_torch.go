@@ -13,6 +13,10 @@ func (p *Plan) torch(r PlanRequest) error {
 		p.Lanes = planLanesTorch
 	}
 	p.process(cuda)
+	if !cuda && size == 2 {
+		// What libtorch's products in 16 bits make for themselves on the CPU: compiled kernels and packed matrices, as measured.
+		p.add("process", BufferKernels, kernelsHalf, Running)
+	}
 	head := v * d
 	if c.TieWordEmbeddings {
 		head = 0
