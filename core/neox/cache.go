@@ -50,7 +50,7 @@ type span struct {
 	past   int64        // tokens of the row before the chunk
 	slots  torch.Tensor // int64 [B]: the lanes' positions; none for a chunk
 	rows   torch.Tensor // int64 [B]: the lanes' rows
-	parts  []part       // of the lanes
+	places [2][]int64   // the same on the host: rows, positions
 	grows  []part       // by how much which row grows
 	cos    torch.Tensor // broadcast to [B, T, H, 2, R/2]
 	sin    torch.Tensor
@@ -100,13 +100,8 @@ func (c *KVCache) lanes(s *torch.Scope, l []lane, strict bool) (span, error) {
 			return span{}, fmt.Errorf("row %d: token %d does not fit %d: %w", x.row, at0, c.capacity, core.ErrTooLarge)
 		}
 		slots[i], rows[i] = int64(at0), int64(x.row)
-		if strict {
-			at.parts = append(at.parts, part{first: i, n: 1, row: x.row, past: at0})
-		}
 	}
-	if !strict {
-		at.parts = at.grows
-	}
+	at.places = [2][]int64{rows, slots}
 	at.slots, at.rows = s.Ints(slots, at.b), s.Ints(rows, at.b)
 	if half := int64(c.model.RotaryDims() / 2); half > 0 {
 		at.cos = s.View(s.IndexSelect(c.model.cos, 0, at.slots), at.b, 1, 1, 1, half)
@@ -123,6 +118,16 @@ func (at *span) angles(s *torch.Scope, m *Model, past int64) {
 	}
 	at.cos = s.View(s.Narrow(m.cos, 0, past, at.t), 1, at.t, 1, 1, half)
 	at.sin = s.View(s.Narrow(m.sin, 0, past, at.t), 1, at.t, 1, 1, half)
+}
+
+// attention stores the keys and values of qkv [B, T, H, 3, D/H] and gives the attention of its queries over what the
+// span's tokens see, [B, T, D].
+func (c *KVCache) attention(s *torch.Scope, layer int, at span, qkv torch.Tensor) torch.Tensor {
+	if at.strict {
+		return s.Lanes(qkv, c.keys[layer], c.values[layer], at.places[0], at.places[1])
+	}
+	c.write(s, layer, at, qkv)
+	return c.attend(s, layer, at, s.Select(qkv, 3, 0))
 }
 
 // write stores the keys and values of qkv [B, T, H, 3, D/H].
@@ -153,8 +158,8 @@ func (c *KVCache) attend(s *torch.Scope, layer int, at span, q torch.Tensor) tor
 		o := s.Attention(s.Transpose(q, 1, 2), k, v, at.mask, at.causal) // [1, H, T, D/H]
 		return s.Reshape(s.Transpose(o, 1, 2), 1, at.t, d)
 	}
-	out := make([]torch.Tensor, len(at.parts))
-	for i, p := range at.parts {
+	out := make([]torch.Tensor, len(at.grows))
+	for i, p := range at.grows {
 		n := int64(p.n)
 		k, v := c.seen(s, layer, int64(p.row), int64(p.past)+n)
 		mask := torch.Tensor{}

@@ -95,8 +95,7 @@ func (m *Model) attention(s *torch.Scope, i int, x torch.Tensor, at span, cache 
 	if !at.cos.None() {
 		s.Rotary(s.Narrow(qkv, 3, 0, 2), at.cos, at.sin) // q and k at once
 	}
-	cache.write(s, i, at, qkv)
-	return m.linear(s, at, i, dense, cache.attend(s, i, at, s.Select(qkv, 3, 0)), l.dense)
+	return m.linear(s, at, i, dense, cache.attention(s, i, at, qkv), l.dense)
 }
 
 func (m *Model) feedForward(s *torch.Scope, i int, x torch.Tensor, at span) torch.Tensor {

@@ -16,6 +16,7 @@
 #include <torch/headeronly/version.h>
 #include <unistd.h>
 
+#include "shim_lanes.h"
 #include "shim_linear.h"
 #include "shim_rows.h"
 
@@ -119,6 +120,11 @@ kk_tensor kk_linear_rows(kk_tensor xh, kk_tensor wh, kk_tensor bh) {
       at::Tensor rows = x.reshape({-1, 1, w.size(1)}); std::vector<at::Tensor> out;
       for (int64_t i = 0; i < rows.size(0); i++) out.push_back(linear_of(rows[i], w, b));
       return give(at::cat(out).reshape(shape));, nullptr)
+}
+
+kk_tensor kk_lanes(kk_tensor qkv, kk_tensor keys, kk_tensor values, const int64_t *rows, const int64_t *slots, int64_t n) {
+  TRY(TORCH_CHECK(T(qkv).size(0) == n, "lanes: ", n, " places for ", T(qkv).sizes());
+      return give(kk::lanes_attention(T(qkv), T(keys), T(values), rows, slots));, nullptr)
 }
 
 kk_tensor kk_sdpa(kk_tensor q, kk_tensor k, kk_tensor v, kk_tensor mask, int causal) {

@@ -191,6 +191,22 @@ func (s *Scope) LinearRows(x, w, b Tensor) Tensor {
 	return s.take("linear rows", lib.Ctensor(C.kk_linear_rows(C.kk_tensor(x.c), C.kk_tensor(w.c), C.kk_tensor(b.c))))
 }
 
+// Lanes is the attention of single tokens on the CPU: qkv [M, .., 3, D] holds query, key and value of each head of M
+// tokens; token i's key and value are written to slot slots[i] of row rows[i] in keys and values [B, H, C, D], and it
+// sees that row up to there. The result is [M, 1, H*D]; every token is computed alike whatever others there are.
+func (s *Scope) Lanes(qkv, keys, values Tensor, rows, slots []int64) Tensor {
+	if !s.ready("lanes", qkv, keys, values) {
+		return Tensor{}
+	}
+	if len(rows) == 0 || len(rows) != len(slots) {
+		s.Fail(fmt.Errorf("torch lanes: %d rows, %d slots", len(rows), len(slots)))
+		return Tensor{}
+	}
+	r, n := dimsOf(rows)
+	at, _ := dimsOf(slots)
+	return s.take("lanes", lib.Ctensor(C.kk_lanes(C.kk_tensor(qkv.c), C.kk_tensor(keys.c), C.kk_tensor(values.c), r, at, C.int64_t(n))))
+}
+
 // Attention is softmax(q k^T / sqrt(D) + mask) v: q [B, H, T, D], k and v [B, H, S, D] -> [B, H, T, D].
 // mask (none, bool or added, broadcast to [B, H, T, S]) and causal (query i sees keys 0..i) exclude each other.
 func (s *Scope) Attention(q, k, v, mask Tensor, causal bool) Tensor {

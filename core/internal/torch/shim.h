@@ -21,6 +21,7 @@ int kk_device(kk_tensor t);
 // Operations.
 kk_tensor kk_linear(kk_tensor x, kk_tensor w, kk_tensor b); // x [.., I], w [O, I], b [O] or NULL
 kk_tensor kk_linear_rows(kk_tensor x, kk_tensor w, kk_tensor b); // each row as if it were alone
+kk_tensor kk_lanes(kk_tensor qkv, kk_tensor keys, kk_tensor values, const int64_t *rows, const int64_t *slots, int64_t n); // CPU
 kk_tensor kk_sdpa(kk_tensor q, kk_tensor k, kk_tensor v, kk_tensor mask, int causal);
 // Attention within stretches of rows, on CUDA: qkv [N, 3H] of heads heads; cu int32 [n+1] on the device, the first rows of
 // the n stretches and N; none longer than longest. -> [N, H]. bags: stretch i of the rows that index (int64) names, from
