@@ -91,14 +91,14 @@ func QuantizeNF4(w []float32, dtype string, shape []int64, nested bool) (*State,
 	if err != nil {
 		return nil, err
 	}
-	return quantize(len(w), dtype, shape, nested, func(block *[BlockSize]float32, from int) uint32 {
+	return quantize(len(w), dtype, shape, nested, func(block *[BlockSize]float32, from int) (uint32, float32) {
 		var top uint32
 		for i, v := range w[from:min(len(w), from+BlockSize)] {
 			v = round(v)
 			block[i] = v
 			top = max(top, math.Float32bits(v)&^(1<<31))
 		}
-		return top
+		return top, 1
 	})
 }
 
@@ -117,13 +117,13 @@ func Quantize(raw []byte, dtype string, shape []int64, nested bool) (*State, err
 	if len(raw)%size != 0 {
 		return nil, fmt.Errorf("quantize: %d bytes of %s: %w", len(raw), dtype, core.ErrDimension)
 	}
-	return quantize(len(raw)/size, dtype, shape, nested, func(block *[BlockSize]float32, from int) uint32 {
+	return quantize(len(raw)/size, dtype, shape, nested, func(block *[BlockSize]float32, from int) (uint32, float32) {
 		return fill(block, raw[from*size:min(len(raw), (from+BlockSize)*size)])
 	})
 }
 
 // The fills widen a block's numbers and return the largest magnitude as the bits of a float32, so that one comparison finds what is
-// not finite. The 16-bit ones take four numbers at a time.
+// not finite, and what the numbers in block are to be multiplied with. The 16-bit ones take four numbers at a time.
 
 const (
 	lanes     = 0x0001000100010001 // 1 in each of four numbers of 16 bits
@@ -142,7 +142,7 @@ func maxLane(a uint64) uint32 {
 	return uint32(max(a&0xffff, a>>16&0xffff, a>>32&0xffff, a>>48))
 }
 
-func fillBF16(block *[BlockSize]float32, raw []byte) uint32 {
+func fillBF16(block *[BlockSize]float32, raw []byte) (bits uint32, scale float32) {
 	var top uint64
 	i := 0
 	for ; len(raw) >= 8; raw = raw[8:] {
@@ -159,49 +159,58 @@ func fillBF16(block *[BlockSize]float32, raw []byte) uint32 {
 		block[i&(BlockSize-1)] = math.Float32frombits(uint32(x) << 16)
 		i++
 	}
-	return maxLane(top) << 16
+	return maxLane(top) << 16, 1
 }
 
-func fillF16(block *[BlockSize]float32, raw []byte) uint32 {
+// fillF16 leaves the numbers at 2^-112 of their value where scale says so: a half's bits moved into their place in a float32 are that, and
+// the block's reciprocal takes the factor back, exactly.
+func fillF16(block *[BlockSize]float32, raw []byte) (bits uint32, scale float32) {
+	const magnitudes, signs32 = 0x0000_7fff_0000_7fff, 0x0000_8000_0000_8000
 	var top uint64
 	i := 0
 	for ; len(raw) >= 8; raw = raw[8:] {
 		x := binary.LittleEndian.Uint64(raw)
 		top = maxLanes(top, x)
+		// Two halves each to a word, then both at once.
+		low, high := x&0xffff|x&0xffff0000<<16, x>>32&0xffff|x>>32&0xffff0000<<16
+		low, high = low&magnitudes<<13|low&signs32<<16, high&magnitudes<<13|high&signs32<<16
 		d := (*[4]float32)(block[i&(BlockSize-4):])
-		d[0], d[1], d[2], d[3] = widenF16(uint32(x)), widenF16(uint32(x>>16)), widenF16(uint32(x>>32)), widenF16(uint32(x>>48))
+		d[0], d[1] = math.Float32frombits(uint32(low)), math.Float32frombits(uint32(low>>32))
+		d[2], d[3] = math.Float32frombits(uint32(high)), math.Float32frombits(uint32(high>>32))
 		i += 4
 	}
 	for ; len(raw) >= 2; raw = raw[2:] {
-		x := binary.LittleEndian.Uint16(raw)
-		top = maxLanes(top, uint64(x))
-		block[i&(BlockSize-1)] = widenF16(uint32(x))
+		h := uint32(binary.LittleEndian.Uint16(raw))
+		top = maxLanes(top, uint64(h))
+		block[i&(BlockSize-1)] = math.Float32frombits(h&0x7fff<<13 | h&0x8000<<16)
 		i++
 	}
 	h := maxLane(top)
 	if h >= 0x7c00 {
-		return infinity
+		return infinity, 1
 	}
-	return math.Float32bits(widenF16(h))
+	bits = math.Float32bits(math.Float32frombits(h<<13) * 0x1p112)
+	if h >= 0x0400 {
+		return bits, 0x1p112
+	}
+	for i := range block { // subnormal halves alone: their reciprocal times 2^112 would be no number
+		block[i] *= 0x1p112
+	}
+	return bits, 1
 }
 
-// widenF16 is the finite half in the low 16 bits of h: its bits moved into place, and the exponent put right by a product, which is
-// exact and makes subnormal halves normal.
-func widenF16(h uint32) float32 {
-	return math.Float32frombits(h&0x7fff<<13|h&0x8000<<16) * 0x1p112
-}
-
-func fillF32(block *[BlockSize]float32, raw []byte) (top uint32) {
+func fillF32(block *[BlockSize]float32, raw []byte) (top uint32, scale float32) {
 	for i := 0; len(raw) >= 4; i, raw = i+1, raw[4:] {
 		u := binary.LittleEndian.Uint32(raw)
 		block[i&(BlockSize-1)] = math.Float32frombits(u)
 		top = max(top, u&^(1<<31))
 	}
-	return top
+	return top, 1
 }
 
-// quantize runs over the blocks; fill writes the values of the block that begins at an element and returns their largest magnitude.
-func quantize(n int, dtype string, shape []int64, nested bool, fill func(block *[BlockSize]float32, from int) uint32) (*State, error) {
+// quantize runs over the blocks; fill writes the values of the block that begins at an element, over scale, and returns the largest
+// magnitude of the values.
+func quantize(n int, dtype string, shape []int64, nested bool, fill func(block *[BlockSize]float32, from int) (uint32, float32)) (*State, error) {
 	want, err := elements(shape)
 	if err != nil {
 		return nil, fmt.Errorf("quantize: %w", err)
@@ -217,12 +226,12 @@ func quantize(n int, dtype string, shape []int64, nested bool, fill func(block *
 	err = parallel(len(s.Absmax), 256, func(lo, hi int) error {
 		var block [BlockSize]float32
 		for b := lo; b < hi; b++ {
-			top := fill(&block, b*BlockSize)
+			top, scale := fill(&block, b*BlockSize)
 			if top >= infinity {
 				return fmt.Errorf("quantize: a value of block %d is not finite: %w", b, core.ErrCorrupt)
 			}
 			at := b * BlockSize
-			s.Absmax[b] = encodeBlock(s.Packed[at/2:min(len(s.Packed), at/2+BlockSize/2)], &block, min(n-at, BlockSize), top)
+			s.Absmax[b] = encodeBlock(s.Packed[at/2:min(len(s.Packed), at/2+BlockSize/2)], &block, min(n-at, BlockSize), top, scale)
 		}
 		return nil
 	})
@@ -242,9 +251,9 @@ const (
 	normal   = 0x00800000 // the smallest normal number
 )
 
-// encodeBlock packs the codes of the first n values of a block whose largest magnitude is the number with the bits top, and returns
-// its absmax. It does as the CUDA kernel does, which is compiled to take subnormal numbers for zero.
-func encodeBlock(packed []byte, block *[BlockSize]float32, n int, top uint32) float32 {
+// encodeBlock packs the codes of the first n values, scale times what block holds, the largest magnitude of which is the number with the
+// bits top, and returns the absmax. It does as the CUDA kernel does, which is compiled to take subnormal numbers for zero.
+func encodeBlock(packed []byte, block *[BlockSize]float32, n int, top uint32, scale float32) float32 {
 	if top < normal {
 		clear(packed) // 0 times the infinite reciprocal of 0 is NaN, which is above no threshold
 		return 0
@@ -257,7 +266,7 @@ func encodeBlock(packed []byte, block *[BlockSize]float32, n int, top uint32) fl
 			}
 		}
 	}
-	inverse := reciprocal(absmax)
+	inverse := reciprocal(absmax) * scale
 	if n == BlockSize {
 		for i := range (*[BlockSize / 2]byte)(packed) {
 			packed[i] = code(block[2*i]*inverse)<<4 | code(block[2*i+1]*inverse)

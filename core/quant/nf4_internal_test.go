@@ -309,7 +309,16 @@ func BenchmarkDequantize(b *testing.B) {
 }
 
 func BenchmarkQuantize(b *testing.B) {
-	w := goldenWeight(1<<22, 7)
+	w := make([]float32, 1<<22) // as a model has them: about 0.02
+	s := uint32(7)
+	for i := range w {
+		for range 4 {
+			s ^= s << 13
+			s ^= s >> 17
+			s ^= s << 5
+			w[i] += float32(int32(s)) * 0x1p-38
+		}
+	}
 	for _, dtype := range []string{"bfloat16", "float16", "float32"} {
 		raw := encoded(w, dtype)
 		b.Run(dtype, func(b *testing.B) {
