@@ -3,7 +3,7 @@
 
 #define WORKER 128
 #define PAIRS (DH / 2)
-#define SPREAD (WORKER / PAIRS)  // positions that a worker takes at once in the sum over values
+#define SPREAD (WORKER / PAIRS >= 4 ? 4 : WORKER / PAIRS >= 2 ? 2 : 1)  // threads that share a pair of columns in the sum over values
 #define QPITCH (DH + 8)
 
 // A worker's room in the scratch.
@@ -11,7 +11,8 @@ struct __align__(16) Worker {
   u16 q[LMAX][QPITCH];
   float score[LMAX][64];
   float m[LMAX], l[LMAX], shrink[LMAX];
-  float sum[SPREAD > 1 ? SPREAD - 1 : 1][LMAX][DH];
+  __align__(16) u16 fresh[2][LMAX][DH];  // the new tokens' keys and values
+  __align__(16) float2 sum[LMAX][PAIRS];
 };
 
 __device__ __forceinline__ void worker_sync(int worker) { asm volatile("bar.sync %0, %1;" ::"r"(worker + 1), "n"(WORKER) : "memory"); }
@@ -20,8 +21,7 @@ __device__ __forceinline__ void worker_sync(int worker) { asm volatile("bar.sync
 __device__ __forceinline__ bool item(int i, int &group, int &head, int &part) {
   const Table &tb = table();
   for (group = 0; group < p.groups_n; group++) {
-    int2 g = p.groups[group];
-    int parts = tb.pos[g.x + g.y - 1] / part_size(tb.pos[g.x]) + 1;
+    int first = tb.first[group], parts = tb.pos[first + tb.count[group] - 1] / part_size(tb.pos[first]) + 1;
     if (i < parts * HEADS) {
       head = i / parts;
       part = i % parts;
@@ -36,157 +36,216 @@ __device__ __forceinline__ s64 cache_row(int layer, int row, int head) {
   return (((s64)layer * p.rows + row) * HEADS + head) * p.capacity * DH;
 }
 
-// fetch asks the second-level cache for the keys and values that attend of this layer will want.
+__device__ __forceinline__ void ask(const void *at) { asm volatile("prefetch.global.L2 [%0];" ::"l"(at)); }
+
+// fetch asks the second-level cache for the old keys and values of this layer, and for the next layer's biases, norms and LoRA parts.
 __device__ __noinline__ void fetch(int layer) {
   const Table &tb = table();
   int worker = threadIdx.x / WORKER, wt = threadIdx.x % WORKER, group, head, part;
+#pragma unroll 1
   for (int i = blockIdx.x + worker * gridDim.x; item(i, group, head, part); i += gridDim.x * (THREADS / WORKER)) {
-    int2 g = p.groups[group];
-    int size = part_size(tb.pos[g.x]), begin = part * size, end = min(begin + size, tb.pos[g.x]);
-    s64 at = cache_row(layer, tb.row[g.x], head) + (s64)begin * DH;
+    int first = tb.first[group], size = part_size(tb.pos[first]), begin = part * size, end = min(begin + size, tb.pos[first]);
+    s64 at = cache_row(layer, tb.row[first], head) + (s64)begin * DH;
     for (int b = wt * 128; b < (end - begin) * DH * 2; b += WORKER * 128) {
-      asm volatile("prefetch.global.L2 [%0];" ::"l"((const u8 *)(p.keys + at) + b));
-      asm volatile("prefetch.global.L2 [%0];" ::"l"((const u8 *)(p.values + at) + b));
+      ask((const u8 *)(p.keys + at) + b);
+      ask((const u8 *)(p.values + at) + b);
     }
+  }
+  if (layer + 1 == LAYERS) return;
+  const u8 *next = p.block + (layer + 1) * p.layer;
+  int line = (threadIdx.x * gridDim.x + blockIdx.x) * 128;
+  if (line < p.layer - p.bias[0]) ask(next + p.bias[0] + line);
+#pragma unroll 1
+  for (int i = 0; i < p.used_n * 4; i++) {
+    if (!(p.lora >> (i & 3) & 1)) continue;
+    const Lora &l = p.adapters[((p.used[i >> 2] - 1) * LAYERS + layer + 1) * 4 + (i & 3)];
+    if (line < l.rank * kbs_of(i & 3) * 128) ask((const u8 *)l.a + line);
+    if (line < l.rank * rows_of(i & 3) * 2) ask((const u8 *)l.b + line);
   }
 }
 
-// qkv value of a lane: the product, its bias and its LoRA part.
-__device__ __forceinline__ float qkv_at(int layer, const float *bias, int n, int row) {
-  float v = real(load_s64(p.qkv + (s64)n * 3 * D + row)) + bias[row];
-  if (p.lora & 1) v += low_rank(layer, 0, n, row);
-  return v;
-}
-
-__device__ __noinline__ void attend_item(int layer, const float *bias, int group, int head, int part) {
-  const Table &tb = table();
+// attend_item does one piece. The old keys are loaded before the wait for the new tokens' q, k and v, where first is set.
+__device__ __noinline__ void attend_item(int layer, const float *bias, int group, int head, int part, u32 until, bool wait_first) {
+  Table &tb = table();
   int worker = threadIdx.x / WORKER, wt = threadIdx.x % WORKER, ww = wt >> 5, lane = wt & 31, g = lane >> 2, t = lane & 3;
   Worker &w = *(Worker *)(smem + XS + worker * sizeof(Worker));
-  int2 gr = p.groups[group];
-  int first = gr.x, count = gr.y, last = tb.pos[first + count - 1];
-  int size = part_size(tb.pos[first]), begin = part * size, end = min(begin + size, last + 1);
+  int first = tb.first[group], count = LMAX == 1 ? 1 : tb.count[group], fresh = tb.pos[first];
+  int size = part_size(fresh), begin = part * size, end = min(begin + size, fresh + count), old = min(end, fresh);
   s64 at = cache_row(layer, tb.row[first], head);
-  const u16 *keys = p.keys + at, *values = p.values + at;
+  const u16 *keys = p.keys + at + t * 4, *values = p.values + at;
 
-  // The new tokens: q of all lanes, turned; k and v of those that stand in this part, into the cache.
-  for (int i = wt; i < count * 3 * PAIRS; i += WORKER) {
-    int e = i % PAIRS, which = i / PAIRS % 3, n = i / PAIRS / 3, pos = tb.pos[first + n];
-    if (which && (pos < begin || pos >= end)) continue;
-    int a = e < ROT / 2 ? e : ROT + 2 * (e - ROT / 2), b = e < ROT / 2 ? e + ROT / 2 : a + 1, row = (head * 3 + which) * DH;
-    float x = qkv_at(layer, bias, first + n, row + a), y = qkv_at(layer, bias, first + n, row + b);
-    if (which < 2 && e < ROT / 2) {
-      float c = p.cos[(s64)pos * (ROT / 2) + e], s = p.sin[(s64)pos * (ROT / 2) + e], u = x;
-      x = x * c - y * s;
-      y = y * c + u * s;
+  uint2 k[2][DH / 16];
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    int pos = begin + ww * 16 + half * 8 + g;
+#pragma unroll
+    for (int i = 0; i < DH / 16; i++) k[half][i] = pos < old ? load8(keys + (s64)pos * DH + i * 16) : make_uint2(0, 0);
+  }
+  const Lora *low = 0;
+  if (p.lora & 1 && tb.adapter[first]) low = p.adapters + ((tb.adapter[first] - 1) * LAYERS + layer) * 4;
+  int rank = low ? low->rank : 0;
+  float gain = low ? low->scale : 0;
+  if (wait_first) wait(until);
+
+  if (rank) {
+    for (int i = wt; i < count * 64; i += WORKER)
+      if ((i & 63) < rank) w.score[i >> 6][i & 63] = real(load_s64(p.t + (first + (i >> 6)) * 64 + (i & 63)));
+  }
+  // The new tokens: q of all lanes, turned; k and v of those that stand in this part, into the cache. A thread makes two pairs of
+  // elements at a time.
+#pragma unroll 1
+  for (int i0 = wt; i0 < count * 3 * PAIRS || i0 == wt; i0 += 2 * WORKER) {
+    float2 x[2], turn[2];
+    uint4 b[2][2];
+    int n[2], which[2], ea[2], eb[2];
+    bool does[2];
+#pragma unroll
+    for (int u = 0; u < 2; u++) {
+      int i = i0 + u * WORKER, e = i % PAIRS;
+      which[u] = i / PAIRS % 3, n[u] = i / (3 * PAIRS);
+      int pos = fresh + n[u];
+      does[u] = i < count * 3 * PAIRS && (which[u] == 0 || (pos >= begin && pos < end));
+      ea[u] = e < ROT / 2 ? e : ROT + 2 * (e - ROT / 2), eb[u] = e < ROT / 2 ? e + ROT / 2 : ea[u] + 1;
+      turn[u] = make_float2(1, 0);
+      if (!does[u]) continue;
+      int row = (head * 3 + which[u]) * DH;
+      const s64 *from = p.qkv + (s64)(first + n[u]) * 3 * D + row;
+      s64 ra = load_s64(from + ea[u]), rb = load_s64(from + eb[u]);
+      float2 add = make_float2(bias[row + ea[u]], bias[row + eb[u]]);
+      if (which[u] < 2 && e < ROT / 2) turn[u] = make_float2(p.cos[(s64)pos * (ROT / 2) + e], p.sin[(s64)pos * (ROT / 2) + e]);
+      if (rank == 8) {
+        b[u][0] = *(const uint4 *)(low->b + (s64)(row + ea[u]) * 8);
+        b[u][1] = *(const uint4 *)(low->b + (s64)(row + eb[u]) * 8);
+      }
+      x[u] = make_float2(real(ra) + add.x, real(rb) + add.y);
     }
-    if (which == 0) {
-      u32 v = operand(x, y);
-      w.q[n][a] = (u16)v, w.q[n][b] = (u16)(v >> 16);
-    } else {
-      u32 v = bf16_pair(x, y);
-      u16 *to = (which == 1 ? p.keys : p.values) + at + (s64)pos * DH;
-      to[a] = (u16)v, to[b] = (u16)(v >> 16);
+    if (rank && i0 == wt) worker_sync(worker);  // A x is there
+#pragma unroll
+    for (int u = 0; u < 2; u++) {
+      if (!does[u]) continue;
+      const float *h = w.score[n[u]];
+      if (rank == 8) {
+        float sum[2];
+#pragma unroll
+        for (int r = 0; r < 2; r++) {
+          uint4 v = b[u][r];
+          sum[r] = bf16_low(v.x) * h[0] + bf16_high(v.x) * h[1] + bf16_low(v.y) * h[2] + bf16_high(v.y) * h[3];
+          sum[r] += bf16_low(v.z) * h[4] + bf16_high(v.z) * h[5] + bf16_low(v.w) * h[6] + bf16_high(v.w) * h[7];
+        }
+        x[u].x += sum[0] * gain, x[u].y += sum[1] * gain;
+      } else if (rank) {
+        int row = (head * 3 + which[u]) * DH;
+        x[u].x += low_dot(low->b + (s64)(row + ea[u]) * rank, h, rank) * gain;
+        x[u].y += low_dot(low->b + (s64)(row + eb[u]) * rank, h, rank) * gain;
+      }
+      float a = x[u].x * turn[u].x - x[u].y * turn[u].y, c = x[u].y * turn[u].x + x[u].x * turn[u].y;
+      if (which[u] == 0) {
+        u32 q = operand(a, c);
+        w.q[n[u]][ea[u]] = (u16)q, w.q[n[u]][eb[u]] = (u16)(q >> 16);
+      } else {
+        u32 q = bf16_pair(a, c);
+        u16 *to = (which[u] == 1 ? p.keys : p.values) + at + (s64)(fresh + n[u]) * DH;
+        to[ea[u]] = w.fresh[which[u] - 1][n[u]][ea[u]] = (u16)q;
+        to[eb[u]] = w.fresh[which[u] - 1][n[u]][eb[u]] = (u16)(q >> 16);
+      }
     }
   }
   for (int n = wt; n < count; n += WORKER) w.m[n] = -INFINITY, w.l[n] = 0;
-  float acc[LMAX][2];
-#pragma unroll
-  for (int n = 0; n < LMAX; n++) acc[n][0] = acc[n][1] = 0;
   worker_sync(worker);
 
+  int pair = wt / SPREAD, lot = wt % SPREAD;
+#pragma unroll 1
   for (int base = begin; base < end; base += 64) {
     // Scores of 16 positions per warp. Thread (g, t) holds, per 16 columns, four of position g: 4t..4t+3.
 #pragma unroll
     for (int half = 0; half < 2; half++) {
       int off = ww * 16 + half * 8, pos = base + off + g;
-      uint2 k[DH / 16];
+      if (pos >= fresh && pos < end) {
 #pragma unroll
-      for (int i = 0; i < DH / 16; i++) k[i] = pos < end ? load8(keys + (s64)pos * DH + i * 16 + t * 4) : make_uint2(0, 0);
+        for (int i = 0; i < DH / 16; i++) k[half][i] = *(const uint2 *)&w.fresh[0][pos - fresh][i * 16 + t * 4];
+      }
       float c[4] = {};
 #pragma unroll
       for (int i = 0; i < DH / 16; i++) {
         uint2 lo = make_uint2(0, 0), hi = lo;
-        if (g < count) lo = *(const uint2 *)&w.q[g][i * 16 + t * 4];
+        if (g < count) lo = *(const uint2 *)&w.q[g % LMAX][i * 16 + t * 4];
         if (LMAX > 8 && g + 8 < count) hi = *(const uint2 *)&w.q[(g + 8) % LMAX][i * 16 + t * 4];
-        mma(c, lo.x, hi.x, lo.y, hi.y, operand_bf16(k[i].x), operand_bf16(k[i].y));
+        mma(c, lo.x, hi.x, lo.y, hi.y, operand_bf16(k[half][i].x), operand_bf16(k[half][i].y));
       }
 #pragma unroll
       for (int q = 0; q < (LMAX > 8 ? 4 : 2); q++) {
         int n = g + (q >> 1) * 8, j = off + 2 * t + (q & 1);
-        if (n < count) w.score[n][j] = base + j < end && base + j <= tb.pos[first + n] ? c[q] * rsqrtf((float)DH) : -INFINITY;
+        if (n < count) w.score[n][j] = base + j < end && base + j <= fresh + n ? c[q] * rsqrtf((float)DH) : -INFINITY;
       }
     }
+    // What comes next is asked for early: the values, and the next positions' keys.
+    u32 v[64 / SPREAD];
+#pragma unroll
+    for (int i = 0; i < 64 / SPREAD; i++) {
+      int j = i * SPREAD + lot;
+      v[i] = pair < PAIRS && base + j < old ? load4(values + (s64)(base + j) * DH + 2 * pair) : 0;
+    }
     worker_sync(worker);
+#pragma unroll 1
     for (int n = ww; n < count; n += 4) {
-      float s0 = w.score[n][lane], s1 = w.score[n][lane + 32], old = w.m[n];
-      float top = fmaxf(old, warp_max(fmaxf(s0, s1)));
-      s0 = s0 == -INFINITY ? 0 : expf(s0 - top);
-      s1 = s1 == -INFINITY ? 0 : expf(s1 - top);
-      float sum = warp_sum(s0 + s1), shrink = old == -INFINITY ? 0 : expf(old - top);
+      float s0 = w.score[n][lane], s1 = w.score[n][lane + 32], before = w.m[n];
+      float top = fmaxf(before, warp_max(fmaxf(s0, s1)));
+      s0 = s0 == -INFINITY ? 0 : __expf(s0 - top);
+      s1 = s1 == -INFINITY ? 0 : __expf(s1 - top);
+      float sum = warp_sum(s0 + s1), shrink = before == -INFINITY ? 0 : __expf(before - top);
       w.score[n][lane] = s0;
       w.score[n][lane + 32] = s1;
       if (lane == 0) w.m[n] = top, w.l[n] = w.l[n] * shrink + sum, w.shrink[n] = shrink;
     }
     worker_sync(worker);
-    // Sum over values: a thread has two columns of every SPREAD-th position.
-    int pair = wt % PAIRS, lot = wt / PAIRS;
-    if (lot < SPREAD) {
+    if (base + 64 < end) {
 #pragma unroll
-      for (int n = 0; n < LMAX; n++)
-        if (n < count) acc[n][0] *= w.shrink[n], acc[n][1] *= w.shrink[n];
-#pragma unroll 2
-      for (int j0 = 0; j0 < 64; j0 += 8 * SPREAD) {
-        u32 v[8];
+      for (int half = 0; half < 2; half++) {
+        int pos = base + 64 + ww * 16 + half * 8 + g;
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
-          int j = j0 + i * SPREAD + lot;
-          v[i] = j < 64 && base + j < end ? load4(values + (s64)(base + j) * DH + 2 * pair) : 0;
-        }
+        for (int i = 0; i < DH / 16; i++) k[half][i] = pos < old ? load8(keys + (s64)pos * DH + i * 16) : make_uint2(0, 0);
+      }
+    }
+    // Sum over values: SPREAD threads have two columns of every SPREAD-th position.
+    if (pair < PAIRS) {
+      if (end > fresh) {
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
-          int j = j0 + i * SPREAD + lot;
-          if (j < 64) {
-            float x = bf16_low(v[i]), y = bf16_high(v[i]);
-#pragma unroll
-            for (int n = 0; n < LMAX; n++)
-              if (n < count) acc[n][0] += w.score[n][j] * x, acc[n][1] += w.score[n][j] * y;
-          }
+        for (int i = 0; i < 64 / SPREAD; i++) {
+          int j = base + i * SPREAD + lot;
+          if (j >= fresh && j < end) v[i] = *(const u32 *)&w.fresh[1][j - fresh][2 * pair];
         }
       }
     }
-    worker_sync(worker);
-  }
-  int pair = wt % PAIRS, lot = wt / PAIRS;
-  if (SPREAD > 1) {
-    if (lot > 0 && lot < SPREAD) {
+#pragma unroll 1
+    for (int n = 0; n < count; n++) {
+      float x = 0, y = 0;
 #pragma unroll
-      for (int n = 0; n < LMAX; n++)
-        if (n < count) *(float2 *)&w.sum[lot - 1][n][2 * pair] = make_float2(acc[n][0], acc[n][1]);
+      for (int i = 0; i < 64 / SPREAD; i++) {
+        float s = w.score[n][i * SPREAD + lot];
+        x += s * bf16_low(v[i]), y += s * bf16_high(v[i]);
+      }
+#pragma unroll
+      for (int d = 1; d < SPREAD; d <<= 1) x += __shfl_xor_sync(FULL, x, d), y += __shfl_xor_sync(FULL, y, d);
+      if (lot == 0 && pair < PAIRS) {
+        if (base > begin) {
+          float2 sum = w.sum[n][pair];
+          x += sum.x * w.shrink[n], y += sum.y * w.shrink[n];
+        }
+        if (base + 64 < end) w.sum[n][pair] = make_float2(x, y);
+        else *(float2 *)(p.part + (s64)(((first + n) * HEADS + head) * 16 + part) * DH + 2 * pair) = make_float2(x, y);
+      }
+      if (wt == 0 && base + 64 >= end) p.ml[((first + n) * HEADS + head) * 16 + part] = make_float2(w.m[n], w.l[n]);
     }
     worker_sync(worker);
   }
-  if (lot == 0) {
-#pragma unroll
-    for (int n = 0; n < LMAX; n++)
-      if (n < count) {
-        float x = acc[n][0], y = acc[n][1];
-        for (int s = 0; s < SPREAD - 1; s++) {
-          float2 o = *(const float2 *)&w.sum[s][n][2 * pair];
-          x += o.x, y += o.y;
-        }
-        *(float2 *)(p.part + (s64)(((first + n) * HEADS + head) * 16 + part) * DH + 2 * pair) = make_float2(x, y);
-        if (pair == 0) p.ml[((first + n) * HEADS + head) * 16 + part] = make_float2(w.m[n], w.l[n]);
-      }
-  }
-  worker_sync(worker);
 }
 
-__device__ __noinline__ void attend(int layer, const float *bias) {
+__device__ __noinline__ void attend(int layer, const float *bias, u32 until) {
   int worker = threadIdx.x / WORKER, group, head, part;
-  if (p.lora & 1) {
-    stage_low(0);
-    __syncthreads();
+  bool first = true;
+  for (int i = blockIdx.x + worker * gridDim.x; item(i, group, head, part); i += gridDim.x * (THREADS / WORKER)) {
+    attend_item(layer, bias, group, head, part, until, first);
+    first = false;
   }
-  for (int i = blockIdx.x + worker * gridDim.x; item(i, group, head, part); i += gridDim.x * (THREADS / WORKER))
-    attend_item(layer, bias, group, head, part);
+  if (first) wait(until);
 }

@@ -261,9 +261,9 @@ func (t *tester) stepRates(s Shape, copied float64, variants bool, print func(st
 	if err := d.SetAdapter(1, adapter); err != nil {
 		return err
 	}
-	for _, lanes := range []int{8, 16} {
+	for _, lanes := range stepLanes {
 		f, err := fitStep(s, lanes, t.gpu.sms, t.gpu.shared)
-		print("kernel for %d lanes: ring of %d units per warp, table pitch %d, %d bytes of shared memory, %v", lanes, f.depth, f.stride, f.shared, err)
+		print("kernel for %d lanes: ring of %d slots per warp, table pitch %d, %d bytes of shared memory, %v", lanes, f.depth, f.stride, f.shared, err)
 	}
 	var one float64
 	row := func(name string, lanes []Lane, set core.Sampling) error {
@@ -350,7 +350,7 @@ func (t *tester) stepRates(s Shape, copied float64, variants bool, print func(st
 		return nil
 	}
 	for _, v := range benchVariants {
-		k, err := t.gpu.stepKernel(s, 8, v.options)
+		k, err := t.gpu.stepKernel(s, 1, v.options)
 		if err != nil {
 			print("%-44s %v", v.name, err)
 			continue
@@ -399,7 +399,7 @@ func (t *tester) trace(d *Decoder, s Shape, lanes []Lane, print func(string, ...
 	}
 	total := float64(stamps[n-1] - stamps[0])
 	us := func(cycles float64) float64 { return cycles / total * rate * 1000 }
-	names := []string{"QKV staged", "QKV product", "QKV met", "attention", "attention met", "2nd staged", "2nd product", "2nd met", "3rd staged", "3rd product", "3rd met", "Down staged", "Down product", "Down met"}
+	names := []string{"wait and stage QKV", "product", "arrive", "wait and attention", "arrive", "wait and stage 2nd", "product", "arrive", "wait and stage 3rd", "product", "arrive", "wait and stage Down", "product", "arrive"}
 	var line strings.Builder
 	sum := 0.0
 	for i, name := range names {

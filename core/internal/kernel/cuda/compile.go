@@ -64,7 +64,7 @@ func dynamicMap() string {
 
 var baseKernels = []string{
 	"quantize_bf16", "quantize_f16", "quantize_f32", "absmax_sum", "absmax_nest", "scale_top", "place_codes", "dequantize",
-	"embed", "layer_norm", "bias_act", "bias_residual", "rotary_kv", "mark", "copy_words",
+	"embed", "layer_norm", "bias_act", "bias_residual", "add_norm", "rotary_kv", "rotary_kv8", "mark", "copy_words",
 }
 
 func (g *GPU) loadBase() error {
@@ -117,11 +117,7 @@ func (g *GPU) load(cubin []byte) (C.kc_handle, error) {
 	image := C.CBytes(cubin)
 	defer C.free(image)
 	var m C.kc_handle
-	if err := check("load kernels", C.kc_module(image, &m)); err != nil {
-		return nil, err
-	}
-	g.modules = append(g.modules, m)
-	return m, nil
+	return m, check("load kernels", C.kc_module(image, &m))
 }
 
 // A kept file ends with the sha256 of what comes before, so that a torn or changed file is noticed and made anew.

@@ -4,68 +4,178 @@
 // fixed point numbers in memory; what stands between the products (norm, bias, activation, rotary, LoRA's B) is done
 // by whoever reads those sums.
 
-__device__ __forceinline__ float factor_of(const u8 *layer, int m) { return *(const float *)(layer + p.factor[m]); }
-
 // add_bias adds a bias [D] to x, each block its share.
 __device__ __forceinline__ void add_bias(const float *bias) {
   for (int i = blockIdx.x * THREADS + threadIdx.x; i < p.lanes_n * D; i += gridDim.x * THREADS) fixed_add(p.x + i, bias[i % D]);
 }
 
-template <int M>
-__device__ __forceinline__ void phase(Stream &s, u32 &slot, u32 &met, int &at, int layer) {
+// The products, each warp's share. They stand in functions of their own so that what they keep in registers is theirs alone,
+// and all matrices share one: the code of a layer has to stay within the instruction cache.
+
+// product adds matrix m (4-bit) times the staged input to out [lane][rows]. The warp's piece of LoRA's A x is loaded before
+// and made after.
+__device__ __noinline__ void product(int m, int layer, s64 *out) {
+  int c = chunk_of(m), tiles = tiles_of(m), ld = rows_of(m);
+  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, lanes = LMAX == 1 ? 1 : p.lanes_n, u = first_unit(m), end = end_unit(m);
+  float factor = *(const float *)(m < 4 ? p.block + layer * p.layer + p.factor[m & 3] : p.block + p.head_factor);
+  Low low;
+  low.adapter = 0;
+  if (m < 4 && p.lora >> m & 1) low_find(low, m, layer, 0);
+  Stream s = table().stream[warp];
+  u32 lane4 = lane * 4;
+  const u8 *ring = smem + RING + warp * DEPTH * SLOT + lane * 16, *scales = smem + SCALES + warp * DEPTH * (SLOT / 16) + (lane >> 2) * 4;
+  int k = u % c, tile = u / c % tiles;
+  const u8 *xs = smem + XS + (u / c / tiles * c + k - table().from[m]) * 2 * lanes * 64;
+  float acc[NT][4] = {};
+#pragma unroll 1
+  for (; u < end; u += WIDE) {
+    arrived();
+    uint4 w[WIDE];
+    u32 pair[WIDE];
+#pragma unroll
+    for (int i = 0; i < WIDE; i++) {
+      w[i] = *(const uint4 *)(ring + s.take + i * 512);
+      pair[i] = *(const u32 *)(scales + (s.take >> 4) + i * 32);
+    }
+    s.take = s.take == (DEPTH - 1) * SLOT ? 0 : s.take + SLOT;
+    refill(s);
+#ifdef NO_PRODUCT
+#pragma unroll
+    for (int i = 0; i < WIDE; i++) asm volatile("" ::"r"(w[i].x), "r"(w[i].y), "r"(w[i].z), "r"(w[i].w), "r"(pair[i]));
+    continue;
+#endif
+    float d[WIDE][NT][4] = {};
+    u32 b[WIDE][NT][8];
+#pragma unroll
+    for (int i = 0; i < WIDE; i++) input(b[i], xs + i * 2 * lanes * 64, lanes);
+#pragma unroll
+    for (int q = 0; q < 4; q++) {
+      u32 a[WIDE][4];
+#pragma unroll
+      for (int i = 0; i < WIDE; i++) {
+        u32 ws = q == 0 ? w[i].x : q == 1 ? w[i].y : q == 2 ? w[i].z : w[i].w;
+#pragma unroll
+        for (int j = 0; j < 4; j++) a[i][j] = look(ws, j, lane4);
+      }
+#pragma unroll
+      for (int i = 0; i < WIDE; i++)
+#pragma unroll
+        for (int j = 0; j < NT; j++) mma(d[i][j], a[i][0], a[i][1], a[i][2], a[i][3], b[i][j][2 * q], b[i][j][2 * q + 1]);
+    }
+#pragma unroll
+    for (int i = 0; i < WIDE; i++) {
+      float lo = half_float((u16)pair[i]), hi = half_float((u16)(pair[i] >> 16));
+#pragma unroll
+      for (int j = 0; j < NT; j++) {
+        acc[j][0] += d[i][j][0] * lo;
+        acc[j][1] += d[i][j][1] * lo;
+        acc[j][2] += d[i][j][2] * hi;
+        acc[j][3] += d[i][j][3] * hi;
+      }
+    }
+    xs += WIDE * 2 * lanes * 64;
+    k += WIDE;
+    if (k == c || u + WIDE >= end) {
+      flush(acc, out, ld, tile, lanes, factor);
+      if (k == c) {
+        k = 0;
+        if (++tile == tiles) tile = 0;
+        else xs -= c * 2 * lanes * 64;
+      }
+    }
+  }
+  if (lane == 0) table().stream[warp] = s;
+  if (low.adapter) {
+    low_add(low, m, table().from[m]);
+    low_rest(m, layer);
+  }
+}
+
+// product_bf16 is product for the bf16 head, which comes in quarters of units: rows g and g+8, first and second 16 bytes.
+__device__ __noinline__ void product_bf16(s64 *out) {
+  constexpr int C = kbs_of(4);
+  int u = first_unit(4), end = end_unit(4), warp = threadIdx.x >> 5, lane = threadIdx.x & 31, lanes = LMAX == 1 ? 1 : p.lanes_n;
+  Stream s = table().stream[warp];
+  const u8 *ring = smem + RING + warp * DEPTH * SLOT + lane * 16;
+  int k = u % C, tile = u / C;
+  const u8 *xs = smem + XS + k * 2 * lanes * 64;
+  float acc[NT][4] = {};
+#pragma unroll 1
+  for (; u < end; u++) {
+    u32 b[NT][8];
+    input(b, xs, lanes);
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      uint4 w[2];
+#pragma unroll
+      for (int i = 0; i < 2; i++) {
+        if (i % WIDE == 0) arrived();
+        w[i] = *(const uint4 *)(ring + s.take + i % WIDE * 512);
+        if (i % WIDE == WIDE - 1) {
+          s.take = s.take == (DEPTH - 1) * SLOT ? 0 : s.take + SLOT;
+          refill(s);
+        }
+      }
+#pragma unroll
+      for (int j = 0; j < NT; j++) {
+        mma(acc[j], operand_bf16(w[0].x), operand_bf16(w[1].x), operand_bf16(w[0].y), operand_bf16(w[1].y), b[j][half * 4], b[j][half * 4 + 1]);
+        mma(acc[j], operand_bf16(w[0].z), operand_bf16(w[1].z), operand_bf16(w[0].w), operand_bf16(w[1].w), b[j][half * 4 + 2], b[j][half * 4 + 3]);
+      }
+    }
+    xs += 2 * lanes * 64;
+    k++;
+    if (k == C || u + 1 == end) {
+      flush(acc, out, rows_of(4), tile, lanes, 1.0f);
+      k = 0;
+      tile++;
+      xs -= C * 2 * lanes * 64;
+    }
+  }
+  if (lane == 0) table().stream[warp] = s;
+}
+
+// phase is one product with what stands before it; until: the count of arrivals at which its input is whole.
+__device__ __noinline__ void phase(int m, int layer, u32 until, int &at) {
   const u8 *here = p.block + layer * p.layer;
-  int from, to, lanes = p.lanes_n;
-  float factor = factor_of(here, M);
-  staged_range(M, from, to);
+  int from = table().from[m], to = table().to[m], lanes = p.lanes_n;
 #ifndef NO_STAGE
-  if (M == 0) stage_norm((const float *)(here + p.norm[0]), from, to);
-  if (M == 1) stage_dense(from, to);
-  if (M == 2) stage_norm((const float *)(here + p.norm[1]), from, to);
-  if (M == 3) stage_down(layer, (const float *)(here + p.bias[2]), from, to);
+  if (m == 1) stage_dense(from, to, until);
+  else if (m == 3) stage_down(layer, (const float *)(here + p.bias[2]), from, to, until);
+  else stage_norm((const float *)(here + p.norm[m >> 1]), from, to, until);
+#else
+  wait(until);
 #endif
   stamp(at);
-  if (M == 0) {
-    fetch(layer);
+  if (m == 0) {
     clear(p.h, (s64)lanes * F);
     if (p.lora) clear(p.t + 1 * LMAX * 64, 2 * LMAX * 64);
   }
-  if (M == 1) {
+  if (m == 1) {
     clear(p.qkv, (s64)lanes * 3 * D);
     if (p.lora) clear(p.t, LMAX * 64), clear(p.t + 3 * LMAX * 64, LMAX * 64);
   }
-  if (p.lora >> M & 1) low_product(M, layer, from, to);
-  s64 *out = M == 0 ? p.qkv : M == 2 ? p.h : p.x;
-  product<M>(s, slot, from, lanes, out, factor);
-  if (M == 1 || M == 3) add_bias((const float *)(here + p.bias[M]));
+  product(m, layer, m == 0 ? p.qkv : m == 2 ? p.h : p.x);
+  if (m & 1) add_bias((const float *)(here + p.bias[m]));
   stamp(at);
   arrive();
-  wait(met);
   stamp(at);
-  if ((M == 1 || M == 3) && p.lora >> M & 1) {
-    add_low(layer, M);
-    arrive();
-    wait(met);
-  }
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
   Table &tb = table();
   int tid = threadIdx.x, lanes = p.lanes_n, at = 0;
   make_table();
-  if (tid < lanes) {
-    int4 l = p.lanes[tid];
-    tb.row[tid] = l.x, tb.pos[tid] = l.y, tb.token[tid] = l.z, tb.adapter[tid] = l.w;
-  }
-  for (int i = tid; i < 5 * (WARPS + 1); i += THREADS) {
-    int m = i / (WARPS + 1), w = i % (WARPS + 1);
-    tb.edge[m][w] = share(units_of(m), blockIdx.x * WARPS + w, gridDim.x * WARPS);
-  }
+  prepare();
   __syncthreads();
-  Stream s = {};
-  s.phase = -1;
-  s.steps = p.steps;
-  u32 slot = 0, met = 0;
-  for (int i = 0; i < DEPTH - 1; i++) refill(s);
+  u32 met = 0;
+  {
+    Stream s = {};
+    s.phase = -1;
+    s.steps = p.steps;
+    for (int i = 0; i < DEPTH - 1; i++) refill(s);
+    if ((tid & 31) == 0) tb.stream[tid >> 5] = s;
+    __syncwarp();
+  }
 
   for (int step = 0; step < p.steps; step++) {
     stamp(at);
@@ -81,33 +191,44 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
     clear(p.t, 4 * LMAX * 64);
     if (head) clear(p.sums, (s64)lanes * VP);
     arrive();
-    wait(met);
+#pragma unroll 1
     for (int layer = 0; layer < LAYERS; layer++) {
-      phase<0>(s, slot, met, at, layer);
+#pragma unroll 1
+      for (int j = 0; j < 4; j++) {
+        int m = matrix_of(j);
+        if (j == 0) fetch(layer);
+        phase(m, layer, met += gridDim.x, at);
+        if (j == 0) {
+          met += gridDim.x;
 #ifndef NO_ATTENTION
-      attend(layer, (const float *)(p.block + layer * p.layer + p.bias[0]));
+          attend(layer, (const float *)(p.block + layer * p.layer + p.bias[0]), met);
+#else
+          wait(met);
 #endif
-      stamp(at);
-      arrive();
-      wait(met);
-      stamp(at);
-      phase<matrix_of(1)>(s, slot, met, at, layer);
-      phase<matrix_of(2)>(s, slot, met, at, layer);
-      phase<3>(s, slot, met, at, layer);
+          stamp(at);
+          arrive();
+          stamp(at);
+        }
+        if ((m & 1) && p.lora >> m & 1) {
+          wait(met += gridDim.x);
+          add_low(layer, m);
+          arrive();
+        }
+      }
     }
-    if (!head) break;
-    int from = 0, to = kbs_of(4);
-    if (HEAD4) staged_range(4, from, to);
-    stage_norm((const float *)(p.block + p.final), from, to);
-    if (HEAD4) product<4>(s, slot, from, lanes, p.sums, *(const float *)(p.block + p.head_factor));
-    else product_bf16(s, slot, lanes, p.sums);
+    met += gridDim.x;
+    if (!head) {
+      wait(met);
+      break;
+    }
+    stage_norm((const float *)(p.block + p.final), tb.from[4], tb.to[4], met);
+    if (HEAD4) product(4, 0, p.sums);
+    else product_bf16(p.sums);
     stamp(at);
-    arrive();
-    wait(met);
+    meet(met);
     score_all();
     if (!(p.mode & WANT_CHOICE)) break;
-    arrive();
-    wait(met);
+    meet(met);
     bool drawn = false;
     for (int n = 0; n < lanes; n++) {
       if (p.choice[n].temperature > 0) {
@@ -124,10 +245,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
       }
     }
     if (!(p.mode & FEED_BACK)) break;
-    if (drawn) {
-      arrive();
-      wait(met);
-    }
+    if (drawn) meet(met);
     for (int n = tid >> 5; n < lanes; n += WARPS) {
       int id;
       if (p.choice[n].temperature > 0) {

@@ -45,7 +45,7 @@ type LoRA struct {
 // Adapter is an adapter's parts, by layer and Matrix (QKV to Down).
 type Adapter [][4]LoRA
 
-// Lane is one new token. Tokens of one row in one call follow each other: positions p, p+1, ..
+// Lane is one new token. Tokens of one row in one call follow each other, positions p, p+1, .., with one adapter.
 type Lane struct {
 	Row      int
 	Position int // tokens of the row before it
@@ -68,8 +68,8 @@ type Decoder struct {
 	cache   Cache
 	options DecoderOptions
 	space   space
-	kernels [2]stepKernel // for up to 8 lanes and up to 16
-	targets []uint8       // by adapter: bit m where it changes matrix m
+	kernels [len(stepLanes)]stepKernel
+	ranks   [][4]int // of the adapters, by matrix: the largest of all layers
 	pinned  unsafe.Pointer
 	busy    bool // the pinned memory may still be read
 	traced  bool // block 0 writes down when it does what
@@ -121,7 +121,7 @@ func (g *GPU) WorkspaceBytes(s Shape, c Cache, o DecoderOptions) int64 {
 	return lay(s, g.sms, c, o).total
 }
 
-// NewDecoder makes a decoder; workspace is WorkspaceBytes of device memory, aligned to 256, its own until Close. The kernels
+// NewDecoder makes a decoder; workspace is WorkspaceBytes of device memory, aligned to 256; it is the decoder's own until Close. The kernels
 // of a new shape are compiled here, which takes seconds; afterwards they come from the cache.
 // core.ErrUnsupported: the device or the shape has no kernel.
 func (g *GPU) NewDecoder(w Weights, c Cache, workspace uintptr, o DecoderOptions) (*Decoder, error) {
@@ -132,15 +132,15 @@ func (g *GPU) NewDecoder(w Weights, c Cache, workspace uintptr, o DecoderOptions
 	if o.Lanes < 1 || o.Lanes > MaxLanes || c.Rows < 1 || c.Capacity < 1 {
 		return nil, fmt.Errorf("decoder for %d lanes and %d rows of %d tokens: %w", o.Lanes, c.Rows, c.Capacity, core.ErrUsage)
 	}
-	d := &Decoder{gpu: g, weights: w, cache: c, options: o, space: lay(s, g.sms, c, o), targets: make([]uint8, o.Adapters+1)}
+	d := &Decoder{gpu: g, weights: w, cache: c, options: o, space: lay(s, g.sms, c, o), ranks: make([][4]int, o.Adapters+1)}
 	for _, p := range []*int64{
 		&d.space.x, &d.space.qkv, &d.space.h, &d.space.t, &d.space.sums, &d.space.part, &d.space.ml, &d.space.logits, &d.space.scores,
 		&d.space.best, &d.space.seen, &d.space.adapters, &d.space.barrier, &d.space.clock, &d.space.input, &d.space.out,
 	} {
 		*p += int64(workspace)
 	}
-	for i, lanes := range []int{8, 16} {
-		if i > 0 && o.Lanes <= 8 {
+	for i, lanes := range stepLanes {
+		if i > 0 && o.Lanes <= stepLanes[i-1] {
 			break
 		}
 		var err error
@@ -189,16 +189,14 @@ func (d *Decoder) SetAdapter(n int, a Adapter) error {
 		scale float32
 	}
 	list := make([]lora, 4*s.Layers)
-	d.targets[n] = 0
+	d.ranks[n] = [4]int{}
 	for i, layer := range a {
 		for m, l := range layer {
 			if l.Rank < 0 || l.Rank > 64 {
 				return fmt.Errorf("adapter of rank %d, at most 64: %w", l.Rank, core.ErrUnsupported)
 			}
 			list[4*i+m] = lora{l.A, l.B, int32(l.Rank), l.Scale}
-			if l.Rank > 0 {
-				d.targets[n] |= 1 << m
-			}
+			d.ranks[n][m] = max(d.ranks[n][m], l.Rank)
 		}
 	}
 	size := len(list) * int(unsafe.Sizeof(lora{}))

@@ -5,6 +5,7 @@ package cuda_test
 import (
 	"errors"
 	"flag"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -22,6 +23,7 @@ var (
 
 // On a machine with a GPU this is the whole self-test; on one without, the error has to say so.
 func TestDevice(t *testing.T) {
+	runtime.LockOSThread() // the device's context belongs to it
 	g, err := cuda.Open(cuda.Options{Cache: *cubins, Folders: strings.Split(*nvrtcFolders, ",")})
 	if err != nil {
 		if !errors.Is(err, core.ErrNoDevice) {

@@ -19,32 +19,39 @@ import (
 const (
 	stepWarps   = 16
 	stepThreads = 32 * stepWarps
-	beat        = 512 + 32 // bytes of a warp's ring per unit
-	fewestBeats = 3
+	unitBytes   = 512 + 32 // of a warp's ring
+	fewestSlots = 3
 )
 
+// stepLanes are the numbers of lanes that kernels are built for: a call takes the smallest that holds it.
+var stepLanes = [3]int{1, 8, 16}
+
 // fit is how a block's shared memory is shared out (ring.cu).
-type fit struct{ lanes, depth, stride, scratch, shared int }
+type fit struct{ lanes, wide, depth, stride, scratch, shared int }
 
 // fitStep finds the deepest ring for a shape on a device with so much shared memory and so many multiprocessors.
 func fitStep(s Shape, lanes, sms, shared int) (fit, error) {
-	f := fit{lanes: lanes, scratch: 33 << 10} // the Picker
+	f := fit{lanes: lanes, wide: s.wide(), scratch: 33 << 10} // the Picker
 	for _, m := range []Matrix{QKV, Dense, Up, Down, Head} {
-		f.scratch = max(f.scratch, s.staged(m, sms)*128*lanes)
+		n := s.staged(m, sms)
+		f.scratch = max(f.scratch, n*128*lanes)
+		if _, cols := s.Size(m); n > 2*chunk(m, cols/64) && m != Head {
+			return f, fmt.Errorf("the decode kernel for width %d on %d multiprocessors: %w", s.Inner, sms, core.ErrUnsupported)
+		}
 	}
 	pairs := s.HeadDim() / 2
-	spread := max(1, 128/pairs-1)
-	worker := lanes*2*(s.HeadDim()+8) + lanes*256 + 3*4*lanes + spread*lanes*s.HeadDim()*4
+	worker := lanes*2*(s.HeadDim()+8) + lanes*256 + 3*4*lanes + lanes*s.HeadDim()*4 + lanes*pairs*8 + 48
 	f.scratch = (max(f.scratch, 4*((worker+15)&^15)) + 255) &^ 255
-	table := 16*lanes + 4*5*(stepWarps+1) + 2*8*stepWarps*4 + lanes*256
+	table := 16 + 48*stepWarps + 24*lanes + 4*5*(stepWarps+1) + 4*10 + 4*16 + 2*lanes*stepWarps*4 + lanes*256
+	slot := stepWarps * unitBytes * f.wide
 	for _, f.stride = range []int{256, 128} {
-		f.depth = min(24, (shared-256*f.stride-f.scratch-table)/(stepWarps*beat))
-		if f.depth >= 8 {
+		f.depth = min(24/f.wide, (shared-256*f.stride-f.scratch-table)/slot)
+		if f.depth*f.wide >= 8 {
 			break
 		}
 	}
-	f.shared = 256*f.stride + stepWarps*beat*f.depth + f.scratch + table
-	if f.depth < fewestBeats {
+	f.shared = 256*f.stride + slot*f.depth + f.scratch + table
+	if f.depth < fewestSlots {
 		return f, fmt.Errorf("the decode kernel for %d lanes of width %d needs more shared memory than the device has (%d bytes): %w", lanes, s.Hidden, shared, core.ErrUnsupported)
 	}
 	return f, nil
@@ -58,14 +65,25 @@ func (s Shape) staged(m Matrix, sms int) int {
 	if m == Head && !s.Head4 {
 		return cols / 64
 	}
-	units, per, most := rows*(cols/64), rows*c, 0
+	wide := s.wide()
+	slots, per, most := rows*(cols/64)/wide, rows*c, 0
 	for i := range sms {
-		u, e := units*i/sms, units*(i+1)/sms
+		u, e := slots*i/sms*wide, slots*(i+1)/sms*wide
 		if e > u {
 			most = max(most, ((e-1)/per+1)*c-u/per*c)
 		}
 	}
 	return most
+}
+
+// wide is how many units of a matrix a warp takes at once.
+func (s Shape) wide() int {
+	for m := QKV; m <= Head; m++ {
+		if _, cols := s.Size(m); chunk(m, cols/64)%2 != 0 {
+			return 1
+		}
+	}
+	return 2
 }
 
 // options are what the kernel's source wants to know of a shape.
@@ -79,7 +97,7 @@ func (s Shape) options(f fit) []string {
 		{"LAYERS", s.Layers}, {"D", s.Hidden}, {"HEADS", s.Heads}, {"DH", s.HeadDim()}, {"ROT", s.Rotary}, {"F", s.Inner}, {"VOCAB", s.Vocab},
 		{"PARALLEL", bit[s.Parallel]}, {"ACT", int(s.Act)}, {"HEAD4", bit[s.Head4]},
 		{"C_QKV", chunk(QKV, s.Hidden/64)}, {"C_DENSE", chunk(Dense, s.Hidden/64)}, {"C_UP", chunk(Up, s.Hidden/64)}, {"C_DOWN", chunk(Down, s.Inner/64)},
-		{"LMAX", f.lanes}, {"DEPTH", f.depth}, {"STRIDE", f.stride}, {"SCRATCH", f.scratch},
+		{"LMAX", f.lanes}, {"WIDE", f.wide}, {"DEPTH", f.depth}, {"STRIDE", f.stride}, {"SCRATCH", f.scratch},
 	} {
 		list = append(list, fmt.Sprintf("-D%s=%d", o.name, o.v))
 	}
@@ -120,9 +138,9 @@ func (g *GPU) precompile(shapes []Shape, extra [][]string) error {
 		return nil
 	}
 	var wg sync.WaitGroup
-	errs := make([]error, 2*len(shapes)*len(extra))
+	errs := make([]error, len(stepLanes)*len(shapes)*len(extra))
 	for i, s := range shapes {
-		for j, lanes := range []int{8, 16} {
+		for j, lanes := range stepLanes {
 			f, err := fitStep(s, lanes, g.sms, g.shared)
 			if err != nil {
 				return err
@@ -140,7 +158,7 @@ func (g *GPU) precompile(shapes []Shape, extra [][]string) error {
 					if err == nil {
 						err = keep(path, cubin)
 					}
-					errs[(2*i+j)*len(extra)+k] = err
+					errs[(len(stepLanes)*i+j)*len(extra)+k] = err
 				})
 			}
 		}

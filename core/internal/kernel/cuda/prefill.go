@@ -38,13 +38,28 @@ type biasParams struct {
 // BiasAct is y = act(y + bias) in place: y bf16 [n, width], bias fp32 [width].
 func (g *GPU) BiasAct(stream, y, bias uintptr, n, width int, act Activation) error {
 	p := biasParams{y: y, bias: bias, n: int32(n), width: int32(width), act: int32(act)}
-	return launch("bias_act", g.base["bias_act"], g.across(n, width), 1, 256, 0, stream, unsafe.Pointer(&p), false)
+	if width%8 != 0 || n > 65535 {
+		return fmt.Errorf("activate %d x %d: %w", n, width, core.ErrUnsupported)
+	}
+	return launch("bias_act", g.base["bias_act"], (width/8+255)/256, n, 256, 0, stream, unsafe.Pointer(&p), false)
 }
 
 // BiasResidual is x += y + bias: x fp32 [n, width], y bf16 [n, width], bias fp32 [width].
 func (g *GPU) BiasResidual(stream, x, y, bias uintptr, n, width int) error {
 	p := biasParams{y: y, bias: bias, x: x, n: int32(n), width: int32(width)}
 	return launch("bias_residual", g.base["bias_residual"], g.across(n, width), 1, 256, 0, stream, unsafe.Pointer(&p), false)
+}
+
+// AddNorm is BiasResidual and LayerNorm in one: x += y + bias, then out bf16 [n, hidden] is the normalised x. hidden is a
+// multiple of 4.
+func (g *GPU) AddNorm(stream, x, y, bias, norm, out uintptr, n, hidden int, eps float32) error {
+	p := struct {
+		x, y, bias, norm, out uintptr
+		n, hidden             int32
+		eps                   float32
+		_                     int32
+	}{x, y, bias, norm, out, int32(n), int32(hidden), eps, 0}
+	return launch("add_norm", g.base["add_norm"], n, 1, 256, 4*hidden, stream, unsafe.Pointer(&p), false)
 }
 
 // across is the number of blocks for n x width elements, two per thread, at most eight blocks per multiprocessor.
@@ -62,5 +77,9 @@ func (g *GPU) RotaryKV(stream, qkv, bias, cos, sin, q uintptr, s Shape, c Cache,
 		qkv, bias, cos, sin, q, k, v              uintptr
 		heads, dim, rotary, capacity, past, count int32
 	}{qkv, bias, cos, sin, q, c.K + at, c.V + at, int32(s.Heads), int32(s.HeadDim()), int32(s.Rotary), int32(c.Capacity), int32(past), int32(n)}
-	return launch("rotary_kv", g.base["rotary_kv"], n, 1, 256, 0, stream, unsafe.Pointer(&p), false)
+	kernel := "rotary_kv"
+	if s.Rotary%16 == 0 && (s.HeadDim()-s.Rotary)%8 == 0 {
+		kernel = "rotary_kv8"
+	}
+	return launch(kernel, g.base[kernel], n, 1, 256, 0, stream, unsafe.Pointer(&p), false)
 }

@@ -31,7 +31,12 @@ __device__ __forceinline__ u32 encode(float x) {
   return c;
 }
 
-// Eight threads have a block of 64, eight values each.
+// normal is x, or 0 where x is subnormal, as in bitsandbytes' kernels (docs/decisions, NF4, byte for byte).
+__device__ __forceinline__ float normal(float x) { return fabsf(x) < 1.17549435e-38f ? 0.0f : x; }
+// 1/x as core/quant computes it: a subnormal result is 0.
+__device__ __forceinline__ float reciprocal(float x) { return x > 8.50705917e37f ? 0.0f : __fdiv_rn(1.0f, x); }
+
+// Eight threads have a block of 64, eight values each. In a block of zeros 0 times infinity is NaN: code 0.
 __device__ __forceinline__ void quantize8(const float v[8], s64 i, const Quantize &p) {
   float top = 0;
   bool bad = false;
@@ -42,9 +47,10 @@ __device__ __forceinline__ void quantize8(const float v[8], s64 i, const Quantiz
   for (int d = 1; d < 8; d <<= 1) top = fmaxf(top, __shfl_xor_sync(~0u, top, d, 8));
   if (i >= p.n) return;
   if (bad) *p.bad = 1;
-  float inverse = __fdiv_rn(1.0f, top);
+  top = normal(top);
+  float inverse = reciprocal(top);
   u32 out = 0;
-  for (int k = 0; k < 8; k++) out |= encode(__fmul_rn(v[k], inverse)) << (8 * (k >> 1) + (k & 1 ? 0 : 4));
+  for (int k = 0; k < 8; k++) out |= encode(__fmul_rn(normal(v[k]), inverse)) << (8 * (k >> 1) + (k & 1 ? 0 : 4));
   *(u32 *)(p.codes + i / 2) = out;
   if ((i & 63) == 0) p.absmax[i / 64] = top;
 }
@@ -78,25 +84,43 @@ extern "C" __global__ void __launch_bounds__(256) quantize_f32(const Quantize p)
 
 struct Nest {
   const float *absmax;  // [blocks]
-  double *sums;         // [256], of absmax_sum
+  float *sums;          // [parts], of absmax_sum
   u8 *q;                // [blocks]
   float *absmax2;       // [ceil(blocks/256)]
   float *offset;        // [1]
   s64 blocks;
+  int threads, parts;   // of absmax_sum, by quant.Mean's rule
 };
 
-// 256 blocks of 256 threads: partial sums of absmax, in an order that only depends on the length.
-extern "C" __global__ void __launch_bounds__(256) absmax_sum(const Nest p) {
-  __shared__ double part[256];
-  double s = 0;
-  for (s64 i = (s64)blockIdx.x * 256 + threadIdx.x; i < p.blocks; i += 65536) s += p.absmax[i];
-  part[threadIdx.x] = s;
-  __syncthreads();
-  for (int d = 128; d > 0; d >>= 1) {
-    if (threadIdx.x < d) part[threadIdx.x] += part[threadIdx.x + d];
+// tree adds the threads' sums, the upper half to the lower one, again and again.
+__device__ __forceinline__ float tree(float *s, int threads) {
+  for (int half = threads / 2; half > 0; half /= 2) {
     __syncthreads();
+    for (int t = threadIdx.x; t < half; t += blockDim.x) s[t] = __fadd_rn(s[t], s[t + half]);
   }
-  if (threadIdx.x == 0) p.sums[blockIdx.x] = part[0];
+  __syncthreads();
+  return s[0];
+}
+
+// Partial sums of absmax in the order of torch's mean (quant.Mean).
+extern "C" __global__ void __launch_bounds__(512) absmax_sum(const Nest p) {
+  __shared__ float part[512];
+  int t = threadIdx.x, b = blockIdx.x;
+  float s[4] = {0, 0, 0, 0};
+  if (p.blocks < 128) {
+    int k = 0;
+    for (s64 i = t; i < p.blocks; i += p.threads, k++)
+      for (int q = 0; q < 4; q++)
+        if ((k & 3) == q) s[q] = __fadd_rn(s[q], p.absmax[i]);
+  } else {
+    s64 whole = p.blocks / 4;
+    for (s64 i = t + (s64)b * p.threads; i < whole; i += (s64)p.threads * p.parts)
+      for (int q = 0; q < 4; q++) s[q] = __fadd_rn(s[q], p.absmax[4 * i + q]);
+    if (b == 0 && whole * 4 + t < p.blocks) s[0] = __fadd_rn(s[0], p.absmax[whole * 4 + t]);
+  }
+  part[t] = __fadd_rn(__fadd_rn(__fadd_rn(s[0], s[1]), s[2]), s[3]);
+  float sum = tree(part, p.threads);
+  if (t == 0) p.sums[b] = sum;
 }
 
 // nearest entry of the sorted map: a fixed descent, then the midpoint to the neighbour decides (quant.nearest).
@@ -118,24 +142,28 @@ __device__ __forceinline__ u8 nearest(const float *m, float x) {
 
 // One block of threads for 256 absmax: absmax2 = max |absmax - offset|, q = nearest((absmax - offset) / absmax2).
 extern "C" __global__ void __launch_bounds__(256) absmax_nest(const Nest p) {
-  __shared__ double part[256];
-  __shared__ float map[256], tops[8];
+  __shared__ float part[512], map[256], tops[8];
   int t = threadIdx.x;
-  part[t] = p.sums[t];
   map[t] = dynamic_map[t];
-  __syncthreads();
-  for (int d = 128; d > 0; d >>= 1) {
-    if (t < d) part[t] += part[t + d];
-    __syncthreads();
+  float sum = p.sums[0];
+  if (p.parts > 1) {
+    for (int i = t; i < p.threads; i += 256) {
+      float s = 0;
+      for (int j = i; j < p.parts; j += p.threads) s = __fadd_rn(s, p.sums[j]);
+      part[i] = s;
+    }
+    sum = tree(part, p.threads);
   }
-  float offset = (float)(part[0] / (double)p.blocks);
+  __syncthreads();
+  float offset = __fmul_rn(sum, __fdiv_rn(1.0f, (float)p.blocks));
   s64 i = (s64)blockIdx.x * 256 + t;
   float a = i < p.blocks ? __fsub_rn(p.absmax[i], offset) : 0;
   float top = warp_max(fabsf(a));
   if ((t & 31) == 0) tops[t >> 5] = top;
   __syncthreads();
   for (int k = 0; k < 8; k++) top = fmaxf(top, tops[k]);
-  if (i < p.blocks) p.q[i] = nearest(map, __fmul_rn(a, __fdiv_rn(1.0f, top)));
+  top = normal(top);
+  if (i < p.blocks) p.q[i] = nearest(map, __fmul_rn(a, reciprocal(top)));
   if (t == 0) p.absmax2[blockIdx.x] = top;
   if (i == 0) *p.offset = offset;
 }
@@ -203,29 +231,33 @@ struct Dequantize {
   int rows, cols, chunk, pad;
 };
 
-// A warp takes a unit and writes 16 lines of 128 bytes.
+// A warp takes a unit and writes 16 lines of 128 bytes. A thread has 32 bytes of a line; with its neighbour it exchanges
+// 16 of them, so that every store of the warp fills whole sectors of 32 bytes.
 extern "C" __global__ void __launch_bounds__(256) dequantize(const Dequantize p) {
   __shared__ float table[16];
   if (threadIdx.x < 16) table[threadIdx.x] = nf4[threadIdx.x];
   __syncthreads();
-  int kbs = p.cols / 64, tiles = p.rows / 16, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-  s64 unit = (s64)blockIdx.x * 8 + (threadIdx.x >> 5);
-  if (unit >= (s64)kbs * tiles) return;
-  int k = unit % p.chunk, tile = unit / p.chunk % tiles, kb = (int)(unit / p.chunk / tiles) * p.chunk + k;
-  uint4 in = *(const uint4 *)(p.units + unit * 512 + lane * 16);
+  u32 tiles = p.rows / 16, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, odd = lane & 1;
+  u32 unit = blockIdx.x * 8 + (threadIdx.x >> 5), rest = unit / p.chunk, tile = rest % tiles, kb = rest / tiles * p.chunk + unit % p.chunk;
+  if (unit >= tiles * (p.cols / 64)) return;
+  uint4 in = __ldcs((const uint4 *)(p.units + (s64)unit * 512 + lane * 16));
   u32 pair = ((const u32 *)p.scales)[unit * 8 + g];
   float factor = *p.factor, s[2] = {half_float((u16)pair) * factor, half_float((u16)(pair >> 16)) * factor};
   u32 w[4] = {in.x, in.y, in.z, in.w};
+#pragma unroll
   for (int r = 0; r < 2; r++) {
-    u32 out[8];
+    u32 out[8], got[4];
 #pragma unroll
     for (int i = 0; i < 8; i++) {
       u32 b = w[i >> 1] >> (16 * (i & 1) + 8 * r);
       out[i] = bf16_pair(table[b >> 4 & 15] * s[r], table[b & 15] * s[r]);
     }
-    uint4 *to = (uint4 *)(p.out + ((s64)tile * 16 + g + 8 * r) * p.cols + kb * 64 + t * 16);
-    to[0] = make_uint4(out[0], out[1], out[2], out[3]);
-    to[1] = make_uint4(out[4], out[5], out[6], out[7]);
+#pragma unroll
+    for (int i = 0; i < 4; i++) got[i] = __shfl_xor_sync(~0u, odd ? out[i] : out[4 + i], 1);
+    // Pieces of 16 bytes: an even thread has 2t and gets 2t + 2, an odd one gets 2t - 1 and has 2t + 1.
+    uint4 *to = (uint4 *)(p.out + ((s64)tile * 16 + g + 8 * r) * p.cols + kb * 64) + 2 * t - odd;
+    to[0] = odd ? make_uint4(got[0], got[1], got[2], got[3]) : make_uint4(out[0], out[1], out[2], out[3]);
+    to[2] = odd ? make_uint4(out[4], out[5], out[6], out[7]) : make_uint4(got[0], got[1], got[2], got[3]);
   }
 }
 

@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"fmt"
+	"math/bits"
 	"unsafe"
 
 	"kakoi/core"
@@ -22,7 +23,10 @@ type NF4 struct {
 }
 
 // QuantizeScratch is how many bytes Quantize and Place need for themselves, for a matrix of n elements.
-func QuantizeScratch(n int64) int64 { return 8*256 + 256 }
+func QuantizeScratch(n int64) int64 {
+	_, parts := meanSplit((n + 63) / 64)
+	return int64(4*parts+255)&^255 + 256
+}
 
 // Quantize quantises n elements (a multiple of 64) of dtype bf16, fp16 or fp32 at w; the bytes are bitsandbytes'.
 // With dst.Q set the scales are quantised too. dst.Absmax is needed in any case.
@@ -39,14 +43,30 @@ func (g *GPU) Quantize(stream, w uintptr, dtype torch.DType, n int64, dst NF4, s
 		return err
 	}
 	blocks := n / 64
+	threads, parts := meanSplit(blocks)
 	q := struct {
 		absmax, sums, q, absmax2, offset uintptr
 		blocks                           int64
-	}{dst.Absmax, scratch, dst.Q, dst.Absmax2, dst.Offset, blocks}
-	if err := launch("absmax_sum", g.base["absmax_sum"], 256, 1, 256, 0, stream, unsafe.Pointer(&q), false); err != nil {
+		threads, parts                   int32
+	}{dst.Absmax, scratch, dst.Q, dst.Absmax2, dst.Offset, blocks, int32(threads), int32(parts)}
+	if err := launch("absmax_sum", g.base["absmax_sum"], parts, 1, threads, 0, stream, unsafe.Pointer(&q), false); err != nil {
 		return err
 	}
 	return launch("absmax_nest", g.base["absmax_nest"], int((blocks+255)/256), 1, 256, 0, stream, unsafe.Pointer(&q), false)
+}
+
+// meanSplit is how quant.Mean, which is torch's mean on a GPU, spreads n numbers over threads and blocks.
+func meanSplit(n int64) (threads, parts int) {
+	below := func(n int64) int64 { return 1 << (bits.Len64(uint64(n)) - 1) }
+	if n < 128 {
+		return int(below(n)), 1
+	}
+	t := min(below(n/4), 512)
+	parts = 1
+	if each := (n + t - 1) / t; each >= 256 {
+		parts = int(max(min(528, (each+15)/16), (each+255)/256))
+	}
+	return int(t), parts
 }
 
 // Place puts a matrix into the decode layout; p holds pointers (Placed.At).
@@ -54,7 +74,7 @@ func (g *GPU) Place(stream uintptr, src NF4, p Placed, scratch uintptr) error {
 	if p.Rows%16 != 0 || p.Cols%64 != 0 {
 		return fmt.Errorf("place a matrix of %d x %d: %w", p.Rows, p.Cols, core.ErrUnsupported)
 	}
-	top := scratch + 8*256
+	top := scratch
 	if err := g.Fill(stream, top, 0, 4); err != nil {
 		return err
 	}

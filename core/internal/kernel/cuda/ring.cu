@@ -1,6 +1,7 @@
 // The weights' way to the tensor cores. The options define the shape: LAYERS D HEADS DH ROT F VOCAB PARALLEL ACT HEAD4,
-// C_QKV C_DENSE C_UP C_DOWN (blocks of columns per chunk), and the build: LMAX (8 or 16 lanes), DEPTH (slots of a
-// warp's ring), STRIDE (bytes between the entries of the table, 128 or 256), SCRATCH (bytes after the ring).
+// C_QKV C_DENSE C_UP C_DOWN (blocks of columns per chunk), and the build: LMAX (1, 8 or 16 lanes), WIDE (units per slot of
+// a ring, 2 where all chunks are even), DEPTH (slots of a warp's ring), STRIDE (bytes between the entries of the table, 128
+// or 256), SCRATCH (bytes after the ring).
 //
 // A warp's share of a matrix is a run of units (place_codes), so one run of memory. Each thread copies the 16 bytes
 // that it needs itself into its own places of a ring in shared memory, DEPTH units ahead, on through all phases of all
@@ -11,10 +12,11 @@
 #define THREADS (32 * WARPS)
 #define TABLE (256 * STRIDE)
 #define RING TABLE
-#define SCALES (RING + WARPS * DEPTH * 512)
-#define XS (SCALES + WARPS * DEPTH * 32)
+#define SLOT (512 * WIDE)
+#define SCALES (RING + WARPS * DEPTH * SLOT)
+#define XS (SCALES + WARPS * DEPTH * (SLOT / 16))
 #define PHASES (4 * LAYERS)
-#define NT (LMAX / 8)
+#define NT ((LMAX + 7) / 8)
 #define FULL 0xffffffffu
 #define ONE 4294967296.0f  // 1 in fixed point
 
@@ -60,7 +62,7 @@ struct Step {
   int lanes_n, groups_n, used_n, lora;  // lora: bit m where an adapter in use changes matrix m
   int steps, mode, rows, capacity;
   float eps;
-  int pad;
+  int low_tiles;  // of 16 ranks, in the adapters in use
 };
 
 __constant__ Step p;  // set before each launch
@@ -77,14 +79,30 @@ __host__ __device__ constexpr int units_of(int m) { return tiles_of(m) * kbs_of(
 // The matrix of the j-th phase of a layer. With the parallel residual Up comes first, while x is still the layer's input.
 __host__ __device__ constexpr int matrix_of(int j) { return PARALLEL && j == 1 ? 2 : PARALLEL && j == 2 ? 1 : j; }
 
-__device__ __forceinline__ int share(int units, int i, int n) { return (int)((u64)units * (u32)i / (u32)n); }
+// The i-th of n shares begins at a whole slot.
+__device__ __forceinline__ int share(int units, int i, int n) { return (int)((u64)(units / WIDE) * (u32)i / (u32)n) * WIDE; }
+
+// Stream is where a warp's copies have got to, and where it takes them from its ring.
+struct Stream {
+  const u8 *codes, *scales;  // of the warp's first lane
+  int left;      // slots still to be copied in this phase; -1: at the end
+  int phase;     // layer * 4 + j; PHASES: the head
+  int steps;     // tokens still to come
+  u32 slot;      // the next to be filled, as an offset in the ring
+  u32 take;      // the next to be taken
+  int kb, part;  // bf16 head: the block of columns, and which quarter of the unit is next
+};
 
 // What all threads of a block know; it stands at the end of the scratch.
 struct Table {
   int row[LMAX], pos[LMAX], adapter[LMAX], token[LMAX];
-  int edge[5][WARPS + 1];  // the warps' shares of each matrix, in units
-  float red[2][8][WARPS];
-  float low[LMAX][64];  // A x of the phase's adapter part
+  int first[LMAX], count[LMAX];  // groups: tokens of one row
+  int edge[5][WARPS + 1];        // the warps' shares of each matrix, in units
+  int from[5], to[5];            // the blocks of columns that this block of threads stages
+  int low_first[4][2], low_count[4][2];  // LoRA's A: by matrix and staged chunk, the first block of threads that has it, and how many
+  float red[2][LMAX][WARPS];
+  float low[LMAX][64];           // A x of the phase's adapter part
+  Stream stream[WARPS];
 };
 
 __device__ __forceinline__ Table &table() { return *(Table *)(smem + XS + SCRATCH); }
@@ -112,18 +130,7 @@ __device__ __forceinline__ void arrived() {
   __syncwarp();
 }
 
-// Stream is where a warp's copies have got to.
-struct Stream {
-  const u8 *codes, *scales;
-  int left;    // units (bf16 head: quarters of units) still to be copied in this phase; -1: at the end
-  int phase;   // layer * 4 + j; PHASES: the head
-  int steps;   // tokens still to come
-  u32 slot;    // the next to be filled, as an offset in the ring: slot * 512
-  int kb, part;
-};
-
 __device__ __forceinline__ void next_phase(Stream &s) {
-  int lane = threadIdx.x & 31;
   while (s.left == 0) {
     if (++s.phase > PHASES - ((p.mode & (WANT_LOGITS | WANT_CHOICE)) ? 0 : 1)) {
       s.phase = 0;
@@ -133,16 +140,16 @@ __device__ __forceinline__ void next_phase(Stream &s) {
       }
     }
     int m = s.phase == PHASES ? 4 : matrix_of(s.phase & 3), u = first_unit(m);
-    s.left = end_unit(m) - u;
+    s.left = (end_unit(m) - u) / WIDE;
     if (m < 4 || HEAD4) {
       const u8 *layer = p.block + (s.phase >> 2) * p.layer;
-      s.codes = (m < 4 ? layer + p.codes[m] : p.head) + (s64)u * 512 + lane * 16;
-      s.scales = (m < 4 ? layer + p.scales[m] : p.block + p.head_scales) + (s64)u * 32 + lane * 16;
+      s.codes = (m < 4 ? layer + p.codes[m] : p.head) + (s64)u * 512;
+      s.scales = (m < 4 ? layer + p.scales[m] : p.block + p.head_scales) + (s64)u * 32;
     } else {
       s.kb = u % kbs_of(4);
       s.part = 0;
-      s.left *= 4;
-      s.codes = p.head + ((s64)(u / kbs_of(4)) * 16 + (lane >> 2)) * D * 2 + s.kb * 128 + (lane & 3) * 32;
+      s.left *= 4;  // a unit is 2 KB
+      s.codes = p.head + (s64)(u / kbs_of(4)) * 16 * D * 2 + s.kb * 128;
     }
   }
 }
@@ -153,10 +160,20 @@ __device__ __forceinline__ void refill(Stream &s) {
   u32 base = (u32)__cvta_generic_to_shared(smem);
   if (s.left == 0) next_phase(s);
   if (s.left > 0) {
-    u32 to = base + RING + warp * DEPTH * 512 + s.slot + lane * 16;
-    if (!HEAD4 && s.phase == PHASES) {
-      copy16(to, s.codes + (s.part & 1) * (8 * D * 2) + (s.part >> 1) * 16);
-      if (++s.part == 4) {
+    u32 to = base + RING + warp * DEPTH * SLOT + s.slot + lane * 16;
+    if (HEAD4 || s.phase < PHASES) {
+#pragma unroll
+      for (int i = 0; i < WIDE; i++) copy16(to + i * 512, s.codes + i * 512 + lane * 16);
+      if (lane < 2 * WIDE) copy16(base + SCALES + warp * DEPTH * (SLOT / 16) + (s.slot >> 4) + lane * 16, s.scales + lane * 16);
+      s.codes += SLOT;
+      s.scales += SLOT / 16;
+    } else {
+#pragma unroll
+      for (int i = 0; i < WIDE; i++) {
+        copy16(to + i * 512, s.codes + (lane >> 2) * (D * 2) + (lane & 3) * 32 + (s.part & 1) * (8 * D * 2) + (s.part >> 1) * 16);
+        s.part++;
+      }
+      if (s.part == 4) {
         s.part = 0;
         s.codes += 128;
         if (++s.kb == D / 64) {
@@ -164,28 +181,23 @@ __device__ __forceinline__ void refill(Stream &s) {
           s.codes += 15 * D * 2;
         }
       }
-    } else {
-      copy16(to, s.codes);
-      if (lane < 2) copy16(base + SCALES + warp * DEPTH * 32 + (s.slot >> 4) + lane * 16, s.scales);
-      s.codes += 512;
-      s.scales += 32;
     }
     s.left--;
   }
   commit();
-  s.slot = s.slot == (DEPTH - 1) * 512 ? 0 : s.slot + 512;
+  s.slot = s.slot == (DEPTH - 1) * SLOT ? 0 : s.slot + SLOT;
 }
 
 // d += a b: a 16 rows x 16 columns of weights, b 16 columns x 8 lanes.
 __device__ __forceinline__ void mma(float d[4], u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
 #if __CUDA_ARCH__ >= 800
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 #else
-  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a0), "r"(a1), "r"(b0));
-  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a2), "r"(a3), "r"(b1));
 #endif
 }
@@ -262,95 +274,3 @@ __device__ __forceinline__ void flush(float acc[NT][4], s64 *out, int ld, int ti
     }
 }
 
-// product adds the warp's share of matrix M (4-bit) times the staged input to out [lane][rows]. from: the first staged
-// block of columns. slot: the warp's place in its ring.
-template <int M>
-__device__ __forceinline__ void product(Stream &s, u32 &slot, int from, int lanes, s64 *out, float factor) {
-  constexpr int C = chunk_of(M), T = tiles_of(M);
-  int u = first_unit(M), end = end_unit(M);
-  if (u >= end) return;
-  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
-  u32 lane4 = lane * 4;
-  int k = u % C, tile = u / C % T, block = u / C / T * C + k - from;
-  const u8 *xs = smem + XS + block * 2 * lanes * 64;
-  float acc[NT][4] = {};
-  for (; u < end; u++) {
-    arrived();
-    refill(s);
-    uint4 w = *(const uint4 *)(smem + RING + warp * DEPTH * 512 + slot + lane * 16);
-    u32 pair = *(const u32 *)(smem + SCALES + warp * DEPTH * 32 + (slot >> 4) + (lane >> 2) * 4);
-    slot = slot == (DEPTH - 1) * 512 ? 0 : slot + 512;
-#ifdef NO_PRODUCT
-    asm volatile("" ::"r"(w.x), "r"(w.y), "r"(w.z), "r"(w.w), "r"(pair));
-    continue;
-#endif
-    u32 b[NT][8];
-    input(b, xs, lanes);
-    float c[NT][4] = {};
-    u32 ws[4] = {w.x, w.y, w.z, w.w};
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      u32 a0 = look(ws[i], 0, lane4), a1 = look(ws[i], 1, lane4), a2 = look(ws[i], 2, lane4), a3 = look(ws[i], 3, lane4);
-#pragma unroll
-      for (int j = 0; j < NT; j++) mma(c[j], a0, a1, a2, a3, b[j][2 * i], b[j][2 * i + 1]);
-    }
-    float lo = half_float((u16)pair), hi = half_float((u16)(pair >> 16));
-#pragma unroll
-    for (int j = 0; j < NT; j++) {
-      acc[j][0] += c[j][0] * lo;
-      acc[j][1] += c[j][1] * lo;
-      acc[j][2] += c[j][2] * hi;
-      acc[j][3] += c[j][3] * hi;
-    }
-    xs += 2 * lanes * 64;
-    if (++k == C) {
-      flush(acc, out, rows_of(M), tile, lanes, factor);
-      k = 0;
-      xs -= C * 2 * lanes * 64;
-      if (++tile == T) {
-        tile = 0;
-        xs += C * 2 * lanes * 64;
-      }
-    }
-  }
-  if (k) flush(acc, out, rows_of(M), tile, lanes, factor);
-}
-
-// product_bf16 is product for the bf16 head, which comes in quarters: rows g and g+8, first and second 16 bytes.
-__device__ __forceinline__ void product_bf16(Stream &s, u32 &slot, int lanes, s64 *out) {
-  constexpr int C = kbs_of(4);
-  int u = first_unit(4), end = end_unit(4);
-  if (u >= end) return;
-  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
-  int k = u % C, tile = u / C;
-  const u8 *xs = smem + XS + k * 2 * lanes * 64;
-  float acc[NT][4] = {};
-  for (; u < end; u++) {
-    u32 b[NT][8];
-    input(b, xs, lanes);
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-      uint4 w[2];
-#pragma unroll
-      for (int i = 0; i < 2; i++) {
-        arrived();
-        refill(s);
-        w[i] = *(const uint4 *)(smem + RING + warp * DEPTH * 512 + slot + lane * 16);
-        slot = slot == (DEPTH - 1) * 512 ? 0 : slot + 512;
-      }
-#pragma unroll
-      for (int j = 0; j < NT; j++) {
-        mma(acc[j], operand_bf16(w[0].x), operand_bf16(w[1].x), operand_bf16(w[0].y), operand_bf16(w[1].y), b[j][half * 4], b[j][half * 4 + 1]);
-        mma(acc[j], operand_bf16(w[0].z), operand_bf16(w[1].z), operand_bf16(w[0].w), operand_bf16(w[1].w), b[j][half * 4 + 2], b[j][half * 4 + 3]);
-      }
-    }
-    xs += 2 * lanes * 64;
-    if (++k == C) {
-      flush(acc, out, rows_of(4), tile, lanes, 1.0f);
-      k = 0;
-      tile++;
-      xs -= C * 2 * lanes * 64;
-    }
-  }
-  if (k) flush(acc, out, rows_of(4), tile, lanes, 1.0f);
-}

@@ -175,13 +175,15 @@ func chunk(m Matrix, n int) int {
 	most := 44
 	switch m {
 	case Dense:
-		most = 11
+		most = 22
 	case Down:
 		most = 16
 	}
-	for c := min(most, n); ; c-- {
-		if n%c == 0 {
-			return c
+	best := 1
+	for c := 2; c <= min(most, n); c++ {
+		if n%c == 0 && (c%2 == 0 || n%2 == 1) { // even where it can be: the kernel takes two at a time
+			best = c
 		}
 	}
+	return best
 }

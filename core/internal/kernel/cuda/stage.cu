@@ -4,97 +4,134 @@ __device__ __forceinline__ void stamp(int &at) {
   if (p.clock && blockIdx.x == 0 && threadIdx.x == 0) p.clock[at++] = clock64();
 }
 
-// arrive tells the other blocks that this one's writes are done; wait waits for theirs. n counts the meetings.
+// arrive tells the other blocks that this one's writes are done; wait waits until the count of arrivals has reached n.
 __device__ __forceinline__ void arrive() {
   __syncthreads();
   if (threadIdx.x == 0) {
     __threadfence();
-#if __CUDA_ARCH__ >= 700
     asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(p.barrier) : "memory");
-#endif
   }
 }
-__device__ __forceinline__ void wait(u32 &n) {
-  n += gridDim.x;
+__device__ __forceinline__ void wait(u32 n) {
 #ifndef NO_WAIT
   if (threadIdx.x == 0) {
     u32 v;
     do asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(v) : "l"(p.barrier) : "memory");
     while (v < n);
-    __threadfence();
   }
 #endif
   __syncthreads();
 }
-
-// The staged blocks of columns of matrix m: those of the chunks in which this block of threads has units.
-__device__ __forceinline__ void staged_range(int m, int &from, int &to) {
-  int u = share(units_of(m), blockIdx.x, gridDim.x), e = share(units_of(m), blockIdx.x + 1, gridDim.x), c = chunk_of(m), per = tiles_of(m) * c;
-  from = u / per * c;
-  to = (max(e - 1, u) / per + 1) * c;  // a block without units stages too: it may have work of low_product
+// meet is both, where there is nothing to do in between.
+__device__ __forceinline__ void meet(u32 &met) {
+  arrive();
+  wait(met += gridDim.x);
 }
 
-// stage_norm writes LayerNorm(x) of all lanes to the scratch, columns of the blocks [from, to).
-// A lane's sums are made by all threads in one fixed order, however many lanes there are.
-__device__ __noinline__ void stage_norm(const float *norm, int from, int to) {
-  constexpr int N = (D / 2 + THREADS - 1) / THREADS, G = N <= 3 ? 8 : N <= 6 ? 4 : 2;
+// prepare fills the tables that depend on the block of threads: its shares, and the chunks in which it has units. A
+// block without units stages too: it may have work of low_find.
+__device__ __noinline__ void prepare() {
+  Table &tb = table();
+  int tid = threadIdx.x, grid = gridDim.x;
+  for (int i = tid; i < 5 * (WARPS + 1); i += THREADS) {
+    int m = i / (WARPS + 1), w = i % (WARPS + 1);
+    tb.edge[m][w] = share(units_of(m), blockIdx.x * WARPS + w, grid * WARPS);
+  }
+  if (tid < 5) {
+    int m = tid, u = share(units_of(m), blockIdx.x, grid), e = share(units_of(m), blockIdx.x + 1, grid), c = chunk_of(m), per = tiles_of(m) * c;
+    tb.from[m] = u / per * c;
+    tb.to[m] = (max(e - 1, u) / per + 1) * c;
+    for (int i = 0; i < 2 && m < 4; i++) {
+      s64 chunk = tb.from[m] / c + i, slots = units_of(m) / WIDE;
+      per = tiles_of(m) * c / WIDE;
+      int lo = (int)(((chunk * per + 1) * grid - 1) / slots), hi = (int)((((chunk + 1) * per) * grid - 1) / slots);
+      tb.low_first[m][i] = lo;
+      tb.low_count[m][i] = hi - lo + 1;
+    }
+  }
+  if (tid < p.lanes_n) {
+    int4 l = p.lanes[tid];
+    tb.row[tid] = l.x, tb.pos[tid] = l.y, tb.token[tid] = l.z, tb.adapter[tid] = l.w;
+  }
+  if (tid < p.groups_n) tb.first[tid] = p.groups[tid].x, tb.count[tid] = p.groups[tid].y;
+}
+
+// Pairs of a thread, and lanes at once.
+#define NORM_N ((D / 2 + THREADS - 1) / THREADS)
+#define NORM_G (LMAX == 1 ? 1 : NORM_N <= 3 ? 4 : 2)
+
+// stage_norm waits and writes LayerNorm(x) of all lanes to the scratch, columns of the blocks [from, to). Mean and variance
+// are made of those of threads and warps (Chan, Golub, LeVeque 1979), in one order however many lanes there are.
+__device__ __noinline__ void stage_norm(const float *norm, int from, int to, u32 until) {
+  constexpr int N = NORM_N, G = NORM_G;
   Table &tb = table();
   int lanes = p.lanes_n, tid = threadIdx.x, warp = tid >> 5;
+  float2 w[N], b[N];
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+    int e = tid + i * THREADS;
+    w[i] = b[i] = make_float2(0, 0);
+    if (e < D / 2) {
+      w[i] = *(const float2 *)(norm + 2 * e);
+      b[i] = *(const float2 *)(norm + D + 2 * e);
+    }
+  }
+  wait(until);
+#pragma unroll 1
   for (int n0 = 0; n0 < lanes; n0 += G) {
+    uint4 r[G][N];
+#pragma unroll
+    for (int n = 0; n < G; n++)
+#pragma unroll
+      for (int i = 0; i < N; i++) {
+        int e = tid + i * THREADS;
+        r[n][i] = make_uint4(0, 0, 0, 0);
+        if (n0 + n < lanes && e < D / 2) r[n][i] = load16(p.x + (s64)(n0 + n) * D + 2 * e);
+      }
     float2 v[G][N];
 #pragma unroll
     for (int n = 0; n < G; n++) {
       if (n0 + n >= lanes) break;
-      float sum = 0;
+      float sum = 0, count = 0;
 #pragma unroll
       for (int i = 0; i < N; i++) {
-        int e = tid + i * THREADS;
-        v[n][i] = make_float2(0, 0);
-        if (e < D / 2) {
-          uint4 r = load16(p.x + (s64)(n0 + n) * D + 2 * e);
-          v[n][i] = make_float2(real((s64)((u64)r.y << 32 | r.x)), real((s64)((u64)r.w << 32 | r.z)));
-        }
+        v[n][i] = make_float2(real((s64)((u64)r[n][i].y << 32 | r[n][i].x)), real((s64)((u64)r[n][i].w << 32 | r[n][i].z)));
         sum += v[n][i].x + v[n][i].y;
+        if (tid + i * THREADS < D / 2) count += 2;
       }
-      sum = warp_sum(sum);
-      if ((tid & 31) == 0) tb.red[0][n][warp] = sum;
-    }
-    __syncthreads();
-    float mean[G];
+      float mean = count > 0 ? __fdividef(sum, count) : 0, square = 0;
 #pragma unroll
-    for (int n = 0; n < G; n++) {
-      if (n0 + n >= lanes) break;
-      float sum = 0;
+      for (int i = 0; i < N; i++)
+        if (tid + i * THREADS < D / 2) square += (v[n][i].x - mean) * (v[n][i].x - mean) + (v[n][i].y - mean) * (v[n][i].y - mean);
 #pragma unroll
-      for (int w = 0; w < WARPS; w++) sum += tb.red[0][n][w];
-      mean[n] = sum * (1.0f / D);
-      sum = 0;
-#pragma unroll
-      for (int i = 0; i < N; i++) {
-        if (tid + i * THREADS < D / 2) {
-          float a = v[n][i].x - mean[n], b = v[n][i].y - mean[n];
-          sum += a * a + b * b;
-        }
+      for (int d = 1; d < 32; d <<= 1) {  // all threads of a warp have as many numbers
+        float m = __shfl_xor_sync(FULL, mean, d), q = __shfl_xor_sync(FULL, square, d), delta = m - mean;
+        square += q + delta * delta * (count * d * 0.5f);
+        mean = 0.5f * (mean + m);
       }
-      sum = warp_sum(sum);
-      if ((tid & 31) == 0) tb.red[1][n][warp] = sum;
+      if ((tid & 31) == 0) tb.red[0][n0 + n][warp] = mean, tb.red[1][n0 + n][warp] = square;
     }
     __syncthreads();
 #pragma unroll
     for (int n = 0; n < G; n++) {
       if (n0 + n >= lanes) break;
-      float sum = 0;
+      // The warps' numbers, one per thread of half a warp; warps differ in how many they have.
+      int k = tid & 15, have = 0;
 #pragma unroll
-      for (int w = 0; w < WARPS; w++) sum += tb.red[1][n][w];
-      float r = rsqrtf(sum * (1.0f / D) + p.eps);
+      for (int i = 0; i < N; i++) have += k * 32 + i * THREADS < D / 2 ? 64 : 0;
+      float m = tb.red[0][n0 + n][k], mean = m * ((float)have / D);
+#pragma unroll
+      for (int d = 1; d < 16; d <<= 1) mean += __shfl_xor_sync(FULL, mean, d);
+      float square = tb.red[1][n0 + n][k] + (m - mean) * (m - mean) * have;
+#pragma unroll
+      for (int d = 1; d < 16; d <<= 1) square += __shfl_xor_sync(FULL, square, d);
+      float scale = rsqrtf(square * (1.0f / D) + p.eps);
 #pragma unroll
       for (int i = 0; i < N; i++) {
         int e = tid + i * THREADS, kb = e >> 5;
-        if (e < D / 2 && kb >= from && kb < to) {
-          float2 w = *(const float2 *)(norm + 2 * e), b = *(const float2 *)(norm + D + 2 * e);
+        if (e < D / 2 && kb >= from && kb < to)
           *(u32 *)(smem + XS + staged(kb - from, n0 + n, lanes, 2 * e & 63)) =
-              operand((v[n][i].x - mean[n]) * r * w.x + b.x, (v[n][i].y - mean[n]) * r * w.y + b.y);
-        }
+              operand((v[n][i].x - mean) * scale * w[i].x + b[i].x, (v[n][i].y - mean) * scale * w[i].y + b[i].y);
       }
     }
   }
@@ -109,24 +146,40 @@ __device__ __forceinline__ int part_size(int pos) {
   return size;
 }
 
-// stage_dense puts the attention's parts together: o = sum of exp(m_i - m) o_i / sum of exp(m_i - m) l_i.
-__device__ __noinline__ void stage_dense(int from, int to) {
+// stage_dense waits and puts the attention's parts together: o = sum of exp(m_i - m) o_i / sum of exp(m_i - m) l_i.
+__device__ __noinline__ void stage_dense(int from, int to, u32 until) {
   Table &tb = table();
   int lanes = p.lanes_n, pairs = (to - from) * 32;
+  wait(until);
+#pragma unroll 1
   for (int i = threadIdx.x; i < lanes * pairs; i += THREADS) {
-    int n = i / pairs, e = i % pairs, k = from * 64 + 2 * e, h = k / DH, d = k % DH;
+    int n = LMAX == 1 ? 0 : i / pairs, e = i - n * pairs, k = from * 64 + 2 * e, h = k / DH, d = k % DH;
     int parts = tb.pos[n] / part_size(tb.pos[n]) + 1;
     const float2 *ml = p.ml + (n * HEADS + h) * 16;
     const float *o = p.part + (s64)((n * HEADS + h) * 16) * DH + d;
-    float top = -INFINITY;
-    for (int s = 0; s < parts; s++) top = fmaxf(top, load_float(&ml[s].x));
-    float sum = 0, x = 0, y = 0;
-    for (int s = 0; s < parts; s++) {
-      uint2 m = load8(ml + s), v = load8(o + s * DH);
-      float w = expf(__uint_as_float(m.x) - top);
-      sum += w * __uint_as_float(m.y);
-      x += w * __uint_as_float(v.x);
-      y += w * __uint_as_float(v.y);
+    float top = -INFINITY, sum = 0, x = 0, y = 0;
+    // Eight parts at a time.
+#pragma unroll 1
+    for (int s0 = 0; s0 < parts; s0 += 8) {
+      uint2 m[8], v[8];
+#pragma unroll
+      for (int s = 0; s < 8; s++) {
+        m[s] = make_uint2(0xff800000u, 0);
+        v[s] = make_uint2(0, 0);
+        if (s0 + s < parts) m[s] = load8(ml + s0 + s), v[s] = load8(o + (s0 + s) * DH);
+      }
+      float old = top;
+#pragma unroll
+      for (int s = 0; s < 8; s++) top = fmaxf(top, __uint_as_float(m[s].x));
+      old = __expf(old - top);
+      sum *= old, x *= old, y *= old;
+#pragma unroll
+      for (int s = 0; s < 8; s++) {
+        float w = __expf(__uint_as_float(m[s].x) - top);
+        sum += w * __uint_as_float(m[s].y);
+        x += w * __uint_as_float(v[s].x);
+        y += w * __uint_as_float(v[s].y);
+      }
     }
     *(u32 *)(smem + XS + staged(e >> 5, n, lanes, k & 63)) = operand(x / sum, y / sum);
   }
@@ -140,85 +193,121 @@ __device__ __forceinline__ void stage_low(int m) {
     tb.low[i >> 6][i & 63] = real(load_s64(p.t + (m * LMAX + (i >> 6)) * 64 + (i & 63)));
 }
 
+// low_dot is b . h over a rank.
+__device__ __noinline__ float low_dot(const u16 *b, const float *h, int rank) {
+  float sum = 0;
+#pragma unroll 1
+  for (int j = 0; j < rank; j++) sum += bf16_float(b[j]) * h[j];
+  return sum;
+}
+
 // low_rank is (scale B A x)[row] of matrix m for lane n, after stage_low.
-__device__ __forceinline__ float low_rank(int layer, int m, int n, int row) {
+__device__ __noinline__ float low_rank(int layer, int m, int n, int row) {
   const Table &tb = table();
   int a = tb.adapter[n];
   if (!a) return 0;
   const Lora &l = p.adapters[((a - 1) * LAYERS + layer) * 4 + m];
-  float sum = 0;
-  const u16 *b = l.b + (s64)row * l.rank;
-  int j = 0;
-  if ((l.rank & 7) == 0)
-    for (; j < l.rank; j += 8) {
-      uint4 v = *(const uint4 *)(b + j);
-      sum += bf16_low(v.x) * tb.low[n][j] + bf16_high(v.x) * tb.low[n][j + 1] + bf16_low(v.y) * tb.low[n][j + 2] + bf16_high(v.y) * tb.low[n][j + 3];
-      sum += bf16_low(v.z) * tb.low[n][j + 4] + bf16_high(v.z) * tb.low[n][j + 5] + bf16_low(v.w) * tb.low[n][j + 6] + bf16_high(v.w) * tb.low[n][j + 7];
-    }
-  for (; j < l.rank; j++) sum += bf16_float(b[j]) * tb.low[n][j];
-  return sum * l.scale;
+  return low_dot(l.b + (s64)row * l.rank, tb.low[n], l.rank) * l.scale;
 }
 
-// stage_down is act(h + bias + LoRA) of the blocks of columns [from, to).
-__device__ __noinline__ void stage_down(int layer, const float *bias, int from, int to) {
+// stage_down waits and writes act(h + bias + LoRA) of the blocks of columns [from, to).
+#define DOWN_G (LMAX == 1 ? 1 : 4)  // lanes at once
+__device__ __noinline__ void stage_down(int layer, const float *bias, int from, int to, u32 until) {
   int lanes = p.lanes_n, pairs = (to - from) * 32;
   bool low = p.lora & 4;
+  float2 b = make_float2(0, 0);
+  if (threadIdx.x < pairs) b = *(const float2 *)(bias + from * 64 + 2 * threadIdx.x);
+  wait(until);
   if (low) {
     stage_low(2);
     __syncthreads();
   }
-  for (int i = threadIdx.x; i < lanes * pairs; i += THREADS) {
-    int n = i / pairs, e = i % pairs, k = from * 64 + 2 * e;
-    uint4 r = load16(p.h + (s64)n * F + k);
-    float2 b = *(const float2 *)(bias + k);
-    float x = real((s64)((u64)r.y << 32 | r.x)) + b.x, y = real((s64)((u64)r.w << 32 | r.z)) + b.y;
-    if (low) x += low_rank(layer, 2, n, k), y += low_rank(layer, 2, n, k + 1);
-    *(u32 *)(smem + XS + staged(e >> 5, n, lanes, k & 63)) = operand(activate(x, ACT), activate(y, ACT));
+#pragma unroll 1
+  for (int e = threadIdx.x; e < pairs; e += THREADS) {
+    int k = from * 64 + 2 * e;
+    if (e != threadIdx.x) b = *(const float2 *)(bias + k);
+#pragma unroll 1
+    for (int n0 = 0; n0 < lanes; n0 += DOWN_G) {
+      uint4 r[DOWN_G];
+#pragma unroll
+      for (int n = 0; n < DOWN_G; n++)
+        if (n0 + n < lanes) r[n] = load16(p.h + (s64)(n0 + n) * F + k);
+#pragma unroll
+      for (int n = 0; n < DOWN_G; n++) {
+        if (n0 + n >= lanes) break;
+        float x = real((s64)((u64)r[n].y << 32 | r[n].x)) + b.x, y = real((s64)((u64)r[n].w << 32 | r[n].z)) + b.y;
+        if (low) x += low_rank(layer, 2, n0 + n, k), y += low_rank(layer, 2, n0 + n, k + 1);
+        *(u32 *)(smem + XS + staged(e >> 5, n0 + n, lanes, k & 63)) = operand(activate(x, ACT), activate(y, ACT));
+      }
+    }
   }
   __syncthreads();
 }
 
-// low_product adds A x to t for the adapters in use: units of 16 ranks x 64 columns, each made by one warp of a block
-// that has those columns staged.
-__device__ __noinline__ void low_product(int M, int layer, int from, int to) {
-  int C = chunk_of(M), U = units_of(M), PER = tiles_of(M) * C;
+// Low is a warp's piece of A x: 16 ranks x 64 columns of an adapter's A, as the tensor core takes them.
+struct Low {
+  uint4 a[2], b[2];  // columns 16t.. of rows g and g+8
+  int kb, row, adapter;
+};
+
+// low_find finds the nth piece of this warp for matrix m and loads it; adapter 0: there is none. A piece is made by a block that
+// has its columns staged.
+__device__ __forceinline__ void low_find(Low &w, int m, int layer, int nth) {
   const Table &tb = table();
-  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, grid = gridDim.x, lanes = p.lanes_n;
-  for (int chunk = from / C; chunk < to / C; chunk++) {
-    // The blocks that have units of this chunk.
-    int lo = (int)(((s64)(chunk * PER + 1) * grid - 1) / U), hi = (int)(((s64)((chunk + 1) * PER) * grid - 1) / U), count = hi - lo + 1;
-    int mine = blockIdx.x - lo;
+  int c = chunk_of(m), from = tb.from[m], to = tb.to[m], warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
+  w.adapter = 0;
+  for (int chunk = 0; chunk < 2 && from + chunk * c < to; chunk++) {
+    int count = tb.low_count[m][chunk], mine = (int)blockIdx.x - tb.low_first[m][chunk];
     if (mine < 0 || mine >= count) continue;
-    for (int i = mine + count * ((warp + 1) % WARPS); i < C * p.used_n * 4; i += count * WARPS) {
-      int k = i % C, tile = i / C % 4, adapter = p.used[i / C / 4];
-      const Lora &l = p.adapters[((adapter - 1) * LAYERS + layer) * 4 + M];
-      if (tile * 16 >= l.rank) continue;
-      int kb = chunk * C + k, cols = kbs_of(M) * 64, row = tile * 16 + g;
-      uint4 z = make_uint4(0, 0, 0, 0), a0 = z, a1 = z, b0 = z, b1 = z;
-      if (row < l.rank) {
-        const uint4 *w = (const uint4 *)(l.a + (s64)row * cols + kb * 64 + t * 16);
-        a0 = w[0], a1 = w[1];
-      }
-      if (row + 8 < l.rank) {
-        const uint4 *w = (const uint4 *)(l.a + (s64)(row + 8) * cols + kb * 64 + t * 16);
-        b0 = w[0], b1 = w[1];
-      }
-      u32 b[NT][8];
-      input(b, smem + XS + (kb - from) * 2 * lanes * 64, lanes);
-#pragma unroll
-      for (int j = 0; j < NT; j++) {
-        float c[4] = {};
-        mma(c, operand_bf16(a0.x), operand_bf16(b0.x), operand_bf16(a0.y), operand_bf16(b0.y), b[j][0], b[j][1]);
-        mma(c, operand_bf16(a0.z), operand_bf16(b0.z), operand_bf16(a0.w), operand_bf16(b0.w), b[j][2], b[j][3]);
-        mma(c, operand_bf16(a1.x), operand_bf16(b1.x), operand_bf16(a1.y), operand_bf16(b1.y), b[j][4], b[j][5]);
-        mma(c, operand_bf16(a1.z), operand_bf16(b1.z), operand_bf16(a1.w), operand_bf16(b1.w), b[j][6], b[j][7]);
-#pragma unroll
-        for (int q = 0; q < 4; q++) {
-          int n = j * 8 + 2 * t + (q & 1), r = row + (q >> 1) * 8;
-          if (n < lanes && tb.adapter[n] == adapter && r < l.rank) fixed_add(p.t + (M * LMAX + n) * 64 + r, c[q]);
-        }
-      }
+    int i = mine + count * ((warp + 1) % WARPS), n = c * p.used_n * p.low_tiles;
+    int here = i < n ? (n - 1 - i) / (count * WARPS) + 1 : 0;
+    if (nth >= here) {
+      nth -= here;
+      continue;
     }
+    i += nth * count * WARPS;
+    int tile = i / c % p.low_tiles;
+    w.kb = from + chunk * c + i % c;
+    w.row = tile * 16 + g;
+    w.adapter = p.used[i / c / p.low_tiles];
+    const Lora &l = p.adapters[((w.adapter - 1) * LAYERS + layer) * 4 + m];
+    w.a[0] = w.a[1] = w.b[0] = w.b[1] = make_uint4(0, 0, 0, 0);
+    int cols = kbs_of(m) * 64;
+    const uint4 *at = (const uint4 *)(l.a + (s64)w.row * cols + w.kb * 64 + t * 16);
+    if (w.row < l.rank) w.a[0] = at[0], w.a[1] = at[1];
+    if (w.row + 8 < l.rank) w.b[0] = at[cols], w.b[1] = at[cols + 1];  // 8 rows on
+    return;
+  }
+}
+
+// low_add multiplies it with the staged input and adds the result to t.
+__device__ __noinline__ void low_add(const Low &w, int m, int from) {
+  const Table &tb = table();
+  int t = threadIdx.x & 3, lanes = p.lanes_n;
+  u32 b[NT][8];
+  input(b, smem + XS + (w.kb - from) * 2 * lanes * 64, lanes);
+#pragma unroll
+  for (int j = 0; j < NT; j++) {
+    float c[4] = {};
+    mma(c, operand_bf16(w.a[0].x), operand_bf16(w.b[0].x), operand_bf16(w.a[0].y), operand_bf16(w.b[0].y), b[j][0], b[j][1]);
+    mma(c, operand_bf16(w.a[0].z), operand_bf16(w.b[0].z), operand_bf16(w.a[0].w), operand_bf16(w.b[0].w), b[j][2], b[j][3]);
+    mma(c, operand_bf16(w.a[1].x), operand_bf16(w.b[1].x), operand_bf16(w.a[1].y), operand_bf16(w.b[1].y), b[j][4], b[j][5]);
+    mma(c, operand_bf16(w.a[1].z), operand_bf16(w.b[1].z), operand_bf16(w.a[1].w), operand_bf16(w.b[1].w), b[j][6], b[j][7]);
+#pragma unroll
+    for (int q = 0; q < 4; q++) {
+      int n = j * 8 + 2 * t + (q & 1), r = w.row + (q >> 1) * 8;
+      if (n < lanes && tb.adapter[n] == w.adapter && r < 64) fixed_add(p.t + (m * LMAX + n) * 64 + r, c[q]);
+    }
+  }
+}
+
+// low_rest does the pieces after the first, where there are many.
+__device__ __noinline__ void low_rest(int m, int layer) {
+  for (int i = 1;; i++) {
+    Low w;
+    low_find(w, m, layer, i);
+    if (!w.adapter) return;
+    low_add(w, m, table().from[m]);
   }
 }
 

@@ -33,7 +33,7 @@ type step struct {
 	nLanes, nGroups, nUsed, lora               int32
 	steps, mode, rows, capacity                int32
 	eps                                        float32
-	_                                          int32
+	lowTiles                                   int32
 }
 
 // choice is struct Choice.
@@ -89,7 +89,7 @@ func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Samplin
 	table := unsafe.Slice((*[4]int32)(unsafe.Pointer(&in[atLanes])), MaxLanes)
 	groups := unsafe.Slice((*[2]int32)(unsafe.Pointer(&in[atGroups])), MaxLanes)
 	used := unsafe.Slice((*int32)(unsafe.Pointer(&in[atUsed])), MaxLanes)
-	nGroups, nUsed, lora := 0, 0, uint8(0)
+	nGroups, nUsed, lora, tiles := 0, 0, int32(0), 0
 	for i, l := range lanes {
 		if l.Row < 0 || l.Row >= d.cache.Rows || l.Position < 0 || l.Position+steps > d.cache.Capacity || l.ID < 0 || int(l.ID) >= s.Vocab ||
 			l.Adapter < 0 || l.Adapter > d.options.Adapters {
@@ -97,8 +97,8 @@ func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Samplin
 		}
 		table[i] = [4]int32{int32(l.Row), int32(l.Position), l.ID, int32(l.Adapter)}
 		if i > 0 && l.Row == lanes[i-1].Row {
-			if l.Position != lanes[i-1].Position+1 {
-				return fmt.Errorf("lane %d: position %d of row %d after %d: %w", i, l.Position, l.Row, lanes[i-1].Position, core.ErrUsage)
+			if l.Position != lanes[i-1].Position+1 || l.Adapter != lanes[i-1].Adapter {
+				return fmt.Errorf("lane %d: position %d of row %d with adapter %d after %d with %d: %w", i, l.Position, l.Row, l.Adapter, lanes[i-1].Position, lanes[i-1].Adapter, core.ErrUsage)
 			}
 			groups[nGroups-1][1]++
 		} else {
@@ -106,7 +106,12 @@ func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Samplin
 			nGroups++
 		}
 		if l.Adapter > 0 {
-			lora |= d.targets[l.Adapter]
+			for m, rank := range d.ranks[l.Adapter] {
+				if rank > 0 {
+					lora |= 1 << m
+					tiles = max(tiles, (rank+15)/16)
+				}
+			}
 			known := false
 			for _, a := range used[:nUsed] {
 				known = known || a == int32(l.Adapter)
@@ -140,8 +145,10 @@ func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Samplin
 		size += 8 * len(lanes) * steps
 	}
 	k := &d.kernels[0]
-	if len(lanes) > 8 {
-		k = &d.kernels[1]
+	for i, n := range stepLanes {
+		if len(lanes) > n {
+			k = &d.kernels[i+1]
+		}
 	}
 	l, sp := w.Layout, d.space
 	p := (*step)(unsafe.Pointer(uintptr(d.pinned) + uintptr(inputBytes(d.options))))
@@ -152,8 +159,8 @@ func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Samplin
 		lanes: sp.input + atLanes, groups: sp.input + atGroups, adapters: sp.adapters, used: sp.input + atUsed,
 		choice: sp.input + atChoice, uniform: sp.input + atUniform, seen: sp.seen, out: sp.out, barrier: sp.barrier, clock: d.clock(),
 		layer: l.layer, bias: l.bias, norm: l.norm, final: l.final, headScales: l.head.scales, headFactor: l.head.factor,
-		nLanes: int32(len(lanes)), nGroups: int32(nGroups), nUsed: int32(nUsed), lora: int32(lora),
-		steps: int32(steps), mode: mode, rows: int32(d.cache.Rows), capacity: int32(d.cache.Capacity), eps: s.Eps,
+		nLanes: int32(len(lanes)), nGroups: int32(nGroups), nUsed: int32(nUsed), lora: lora,
+		steps: int32(steps), mode: mode, rows: int32(d.cache.Rows), capacity: int32(d.cache.Capacity), eps: s.Eps, lowTiles: int32(tiles),
 	}
 	for m, v := range l.matrix {
 		p.codes[m], p.scales[m], p.factor[m] = v.codes, v.scales, v.factor
