@@ -96,6 +96,7 @@ func (m *Models) chatSpeed(ctx context.Context, model Model, p core.Progress) (S
 		// The first round warms up; every round asks something else.
 		reply, err := g.Generate(ctx, []core.GenerateRequest{{
 			Prompt: fmt.Sprintf("%d. %s", round, prompt), Sampling: core.Sampling{Temperature: 1, Seed: uint64(round + 1), MaxNewTokens: speedNew},
+			Plain: true, // what the machine does; what can be kept or guessed comes on top
 		}}, func(int, core.Delta) error { return nil })
 		if err != nil {
 			return Speed{}, err

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/encoding/japanese"
 
 	"kakoi/core"
+	"kakoi/core/neox"
 	"kakoi/core/rag"
 	"kakoi/resources"
 )
@@ -17,10 +18,10 @@ import (
 // lookupPrompts is the number of prompts of `kakoi-engine bench decode --lookup`.
 const lookupPrompts = 50
 
-// extractive makes n requests whose answers stand in their prompts, the same at every run: for sentences spread evenly
-// over the plain-text samples, the passage around one and a question for what it says, in the shipped prompt's words.
-// Nothing here knows what a model will answer.
-func extractive(n int) ([]core.GenerateRequest, error) {
+// extractive makes n pairs of requests whose answers stand in their prompts, the same at every run: for sentences spread
+// evenly over the plain-text samples, the passage around one and a question for what it says, in the shipped prompt's
+// words; and a second one for what another sentence of the passage says. Nothing here knows what a model will answer.
+func extractive(n int) ([]neox.AskedTwice, error) {
 	templates, err := rag.LoadTemplates(resources.Prompts)
 	if err != nil {
 		return nil, err
@@ -29,7 +30,7 @@ func extractive(n int) ([]core.GenerateRequest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list samples: %w", err)
 	}
-	var all []core.GenerateRequest
+	var all []neox.AskedTwice
 	for _, name := range names {
 		if ext := path.Ext(name); ext != ".txt" && ext != ".md" {
 			continue
@@ -45,23 +46,33 @@ func extractive(n int) ([]core.GenerateRequest, error) {
 		}
 		text := []rune(string(raw))
 		spans := rag.Sentences(string(raw))
+		questions := make([]string, len(spans))
 		for i, s := range spans {
-			question := questionAbout(string(text[s.Start:s.End]))
-			if question == "" {
+			questions[i] = questionAbout(string(text[s.Start:s.End]))
+		}
+		for i, question := range questions {
+			first, last := max(0, i-6), min(len(spans)-1, i+6)
+			second := ""
+			for j := first; j <= last; j++ {
+				if j != i && questions[j] != "" {
+					second = questions[j]
+				}
+			}
+			if question == "" || second == "" {
 				continue
 			}
-			around := string(text[spans[max(0, i-6)].Start:spans[min(len(spans)-1, i+6)].End])
+			around := []core.Passage{{Text: string(text[spans[first].Start:spans[last].End])}}
 			t := templates.For(question)
-			all = append(all, core.GenerateRequest{
-				Prompt:   t.Prompt([]core.Passage{{Text: around}}, question),
-				Sampling: core.Sampling{MaxNewTokens: 96, Stop: t.Stop()},
-			})
+			ask := func(question string) core.GenerateRequest {
+				return core.GenerateRequest{Prompt: t.Prompt(around, question), Sampling: core.Sampling{MaxNewTokens: 96, Stop: t.Stop()}}
+			}
+			all = append(all, neox.AskedTwice{First: ask(question), Second: ask(second)})
 		}
 	}
 	if len(all) < n {
 		return nil, fmt.Errorf("%d sentences for %d prompts: %w", len(all), n, core.ErrEmpty)
 	}
-	picked := make([]core.GenerateRequest, n)
+	picked := make([]neox.AskedTwice, n)
 	for i := range picked {
 		picked[i] = all[i*len(all)/n]
 	}

@@ -16,8 +16,15 @@ func TestExtractive(t *testing.T) {
 		t.Errorf("a second time: other prompts, %v", err)
 	}
 	seen, japanese := map[string]bool{}, 0
-	for _, q := range reqs {
-		subject := ""
+	for _, pair := range reqs {
+		q, subject := pair.First, ""
+		shared := 0
+		for shared < min(len(q.Prompt), len(pair.Second.Prompt)) && q.Prompt[shared] == pair.Second.Prompt[shared] {
+			shared++
+		}
+		if 3*shared < len(q.Prompt) || q.Prompt == pair.Second.Prompt {
+			t.Errorf("%q and %q share %d bytes", q.Prompt, pair.Second.Prompt, shared)
+		}
 		if strings.HasPrefix(q.Prompt, "ユーザー") {
 			japanese++
 			_, subject, _ = strings.Cut(q.Prompt, "質問→")

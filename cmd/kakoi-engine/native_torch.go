@@ -78,15 +78,18 @@ func benches(ctx context.Context, kind string, options json.RawMessage, emit fun
 		return emit(b)
 	}
 	if o.Lookup {
-		reqs, err := extractive(lookupPrompts)
+		pairs, err := extractive(lookupPrompts)
 		if err != nil {
 			return err
 		}
-		r, err := neox.BenchLookup(ctx, o.Model, neox.LoadOptions{Device: o.Device, DType: o.DType, Threads: threads(o.Threads)}, reqs)
+		lookup, reuse, err := neox.BenchLookup(ctx, o.Model, neox.LoadOptions{Device: o.Device, DType: o.DType, Threads: threads(o.Threads)}, pairs)
 		if err != nil {
 			return err
 		}
-		return figure(r)
+		if err := figure(lookup); err != nil {
+			return err
+		}
+		return figure(reuse)
 	}
 	switch kind {
 	case "plan":

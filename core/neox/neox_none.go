@@ -50,6 +50,6 @@ func Describe(string) (DeviceState, error) { return DeviceState{}, core.ErrNoDev
 func Logits(context.Context, LogitsOptions, io.Writer) error { return core.ErrNoDevice }
 
 // BenchLookup returns core.ErrNoDevice.
-func BenchLookup(context.Context, string, LoadOptions, []core.GenerateRequest) (LookupResult, error) {
-	return LookupResult{}, core.ErrNoDevice
+func BenchLookup(context.Context, string, LoadOptions, []AskedTwice) (LookupResult, ReuseResult, error) {
+	return LookupResult{}, ReuseResult{}, core.ErrNoDevice
 }

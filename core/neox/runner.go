@@ -36,7 +36,8 @@ type traits struct {
 	exact bool
 
 	// grain: a prompt may be cut between two prefill calls at multiples of grain without changing a bit of what
-	// follows; 1: anywhere. 0: a cut changes rounding wherever it is.
+	// follows; 1: anywhere. Where products round by the number of rows, grain is chunk: prompts are always cut there,
+	// so what they share is computed by equal calls. 0: never; then only whole prompts are kept.
 	grain int
 }
 

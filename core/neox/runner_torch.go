@@ -22,7 +22,7 @@ type torchRunner struct {
 // fast as those of more, and prompts that begin alike share whole chunks.
 const (
 	chunkCPU   = 64
-	chunkCUDA  = 2048
+	chunkCUDA  = 512
 	lanesTorch = 16
 )
 
@@ -30,8 +30,8 @@ func newTorchRunner(m *Model, cuda bool) *torchRunner {
 	return &torchRunner{model: m, cuda: cuda, adapters: map[int]*adapter{}}
 }
 
-// traits: on the CPU every lane goes through the same sums in the same order. cuBLAS chooses its kernels by the
-// number of rows.
+// traits: on the CPU every lane goes through the same sums in the same order; cuBLAS chooses its kernels by the number
+// of rows. Prompts are cut at whole chunks on both.
 func (r *torchRunner) traits() traits {
 	t := traits{dtype: r.model.DType.String(), chunk: chunkCPU, lanes: lanesTorch, exact: true, grain: chunkCPU}
 	t.read = r.model.Bytes()
@@ -39,7 +39,7 @@ func (r *torchRunner) traits() traits {
 		t.read -= int64(r.model.VocabSize*r.model.HiddenSize) * int64(r.model.DType.Size())
 	}
 	if r.cuda {
-		t.chunk, t.exact, t.grain = chunkCUDA, false, 0
+		t.chunk, t.exact, t.grain = chunkCUDA, false, chunkCUDA
 	}
 	return t
 }

@@ -64,28 +64,36 @@ func (l letters) Close() error   { return nil }
 // stressRequests is the number of random requests of the self-test.
 const stressRequests = 200
 
-// stressed is the self-test's check of a whole Generator on dev.
+// stressed is the self-test's check of a whole Generator on dev, over each kind of runner that the device has.
 func stressed(ctx context.Context, dev *device.Device, failed *[]string, emit func(name string, ok bool, detail string)) error {
-	cfg := tinyShape(true)
-	cfg.MaxPositionEmbeddings = 256
-	x := stress{dev: dev, cfg: cfg, requests: stressRequests, seed: 1, open: func() (runner, error) {
-		m, err := loadModel(ctx, dev, cfg, torch.Float32, newMemorySource(cfg), nil)
-		if err != nil {
-			return nil, err
+	kind := "cpu"
+	if dev.CUDA() {
+		kind = "cuda"
+	}
+	for _, as := range []storage{{dtype: torch.Float32}, {nf4: true, dtype: torch.BFloat16}} {
+		cfg := tinyShape(true)
+		cfg.MaxPositionEmbeddings = 256
+		name := "random requests fp32"
+		if as.nf4 {
+			if cfg = shapes4["512 wide, heads of 64"]; !runs4Bit(kind, cfg) {
+				continue
+			}
+			name = "random requests nf4"
 		}
-		return newTorchRunner(m, dev.CUDA()), nil
-	}}
-	const name = "random requests fp32"
-	detail, err := x.run(ctx)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		detail = err.Error()
-		*failed = append(*failed, name)
-	}
-	if emit != nil {
-		emit(name, err == nil, fmt.Sprintf("%s: %s", dev.Name(), detail))
+		x := stress{dev: dev, cfg: cfg, requests: stressRequests, seed: 1, open: func() (runner, error) {
+			return newRunner(ctx, dev, cfg, as, newMemorySource(cfg), nil)
+		}}
+		detail, err := x.run(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			detail = err.Error()
+			*failed = append(*failed, name)
+		}
+		if emit != nil {
+			emit(name, err == nil, fmt.Sprintf("%s: %s", dev.Name(), detail))
+		}
 	}
 	return nil
 }

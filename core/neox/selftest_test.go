@@ -20,7 +20,7 @@ func TestSelftestOnCPU(t *testing.T) {
 		n++
 		t.Logf("%-28s %v %s", name, ok, detail)
 	})
-	if err != nil || n != 26 {
+	if err != nil || n < 26 {
 		t.Errorf("%d checks, %v", n, err)
 	}
 	if err := neox.Selftest(context.Background(), "cuda:63", nil); !errors.Is(err, core.ErrNoDevice) {

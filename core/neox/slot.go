@@ -39,10 +39,10 @@ func (c *slot) reusable(prompt []int32, adapter string, grain int) int {
 	if n == len(prompt) && c.whole && n == len(c.prompt) {
 		return n
 	}
-	n = min(n, len(prompt)-1)
-	if grain > 1 {
-		n = n / grain * grain
+	if grain == 0 {
+		return 0
 	}
+	n = min(n, len(prompt)-1) / grain * grain
 	if n < leastReuse {
 		return 0
 	}
