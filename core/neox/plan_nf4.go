@@ -1,7 +1,10 @@
 package neox
 
 import (
+	"slices"
+
 	"kakoi/core/internal/kernel/cuda"
+	"kakoi/core/lora"
 )
 
 // nf4Bytes is n weights in bitsandbytes' form with double quantisation: 4 bits, a byte per 64, a float32 per 64 x 256.
@@ -61,39 +64,77 @@ func (p *Plan) cuda4(r PlanRequest) error {
 
 // runs4Bit says whether there are 4-bit kernels for a model of this shape on a device.
 func runs4Bit(device string, c Config) bool {
+	if device == "cpu" {
+		return fastCPU4(c)
+	}
 	return device == "cuda" && shape4(c).Validate() == nil
 }
 
 // align rounds up to what buffers in an arena begin at.
 func align(n int64) int64 { return (n + 255) &^ 255 }
 
-// cpu4 is the plan of the 4-bit runner on the CPU.
+// cpu4 is the plan of the 4-bit runner on the CPU (cpu4_load.go, kernel/cpu): codes and scales in panels, an 8-bit head, everything from
+// 2 MiB on in whole large pages.
 func (p *Plan) cpu4(r PlanRequest) error {
 	c := r.Config
 	if p.Lanes = r.Lanes; p.Lanes == 0 {
 		p.Lanes = planLanesTorch
 	}
 	d, f, v := int64(c.HiddenSize), int64(c.IntermediateSize), int64(c.VocabSize)
-	weights, rest := c.linears()
 	p.process(false)
-	p.add("weights", BufferLayers, weights/2+rest*4, Always)
-	p.add("weights", BufferScales, weights/64*2, Always)
-	p.add("weights", BufferEmbed, 2*v*d, Always)
-	if !c.TieWordEmbeddings {
-		p.add("weights", BufferHead, 2*v*d, Always)
+	layer := panels4(3*d, d, 1) + panels4(d, d, 1) + panels4(f, d, 1) + panels4(d, f, 1) + 4*pages4(4*d) + pages4(4*f) + pages4(4*d)
+	if c.AttentionBias {
+		layer += pages4(12*d) + pages4(4*d)
 	}
-	p.add("weights", BufferRotary, 4*int64(c.MaxPositionEmbeddings)*int64(c.RotaryDims()), Always)
+	p.add("weights", BufferLayers, int64(c.Layers)*layer+2*pages4(4*d), Always)
+	p.add("weights", BufferHead, panels4(v, d, 2), Always)
+	if r.Embed != "I8" || !c.TieWordEmbeddings {
+		size := int64(2)
+		if r.Embed == "F32" || r.Embed == "I8" {
+			size = 4
+		}
+		p.add("weights", BufferEmbed, pages4(v*d*size), Always)
+	}
+	p.add("weights", BufferRotary, 2*pages4(2*int64(c.MaxPositionEmbeddings)*int64(c.RotaryDims())), Always)
 	p.add("adapters", BufferAdapters, 4*int64(r.Adapters)*r.adapterParameters(1), Running)
-	p.add("cache", BufferKV, c.kvBytes(r.Batch, r.Context, 2), Running)
-	p.add("cache", BufferKept, c.kvBytes(r.Kept, r.Context, 2), Running)
-	if widest := max(3*d*d, d*f); r.Stored != "NF4" {
-		p.add("load", BufferStaging, nf4Bytes(widest)+widest/64*4, Loading)
+	capacity := (r.Context + 63) / 64 * 64
+	p.add("cache", BufferKV, int64(r.Batch)*pages4(c.kvBytes(1, capacity, 2)), Running)
+	p.add("cache", BufferKept, int64(r.Kept)*pages4(c.kvBytes(1, capacity, 2)), Running)
+
+	// One matrix in bitsandbytes' form beside its scales as float32; the collector lets a second one wait.
+	widest := max(3*d*d, d*f)
+	if r.Stored == "NF4" {
+		p.add("load", BufferStaging, widest/64*4*2, Loading)
+	} else {
+		p.add("load", BufferStaging, 2*(nf4Bytes(widest)+widest/64*8), Loading)
 	}
-	rows := min(int64(planChunkCPU), int64(r.Context))
-	p.add("prefill", BufferActivations, rows*(4*(2*d+3*d+d+f)+f), Prefilling)
-	p.add("prefill", BufferLogits, 4*v*int64(r.Batch), Prefilling)
-	lanes := int64(p.Lanes)
-	p.add("decode", BufferStep, lanes*(4*(2*d+3*d+d+f)+f), Decoding)
-	p.add("decode", BufferLogits, 4*v*max(lanes, int64(r.Batch)), Decoding)
+	// The workspace of a step is made for a prompt's chunk when the model is loaded.
+	const n = planChunkCPU
+	step := 4*n*(d+(3*d+63)/64*64+d) + 2*n*(2*d+f) + n/64*8*(2*d+f)
+	if r.Adapters > 0 {
+		step += 4 * n * 4 * int64(r.Rank)
+		if slices.Contains(r.Targets, lora.Down) {
+			step += 4 * n * f
+		}
+	}
+	p.add("prefill", BufferActivations, pages4(step+planThreads*(4*max(d, f)+4*n*64+64*max(d, f)+64<<10)), Always)
+	p.add("decode", BufferLogits, 4*v*int64(r.Batch), Running)
 	return nil
 }
+
+// pages4 is what n bytes take: whole pages, large ones from one large page on (kernel/cpu/memory.c).
+func pages4(n int64) int64 {
+	const small, large = 4 << 10, 2 << 20
+	if n < large {
+		return (n + small - 1) / small * small
+	}
+	return (n + large - 1) / large * large
+}
+
+// panels4 is the memory of a matrix of codes (planes 1) or 8-bit numbers (2) in the kernels' order (kernel/cpu/nib.h).
+func panels4(rows, cols, planes int64) int64 {
+	group := ((cols/64)*(planes*512+32) + 63) / 64 * 64
+	return pages4((rows+63)/64*4*group + 8192)
+}
+
+const planThreads = 2 // of the workspace's private parts: a few hundred kilobytes each

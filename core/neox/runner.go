@@ -4,7 +4,6 @@ package neox
 
 import (
 	"context"
-	"fmt"
 
 	"kakoi/core"
 	"kakoi/core/internal/device"
@@ -88,7 +87,7 @@ func newRunner(ctx context.Context, dev *device.Device, cfg Config, as storage, 
 		return loadCUDA4(ctx, dev, cfg, src, p)
 	}
 	if as.nf4 {
-		return nil, fmt.Errorf("4-bit weights on %s: %w", dev.Name(), core.ErrUnsupported)
+		return loadCPU4(ctx, dev, cfg, src, p)
 	}
 	m, err := loadModel(ctx, dev, cfg, as.dtype, src, p)
 	if err != nil {

@@ -17,10 +17,11 @@ import (
 
 // Device runs functions on the one thread that talks to it. It lives as long as the process.
 type Device struct {
-	name   string
-	index  int
-	reason string
-	jobs   chan job
+	name    string
+	index   int
+	reason  string
+	jobs    chan job
+	threads int
 }
 
 type job struct {
@@ -71,7 +72,7 @@ func Open(name string, threads int) (*Device, error) {
 	if threads <= 0 {
 		threads = runtime.NumCPU()
 	}
-	d := &Device{name: name, index: index, reason: reason, jobs: make(chan job)}
+	d := &Device{name: name, index: index, reason: reason, jobs: make(chan job), threads: threads}
 	go d.run(threads)
 	opened[name] = d
 	return d, nil
@@ -100,6 +101,9 @@ func (d *Device) CUDA() bool { return d.index >= 0 }
 
 // Index is -1 for the CPU and N for cuda:N, as package torch counts.
 func (d *Device) Index() int { return d.index }
+
+// Threads is how many threads operations on the CPU use.
+func (d *Device) Threads() int { return d.threads }
 
 // Reason says why "auto" came to the CPU; empty for a GPU, or when nobody asked for "auto".
 func (d *Device) Reason() string {

@@ -15,12 +15,13 @@ enum { run = 96 };
 static int64_t up_to(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 int64_t ke_attend_room(int n, int d) {
-  int64_t np = up_to(n, 16), dp = up_to(d, 16);
-  return d * np + n * dp + 12 * (np + dp) + 16;
+  int64_t np = up_to(n, 32), dp = up_to(d, 32); // what either attention (encoder_rows.h, encoder_amx.c) needs
+  return 2 * np * dp + 32 * 2 * np + 12 * dp + 64;
 }
 
 const ke_rowops *ke_rowops_of(int set) {
 #ifdef KC_X86
+  if (set >= KC_AMX) return &ke_rowops_amx;
   if (set >= KC_VNNI) return &ke_rowops_vnni;
   if (set >= KC_AVX2) return &ke_rowops_avx2;
 #endif
@@ -158,7 +159,8 @@ static void block(const job *j, int first, int last, room *r) {
       const float *place = m->positions + (int64_t)(m->first + t - from[w]) * m->hp;
       ke_words(m, j->ids[t], x);
       for (int i = 0; i < m->hidden; i++) x[i] += place[i];
-      for (int i = m->hidden; i < m->hp; i++) x[i] = 0;
+      // The padding is zero in every row that is encoded; attention writes none.
+      for (int i = m->hidden; i < m->hp; i++) x[i] = r->ctx[(int64_t)(t - from[0]) * m->hp + i] = 0;
       j->ops->norm(x, m->hidden, m->hp, m->norm, m->eps);
     }
   for (int i = 0; i < m->layers; i++) layer(j, &m->layer[i], from, windows, n, r);

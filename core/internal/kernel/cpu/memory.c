@@ -11,7 +11,7 @@ enum { large = 2 << 20 };
 
 static size_t rounded(size_t bytes) { return (bytes + large - 1) / large * large; }
 
-void *kc_alloc(size_t bytes) {
+void *kc_memory(size_t bytes) {
   if (bytes == 0) bytes = 1;
   if (bytes < large) {
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -32,6 +32,6 @@ void *kc_alloc(size_t bytes) {
   return p;
 }
 
-void kc_release(void *p, size_t bytes) {
+void kc_memory_free(void *p, size_t bytes) {
   if (p) munmap(p, bytes == 0 ? 1 : bytes < large ? bytes : rounded(bytes));
 }

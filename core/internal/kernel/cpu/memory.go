@@ -24,7 +24,7 @@ func Alloc(n int64) (Memory, error) {
 	if n < 0 {
 		return Memory{}, fmt.Errorf("allocate %d bytes: %w", n, core.ErrDimension)
 	}
-	p := C.kc_alloc(C.size_t(n))
+	p := C.kc_memory(C.size_t(n))
 	if p == nil {
 		return Memory{}, fmt.Errorf("allocate %d bytes: %w", n, core.ErrOutOfMemory)
 	}
@@ -34,7 +34,7 @@ func Alloc(n int64) (Memory, error) {
 // Free gives the memory back; again is harmless.
 func (m *Memory) Free() {
 	if m.p != nil {
-		C.kc_release(m.p, C.size_t(m.n))
+		C.kc_memory_free(m.p, C.size_t(m.n))
 	}
 	*m = Memory{}
 }

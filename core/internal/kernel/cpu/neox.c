@@ -19,16 +19,19 @@ typedef struct {
   const kc_ops *ops;
   kc_token *tokens;
   int64_t n, tiles, wanted; // wanted: tokens with logits
+  int prompt;
   int fused;                // every row is one tile: keys are stored by who attends
   int sides[KC_LINEARS];    // some token's adapter has this linear
   int64_t rank;             // largest r
   query_tile *tile;
   int64_t *want;            // [wanted] token numbers
   float *x, *qkv, *att, *h; // [n][hidden], [n][3*hidden], [n][hidden], [n][ffn] (sides[KC_DOWN] only)
+  float *sums;              // [panels of the widest][n/16][4][16][16] (kc_ranges only)
   float *u;                 // [n][KC_LINEARS][rank]
   float *private;           // per thread: see thread_bytes
   size_t thread_bytes;
   kc_act one, two, wide;    // of the norms and attention, of the second norm, of the MLP
+  kc_act last;              // of the final norm
   atomic_long *next;        // one per phase
 } run;
 
@@ -37,7 +40,7 @@ typedef struct {
   float *row;    // [max(hidden, ffn)]
   float *out;    // [n][64]
   void *scratch; // of products and attention
-  int phase;
+  int phase, part;
 } worker;
 
 static size_t up64(size_t n) { return (n + 63) / 64 * 64; }
@@ -115,18 +118,63 @@ static void normed(worker *w, int64_t t, int64_t layer, int which, int linear, k
   if (r->sides[linear]) lower(r, t, layer, linear, w->row);
 }
 
-static void query_key_value(worker *w, int64_t layer) {
+// done takes the products of a panel with all n tokens, at w->out [n][64].
+typedef void done(worker *w, int64_t layer, const kc_linear *l, int which, int64_t panel);
+
+// products makes a linear's products, panel by panel: of this thread's share where the form wants a range, of what it can
+// take otherwise.
+static void products(worker *w, int64_t layer, int which, const kc_act *in, done *then) {
   run *r = w->r;
-  const kc_linear *l = &r->m->layer[layer].linear[KC_QKV];
-  const float unit = kc_unit(&l->w, r->m->set);
-  const int64_t ld = KC_PANEL * l->w.panels;
-  for (int64_t p; (p = take(w, l->w.panels)) >= 0;) {
-    kc_product(&l->w, &r->one, r->n, p, r->qkv + KC_PANEL * p, ld, w->scratch);
-    for (int64_t t = 0; t < r->n; t++) {
-      float *y = r->qkv + t * ld + KC_PANEL * p;
-      r->ops->scale(y, unit, l->b ? l->b + KC_PANEL * p : NULL, KC_PANEL);
-      if (r->sides[KC_QKV]) raise(r, t, layer, KC_QKV, p, y);
+  const kc_linear *l = &r->m->layer[layer].linear[which];
+  if (!kc_ranges(in->form)) {
+    for (int64_t p; (p = take(w, l->w.panels)) >= 0;) {
+      kc_product(r->m->set, &l->w, in, r->n, p, w->out, KC_PANEL, w->scratch);
+      then(w, layer, l, which, p);
     }
+    return;
+  }
+  int64_t lo, hi;
+  const int64_t tiles = (r->n + 15) / 16;
+  kc_share(l->w.panels, 1, w->part, kc_pool_threads(r->pool), &lo, &hi);
+  float *sums = r->sums + lo * tiles * 16 * KC_PANEL;
+  kc_range(&l->w, in, r->n, lo, hi, sums, w->scratch);
+  for (int64_t p = lo; p < hi; p++) {
+    for (int64_t t = 0; t < r->n; t++) kc_range_row(sums, tiles, p - lo, t, w->out + KC_PANEL * t);
+    then(w, layer, l, which, p);
+  }
+}
+
+static const float *bias(const kc_linear *l, int64_t panel) { return l->b ? l->b + KC_PANEL * panel : NULL; }
+
+static void query_key_value(worker *w, int64_t layer, const kc_linear *l, int which, int64_t panel) {
+  run *r = w->r;
+  const int64_t ld = KC_PANEL * l->w.panels;
+  for (int64_t t = 0; t < r->n; t++) {
+    float *y = r->qkv + t * ld + KC_PANEL * panel;
+    r->ops->scale(y, w->out + KC_PANEL * t, kc_unit(&l->w, r->one.form), bias(l, panel), KC_PANEL);
+    if (r->sides[which]) raise(r, t, layer, which, panel, y);
+  }
+}
+
+// residual adds a linear of x's width to x.
+static void residual(worker *w, int64_t layer, const kc_linear *l, int which, int64_t panel) {
+  run *r = w->r;
+  for (int64_t t = 0; t < r->n; t++) {
+    float *y = r->x + t * r->m->hidden + KC_PANEL * panel;
+    r->ops->add(y, w->out + KC_PANEL * t, kc_unit(&l->w, r->one.form), bias(l, panel), KC_PANEL);
+    if (r->sides[which]) raise(r, t, layer, which, panel, y);
+  }
+}
+
+static void widen(worker *w, int64_t layer, const kc_linear *l, int which, int64_t panel) {
+  run *r = w->r;
+  for (int64_t t = 0; t < r->n; t++) {
+    float *y = w->out + KC_PANEL * t;
+    r->ops->scale(y, y, kc_unit(&l->w, r->two.form), bias(l, panel), KC_PANEL);
+    if (r->sides[which]) raise(r, t, layer, which, panel, y);
+    r->ops->activate(r->m->activation, y, KC_PANEL);
+    r->ops->pack(&r->wide, t, KC_PANEL * panel, y, KC_PANEL);
+    if (r->sides[KC_DOWN]) memcpy(r->h + t * r->m->ffn + KC_PANEL * panel, y, KC_PANEL * sizeof(float));
   }
 }
 
@@ -159,38 +207,6 @@ static void attend(worker *w, int64_t layer) {
   }
 }
 
-// residual adds a linear of x's width to x.
-static void residual(worker *w, int64_t layer, int linear, const kc_act *in) {
-  run *r = w->r;
-  const kc_linear *l = &r->m->layer[layer].linear[linear];
-  const float unit = kc_unit(&l->w, r->m->set);
-  for (int64_t p; (p = take(w, l->w.panels)) >= 0;) {
-    kc_product(&l->w, in, r->n, p, w->out, KC_PANEL, w->scratch);
-    for (int64_t t = 0; t < r->n; t++) {
-      float *y = r->x + t * r->m->hidden + KC_PANEL * p;
-      r->ops->add(y, w->out + KC_PANEL * t, unit, l->b ? l->b + KC_PANEL * p : NULL, KC_PANEL);
-      if (r->sides[linear]) raise(r, t, layer, linear, p, y);
-    }
-  }
-}
-
-static void widen(worker *w, int64_t layer, const kc_act *in) {
-  run *r = w->r;
-  const kc_linear *l = &r->m->layer[layer].linear[KC_UP];
-  const float unit = kc_unit(&l->w, r->m->set);
-  for (int64_t p; (p = take(w, l->w.panels)) >= 0;) {
-    kc_product(&l->w, in, r->n, p, w->out, KC_PANEL, w->scratch);
-    for (int64_t t = 0; t < r->n; t++) {
-      float *y = w->out + KC_PANEL * t;
-      r->ops->scale(y, unit, l->b ? l->b + KC_PANEL * p : NULL, KC_PANEL);
-      if (r->sides[KC_UP]) raise(r, t, layer, KC_UP, p, y);
-      r->ops->activate(r->m->activation, y, KC_PANEL);
-      r->ops->pack(&r->wide, t, KC_PANEL * p, y, KC_PANEL);
-      if (r->sides[KC_DOWN]) memcpy(r->h + t * r->m->ffn + KC_PANEL * p, y, KC_PANEL * sizeof(float));
-    }
-  }
-}
-
 static void one_layer(worker *w, int64_t layer) {
   run *r = w->r;
   const kc_neox *m = r->m;
@@ -199,7 +215,7 @@ static void one_layer(worker *w, int64_t layer) {
     if (m->parallel) normed(w, t, layer, 1, KC_UP, &r->two);
   }
   meet(w);
-  query_key_value(w, layer);
+  products(w, layer, KC_QKV, &r->one, query_key_value);
   meet(w);
   if (!r->fused) {
     for (int64_t i; (i = take(w, r->n * m->heads)) >= 0;) store(r, layer, i / m->heads, i % m->heads);
@@ -214,19 +230,19 @@ static void one_layer(worker *w, int64_t layer) {
     }
     meet(w);
   }
-  residual(w, layer, KC_DENSE, &r->one);
+  products(w, layer, KC_DENSE, &r->one, residual);
   meet(w);
   if (!m->parallel) {
     for (int64_t t; (t = take(w, r->n)) >= 0;) normed(w, t, layer, 1, KC_UP, &r->two);
     meet(w);
   }
-  widen(w, layer, &r->two);
+  products(w, layer, KC_UP, &r->two, widen);
   meet(w);
   if (r->sides[KC_DOWN]) {
     for (int64_t t; (t = take(w, r->n)) >= 0;) lower(r, t, layer, KC_DOWN, r->h + t * m->ffn);
     meet(w);
   }
-  residual(w, layer, KC_DOWN, &r->wide);
+  products(w, layer, KC_DOWN, &r->wide, residual);
   meet(w);
 }
 
@@ -234,7 +250,7 @@ static void step(void *arg, int part, int parts) {
   run *r = arg;
   const kc_neox *m = r->m;
   char *mine = (char *)r->private + part * r->thread_bytes;
-  worker w = {r, (float *)mine, NULL, NULL, 0};
+  worker w = {.r = r, .row = (float *)mine, .part = part};
   (void)parts;
   mine += up64(larger(m->hidden, m->ffn) * sizeof(float));
   w.out = (float *)mine;
@@ -245,15 +261,15 @@ static void step(void *arg, int part, int parts) {
   if (r->wanted > 0) {
     for (int64_t i; (i = take(&w, r->wanted)) >= 0;) {
       r->ops->norm(r->x + r->want[i] * m->hidden, m->norm[0], m->norm[1], m->hidden, m->eps, w.row);
-      r->ops->pack(&r->one, i, 0, w.row, m->hidden);
+      r->ops->pack(&r->last, i, 0, w.row, m->hidden);
     }
     meet(&w);
-    const float unit = kc_unit(&m->head, m->set);
+    const float unit = kc_unit(&m->head, r->last.form);
     for (int64_t p; (p = take(&w, m->head.panels)) >= 0;) {
-      kc_product(&m->head, &r->one, r->wanted, p, w.out, KC_PANEL, w.scratch);
+      kc_product(m->set, &m->head, &r->last, r->wanted, p, w.out, KC_PANEL, w.scratch);
       const int64_t rows = m->vocab - KC_PANEL * p < KC_PANEL ? m->vocab - KC_PANEL * p : KC_PANEL;
       for (int64_t i = 0; i < r->wanted; i++) {
-        r->ops->scale(w.out + KC_PANEL * i, unit, NULL, KC_PANEL);
+        r->ops->scale(w.out + KC_PANEL * i, w.out + KC_PANEL * i, unit, NULL, KC_PANEL);
         memcpy(r->tokens[r->want[i]].logits + KC_PANEL * p, w.out + KC_PANEL * i, rows * sizeof(float));
       }
     }
@@ -271,35 +287,40 @@ static int phases(const kc_neox *m) { return (int)(10 * m->layers + 4); }
 // place hands out the run's memory from at, or from NULL, and returns its end.
 static size_t place(const kc_neox *m, run *r, int64_t n, int threads, char *at) {
   size_t used = 0;
-#define PIECE(field, bytes) r->field = (void *)(at + used), used += up64(bytes)
+#define PIECE(field, bytes) (r->field = (void *)(at + used), used += up64(bytes))
   const int64_t ld = KC_PANEL * ((3 * m->hidden + KC_PANEL - 1) / KC_PANEL);
   PIECE(x, n * m->hidden * sizeof(float));
   PIECE(qkv, n * ld * sizeof(float));
   PIECE(att, n * m->hidden * sizeof(float));
   PIECE(h, n * m->ffn * sizeof(float));
+  if (kc_ranges(kc_form(m->set, r->prompt))) PIECE(sums, larger(ld, larger(m->hidden, up64(m->ffn))) * ((n + 15) / 16 * 16) * sizeof(float));
   PIECE(tile, n * sizeof(query_tile));
   PIECE(want, n * sizeof(int64_t));
   PIECE(next, phases(m) * sizeof(atomic_long));
   r->thread_bytes = private_bytes(m, n);
   PIECE(private, threads * r->thread_bytes);
 #undef PIECE
-  kc_act *acts[3] = {&r->one, &r->two, &r->wide};
-  for (int i = 0; i < 3; i++) {
-    const int64_t cols = i < 2 ? m->hidden : m->ffn;
-    kc_act_set(acts[i], m->set, n, cols, at + used);
-    used += up64(kc_act_bytes(m->set, n, cols));
+  kc_act *acts[4] = {&r->one, &r->two, &r->wide, &r->last};
+  for (int i = 0; i < 4; i++) {
+    const int64_t cols = i != 2 ? m->hidden : m->ffn;
+    const int form = kc_form(m->set, r->prompt && i < 3);
+    kc_act_set(acts[i], form, n, cols, at + used);
+    used += up64(kc_act_bytes(form, n, cols));
   }
   r->u = (float *)(at + used);
   return used;
 }
 
 size_t kc_neox_scratch(const kc_neox *m, int64_t tokens, int threads) {
-  run r;
-  return place(m, &r, tokens, threads, NULL) + up64(tokens * KC_LINEARS * KC_MOST_RANK * sizeof(float));
+  run r = {0};
+  size_t most = place(m, &r, tokens, threads, NULL);
+  r.prompt = 1;
+  most = larger(most, place(m, &r, tokens, threads, NULL));
+  return most + up64(tokens * KC_LINEARS * KC_MOST_RANK * sizeof(float));
 }
 
-void kc_neox_run(const kc_neox *m, kc_pool *pool, kc_token *tokens, int64_t n, void *scratch) {
-  run r = {.m = m, .pool = pool, .ops = kc_ops_of(m->set), .tokens = tokens, .n = n, .fused = 1};
+void kc_neox_run(const kc_neox *m, kc_pool *pool, kc_token *tokens, int64_t n, int prompt, void *scratch) {
+  run r = {.m = m, .prompt = prompt, .pool = pool, .ops = kc_ops_of(m->set), .tokens = tokens, .n = n, .fused = 1};
   place(m, &r, n, kc_pool_threads(pool), scratch);
   for (int64_t t = 0; t < n; t++) {
     if (tokens[t].logits) r.want[r.wanted++] = t;

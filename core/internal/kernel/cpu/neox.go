@@ -188,7 +188,7 @@ func (n *Neox) SetLinear4(layer int, which NeoxLinear, packed []byte, scales []f
 }
 
 // SetEmbedding sets the input embedding [Vocab][Hidden] of plain numbers; it is copied.
-func (n *Neox) SetEmbedding(data []byte, k kind) error {
+func (n *Neox) SetEmbedding(data []byte, k Kind) error {
 	if len(data) != n.Vocab*n.Hidden*k.size() {
 		return fmt.Errorf("embedding of %d bytes: %w", len(data), core.ErrDimension)
 	}
@@ -204,7 +204,7 @@ func (n *Neox) SetEmbedding(data []byte, k kind) error {
 }
 
 // SetHead sets the output embedding [Vocab][Hidden], rounding plain numbers to 8 bits in blocks.
-func (n *Neox) SetHead(data []byte, k kind) error {
+func (n *Neox) SetHead(data []byte, k Kind) error {
 	var w Weight
 	if err := w.quantize8(n.pool, n.Vocab, n.Hidden, data, k); err != nil {
 		return err
@@ -336,8 +336,9 @@ func (n *Neox) Reserve(tokens int) error {
 }
 
 // Run runs the tokens through all layers and writes their keys and values. Tokens of one row stand together, in order. A
-// token's results are the same bits whatever the other tokens are.
-func (n *Neox) Run(tokens []NeoxToken) error {
+// token's results are the same bits whatever the other tokens are. prompt says that there are many: their products round
+// differently.
+func (n *Neox) Run(tokens []NeoxToken, prompt bool) error {
 	if err := n.ready(); err != nil {
 		return err
 	}
@@ -368,7 +369,11 @@ func (n *Neox) Run(tokens []NeoxToken) error {
 		}
 		unsafe.Slice(list, len(tokens))[i] = c
 	}
-	C.kc_neox_run(n.c, n.pool.c, list, C.int64_t(len(tokens)), n.scratch.p)
+	many := C.int(0)
+	if prompt {
+		many = 1
+	}
+	C.kc_neox_run(n.c, n.pool.c, list, C.int64_t(len(tokens)), many, n.scratch.p)
 	return nil
 }
 

@@ -61,5 +61,6 @@ void kc_cache_copy(const kc_neox *m, uint16_t *to, int64_t to_capacity, const ui
 // kc_neox_scratch is the memory that kc_neox_run needs for up to tokens tokens.
 size_t kc_neox_scratch(const kc_neox *m, int64_t tokens, int threads);
 
-// kc_neox_run runs n tokens; those of one row stand together and in order, and all of them see each other's keys.
-void kc_neox_run(const kc_neox *m, kc_pool *pool, kc_token *tokens, int64_t n, void *scratch);
+// kc_neox_run runs n tokens; those of one row stand together and in order, and all of them see each other's keys. prompt: with
+// the products for many tokens, whose numbers differ in rounding from the others'.
+void kc_neox_run(const kc_neox *m, kc_pool *pool, kc_token *tokens, int64_t n, int prompt, void *scratch);

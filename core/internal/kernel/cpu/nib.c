@@ -16,12 +16,12 @@ int kc_nib_new(kc_nib *m, int64_t rows, int64_t cols, int planes) {
   m->group_bytes = (m->blocks * (planes * 512 + 32) + 63) / 64 * 64;
   m->scale_unit = 1;
   m->bytes = (size_t)(m->panels * 4 * m->group_bytes) + 8192; // kernels prefetch past the end; that needs no memory, but costs nothing either
-  m->data = kc_alloc(m->bytes);
+  m->data = kc_memory(m->bytes);
   return m->data ? 0 : 1;
 }
 
 void kc_nib_free(kc_nib *m) {
-  kc_release(m->data, m->bytes);
+  kc_memory_free(m->data, m->bytes);
   memset(m, 0, sizeof *m);
 }
 
@@ -41,10 +41,7 @@ static double best_scale(const double *map, double lo, double hi, double (*round
   return at;
 }
 
-static double to_bf16(double v) { return kc_from_bf16(kc_to_bf16((float)v)); }
-
-static void set_units(kc_nib *m, float bf16, float byte, float word) {
-  m->lut.unit_bf16 = bf16 * m->scale_unit;
+static void set_units(kc_nib *m, float byte, float word) {
   m->lut.unit_byte = byte * m->scale_unit;
   m->lut.unit_word = word * m->scale_unit;
 }
@@ -55,13 +52,13 @@ void kc_nib_map(kc_nib *m, const float *map) {
     for (int c = 0; c < 16; c++) {
       const int v[2] = {16 * c - 128, c};
       for (int p = 0; p < 2; p++) {
-        l->bf16[p][c] = l->bf16[p][c + 16] = kc_to_bf16(v[p]);
         l->byte[p][c] = p ? c : 16 * c;
+        l->sbyte[p][c] = (int8_t)v[p];
         l->word[p][c] = v[p];
       }
     }
     l->zero = 128;
-    set_units(m, 1, 1, 1);
+    set_units(m, 1, 1);
     return;
   }
   double v[16], top = 0, least = 0;
@@ -70,14 +67,15 @@ void kc_nib_map(kc_nib *m, const float *map) {
     v[c] = top > 0 ? map[c] / top : 0;
     least = fmin(least, v[c]);
   }
-  const double f16 = best_scale(v, 1, 2, to_bf16), f8 = best_scale(v, 100, 127, nearbyint), f12 = best_scale(v, 7000, 8191, nearbyint);
+  const double f8 = best_scale(v, 100, 127, nearbyint), f12 = best_scale(v, 7000, 8191, nearbyint);
   l->zero = (int32_t)-nearbyint(f8 * least);
   for (int c = 0; c < 16; c++) {
-    l->bf16[0][c] = l->bf16[0][c + 16] = kc_to_bf16((float)(f16 * v[c]));
+    l->fp32[c] = map[c] * m->scale_unit;
     l->byte[0][c] = (uint8_t)(nearbyint(f8 * v[c]) + l->zero);
+    l->sbyte[0][c] = (int8_t)nearbyint(f8 * v[c]);
     l->word[0][c] = (int16_t)nearbyint(f12 * v[c]);
   }
-  set_units(m, (float)(top / f16), (float)(top / f8), (float)(top / f12));
+  set_units(m, (float)(top / f8), (float)(top / f12));
 }
 
 typedef struct {
@@ -117,7 +115,7 @@ static int set_scale_unit(kc_pool *p, job *j) {
   int e = 15;
   if (top > 0) frexpf(top, &e);
   j->m->scale_unit = ldexpf(1, e - 15);
-  j->m->lut.unit_bf16 *= j->m->scale_unit / old;
+  for (int c = 0; c < 16; c++) j->m->lut.fp32[c] *= j->m->scale_unit / old;
   j->m->lut.unit_byte *= j->m->scale_unit / old;
   j->m->lut.unit_word *= j->m->scale_unit / old;
   return 0;
@@ -272,35 +270,56 @@ void kc_nib_row(const kc_nib *m, int64_t r, float *out) {
 
 static size_t rounded(size_t n) { return (n + 63) / 64 * 64; }
 
-size_t kc_act_bytes(int set, int64_t tokens, int64_t cols) {
-  const size_t blocks = cols / KC_BLOCK, t = (tokens + 15) / 16 * 16;
-  return rounded(t * cols * (set == KC_VNNI ? 1 : 2)) + rounded(t * blocks * 4) + rounded(t * blocks * 4);
+int kc_form(int set, int many) {
+  if (set < KC_VNNI) return KC_WORD;
+  return !many ? KC_BYTES : set == KC_AMX ? KC_BF16 : KC_BYTE;
 }
 
-void kc_act_set(kc_act *x, int set, int64_t tokens, int64_t cols, void *memory) {
+size_t kc_act_bytes(int form, int64_t tokens, int64_t cols) {
+  const size_t blocks = cols / KC_BLOCK, t = (tokens + 15) / 16 * 16;
+  return rounded(t * cols * (form == KC_BYTE ? 1 : 2)) + rounded(t * blocks * 4) + rounded(t * blocks * 4);
+}
+
+void kc_act_set(kc_act *x, int form, int64_t tokens, int64_t cols, void *memory) {
   const size_t blocks = cols / KC_BLOCK, t = (tokens + 15) / 16 * 16;
   char *at = memory;
-  x->set = set;
+  x->form = form;
   x->cols = cols;
   x->blocks = blocks;
+  x->tiles = t / 16;
   x->q = at;
-  at += rounded(t * cols * (set == KC_VNNI ? 1 : 2));
+  at += rounded(t * cols * (form == KC_BYTE ? 1 : 2));
   x->scale = (float *)at;
   x->sum = (int32_t *)(at + rounded(t * blocks * 4));
 }
 
-size_t kc_scratch_bytes(int64_t cols) { return 64 * cols + (64 << 10); }
+size_t kc_scratch_bytes(int64_t cols) { return 64 * cols + (256 << 10); }
 
-void kc_product(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch) {
+void kc_product(int set, const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch) {
 #if KC_X86
-  if (x->set == KC_AMX) return kc_product_amx(m, x, tokens, panel, out, ld, scratch);
-  if (x->set == KC_VNNI) return kc_product_vnni(m, x, tokens, panel, out, ld, scratch);
-  if (x->set == KC_AVX2) return kc_product_avx2(m, x, tokens, panel, out, ld, scratch);
+  if (set == KC_AMX) return kc_product_amx(m, x, tokens, panel, out, ld, scratch);
+  if (set == KC_VNNI) return kc_product_vnni(m, x, tokens, panel, out, ld, scratch);
+  if (set == KC_AVX2) return kc_product_avx2(m, x, tokens, panel, out, ld, scratch);
 #endif
   kc_product_plain(m, x, tokens, panel, out, ld, scratch);
 }
 
-float kc_unit(const kc_nib *m, int set) { return set == KC_AMX ? m->lut.unit_bf16 : set == KC_VNNI ? m->lut.unit_byte : m->lut.unit_word; }
+int kc_ranges(int form) { return form == KC_BF16; }
+
+void kc_range(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t lo, int64_t hi, float *out, void *scratch) {
+#if KC_X86
+  kc_range_amx(m, x, tokens, lo, hi, out, scratch);
+#endif
+}
+
+void kc_range_row(const float *out, int64_t tiles, int64_t i, int64_t token, float *row) {
+  const float *from = out + (i * tiles + token / 16) * 1024 + token % 16 * 16;
+  for (int g = 0; g < 4; g++) memcpy(row + 16 * g, from + 256 * g, 16 * sizeof(float));
+}
+
+float kc_unit(const kc_nib *m, int form) {
+  return form == KC_BF16 ? 1 : form == KC_WORD ? m->lut.unit_word : m->lut.unit_byte;
+}
 
 void kc_release_unit(int set) {
 #if KC_X86

@@ -7,21 +7,22 @@
 // Layout: rows in groups of 16, each group one piece of memory: for every block of 64 columns and every plane eight lines
 // of 64 bytes, then the scales [blocks][16] as fp16, padded to 64 bytes. Line l holds columns 8l to 8l+7: dword r is row r,
 // its nibbles from the lowest up are columns 0 2 4 6 1 3 5 7. That order serves two readers at once: shifted by 0, 4, 8
-// and 12 bits, 16-bit word 2r+p is an index for column 2s+p, so one vpermw yields 16 rows x 2 columns of bf16 as the bf16
-// products want them; and the low (high) nibbles of a dword are columns 0 4 1 5 (2 6 3 7), so one vpshufb yields 16 rows x
-// 4 columns of bytes as the byte products want them, activations being stored in that order.
+// and 12 bits, 16-bit word 2r+p begins with column 2s+p, so a look-up by dwords yields pairs of columns as the bf16 products
+// want them; and the low (high) nibbles of a dword are columns 0 4 1 5 (2 6 3 7), so one vpshufb yields 16 rows x 4 columns
+// of bytes as the byte products want them, activations being stored in that order.
 #pragma once
 #include "pool.h"
 
 enum { KC_BLOCK = 64, KC_GROUP = 16, KC_PANEL = 64 }; // columns per scale; rows per group; rows per unit of work
 
-// What a kernel reads in place of a code, for each set of kernels. unit: what its sums are multiplied with.
+// What a kernel reads in place of a code, for each form of activations. unit: what its sums are multiplied with.
 typedef struct {
-  uint16_t bf16[2][32]; // AMX: the 16 values twice, as the table of vpermw
-  uint8_t byte[2][16];  // VNNI: values + zero, not negative
-  int16_t word[2][16];  // AVX2, plain
-  int32_t zero;         // VNNI
-  float unit_bf16, unit_byte, unit_word;
+  float fp32[16];       // KC_BF16, planes of one: the values, unit included
+  uint8_t byte[2][16];  // KC_BYTE, KC_BYTES: values + zero, not negative
+  int8_t sbyte[2][16];  // the same without zero
+  int16_t word[2][16];  // KC_WORD
+  int32_t zero;
+  float unit_byte, unit_word; // KC_BF16 has none
 } kc_lut;
 
 typedef struct {
@@ -56,39 +57,52 @@ int kc_nib_quantize8(kc_pool *p, kc_nib *m, const void *w, int kind);
 // kc_nib_row writes row r in fp32, [cols].
 void kc_nib_row(const kc_nib *m, int64_t r, float *out);
 
-// Activations X [tokens, cols] as the set's kernels read them.
-//   AMX: bf16 [tokens/16][cols/32][16][32].
-//   VNNI: int8 [tokens][cols], the columns of each 8 in the order 0 4 1 5 2 6 3 7, scales and sums [tokens][blocks].
-//   AVX2, plain: int16 of 12 bits, the same order, scales [tokens][blocks].
+// Activations X [tokens, cols] in one of four forms. Whole numbers of a block share a scale, the columns of each 8 stand in
+// the order 0 4 1 5 2 6 3 7, and sum [tokens][blocks] are their sums.
+//   KC_BF16: bf16 [blocks][tokens/16][2][16][32]. AMX, prompts.
+//   KC_BYTE: int8 [tokens][cols]. VNNI, prompts.
+//   KC_BYTES: 128 * high + low, int8 [blocks][tokens][high, low][64]. VNNI and AMX, up to 16 tokens.
+//   KC_WORD: int16 of 12 bits [tokens][cols]. AVX2, plain.
+enum { KC_BF16, KC_BYTE, KC_BYTES, KC_WORD };
 typedef struct {
-  int set;
-  int64_t cols, blocks;
+  int form;
+  int64_t cols, blocks, tiles; // tiles: of 16 tokens
   void *q;
   float *scale;
   int32_t *sum;
 } kc_act;
 
+// kc_form is what a set's kernels read: many for a prompt's chunk, otherwise for at most 16 tokens at a time.
+int kc_form(int set, int many);
+
 // kc_act_bytes is the memory of activations of tokens tokens; kc_act_set lays them out in memory aligned to 64 bytes.
-size_t kc_act_bytes(int set, int64_t tokens, int64_t cols);
-void kc_act_set(kc_act *x, int set, int64_t tokens, int64_t cols, void *memory);
+size_t kc_act_bytes(int form, int64_t tokens, int64_t cols);
+void kc_act_set(kc_act *x, int form, int64_t tokens, int64_t cols, void *memory);
 
 // kc_pack packs columns from..from+n (multiples of 64) of token t: v [n].
-void kc_pack(kc_act *x, int64_t t, int64_t from, const float *v, int64_t n);
+void kc_pack(int set, kc_act *x, int64_t t, int64_t from, const float *v, int64_t n);
+
+// kc_ranges says whether a form's products are made for a range of panels at once: kc_range writes X W^T for the panels
+// lo..hi-1 to out [hi-lo][tokens/16][4][16 tokens][16 rows]; kc_range_row copies one token's 64 rows of panel lo + i.
+int kc_ranges(int form);
+void kc_range(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t lo, int64_t hi, float *out, void *scratch);
+void kc_range_row(const float *out, int64_t tiles, int64_t i, int64_t token, float *row);
 
 // kc_scratch_bytes is the memory a thread needs for kc_product with matrices of up to cols columns.
 size_t kc_scratch_bytes(int64_t cols);
 
 // kc_product writes X W^T, to be multiplied with kc_unit, for the rows of one panel: out[t*ld + i] is row
-// 64*panel + i, for all i < 64, also those past the matrix's end. A token's numbers are the same whatever the other tokens of
-// the call are. kc_release_unit, when a task is through with products, gives back the tile unit.
-void kc_product(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
-float kc_unit(const kc_nib *m, int set);
+// 64*panel + i, for all i < 64, also those past the matrix's end. A token's numbers are the same whatever the other tokens
+// of the call are. kc_release_unit, when a task is through with products, gives back the tile unit.
+void kc_product(int set, const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
+float kc_unit(const kc_nib *m, int form);
 void kc_release_unit(int set);
 
 // The sets' own.
 void kc_product_plain(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
 void kc_product_avx2(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
 void kc_product_vnni(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
+void kc_range_amx(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t lo, int64_t hi, float *out, void *scratch);
 void kc_product_amx(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
 
 static inline const uint8_t *kc_codes(const kc_nib *m, int64_t group) { return m->data + group * m->group_bytes; }

@@ -17,4 +17,4 @@ const kc_ops *kc_ops_of(int set) {
 
 size_t kc_attend_bytes(int64_t d) { return (size_t)(16 * d * (4 + 2) + 16 * KC_KEYS * (4 + 2)); }
 
-void kc_pack(kc_act *x, int64_t t, int64_t from, const float *v, int64_t n) { kc_ops_of(x->set)->pack(x, t, from, v, n); }
+void kc_pack(int set, kc_act *x, int64_t t, int64_t from, const float *v, int64_t n) { kc_ops_of(set)->pack(x, t, from, v, n); }

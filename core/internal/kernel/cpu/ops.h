@@ -15,9 +15,9 @@ typedef struct {
   void (*norm)(const float *x, const float *w, const float *b, int64_t n, float eps, float *out);
   // activate: x [n] in place.
   void (*activate)(int kind, float *x, int64_t n);
-  // axpby: y[i] = y[i] + unit * x[i] + b[i]; b may be NULL. scale: x[i] = unit * x[i] + b[i].
+  // add: y[i] += unit * x[i] + b[i]; b may be NULL. scale: y[i] = unit * x[i] + b[i]; y may be x.
   void (*add)(float *y, const float *x, float unit, const float *b, int64_t n);
-  void (*scale)(float *x, float unit, const float *b, int64_t n);
+  void (*scale)(float *y, const float *x, float unit, const float *b, int64_t n);
   // pack: see kc_pack.
   void (*pack)(kc_act *x, int64_t t, int64_t from, const float *v, int64_t n);
   // rotate: turns x[i], x[i+half] by the angles with cos and sin [half].

@@ -107,11 +107,11 @@ FOR static void NAME(add)(float *y, const float *x, float unit, const float *b, 
     for (int64_t i = 0; i < n; i++) y[i] += x[i] * unit;
 }
 
-FOR static void NAME(scale)(float *x, float unit, const float *b, int64_t n) {
+FOR static void NAME(scale)(float *y, const float *x, float unit, const float *b, int64_t n) {
   if (b)
-    for (int64_t i = 0; i < n; i++) x[i] = x[i] * unit + b[i];
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] * unit + b[i];
   else
-    for (int64_t i = 0; i < n; i++) x[i] *= unit;
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] * unit;
 }
 
 INLINE h16 narrow(v16 v) {
@@ -128,28 +128,35 @@ INLINE float block_size(const float *v) {
 }
 
 FOR static void NAME(pack)(kc_act *x, int64_t t, int64_t from, const float *v, int64_t n) {
-  if (x->set == KC_AMX) {
+  if (x->form == KC_BF16) {
     for (int64_t k = 0; k < n; k += 16) {
       const int64_t c = from + k;
-      *(h16u *)((uint16_t *)x->q + ((t / 16 * (x->cols / 32) + c / 32) * 16 + t % 16) * 32 + c % 32) = narrow(load(v + k));
+      *(h16u *)((uint16_t *)x->q + (((c / 64 * x->tiles + t / 16) * 2 + c % 64 / 32) * 16 + t % 16) * 32 + c % 32) = narrow(load(v + k));
     }
     return;
   }
-  const float top = x->set == KC_VNNI ? 127 : 2047;
+  const float top = x->form == KC_BYTE ? 127 : x->form == KC_BYTES ? 127 * 128 : 2047;
   // Columns 0 4 1 5 2 6 3 7 of every eight.
   const i16 order = {0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15};
   for (int64_t k = 0; k < n; k += 64) {
     const float m = block_size(v + k), s = m > 0 ? top / m : 0;
-    const int64_t b = t * x->blocks + (from + k) / 64;
+    const int64_t b = t * x->blocks + (from + k) / 64, at = t * x->cols + from + k;
     i16 sum = {0};
     x->scale[b] = m / top;
     for (int i = 0; i < 64; i += 16) {
       const i16 q = near(load(v + k + i) * s), p = __builtin_shuffle(q, order);
       sum += q;
-      if (x->set == KC_VNNI)
-        *(b16u *)((int8_t *)x->q + t * x->cols + from + k + i) = __builtin_convertvector(p, b16u);
-      else
-        *(s16u *)((int16_t *)x->q + t * x->cols + from + k + i) = __builtin_convertvector(p, s16u);
+      switch (x->form) {
+      case KC_BYTE: *(b16u *)((int8_t *)x->q + at + i) = __builtin_convertvector(p, b16u); break;
+      case KC_BYTES: {
+        const i16 high = (p + 64) >> 7;
+        int8_t *to = (int8_t *)x->q + ((from + k) / 64 * 16 * x->tiles + t) * 128 + i;
+        *(b16u *)to = __builtin_convertvector(high, b16u);
+        *(b16u *)(to + 64) = __builtin_convertvector(p - (high << 7), b16u);
+        break;
+      }
+      default: *(s16u *)((int16_t *)x->q + at + i) = __builtin_convertvector(p, s16u);
+      }
     }
     int32_t total = 0;
     for (int i = 0; i < 16; i++) total += sum[i];

@@ -11,6 +11,8 @@
 #define tile_dpbf16(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
 // tile_dpbssd: int32 tile c += int8 tile a x int8 tile b (fours of rows of b stand side by side).
 #define tile_dpbssd(c, a, b) __asm__ volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
+// tile_dpbsud: int32 tile c += int8 tile a x uint8 tile b (fours of rows of b stand side by side).
+#define tile_dpbsud(c, a, b) __asm__ volatile("tdpbsud %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
 #define tile_release() __asm__ volatile("tilerelease" ::)
 
 // tile_shape makes the first short tiles of rows rows, the others of 16; every row has 64 bytes.

@@ -22,17 +22,17 @@ type Weight struct {
 	c C.kc_nib
 }
 
-// kind of plain numbers, as the C side counts them.
-type kind int
+// Kind is that of plain numbers, as the C side counts them.
+type Kind int
 
-// Kinds of plain numbers that a Weight or an embedding is made of.
+// The kinds of plain numbers that a Weight or an embedding is made of.
 const (
-	F32 kind = iota
+	F32 Kind = iota
 	F16
 	BF16
 )
 
-func (k kind) size() int { return [...]int{4, 2, 2}[k] }
+func (k Kind) size() int { return [...]int{4, 2, 2}[k] }
 
 func (m *Weight) make(rows, cols, planes int) error {
 	if rows <= 0 || cols <= 0 || cols%Block != 0 {
@@ -78,7 +78,7 @@ func (m *Weight) set8(p *Pool, rows, cols int, q []int8, scales []float32) error
 }
 
 // quantize8 makes m of plain numbers [rows][cols] by rounding each block to 8 bits.
-func (m *Weight) quantize8(p *Pool, rows, cols int, data []byte, k kind) error {
+func (m *Weight) quantize8(p *Pool, rows, cols int, data []byte, k Kind) error {
 	if len(data) != rows*cols*k.size() {
 		return fmt.Errorf("a matrix of %d x %d of %d bytes: %w", rows, cols, len(data), core.ErrDimension)
 	}
@@ -116,15 +116,19 @@ func (m *Weight) Close() {
 	}
 }
 
-// Product writes X W^T for x [tokens][Cols] into out [tokens][Rows] with the kernels of Detect, on one thread. It is for
-// tests and self-tests: a model's products happen inside kc_neox_run.
-func (m *Weight) Product(x []float32, tokens int, out []float32) error {
-	set := C.int(Detect())
+// Product writes X W^T for x [tokens][Cols] into out [tokens][Rows] with the kernels of Detect, for a prompt's many
+// tokens or for few, on one thread. It is for tests and self-tests: a model's products happen inside kc_neox_run.
+func (m *Weight) Product(x []float32, tokens int, prompt bool, out []float32) error {
+	set, many := C.int(Detect()), C.int(0)
+	if prompt {
+		many = 1
+	}
+	form := C.kc_form(set, many)
 	cols, rows := m.Cols(), m.Rows()
 	if len(x) != tokens*cols || len(out) != tokens*rows {
 		return fmt.Errorf("product of %d numbers with a matrix of %d x %d: %w", len(x), rows, cols, core.ErrDimension)
 	}
-	bytes := int64(C.kc_act_bytes(set, C.int64_t(tokens), C.int64_t(cols)))
+	bytes := int64(C.kc_act_bytes(form, C.int64_t(tokens), C.int64_t(cols)))
 	scratch := int64(C.kc_scratch_bytes(C.int64_t(cols)))
 	mem, err := Alloc(bytes + scratch + int64(tokens)*C.KC_PANEL*4)
 	if err != nil {
@@ -133,14 +137,14 @@ func (m *Weight) Product(x []float32, tokens int, out []float32) error {
 	defer mem.Free()
 	act := (*C.kc_act)(C.calloc(1, C.sizeof_kc_act))
 	defer C.free(unsafe.Pointer(act))
-	C.kc_act_set(act, set, C.int64_t(tokens), C.int64_t(cols), mem.p)
+	C.kc_act_set(act, form, C.int64_t(tokens), C.int64_t(cols), mem.p)
 	for t := range tokens {
-		C.kc_pack(act, C.int64_t(t), 0, (*C.float)(&x[t*cols]), C.int64_t(cols))
+		C.kc_pack(set, act, C.int64_t(t), 0, (*C.float)(&x[t*cols]), C.int64_t(cols))
 	}
-	unit := float32(C.kc_unit(&m.c, set))
+	unit := float32(C.kc_unit(&m.c, form))
 	piece := unsafe.Slice((*float32)(unsafe.Add(mem.p, bytes+scratch)), tokens*C.KC_PANEL)
 	for p := range int(m.c.panels) {
-		C.kc_product(&m.c, act, C.int64_t(tokens), C.int64_t(p), (*C.float)(&piece[0]), C.KC_PANEL, unsafe.Add(mem.p, bytes))
+		C.kc_product(set, &m.c, act, C.int64_t(tokens), C.int64_t(p), (*C.float)(&piece[0]), C.KC_PANEL, unsafe.Add(mem.p, bytes))
 		C.kc_release_unit(set)
 		for t := range tokens {
 			for i := 0; i < C.KC_PANEL && p*C.KC_PANEL+i < rows; i++ {

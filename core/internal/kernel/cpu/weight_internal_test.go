@@ -66,9 +66,19 @@ func apart(got []float32, want []float64) float64 {
 	return math.Inf(1)
 }
 
-// limits are the relative errors of a product by set. AMX: activations in bf16 (8 bits) and a table in bf16 whose factor
-// is chosen well. VNNI: activations in 8 bits of the block's largest, table in 8 bits. The others: 12 and 13 bits.
-var limits = map[Set]float64{Plain: 6e-4, AVX2: 6e-4, VNNI: 1e-2, AMX: 3.5e-3}
+// limit is the relative error of a product. Prompts: activations in bf16 (AMX) or 8 bits of the block's largest (VNNI). Otherwise
+// the table of 8 bits decides (VNNI, AMX), or activations in 12 bits.
+func limit(s Set, prompt, codes bool) float64 {
+	switch {
+	case s == AMX && prompt:
+		return 3.5e-3
+	case s == VNNI && prompt:
+		return 1.1e-2
+	case s >= VNNI && codes:
+		return 7e-3
+	}
+	return 6e-4
+}
 
 func TestProduct(t *testing.T) {
 	pool := testPool(t, 2)
@@ -97,17 +107,19 @@ func TestProduct(t *testing.T) {
 			t.Run(fmt.Sprintf("%v %dx%d tokens %d", s, shape.rows, shape.cols, shape.tokens), func(t *testing.T) {
 				defer Lower(s)()
 				got := make([]float32, len(want))
-				if err := m.Product(x, shape.tokens, got); err != nil {
+				for _, prompt := range []bool{false, true} {
+					if err := m.Product(x, shape.tokens, prompt, got); err != nil {
+						t.Fatal(err)
+					}
+					if d, most := apart(got, want), limit(s, prompt, true); d > most {
+						t.Errorf("4 bits, prompt %v: relative error %.2g, limit %.2g", prompt, d, most)
+					}
+				}
+				if err := eight.m.Product(x, shape.tokens, false, got); err != nil {
 					t.Fatal(err)
 				}
-				if d := apart(got, want); d > limits[s] {
-					t.Errorf("4 bits: relative error %.2g, limit %.2g", d, limits[s])
-				}
-				if err := eight.m.Product(x, shape.tokens, got); err != nil {
-					t.Fatal(err)
-				}
-				if d := apart(got, eight.want); d > limits[s] {
-					t.Errorf("8 bits: relative error %.2g, limit %.2g", d, limits[s])
+				if d, most := apart(got, eight.want), limit(s, false, false); d > most {
+					t.Errorf("8 bits: relative error %.2g, limit %.2g", d, most)
 				}
 			})
 		}
@@ -158,27 +170,34 @@ func TestProductAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range sets() {
-		restore := Lower(s)
-		all := make([]float32, tokens*rows)
-		if err := m.Product(x, tokens, all); err != nil {
-			t.Fatal(err)
+		for _, prompt := range []bool{false, true} {
+			alone(t, s, &m, x, tokens, prompt)
 		}
-		for _, part := range []struct{ from, n int }{{0, 1}, {5, 1}, {149, 1}, {3, 2}, {7, 5}, {20, 8}, {40, 16}, {60, 17}, {0, 64}} {
-			got := make([]float32, part.n*rows)
-			if err := m.Product(x[part.from*cols:(part.from+part.n)*cols], part.n, got); err != nil {
-				t.Fatal(err)
-			}
-			for i, v := range got {
-				if v != all[part.from*rows+i] {
-					t.Fatalf("%v: tokens %d to %d alone: number %d is %v, %v among all", s, part.from, part.from+part.n, i, v, all[part.from*rows+i])
-				}
-			}
-		}
-		restore()
 	}
 }
 
-func TestMatrixRefuses(t *testing.T) {
+func alone(t *testing.T, s Set, m *Weight, x []float32, tokens int, prompt bool) {
+	t.Helper()
+	defer Lower(s)()
+	rows, cols := m.Rows(), m.Cols()
+	all := make([]float32, tokens*rows)
+	if err := m.Product(x, tokens, prompt, all); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []struct{ from, n int }{{0, 1}, {5, 1}, {149, 1}, {3, 2}, {7, 5}, {20, 8}, {40, 16}, {60, 17}, {0, 64}} {
+		got := make([]float32, part.n*rows)
+		if err := m.Product(x[part.from*cols:(part.from+part.n)*cols], part.n, prompt, got); err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range got {
+			if v != all[part.from*rows+i] {
+				t.Fatalf("%v, prompt %v: tokens %d to %d alone: number %d is %v, %v among all", s, prompt, part.from, part.from+part.n, i, v, all[part.from*rows+i])
+			}
+		}
+	}
+}
+
+func TestWeightRefuses(t *testing.T) {
 	pool := testPool(t, 1)
 	var m Weight
 	if err := m.set4(pool, 4, 96, make([]byte, 192), make([]float32, 6), quant.NF4); !errors.Is(err, core.ErrDimension) {
