@@ -43,27 +43,17 @@ func (st *state4) parts(s *torch.Scope, x *passing) []stage4 {
 			s.Drop(st.attention(s, layer, x))
 			return s.Err()
 		}},
-		{"norms", func(layer int) error {
-			for which := range 2 {
-				if err := g.LayerNorm(stream, r.at(r.x), r.at(r.layout.Norm(layer, which)), r.at(r.normed), x.t, d, float32(r.LayerNormEps)); err != nil {
-					return err
-				}
+		{"residuals and norms", func(layer int) error {
+			if err := st.add(layer, cuda.Dense, 1, x.t); err != nil {
+				return err
 			}
-			return nil
+			return st.add(layer, cuda.Down, 2, x.t)
 		}},
 		{"rotary", func(layer int) error {
 			return g.RotaryKV(stream, r.at(r.wide), bias(layer, cuda.QKV), r.at(r.cos), r.at(r.sin), r.at(r.narrow), r.layout.Shape, st.cache, layer, x.row, x.past, x.t)
 		}},
 		{"activation", func(layer int) error {
 			return g.BiasAct(stream, r.at(r.wide), bias(layer, cuda.Up), x.t, r.IntermediateSize, r.layout.Shape.Act)
-		}},
-		{"residuals", func(layer int) error {
-			for _, m := range []cuda.Matrix{cuda.Dense, cuda.Down} {
-				if err := g.BiasResidual(stream, r.at(r.x), r.at(r.narrow), bias(layer, m), x.t, d); err != nil {
-					return err
-				}
-			}
-			return nil
 		}},
 	}
 	if x.adapter != nil {

@@ -81,6 +81,9 @@ func (st *state4) pass(s *torch.Scope, row int, ids []int32, adapter int) (*pass
 	if err := r.gpu.Embed(r.stream, r.at(r.embed), r.at(r.ids), r.at(r.x), x.t, r.HiddenSize); err != nil {
 		return nil, err
 	}
+	if err := st.norm(0, 0, x.t); err != nil {
+		return nil, err
+	}
 	for layer := range r.Layers {
 		if err := st.layer(s, layer, x); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", layer, err)
@@ -98,52 +101,57 @@ func (x *passing) padded(r *cuda4, capacity int) int64 {
 	return int64(x.t)
 }
 
-// layer is one block. What a product gives goes into the residual stream together with its bias.
+// norm normalises the residual stream of t tokens for a layer's attention (which 0) or feed-forward part (1).
+func (st *state4) norm(layer, which, t int) error {
+	r := st.model
+	return r.gpu.LayerNorm(r.stream, r.at(r.x), r.at(r.layout.Norm(layer, which)), r.at(r.normed), t, r.HiddenSize, float32(r.LayerNormEps))
+}
+
+// add adds what a product gave, with its bias, to the residual stream, and normalises that for what comes next: the
+// feed-forward part of the layer (next 1), the attention of the layer behind it (2), or nothing (0).
+func (st *state4) add(layer int, m cuda.Matrix, next, t int) error {
+	r := st.model
+	bias, norm := r.at(r.layout.Bias(layer, m)), int64(0)
+	switch {
+	case next == 1:
+		norm = r.layout.Norm(layer, 1)
+	case next == 2 && layer+1 < r.Layers:
+		norm = r.layout.Norm(layer+1, 0)
+	default:
+		return r.gpu.BiasResidual(r.stream, r.at(r.x), r.at(r.narrow), bias, t, r.HiddenSize)
+	}
+	return r.gpu.AddNorm(r.stream, r.at(r.x), r.at(r.narrow), bias, r.at(norm), r.at(r.normed), t, r.HiddenSize, float32(r.LayerNormEps))
+}
+
+// layer is one block; the stream is normalised for it already.
 func (st *state4) layer(s *torch.Scope, layer int, x *passing) error {
 	r := st.model
-	g, stream, d := r.gpu, r.stream, r.HiddenSize
 	bias := func(m cuda.Matrix) uintptr { return r.at(r.layout.Bias(layer, m)) }
-	norm := func(which int) error {
-		return g.LayerNorm(stream, r.at(r.x), r.at(r.layout.Norm(layer, which)), r.at(r.normed), x.t, d, float32(r.LayerNormEps))
-	}
-	add := func(m cuda.Matrix) error {
-		return g.BiasResidual(stream, r.at(r.x), r.at(r.narrow), bias(m), x.t, d)
-	}
-	feed := func() error {
-		if err := st.product(s, layer, cuda.Up, x.inner, x.normed, x); err != nil {
-			return err
-		}
-		if err := g.BiasAct(stream, r.at(r.wide), bias(cuda.Up), x.t, r.IntermediateSize, r.layout.Shape.Act); err != nil {
-			return err
-		}
-		return st.product(s, layer, cuda.Down, x.narrow, x.inner, x)
-	}
 	return inTurn(
-		func() error { return norm(0) },
 		func() error { return st.product(s, layer, cuda.QKV, x.wide, x.normed, x) },
 		func() error {
-			return g.RotaryKV(stream, r.at(r.wide), bias(cuda.QKV), r.at(r.cos), r.at(r.sin), r.at(r.narrow), r.layout.Shape, st.cache, layer, x.row, x.past, x.t)
+			return r.gpu.RotaryKV(r.stream, r.at(r.wide), bias(cuda.QKV), r.at(r.cos), r.at(r.sin), r.at(r.narrow), r.layout.Shape, st.cache, layer, x.row, x.past, x.t)
 		},
 		func() error {
 			o := st.attention(s, layer, x)
-			if err := st.product(s, layer, cuda.Dense, x.narrow, o, x); err != nil {
+			defer s.Drop(o)
+			return st.product(s, layer, cuda.Dense, x.narrow, o, x)
+		},
+		func() error {
+			if !r.UseParallelResidual {
+				return st.add(layer, cuda.Dense, 1, x.t)
+			}
+			if err := st.norm(layer, 1, x.t); err != nil { // both parts read the stream as it was
 				return err
 			}
-			s.Drop(o)
-			if r.UseParallelResidual { // both parts read x as it was
-				return norm(1)
-			}
-			return nil
+			return st.add(layer, cuda.Dense, 0, x.t)
 		},
-		func() error { return add(cuda.Dense) },
+		func() error { return st.product(s, layer, cuda.Up, x.inner, x.normed, x) },
 		func() error {
-			if r.UseParallelResidual {
-				return nil
-			}
-			return norm(1)
+			return r.gpu.BiasAct(r.stream, r.at(r.wide), bias(cuda.Up), x.t, r.IntermediateSize, r.layout.Shape.Act)
 		},
-		feed,
-		func() error { return add(cuda.Down) },
+		func() error { return st.product(s, layer, cuda.Down, x.narrow, x.inner, x) },
+		func() error { return st.add(layer, cuda.Down, 2, x.t) },
 		s.Err,
 	)
 }
