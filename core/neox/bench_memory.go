@@ -35,7 +35,7 @@ func MeasureMemory(ctx context.Context, dir string, opt LoadOptions, r PlanReque
 	if err != nil {
 		return MemoryResult{}, err
 	}
-	r.Device, r.DType, r.Stored, r.Embed = as.plan.Device, as.plan.DType, as.plan.Stored, as.plan.Embed
+	r.Device, r.DType, r.Stored, r.Embed, r.Free = as.plan.Device, as.plan.DType, as.plan.Stored, as.plan.Embed, as.plan.Free
 	plan, err := NewPlan(r)
 	if err != nil {
 		return MemoryResult{}, err

@@ -93,20 +93,6 @@ func (b *bench) body() int64 {
 }
 
 func (b *bench) prefill(product float64) error {
-	if w, ok := b.run.(interface {
-		warm(s *torch.Scope, n int) (bool, error)
-	}); ok {
-		more := true
-		for n := 0; more; n++ {
-			err := b.dev.Do(b.ctx, func(s *torch.Scope) (err error) {
-				more, err = w.warm(s, n)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
 	logits := make([]float32, b.cfg.VocabSize)
 	measure := func(name string) error {
 		t, n, err := b.median(func() error { return b.fill(0, logits) })
@@ -134,11 +120,13 @@ func (b *bench) prefill(product float64) error {
 			return err
 		}
 	}
-	if x, ok := b.run.(interface{ keepFull() error }); ok {
-		if err := b.dev.Do(b.ctx, func(*torch.Scope) error { return x.keepFull() }); err != nil {
-			return err
+	if x, ok := b.run.(interface {
+		pauseCopies() (resume func(), had bool)
+	}); ok {
+		if resume, had := x.pauseCopies(); had {
+			defer resume()
+			return measure("prefill, without bf16 copies")
 		}
-		return measure("prefill, with bf16 copies")
 	}
 	return nil
 }

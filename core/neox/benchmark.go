@@ -15,7 +15,7 @@ type BenchOptions struct {
 // BenchResult is one figure. Bytes per token over Seconds per token is what the machine's bandwidth bounds: of
 // copying on a GPU, of reading on a CPU.
 type BenchResult struct {
-	Name         string  `json:"name"` // "copy", "read", "matmul"; "first token", "load", "file copy", "load again"; "prefill", "prefill, with bf16 copies", "prefill: PART"; "decode", "verify"
+	Name         string  `json:"name"` // "copy", "read", "matmul"; "first token", "load", "file copy", "load again"; "prefill", "prefill, without bf16 copies", "prefill: PART"; "decode", "verify"
 	Device       string  `json:"device"`
 	DType        string  `json:"dtype"`
 	Instructions string  `json:"instructions,omitempty"` // of the processor, that the kernels use

@@ -51,8 +51,9 @@ func (t temp4) nf4() cuda.NF4 {
 }
 
 // loadCUDA4 loads a model with 4-bit weights onto a GPU. A folder in bitsandbytes' format is taken as it is; anything
-// else is quantised on the device, tensor by tensor, to the same bytes that bitsandbytes would make of it.
-func loadCUDA4(ctx context.Context, dev *device.Device, cfg Config, src source, p core.Progress) (_ runner, err error) {
+// else is quantised on the device, tensor by tensor, to the same bytes that bitsandbytes would make of it. free is what
+// the device had when the model was planned, for copies4.
+func loadCUDA4(ctx context.Context, dev *device.Device, cfg Config, src source, free int64, p core.Progress) (_ runner, err error) {
 	l := &loader4{src: src, files: map[string]*os.File{}}
 	err = dev.Do(ctx, func(*torch.Scope) (err error) {
 		l.cuda4, err = newCUDA4(dev, cfg)
@@ -88,6 +89,11 @@ func loadCUDA4(ctx context.Context, dev *device.Device, cfg Config, src source, 
 	}
 	if err := dev.Do(ctx, l.probe); err != nil {
 		return nil, err
+	}
+	if copies4(cfg, free) > 0 {
+		if err := dev.Do(ctx, func(*torch.Scope) error { return l.keepFull() }); err != nil {
+			return nil, err
+		}
 	}
 	return l.cuda4, nil
 }

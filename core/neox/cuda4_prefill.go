@@ -12,11 +12,6 @@ import (
 	"kakoi/core/internal/torch"
 )
 
-// cudnnFrom is the number of tokens from which cuDNN's attention pays: it is twice as fast as libtorch's FlashAttention
-// 2 there, but loads for a second and builds a plan for every new number of tokens. Prompts are padded to padTokens
-// for it, and it is used only after warm has made the plans.
-const cudnnFrom = 512
-
 // passing is the chunk of a prompt on its way: views of the arena for t tokens.
 type passing struct {
 	t, past int
@@ -26,7 +21,7 @@ type passing struct {
 	wide    torch.Tensor // [t, 3D]
 	inner   torch.Tensor // [t, F], the same memory
 	narrow  torch.Tensor // [t, D]
-	query   torch.Tensor // [1, H, T, D/H], T padded, the same memory
+	query   torch.Tensor // [1, H, t, D/H], the same memory
 }
 
 func (st *state4) prefill(s *torch.Scope, row int, ids []int32, adapter int, logits []float32) error {
@@ -75,8 +70,7 @@ func (st *state4) pass(s *torch.Scope, row int, ids []int32, adapter int) (*pass
 	x.wide = s.Over(r.at(r.wide), torch.BFloat16, []int64{t, 3 * d}, nil)
 	x.inner = s.Over(r.at(r.wide), torch.BFloat16, []int64{t, int64(r.IntermediateSize)}, nil)
 	x.narrow = s.Over(r.at(r.narrow), torch.BFloat16, []int64{t, d}, nil)
-	padded := x.padded(r, st.cache.Capacity)
-	x.query = s.Over(r.at(r.narrow), torch.BFloat16, []int64{1, int64(r.Heads), padded, e}, []int64{padded * d, e, d, 1})
+	x.query = s.Over(r.at(r.narrow), torch.BFloat16, []int64{1, int64(r.Heads), t, e}, []int64{t * d, e, d, 1})
 
 	if err := r.gpu.Embed(r.stream, r.at(r.embed), r.at(r.ids), r.at(r.x), x.t, r.HiddenSize); err != nil {
 		return nil, err
@@ -90,15 +84,6 @@ func (st *state4) pass(s *torch.Scope, row int, ids []int32, adapter int) (*pass
 		}
 	}
 	return x, nil
-}
-
-// padded is the number of queries that attention computes: padded for cuDNN, exact otherwise.
-func (x *passing) padded(r *cuda4, capacity int) int64 {
-	n := (x.t + padTokens - 1) / padTokens * padTokens
-	if x.past == 0 && x.t >= cudnnFrom && n <= capacity && r.cudnn {
-		return int64(n)
-	}
-	return int64(x.t)
 }
 
 // norm normalises the residual stream of t tokens for a layer's attention (which 0) or feed-forward part (1).
@@ -170,24 +155,17 @@ func inTurn(steps ...func() error) error {
 func (st *state4) attention(s *torch.Scope, layer int, x *passing) torch.Tensor {
 	r := st.model
 	h, e, c := int64(r.Heads), int64(r.HeadDim()), int64(st.cache.Capacity)
-	queries := x.query.Shape()[2]
-	keys := int64(x.past) + queries
 	at := uintptr(2 * (int64(layer)*int64(st.cache.Rows) + int64(x.row)) * h * c * e)
 	over := func(p uintptr) torch.Tensor {
-		return s.Over(p+at, torch.BFloat16, []int64{1, h, keys, e}, []int64{h * c * e, c * e, e, 1})
+		return s.Over(p+at, torch.BFloat16, []int64{1, h, int64(x.past + x.t), e}, []int64{h * c * e, c * e, e, 1})
 	}
 	k, v := over(st.cache.K), over(st.cache.V)
-	o := s.FlashAttention(x.query, k, v, queries > int64(x.t) || r.cudnn && x.past == 0 && x.t >= cudnnFrom)
-	s.Drop(k)
-	s.Drop(v)
-	flat := s.View(o, queries, h*e)
-	s.Drop(o)
-	if queries == int64(x.t) {
-		return flat
+	o := s.FlashAttention(x.query, k, v)
+	flat := s.View(o, int64(x.t), h*e)
+	for _, t := range []torch.Tensor{k, v, o} {
+		s.Drop(t)
 	}
-	part := s.Narrow(flat, 0, 0, int64(x.t))
-	s.Drop(flat)
-	return part
+	return flat
 }
 
 // product is y = in W^T for a matrix of a layer, with the adapter's part. The bias is added by what follows.
@@ -195,8 +173,8 @@ func (st *state4) product(s *torch.Scope, layer int, m cuda.Matrix, y, in torch.
 	r := st.model
 	rows, cols := r.layout.Shape.Size(m)
 	w := r.at(r.matrix)
-	if r.full != nil {
-		w = r.full[layer*int(cuda.Down+1)+int(m)]
+	if r.full != 0 {
+		w = r.copied(layer, m)
 	} else if err := r.gpu.Dequantize(r.stream, r.placed(layer, m), w); err != nil {
 		return err
 	}
@@ -253,19 +231,4 @@ func (st *state4) all(s *torch.Scope, row int, ids []int32, adapter int, logits 
 	}
 	st.rows[row].ids = append(st.rows[row].ids, ids...)
 	return nil
-}
-
-// warm loads cuDNN and makes its plans for prompts of every padded length, so that no prompt waits for them; on the
-// device's thread, one length a call. It says whether there are more.
-func (r *cuda4) warm(s *torch.Scope, n int) (more bool, err error) {
-	t := int64(cudnnFrom + n*padTokens)
-	if t > int64(r.chunk) {
-		r.cudnn = true
-		return false, nil
-	}
-	h, e, d := int64(r.Heads), int64(r.HeadDim()), int64(r.HiddenSize)
-	q := s.Over(r.at(r.narrow), torch.BFloat16, []int64{1, h, t, e}, []int64{t * d, e, d, 1})
-	k := s.Over(r.at(r.wide), torch.BFloat16, []int64{1, h, t, e}, []int64{h * t * e, t * e, e, 1})
-	s.FlashAttention(q, k, k, true)
-	return true, s.Err()
 }

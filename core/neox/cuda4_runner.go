@@ -25,10 +25,10 @@ type cuda4 struct {
 	gpu    *cuda.GPU
 	stream uintptr
 	arena4
-	base    uintptr   // of the arena
-	decodes bool      // the decoder's kernels run here
-	cudnn   bool      // its plans for attention are made
-	full    []uintptr // bf16 copies of the matrices, by layer and matrix; nil: dequantised at every use
+	base    uintptr // of the arena
+	decodes bool    // the decoder's kernels run here
+	full    uintptr // bf16 copies of the matrices, layer by layer; 0: dequantised at every use
+	extra   int64   // bytes of them
 
 	adapters map[int]*adapter4
 	last     int // number given out
@@ -40,10 +40,8 @@ type adapter4 struct {
 	parts  cuda.Adapter
 }
 
-const (
-	chunkCUDA4 = 2048 // tokens of one prefill call: 30 ms on an H200
-	maxSteps4  = 32   // tokens of one run without the host
-)
+// maxSteps4 is the tokens of one run without the host.
+const maxSteps4 = 32
 
 var (
 	gpus4   = map[int]*cuda.GPU{}
@@ -78,7 +76,7 @@ func newCUDA4(dev *device.Device, c Config) (_ *cuda4, err error) {
 	if err := shape4(c).Validate(); err != nil {
 		return nil, err
 	}
-	r := &cuda4{Config: c, dev: dev, arena4: newArena4(c, chunkCUDA4), adapters: map[int]*adapter4{}}
+	r := &cuda4{Config: c, dev: dev, arena4: newArena4(c), adapters: map[int]*adapter4{}}
 	if r.gpu, err = gpu4(dev.Index()); err != nil {
 		return nil, err
 	}
@@ -112,11 +110,10 @@ func (r *cuda4) placed(layer int, m cuda.Matrix) cuda.Placed {
 	return r.layout.Place(layer, m).At(r.base)
 }
 
-// traits: a lane's numbers do not depend on the other lanes. cuBLAS chooses its kernels by the number of tokens, so a
-// cut anywhere in a prompt changes rounding.
+// traits: a lane's numbers do not depend on the other lanes; those of a prompt's tokens only on the size of their chunk.
 func (r *cuda4) traits() traits {
 	head := 2 * int64(r.VocabSize) * int64(r.HiddenSize)
-	return traits{dtype: "nf4", chunk: r.chunk, lanes: cuda.MaxLanes, exact: r.decodes, grain: 0, read: r.layout.Bytes() + head}
+	return traits{dtype: "nf4", chunk: r.chunk, lanes: cuda.MaxLanes, exact: r.decodes, grain: chunk4, read: r.layout.Bytes() + head}
 }
 
 // steps is how many tokens a state decodes without the host.
@@ -126,20 +123,19 @@ func (r *cuda4) rowBytes(capacity int) int64 {
 	return 4 * int64(r.Layers) * int64(r.HiddenSize) * int64(capacity)
 }
 
-func (r *cuda4) bytes() int64 { return r.weights }
+func (r *cuda4) bytes() int64 { return r.weights + r.extra }
 
 func (r *cuda4) close() {
 	for n := range r.adapters {
 		r.detach(n)
 	}
 	torch.Synchronize(r.dev.Index())
-	for _, p := range r.full {
-		_ = upload.Free(r.dev.Index(), p)
+	for _, p := range []uintptr{r.full, r.base} {
+		if p != 0 {
+			_ = upload.Free(r.dev.Index(), p)
+		}
 	}
-	if r.base != 0 {
-		_ = upload.Free(r.dev.Index(), r.base)
-	}
-	r.base, r.full = 0, nil
+	r.base, r.full, r.extra = 0, 0, 0
 }
 
 // attach copies an adapter to the device, in bf16.
@@ -198,20 +194,33 @@ func (r *cuda4) detach(n int) {
 	}
 }
 
-// keepFull keeps a bf16 copy of every matrix, which saves a prompt the dequantising; on the device's thread.
-func (r *cuda4) keepFull() error {
+// keepFull makes the bf16 copies; on the device's thread.
+func (r *cuda4) keepFull() (err error) {
+	weights, _ := r.linears()
+	if r.full, err = upload.Alloc(r.dev.Index(), 2*weights); err != nil {
+		return fmt.Errorf("bf16 copies of the matrices: %w", err)
+	}
+	r.extra = 2 * weights
 	for layer := range r.Layers {
 		for m := cuda.QKV; m <= cuda.Down; m++ {
-			rows, cols := r.layout.Shape.Size(m)
-			p, err := upload.Alloc(r.dev.Index(), 2*int64(rows)*int64(cols))
-			if err != nil {
-				return fmt.Errorf("bf16 copies of the matrices: %w", err)
-			}
-			r.full = append(r.full, p)
-			if err := r.gpu.Dequantize(r.stream, r.placed(layer, m), p); err != nil {
+			if err := r.gpu.Dequantize(r.stream, r.placed(layer, m), r.copied(layer, m)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// copied is where the bf16 copy of a matrix lies.
+func (r *cuda4) copied(layer int, m cuda.Matrix) uintptr {
+	square := 2 * uintptr(r.HiddenSize) * uintptr(r.HiddenSize)
+	inner := 2 * uintptr(r.HiddenSize) * uintptr(r.IntermediateSize)
+	return r.full + uintptr(layer)*(4*square+2*inner) + [...]uintptr{0, 3 * square, 4 * square, 4*square + inner}[m]
+}
+
+// pauseCopies makes prompts go without the bf16 copies until resume is called; had says whether there are any.
+func (r *cuda4) pauseCopies() (resume func(), had bool) {
+	full := r.full
+	r.full = 0
+	return func() { r.full = full }, full != 0
 }

@@ -44,8 +44,7 @@ func (r *cuda4) room(_ *torch.Scope, rows, capacity int) (state, error) {
 		return nil, fmt.Errorf("cache of %d tokens for a model of %d: %w", capacity, r.MaxPositionEmbeddings, core.ErrTooLarge)
 	}
 	st := &state4{model: r, rows: make([]row4, rows)}
-	// Whole steps of padTokens, so that a padded prompt has its keys to read.
-	st.cache = cuda.Cache{Rows: rows, Capacity: min((capacity+padTokens-1)/padTokens*padTokens, r.MaxPositionEmbeddings)}
+	st.cache = cuda.Cache{Rows: rows, Capacity: capacity}
 	opt := cuda.DecoderOptions{Lanes: cuda.MaxLanes, Adapters: adapters4, Steps: maxSteps4}
 	half := (st.cache.Bytes(r.layout.Shape) + 255) &^ 255
 	total := 2*half + r.gpu.WorkspaceBytes(r.layout.Shape, st.cache, opt)

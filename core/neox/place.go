@@ -24,6 +24,9 @@ func place(opt LoadOptions, cfg Config, as stored) (*device.Device, storage, err
 		r.Device = "cuda"
 	}
 	free := freeOn(dev)
+	if dev.CUDA() {
+		r.Free = free
+	}
 	auto := r.DType == "" || r.DType == "auto"
 	if auto {
 		r.DType = chooseDType(r, free)

@@ -22,6 +22,7 @@ type PlanRequest struct {
 	Adapters int      // adapters attached at a time
 	Rank     int      // of each; 0: 8
 	Targets  []string // matrices each changes (lora.Names); nil: query_key_value
+	Free     int64    // bytes that the GPU has free, for copies that are only made where there is plenty; 0: none are
 	Train    *TrainRequest
 }
 
@@ -62,6 +63,7 @@ const (
 	BufferScales      = "scales"      // of 4-bit weights, where they lie apart
 	BufferEmbed       = "embed"       // input embeddings
 	BufferHead        = "head"        // output embeddings
+	BufferCopies      = "copies"      // of 4-bit weights in bf16, for prompts
 	BufferRotary      = "rotary"      // tables of cosines and sines
 	BufferAdapters    = "adapters"    // LoRA
 	BufferKV          = "kv"          // keys and values of the rows being answered

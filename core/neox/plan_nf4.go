@@ -30,16 +30,16 @@ func (p *Plan) cuda4(r PlanRequest) error {
 		p.Lanes = cuda.MaxLanes
 	}
 	d, f, v := int64(c.HiddenSize), int64(c.IntermediateSize), int64(c.VocabSize)
-	a := newArena4(c, planChunkCUDA)
+	a := newArena4(c)
 	p.process(true)
 	p.add("weights", BufferLayers, a.embed, Always)
 	p.add("weights", BufferEmbed, a.head-a.embed, Always) // 0 where tied
 	p.add("weights", BufferHead, a.cos-a.head, Always)
 	p.add("weights", BufferRotary, a.weights-a.cos, Always)
 	p.add("adapters", BufferAdapters, align(2*int64(r.Adapters)*r.adapterParameters(1)), Running)
-	capacity := min((r.Context+padTokens-1)/padTokens*padTokens, c.MaxPositionEmbeddings)
-	p.add("cache", BufferKV, align(c.kvBytes(r.Batch, capacity, 2)), Running)
-	p.add("cache", BufferKept, align(c.kvBytes(r.Kept, capacity, 2)), Running)
+	p.add("weights", BufferCopies, copies4(c, r.Free), Running)
+	p.add("cache", BufferKV, align(c.kvBytes(r.Batch, r.Context, 2)), Running)
+	p.add("cache", BufferKept, align(c.kvBytes(r.Kept, r.Context, 2)), Running)
 
 	widest := largest4(c)
 	most := map[string]int64{"NF4": newTemp4(widest).end, "F32": 4 * widest}[r.Stored]
@@ -52,7 +52,7 @@ func (p *Plan) cuda4(r PlanRequest) error {
 	// Part of the arena, so it stays.
 	p.add("prefill", BufferDequantised, a.total-a.matrix, Always)
 	p.add("prefill", BufferActivations, a.matrix-a.weights, Always)
-	rows := min(planChunkCUDA, int64(r.Context))
+	rows := int64(min(chunk4, r.Context))
 	p.add("prefill", BufferAttention, align(2*rows*d), Prefilling)
 	p.add("prefill", BufferLogits, align(4*v), Prefilling)
 	// x, q k v, attention, the feed-forward part as float32 and as fixed-point sums, per lane; the logits.

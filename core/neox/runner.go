@@ -84,7 +84,7 @@ type storage struct {
 // newRunner loads the model of src onto dev as place settled it. What was made is freed again when something fails.
 func newRunner(ctx context.Context, dev *device.Device, cfg Config, as storage, src source, p core.Progress) (runner, error) {
 	if as.nf4 && dev.CUDA() {
-		return loadCUDA4(ctx, dev, cfg, src, p)
+		return loadCUDA4(ctx, dev, cfg, src, as.plan.Free, p)
 	}
 	if as.nf4 {
 		return loadCPU4(ctx, dev, cfg, src, p)

@@ -52,15 +52,13 @@ func (s *Scope) LinearFloat(x, w Tensor) Tensor {
 	return s.take("linear float", lib.Ctensor(C.kk_linear_float(C.kk_tensor(x.c), C.kk_tensor(w.c))))
 }
 
-// FlashAttention is causal attention on a GPU in bf16 or fp16: q [1, H, T, D], k and v [1, H, S, D] with rows of any
-// stride; query i sees the keys up to i+S-T. The result is [1, T, H, D] in row-major order. cudnn takes cuDNN's
-// kernel where T is S (twice as fast as libtorch's FlashAttention 2 on Hopper, but every new length costs the
-// building of a plan).
-func (s *Scope) FlashAttention(q, k, v Tensor, cudnn bool) Tensor {
+// FlashAttention is causal attention on a GPU in bf16 or fp16 (arXiv 2307.08691): q [1, H, T, D], k and v [1, H, S, D]
+// with rows of any stride; query i sees the keys up to i+S-T. The result is [1, T, H, D] in row-major order.
+func (s *Scope) FlashAttention(q, k, v Tensor) Tensor {
 	if !s.ready("flash attention", q, k, v) {
 		return Tensor{}
 	}
-	return s.take("flash attention", lib.Ctensor(C.kk_flash(C.kk_tensor(q.c), C.kk_tensor(k.c), C.kk_tensor(v.c), C.int(flag(cudnn)))))
+	return s.take("flash attention", lib.Ctensor(C.kk_flash(C.kk_tensor(q.c), C.kk_tensor(k.c), C.kk_tensor(v.c))))
 }
 
 // OwnStream gives this thread a stream of its own on CUDA device n: the default one cannot be captured into a graph

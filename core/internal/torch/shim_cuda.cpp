@@ -42,15 +42,9 @@ kk_tensor kk_linear_float(kk_tensor x, kk_tensor w) {
   TRY(return give(at::mm(T(x), T(w).t(), at::kFloat));, nullptr)
 }
 
-kk_tensor kk_flash(kk_tensor qh, kk_tensor kh, kk_tensor vh, int cudnn) {
-  TRY(const at::Tensor &q = T(qh); const at::Tensor &k = T(kh); const at::Tensor &v = T(vh);
-      if (cudnn && q.size(2) == k.size(2)) {
-        at::Tensor o = std::get<0>(at::_scaled_dot_product_cudnn_attention(q, k, v, std::nullopt, false, 0.0, true, false));
-        return give(o.transpose(1, 2).contiguous());
-      }
-      at::Tensor o = std::get<0>(at::_flash_attention_forward(
-          q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), std::nullopt, std::nullopt, q.size(2),
-          k.size(2), 0.0, true, false));
+kk_tensor kk_flash(kk_tensor qh, kk_tensor kh, kk_tensor vh) {
+  TRY(at::Tensor q = T(qh).transpose(1, 2); at::Tensor k = T(kh).transpose(1, 2); at::Tensor v = T(vh).transpose(1, 2);
+      at::Tensor o = std::get<0>(at::_flash_attention_forward(q, k, v, std::nullopt, std::nullopt, q.size(1), k.size(1), 0.0, true, false));
       return give(o.contiguous());
       , nullptr)
 }

@@ -18,9 +18,9 @@ int kk_linear_out(kk_tensor y, kk_tensor x, kk_tensor w, kk_tensor b);
 int kk_linear_add(kk_tensor y, kk_tensor x, kk_tensor w, double alpha, double beta);
 // x W^T in fp32 where x and W are bf16 or fp16; on CUDA.
 kk_tensor kk_linear_float(kk_tensor x, kk_tensor w);
-// Attention on CUDA: q [1, H, T, D], k and v [1, H, S, D] in any strides with whole rows; query i sees the keys up to
-// i + S - T. cudnn: cuDNN's kernel (only where T is S), else FlashAttention 2. The result is [1, T, H, D], row-major.
-kk_tensor kk_flash(kk_tensor q, kk_tensor k, kk_tensor v, int cudnn);
+// FlashAttention 2 on CUDA: q [1, H, T, D], k and v [1, H, S, D] in any strides with whole rows; query i sees the keys
+// up to i + S - T. The result is [1, T, H, D], row-major.
+kk_tensor kk_flash(kk_tensor q, kk_tensor k, kk_tensor v);
 
 // Makes a stream of its own the current one of this thread on device n; its handle (CUstream) by kk_stream.
 int kk_own_stream(int device);

@@ -1,3 +1,5 @@
+//go:build torch
+
 #define _GNU_SOURCE
 #include "upload.h"
 #include <dlfcn.h>
