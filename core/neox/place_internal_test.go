@@ -37,7 +37,7 @@ func TestPlaceByMemory(t *testing.T) {
 	if _, _, err := place(LoadOptions{Device: "cpu", DType: "fp32"}, c, stored{linears: "F16"}); !errors.Is(err, core.ErrOutOfMemory) || !errors.As(err, &u) || u.Key != "error.model.memory_need" {
 		t.Errorf("fp32 asked for: %v", err)
 	}
-	c.Layers *= 4
+	c.Layers *= 16
 	if _, _, err := place(LoadOptions{Device: "cpu"}, c, stored{linears: "F16"}); !errors.Is(err, core.ErrOutOfMemory) {
 		t.Errorf("nothing fits: %v", err)
 	}

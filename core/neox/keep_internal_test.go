@@ -1,0 +1,113 @@
+//go:build torch
+
+package neox
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"kakoi/core"
+	"kakoi/core/internal/torch/torchtest"
+	"kakoi/core/weights"
+)
+
+// fullFolder is a small model in full precision with the starter model's tokenizer.
+func fullFolder(t *testing.T) string {
+	t.Helper()
+	pieces, err := os.ReadFile("../../resources/starter/tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "full")
+	s := weights.Shape{Model: "gpt_neox", Layers: 2, Hidden: 128, Heads: 4, FFN: 256, Vocab: 20480, MaxTokens: 64, DType: weights.BF16, RotaryPct: 1}
+	if err := weights.Generate(context.Background(), dir, weights.GenerateParams{Shape: s, Layout: weights.Single, Files: map[string][]byte{"tokenizer.json": pieces}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestLoadKeeps4Bit: the 4-bit form is written at the first load on the CPU, used by the next, and written anew when the model has changed.
+// What is loaded is the same model in all cases.
+func TestLoadKeeps4Bit(t *testing.T) {
+	torchtest.Setup(t)
+	dir := fullFolder(t)
+	answer := func(keep bool) (string, string, map[string]bool) {
+		t.Helper()
+		stages := map[string]bool{}
+		g, err := Load(context.Background(), dir, LoadOptions{Device: "cpu", DType: "nf4", Keep4Bit: keep}, func(u core.Update) { stages[u.Stage] = true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		if g.Info().DType != "nf4" || g.Info().Name != "full" {
+			t.Errorf("loaded as %+v", g.Info())
+		}
+		r, err := g.Generate(context.Background(), []core.GenerateRequest{{Prompt: "倉庫の営業時間は", Sampling: core.Sampling{MaxNewTokens: 12}}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r[0].Text, g.Info().ID, stages
+	}
+	want, id, stages := answer(false)
+	made := filepath.Join(dir, weights.Cache4Bit, "model.safetensors")
+	if _, err := os.Stat(made); err == nil || stages["quantize"] {
+		t.Error("written without being asked to")
+	}
+	for i, wrote := range []bool{true, false} {
+		text, again, stages := answer(true)
+		if text != want || again != id || stages["quantize"] != wrote {
+			t.Errorf("load %d: %q with ID %s, want %q with %s; stages %v", i, text, again, want, id, stages)
+		}
+	}
+	before, err := os.Stat(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "generation_config.json"), []byte(`{"eos_token_id": 7}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, changed, stages := answer(true); changed == id || !stages["quantize"] {
+		t.Errorf("the model changed, and its 4-bit form did not: ID %s, stages %v", changed, stages)
+	}
+	if after, err := os.Stat(made); err != nil || after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("not written anew (%v)", err)
+	}
+	// Damaged: the model itself is still there.
+	if err := os.Truncate(made, 100); err != nil {
+		t.Fatal(err)
+	}
+	if text, _, _ := answer(true); text != want {
+		t.Errorf("beside a damaged 4-bit form: %q, want %q", text, want)
+	}
+}
+
+// TestNowhereToKeep: where the 4-bit form cannot be written the model is used without, and progress says why.
+func TestNowhereToKeep(t *testing.T) {
+	dir := fullFolder(t)
+	f, err := weights.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := os.Rename(dir, dir+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	note := ""
+	use, err := cached4Bit(context.Background(), f, "", true, func(u core.Update) { note = u.Note })
+	if err != nil || use != f || note == "" {
+		t.Errorf("folder %p, want %p; note %q, %v", use, f, note, err)
+	}
+	if err := os.Rename(dir+".gone", dir); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := cached4Bit(ctx, f, "", true, nil); err != context.Canceled {
+		t.Errorf("cancelled: %v", err)
+	}
+	if entries, _ := filepath.Glob(filepath.Join(dir, "*nf4*")); len(entries) > 0 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
