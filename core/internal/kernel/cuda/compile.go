@@ -81,15 +81,15 @@ func (g *GPU) loadBase() error {
 	return nil
 }
 
-func function(m C.kc_handle, name string) (C.kc_handle, error) {
+func function(m C.kg_handle, name string) (C.kg_handle, error) {
 	cname := C.CString(name)
 	defer C.free(unsafe.Pointer(cname))
-	var f C.kc_handle
-	return f, check("kernel "+name, C.kc_function(m, cname, &f))
+	var f C.kg_handle
+	return f, check("kernel "+name, C.kg_function(m, cname, &f))
 }
 
 // module loads a source's kernels, from the cache or compiled.
-func (g *GPU) module(name, source string, options []string) (C.kc_handle, error) {
+func (g *GPU) module(name, source string, options []string) (C.kg_handle, error) {
 	path := ""
 	if g.cache != "" {
 		path = filepath.Join(g.cache, cubinName(name, source, g.arch, options))
@@ -113,15 +113,15 @@ func (g *GPU) module(name, source string, options []string) (C.kc_handle, error)
 	return m, nil
 }
 
-func (g *GPU) load(cubin []byte) (C.kc_handle, error) {
+func (g *GPU) load(cubin []byte) (C.kg_handle, error) {
 	image := C.CBytes(cubin)
 	defer C.free(image)
-	var m C.kc_handle
-	return m, check("load kernels", C.kc_module(image, &m))
+	var m C.kg_handle
+	return m, check("load kernels", C.kg_module(image, &m))
 }
 
 // A kept file ends with the sha256 of what comes before, so that a torn or changed file is noticed and made anew.
-func (g *GPU) loadFile(path string) (C.kc_handle, error) {
+func (g *GPU) loadFile(path string) (C.kg_handle, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -165,13 +165,13 @@ func keep(path string, cubin []byte) error {
 // cubinName depends on all that the result depends on.
 func cubinName(name, source string, arch int, options []string) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d\n%d\n%q\n%s", arch, int(C.kc_nvrtc_version()), options, source)
+	fmt.Fprintf(h, "%d\n%d\n%q\n%s", arch, int(C.kg_nvrtc_version()), options, source)
 	return fmt.Sprintf("%s-sm%d-%s.cubin", name, arch, hex.EncodeToString(h.Sum(nil)[:16]))
 }
 
 // compile makes a cubin for an architecture; it needs no GPU.
 func compile(name, source string, arch int, options []string) ([]byte, error) {
-	if C.kc_has_nvrtc() == 0 {
+	if C.kg_has_nvrtc() == 0 {
 		return nil, fmt.Errorf("compile kernels: %w: NVRTC (libnvrtc.so) was not found", core.ErrNoDevice)
 	}
 	all := append([]string{fmt.Sprintf("--gpu-architecture=sm_%d", arch), "--std=c++17"}, options...)
@@ -188,7 +188,7 @@ func compile(name, source string, arch int, options []string) ([]byte, error) {
 	copy(unsafe.Slice((**C.char)(coptions), len(all)), list)
 	var cubin, log *C.char
 	var size C.size_t
-	e := C.kc_compile(csource, cname, C.int(len(all)), (**C.char)(coptions), &cubin, &size, &log)
+	e := C.kg_compile(csource, cname, C.int(len(all)), (**C.char)(coptions), &cubin, &size, &log)
 	defer C.free(unsafe.Pointer(cubin))
 	defer C.free(unsafe.Pointer(log))
 	if e != 0 {

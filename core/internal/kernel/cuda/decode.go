@@ -149,7 +149,7 @@ func (g *GPU) NewDecoder(w Weights, c Cache, workspace uintptr, o DecoderOptions
 		}
 	}
 	size := C.size_t(inputBytes(o)) + C.size_t(unsafe.Sizeof(step{}))
-	if err := check("pin memory", C.kc_host_alloc(&d.pinned, size)); err != nil {
+	if err := check("pin memory", C.kg_host_alloc(&d.pinned, size)); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	if err := g.Fill(0, uintptr(d.space.barrier), 0, 8); err != nil {
@@ -166,12 +166,12 @@ func (d *Decoder) Close() error {
 	var errs []error
 	for i, k := range d.kernels {
 		if k.module != nil {
-			errs = append(errs, check("unload kernels", C.kc_unload(k.module)))
+			errs = append(errs, check("unload kernels", C.kg_unload(k.module)))
 			d.kernels[i] = stepKernel{}
 		}
 	}
 	if d.pinned != nil {
-		errs = append(errs, check("unpin memory", C.kc_host_free(d.pinned)))
+		errs = append(errs, check("unpin memory", C.kg_host_free(d.pinned)))
 		d.pinned = nil
 	}
 	return errors.Join(errs...)

@@ -13,31 +13,31 @@
   F(cuDeviceGet, (int *, int))                                                                                      \
   F(cuDeviceGetName, (char *, int, int))                                                                            \
   F(cuDeviceGetAttribute, (int *, int, int))                                                                        \
-  F(cuDevicePrimaryCtxRetain, (kc_handle *, int))                                                                   \
+  F(cuDevicePrimaryCtxRetain, (kg_handle *, int))                                                                   \
   F(cuDevicePrimaryCtxRelease_v2, (int))                                                                            \
-  F(cuCtxSetCurrent, (kc_handle))                                                                                   \
-  F(cuModuleLoadData, (kc_handle *, const void *))                                                                  \
-  F(cuModuleUnload, (kc_handle))                                                                                    \
-  F(cuModuleGetFunction, (kc_handle *, kc_handle, const char *))                                                    \
-  F(cuModuleGetGlobal_v2, (kc_ptr *, size_t *, kc_handle, const char *))                                            \
-  F(cuFuncSetAttribute, (kc_handle, int, int))                                                                      \
-  F(cuFuncGetAttribute, (int *, int, kc_handle))                                                                    \
-  F(cuLaunchKernel, (kc_handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, kc_handle, void **, void **)) \
-  F(cuLaunchCooperativeKernel, (kc_handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, kc_handle, void **)) \
-  F(cuMemAlloc_v2, (kc_ptr *, size_t))                                                                              \
-  F(cuMemFree_v2, (kc_ptr))                                                                                         \
+  F(cuCtxSetCurrent, (kg_handle))                                                                                   \
+  F(cuModuleLoadData, (kg_handle *, const void *))                                                                  \
+  F(cuModuleUnload, (kg_handle))                                                                                    \
+  F(cuModuleGetFunction, (kg_handle *, kg_handle, const char *))                                                    \
+  F(cuModuleGetGlobal_v2, (kg_ptr *, size_t *, kg_handle, const char *))                                            \
+  F(cuFuncSetAttribute, (kg_handle, int, int))                                                                      \
+  F(cuFuncGetAttribute, (int *, int, kg_handle))                                                                    \
+  F(cuLaunchKernel, (kg_handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, kg_handle, void **, void **)) \
+  F(cuLaunchCooperativeKernel, (kg_handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, kg_handle, void **)) \
+  F(cuMemAlloc_v2, (kg_ptr *, size_t))                                                                              \
+  F(cuMemFree_v2, (kg_ptr))                                                                                         \
   F(cuMemHostAlloc, (void **, size_t, unsigned))                                                                    \
   F(cuMemFreeHost, (void *))                                                                                        \
-  F(cuMemcpyHtoDAsync_v2, (kc_ptr, const void *, size_t, kc_handle))                                                \
-  F(cuMemcpyDtoHAsync_v2, (void *, kc_ptr, size_t, kc_handle))                                                      \
-  F(cuMemcpyDtoDAsync_v2, (kc_ptr, kc_ptr, size_t, kc_handle))                                                      \
-  F(cuMemsetD8Async, (kc_ptr, unsigned char, size_t, kc_handle))                                                    \
-  F(cuStreamSynchronize, (kc_handle))                                                                               \
-  F(cuEventCreate, (kc_handle *, unsigned))                                                                         \
-  F(cuEventDestroy_v2, (kc_handle))                                                                                 \
-  F(cuEventRecord, (kc_handle, kc_handle))                                                                          \
-  F(cuEventSynchronize, (kc_handle))                                                                                \
-  F(cuEventElapsedTime, (float *, kc_handle, kc_handle))
+  F(cuMemcpyHtoDAsync_v2, (kg_ptr, const void *, size_t, kg_handle))                                                \
+  F(cuMemcpyDtoHAsync_v2, (void *, kg_ptr, size_t, kg_handle))                                                      \
+  F(cuMemcpyDtoDAsync_v2, (kg_ptr, kg_ptr, size_t, kg_handle))                                                      \
+  F(cuMemsetD8Async, (kg_ptr, unsigned char, size_t, kg_handle))                                                    \
+  F(cuStreamSynchronize, (kg_handle))                                                                               \
+  F(cuEventCreate, (kg_handle *, unsigned))                                                                         \
+  F(cuEventDestroy_v2, (kg_handle))                                                                                 \
+  F(cuEventRecord, (kg_handle, kg_handle))                                                                          \
+  F(cuEventSynchronize, (kg_handle))                                                                                \
+  F(cuEventElapsedTime, (float *, kg_handle, kg_handle))
 
 #define NVRTC(F)                                                                                                    \
   F(nvrtcVersion, (int *, int *))                                                                                   \
@@ -67,7 +67,7 @@ static int find_nvrtc(void *lib) {
 
 static int driver_ready, nvrtc_ready;
 
-const char *kc_open(const char **paths) {
+const char *kg_open(const char **paths) {
   if (!nvrtc_ready) {
     static const char *plain[] = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", NULL};
     const char **lists[] = {paths, plain};
@@ -82,15 +82,15 @@ const char *kc_open(const char **paths) {
     if (!lib) return "there is no NVIDIA driver (libcuda.so.1)";
     if (!find_driver(lib)) return "the NVIDIA driver is too old";
     int e = p_cuInit(0);
-    if (e) return kc_error(e);
+    if (e) return kg_error(e);
     driver_ready = 1;
   }
   return NULL;
 }
 
-int kc_has_nvrtc(void) { return nvrtc_ready; }
+int kg_has_nvrtc(void) { return nvrtc_ready; }
 
-const char *kc_error(int code) {
+const char *kg_error(int code) {
   const char *text = NULL;
   if (!p_cuGetErrorString || p_cuGetErrorString(code, &text) || !text) return "unknown error of the driver";
   return text;
@@ -102,7 +102,7 @@ const char *kc_error(int code) {
     if (e_) return e_; \
   } while (0)
 
-int kc_device(int index, kc_handle *context, char *name, int size, int *arch, int *sms, int *shared) {
+int kg_device(int index, kg_handle *context, char *name, int size, int *arch, int *sms, int *shared) {
   int device, major, minor;
   TRY(p_cuDeviceGet(&device, index));
   TRY(p_cuDeviceGetName(name, size, device));
@@ -114,43 +114,43 @@ int kc_device(int index, kc_handle *context, char *name, int size, int *arch, in
   TRY(p_cuDevicePrimaryCtxRetain(context, device));
   return p_cuCtxSetCurrent(*context);
 }
-void kc_release(int index) {
+void kg_release(int index) {
   int device;
   if (!p_cuDeviceGet(&device, index)) p_cuDevicePrimaryCtxRelease_v2(device);
 }
-int kc_current(kc_handle context) { return p_cuCtxSetCurrent(context); }
+int kg_current(kg_handle context) { return p_cuCtxSetCurrent(context); }
 
-int kc_module(const void *image, kc_handle *module) { return p_cuModuleLoadData(module, image); }
-int kc_unload(kc_handle module) { return p_cuModuleUnload(module); }
-int kc_function(kc_handle module, const char *name, kc_handle *f) { return p_cuModuleGetFunction(f, module, name); }
-int kc_global(kc_handle module, const char *name, kc_ptr *p, size_t *size) { return p_cuModuleGetGlobal_v2(p, size, module, name); }
-int kc_function_shared(kc_handle f, int bytes) { return p_cuFuncSetAttribute(f, 8, bytes); }
-int kc_function_attribute(kc_handle f, int attribute, int *value) { return p_cuFuncGetAttribute(value, attribute, f); }
+int kg_module(const void *image, kg_handle *module) { return p_cuModuleLoadData(module, image); }
+int kg_unload(kg_handle module) { return p_cuModuleUnload(module); }
+int kg_function(kg_handle module, const char *name, kg_handle *f) { return p_cuModuleGetFunction(f, module, name); }
+int kg_global(kg_handle module, const char *name, kg_ptr *p, size_t *size) { return p_cuModuleGetGlobal_v2(p, size, module, name); }
+int kg_function_shared(kg_handle f, int bytes) { return p_cuFuncSetAttribute(f, 8, bytes); }
+int kg_function_attribute(kg_handle f, int attribute, int *value) { return p_cuFuncGetAttribute(value, attribute, f); }
 
-int kc_launch(kc_handle f, unsigned gx, unsigned gy, unsigned threads, unsigned shared, kc_handle stream, void *params, int cooperative) {
+int kg_launch(kg_handle f, unsigned gx, unsigned gy, unsigned threads, unsigned shared, kg_handle stream, void *params, int cooperative) {
   void *list[] = {params};
   if (cooperative) return p_cuLaunchCooperativeKernel(f, gx, gy, 1, threads, 1, 1, shared, stream, list);
   return p_cuLaunchKernel(f, gx, gy, 1, threads, 1, 1, shared, stream, list, NULL);
 }
 
-int kc_alloc(kc_ptr *p, size_t n) { return p_cuMemAlloc_v2(p, n); }
-int kc_free(kc_ptr p) { return p_cuMemFree_v2(p); }
-int kc_host_alloc(void **p, size_t n) { return p_cuMemHostAlloc(p, n, 0); }
-int kc_host_free(void *p) { return p_cuMemFreeHost(p); }
-int kc_to_device(kc_ptr dst, const void *src, size_t n, kc_handle s) { return p_cuMemcpyHtoDAsync_v2(dst, src, n, s); }
-int kc_to_host(void *dst, kc_ptr src, size_t n, kc_handle s) { return p_cuMemcpyDtoHAsync_v2(dst, src, n, s); }
-int kc_copy(kc_ptr dst, kc_ptr src, size_t n, kc_handle s) { return p_cuMemcpyDtoDAsync_v2(dst, src, n, s); }
-int kc_fill(kc_ptr dst, unsigned char v, size_t n, kc_handle s) { return p_cuMemsetD8Async(dst, v, n, s); }
-int kc_wait(kc_handle s) { return p_cuStreamSynchronize(s); }
-int kc_event(kc_handle *e) { return p_cuEventCreate(e, 0); }
-int kc_event_free(kc_handle e) { return p_cuEventDestroy_v2(e); }
-int kc_record(kc_handle e, kc_handle s) { return p_cuEventRecord(e, s); }
-int kc_elapsed(kc_handle from, kc_handle to, float *ms) {
+int kg_alloc(kg_ptr *p, size_t n) { return p_cuMemAlloc_v2(p, n); }
+int kg_free(kg_ptr p) { return p_cuMemFree_v2(p); }
+int kg_host_alloc(void **p, size_t n) { return p_cuMemHostAlloc(p, n, 0); }
+int kg_host_free(void *p) { return p_cuMemFreeHost(p); }
+int kg_to_device(kg_ptr dst, const void *src, size_t n, kg_handle s) { return p_cuMemcpyHtoDAsync_v2(dst, src, n, s); }
+int kg_to_host(void *dst, kg_ptr src, size_t n, kg_handle s) { return p_cuMemcpyDtoHAsync_v2(dst, src, n, s); }
+int kg_copy(kg_ptr dst, kg_ptr src, size_t n, kg_handle s) { return p_cuMemcpyDtoDAsync_v2(dst, src, n, s); }
+int kg_fill(kg_ptr dst, unsigned char v, size_t n, kg_handle s) { return p_cuMemsetD8Async(dst, v, n, s); }
+int kg_wait(kg_handle s) { return p_cuStreamSynchronize(s); }
+int kg_event(kg_handle *e) { return p_cuEventCreate(e, 0); }
+int kg_event_free(kg_handle e) { return p_cuEventDestroy_v2(e); }
+int kg_record(kg_handle e, kg_handle s) { return p_cuEventRecord(e, s); }
+int kg_elapsed(kg_handle from, kg_handle to, float *ms) {
   TRY(p_cuEventSynchronize(to));
   return p_cuEventElapsedTime(ms, from, to);
 }
 
-int kc_compile(const char *source, const char *name, int n, const char **options, char **cubin, size_t *size, char **log) {
+int kg_compile(const char *source, const char *name, int n, const char **options, char **cubin, size_t *size, char **log) {
   void *program = NULL;
   *cubin = *log = NULL;
   int e = p_nvrtcCreateProgram(&program, source, name, 0, NULL, NULL);
@@ -169,7 +169,7 @@ int kc_compile(const char *source, const char *name, int n, const char **options
   return e;
 }
 
-int kc_nvrtc_version(void) {
+int kg_nvrtc_version(void) {
   int major, minor;
   if (!nvrtc_ready || p_nvrtcVersion(&major, &minor)) return 0;
   return major * 100 + minor;

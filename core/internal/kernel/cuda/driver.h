@@ -4,42 +4,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef uint64_t kc_ptr; // device memory
-typedef void *kc_handle; // context, module, function, stream, event
+typedef uint64_t kg_ptr; // device memory
+typedef void *kg_handle; // context, module, function, stream, event
 
 // Opens both libraries; nvrtc is tried first under each of the paths, nil-ended. NULL: done; otherwise why not
-// (static text). The driver alone is enough where all cubins are cached: a missing NVRTC is told by kc_has_nvrtc.
-const char *kc_open(const char **nvrtc_paths);
-int kc_has_nvrtc(void);
-const char *kc_error(int code); // static text
+// (static text). The driver alone is enough where all cubins are cached: a missing NVRTC is told by kg_has_nvrtc.
+const char *kg_open(const char **nvrtc_paths);
+int kg_has_nvrtc(void);
+const char *kg_error(int code); // static text
 
-int kc_device(int index, kc_handle *context, char *name, int size, int *arch, int *sms, int *shared);
-void kc_release(int index);
-int kc_current(kc_handle context);
+int kg_device(int index, kg_handle *context, char *name, int size, int *arch, int *sms, int *shared);
+void kg_release(int index);
+int kg_current(kg_handle context);
 
-int kc_module(const void *image, kc_handle *module);
-int kc_unload(kc_handle module);
-int kc_function(kc_handle module, const char *name, kc_handle *function);
-int kc_global(kc_handle module, const char *name, kc_ptr *p, size_t *size);
-int kc_function_shared(kc_handle function, int bytes);
-int kc_function_attribute(kc_handle function, int attribute, int *value);
+int kg_module(const void *image, kg_handle *module);
+int kg_unload(kg_handle module);
+int kg_function(kg_handle module, const char *name, kg_handle *function);
+int kg_global(kg_handle module, const char *name, kg_ptr *p, size_t *size);
+int kg_function_shared(kg_handle function, int bytes);
+int kg_function_attribute(kg_handle function, int attribute, int *value);
 // Our kernels take one struct, or nothing (params NULL).
-int kc_launch(kc_handle f, unsigned gx, unsigned gy, unsigned threads, unsigned shared, kc_handle stream, void *params, int cooperative);
+int kg_launch(kg_handle f, unsigned gx, unsigned gy, unsigned threads, unsigned shared, kg_handle stream, void *params, int cooperative);
 
-int kc_alloc(kc_ptr *p, size_t n);
-int kc_free(kc_ptr p);
-int kc_host_alloc(void **p, size_t n);
-int kc_host_free(void *p);
-int kc_to_device(kc_ptr dst, const void *src, size_t n, kc_handle stream);
-int kc_to_host(void *dst, kc_ptr src, size_t n, kc_handle stream);
-int kc_copy(kc_ptr dst, kc_ptr src, size_t n, kc_handle stream);
-int kc_fill(kc_ptr dst, unsigned char v, size_t n, kc_handle stream);
-int kc_wait(kc_handle stream);
-int kc_event(kc_handle *e);
-int kc_event_free(kc_handle e);
-int kc_record(kc_handle e, kc_handle stream);
-int kc_elapsed(kc_handle from, kc_handle to, float *ms); // waits for to
+int kg_alloc(kg_ptr *p, size_t n);
+int kg_free(kg_ptr p);
+int kg_host_alloc(void **p, size_t n);
+int kg_host_free(void *p);
+int kg_to_device(kg_ptr dst, const void *src, size_t n, kg_handle stream);
+int kg_to_host(void *dst, kg_ptr src, size_t n, kg_handle stream);
+int kg_copy(kg_ptr dst, kg_ptr src, size_t n, kg_handle stream);
+int kg_fill(kg_ptr dst, unsigned char v, size_t n, kg_handle stream);
+int kg_wait(kg_handle stream);
+int kg_event(kg_handle *e);
+int kg_event_free(kg_handle e);
+int kg_record(kg_handle e, kg_handle stream);
+int kg_elapsed(kg_handle from, kg_handle to, float *ms); // waits for to
 
 // Compiles source for sm_ARCH. The cubin or, on failure, the log is malloc'd.
-int kc_compile(const char *source, const char *name, int noptions, const char **options, char **cubin, size_t *size, char **log);
-int kc_nvrtc_version(void); // 1300 for 13.0; 0: no NVRTC
+int kg_compile(const char *source, const char *name, int noptions, const char **options, char **cubin, size_t *size, char **log);
+int kg_nvrtc_version(void); // 1300 for 13.0; 0: no NVRTC

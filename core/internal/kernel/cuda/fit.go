@@ -118,12 +118,12 @@ func (g *GPU) stepKernel(s Shape, lanes int, extra []string) (stepKernel, error)
 	if k.function, err = function(m, "decode"); err != nil {
 		return k, err
 	}
-	if err := check("shared memory of the decode kernel", C.kc_function_shared(k.function, C.int(f.shared))); err != nil {
+	if err := check("shared memory of the decode kernel", C.kg_function_shared(k.function, C.int(f.shared))); err != nil {
 		return k, err
 	}
 	name := [2]C.char{'p', 0}
 	var size C.size_t
-	if err := check("parameters of the decode kernel", C.kc_global(m, &name[0], &k.params, &size)); err != nil {
+	if err := check("parameters of the decode kernel", C.kg_global(m, &name[0], &k.params, &size)); err != nil {
 		return k, err
 	}
 	if size != C.size_t(unsafe.Sizeof(step{})) {

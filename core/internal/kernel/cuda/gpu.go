@@ -24,9 +24,9 @@ type GPU struct {
 	sms     int
 	shared  int // bytes of shared memory that a block may ask for
 	cache   string
-	context C.kc_handle
-	modules []C.kc_handle
-	base    map[string]C.kc_handle // kernels that every model uses
+	context C.kg_handle
+	modules []C.kg_handle
+	base    map[string]C.kg_handle // kernels that every model uses
 }
 
 // Options of Open.
@@ -42,11 +42,11 @@ func Open(o Options) (*GPU, error) {
 	if err := open(o.Folders); err != nil {
 		return nil, err
 	}
-	g := &GPU{index: o.Index, cache: o.Cache, base: map[string]C.kc_handle{}}
+	g := &GPU{index: o.Index, cache: o.Cache, base: map[string]C.kg_handle{}}
 	var name [256]C.char
 	var arch, sms, shared C.int
-	if e := C.kc_device(C.int(o.Index), &g.context, &name[0], 255, &arch, &sms, &shared); e != 0 {
-		return nil, fmt.Errorf("open GPU %d: %w: %s", o.Index, core.ErrNoDevice, C.GoString(C.kc_error(e)))
+	if e := C.kg_device(C.int(o.Index), &g.context, &name[0], 255, &arch, &sms, &shared); e != 0 {
+		return nil, fmt.Errorf("open GPU %d: %w: %s", o.Index, core.ErrNoDevice, C.GoString(C.kg_error(e)))
 	}
 	g.name, g.arch, g.sms, g.shared = C.GoString(&name[0]), int(arch), int(sms), int(shared)
 	if g.arch < 75 {
@@ -72,7 +72,7 @@ func open(folders []string) error {
 	list := C.calloc(C.size_t(len(paths)+1), C.size_t(unsafe.Sizeof(uintptr(0))))
 	defer C.free(list)
 	copy(unsafe.Slice((**C.char)(list), len(paths)), paths)
-	why := C.kc_open((**C.char)(list))
+	why := C.kg_open((**C.char)(list))
 	for _, p := range paths {
 		C.free(unsafe.Pointer(p))
 	}
@@ -89,10 +89,10 @@ func (g *GPU) Close() error {
 	}
 	var errs []error
 	for _, m := range g.modules {
-		errs = append(errs, check("unload kernels", C.kc_unload(m)))
+		errs = append(errs, check("unload kernels", C.kg_unload(m)))
 	}
 	g.modules = nil
-	C.kc_release(C.int(g.index))
+	C.kg_release(C.int(g.index))
 	g.context = nil
 	return errors.Join(errs...)
 }
@@ -114,38 +114,38 @@ func check(what string, code C.int) error {
 	case 2:
 		return fmt.Errorf("%s: %w", what, core.ErrOutOfMemory)
 	}
-	return fmt.Errorf("%s: %s (driver error %d)", what, C.GoString(C.kc_error(code)), int(code))
+	return fmt.Errorf("%s: %s (driver error %d)", what, C.GoString(C.kg_error(code)), int(code))
 }
 
 // launch runs a kernel with one struct as its parameter.
-func launch(what string, f C.kc_handle, gx, gy, threads, shared int, stream uintptr, params unsafe.Pointer, cooperative bool) error {
+func launch(what string, f C.kg_handle, gx, gy, threads, shared int, stream uintptr, params unsafe.Pointer, cooperative bool) error {
 	together := C.int(0)
 	if cooperative {
 		together = 1
 	}
-	return check(what, C.kc_launch(f, C.uint(gx), C.uint(gy), C.uint(threads), C.uint(shared), handle(stream), params, together))
+	return check(what, C.kg_launch(f, C.uint(gx), C.uint(gy), C.uint(threads), C.uint(shared), handle(stream), params, together))
 }
 
 // handle is a stream as the driver wants it.
-func handle(stream uintptr) C.kc_handle { return *(*C.kc_handle)(unsafe.Pointer(&stream)) }
+func handle(stream uintptr) C.kg_handle { return *(*C.kg_handle)(unsafe.Pointer(&stream)) }
 
 // Alloc takes device memory from the driver; Free gives it back. The engine has its own arena; these are for tests and
 // benchmarks.
 func (g *GPU) Alloc(n int64) (uintptr, error) {
-	var p C.kc_ptr
-	err := check("allocate device memory", C.kc_alloc(&p, C.size_t(n)))
+	var p C.kg_ptr
+	err := check("allocate device memory", C.kg_alloc(&p, C.size_t(n)))
 	return uintptr(p), err
 }
 
 // Free gives memory of Alloc back.
-func (g *GPU) Free(p uintptr) error { return check("free device memory", C.kc_free(C.kc_ptr(p))) }
+func (g *GPU) Free(p uintptr) error { return check("free device memory", C.kg_free(C.kg_ptr(p))) }
 
 // Upload copies host memory to the device, and is done with src when it returns.
 func (g *GPU) Upload(stream, dst uintptr, src []byte) error {
 	if len(src) == 0 {
 		return nil
 	}
-	if err := check("copy to the device", C.kc_to_device(C.kc_ptr(dst), unsafe.Pointer(&src[0]), C.size_t(len(src)), handle(stream))); err != nil {
+	if err := check("copy to the device", C.kg_to_device(C.kg_ptr(dst), unsafe.Pointer(&src[0]), C.size_t(len(src)), handle(stream))); err != nil {
 		return err
 	}
 	return g.Wait(stream)
@@ -156,7 +156,7 @@ func (g *GPU) Download(stream uintptr, dst []byte, src uintptr) error {
 	if len(dst) == 0 {
 		return nil
 	}
-	if err := check("copy from the device", C.kc_to_host(unsafe.Pointer(&dst[0]), C.kc_ptr(src), C.size_t(len(dst)), handle(stream))); err != nil {
+	if err := check("copy from the device", C.kg_to_host(unsafe.Pointer(&dst[0]), C.kg_ptr(src), C.size_t(len(dst)), handle(stream))); err != nil {
 		return err
 	}
 	return g.Wait(stream)
@@ -164,38 +164,38 @@ func (g *GPU) Download(stream uintptr, dst []byte, src uintptr) error {
 
 // Fill sets n bytes.
 func (g *GPU) Fill(stream, dst uintptr, v byte, n int64) error {
-	return check("fill device memory", C.kc_fill(C.kc_ptr(dst), C.uchar(v), C.size_t(n), handle(stream)))
+	return check("fill device memory", C.kg_fill(C.kg_ptr(dst), C.uchar(v), C.size_t(n), handle(stream)))
 }
 
 // Copy copies n bytes within the device.
 func (g *GPU) Copy(stream, dst, src uintptr, n int64) error {
-	return check("copy on the device", C.kc_copy(C.kc_ptr(dst), C.kc_ptr(src), C.size_t(n), handle(stream)))
+	return check("copy on the device", C.kg_copy(C.kg_ptr(dst), C.kg_ptr(src), C.size_t(n), handle(stream)))
 }
 
 // Wait waits until a stream's work is done, and tells its errors.
-func (g *GPU) Wait(stream uintptr) error { return check("wait for the GPU", C.kc_wait(handle(stream))) }
+func (g *GPU) Wait(stream uintptr) error { return check("wait for the GPU", C.kg_wait(handle(stream))) }
 
 // Time is the milliseconds that the device needs for what f queues on the stream.
 func (g *GPU) Time(stream uintptr, f func() error) (float64, error) {
-	var from, to C.kc_handle
-	if err := check("make an event", C.kc_event(&from)); err != nil {
+	var from, to C.kg_handle
+	if err := check("make an event", C.kg_event(&from)); err != nil {
 		return 0, err
 	}
-	defer C.kc_event_free(from)
-	if err := check("make an event", C.kc_event(&to)); err != nil {
+	defer C.kg_event_free(from)
+	if err := check("make an event", C.kg_event(&to)); err != nil {
 		return 0, err
 	}
-	defer C.kc_event_free(to)
-	if err := check("record an event", C.kc_record(from, handle(stream))); err != nil {
+	defer C.kg_event_free(to)
+	if err := check("record an event", C.kg_record(from, handle(stream))); err != nil {
 		return 0, err
 	}
 	if err := f(); err != nil {
 		return 0, err
 	}
-	if err := check("record an event", C.kc_record(to, handle(stream))); err != nil {
+	if err := check("record an event", C.kg_record(to, handle(stream))); err != nil {
 		return 0, err
 	}
 	var ms C.float
-	err := check("time on the device", C.kc_elapsed(from, to, &ms))
+	err := check("time on the device", C.kg_elapsed(from, to, &ms))
 	return float64(ms), err
 }

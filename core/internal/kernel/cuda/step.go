@@ -45,8 +45,8 @@ type choice struct {
 
 // stepKernel is the decode kernel for a shape and a number of lanes.
 type stepKernel struct {
-	module, function C.kc_handle
-	params           C.kc_ptr // where the struct lies
+	module, function C.kg_handle
+	params           C.kg_ptr // where the struct lies
 	shared           int
 }
 
@@ -169,10 +169,10 @@ func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Samplin
 		p.head = w.Block + uintptr(l.head.codes)
 	}
 	d.busy = true
-	if err := check("copy to the device", C.kc_to_device(C.kc_ptr(sp.input), d.pinned, C.size_t(size), handle(stream))); err != nil {
+	if err := check("copy to the device", C.kg_to_device(C.kg_ptr(sp.input), d.pinned, C.size_t(size), handle(stream))); err != nil {
 		return err
 	}
-	if err := check("copy to the device", C.kc_to_device(k.params, unsafe.Pointer(p), C.size_t(unsafe.Sizeof(*p)), handle(stream))); err != nil {
+	if err := check("copy to the device", C.kg_to_device(k.params, unsafe.Pointer(p), C.size_t(unsafe.Sizeof(*p)), handle(stream))); err != nil {
 		return err
 	}
 	return launch("decode", k.function, d.gpu.sms, 1, stepThreads, k.shared, stream, nil, true)
