@@ -30,6 +30,9 @@ func TestBench(t *testing.T) {
 	if x, there := got["fp32"]; there != (e.DType != "fp32") || there && (x.CosineLeast < 0.99 || x.CosineMean > 1.0001 || x.SameTop10 < 0.5 || x.OfPeer <= 0) {
 		t.Errorf("fp32 %+v", x)
 	}
+	if c := got["encode"]; c.Tokens != e.Tokens || c.ChunksPerSecond <= 0 {
+		t.Errorf("encode %+v", c)
+	}
 	if got["matrix"].GFLOPPerSecond <= 0 || got["load"].Seconds <= 0 {
 		t.Errorf("matrix %+v, load %+v", got["matrix"], got["load"])
 	}

@@ -38,6 +38,17 @@ const (
 	cpuTexts, kernelTexts, cudaTexts    = 512, 512, 1024
 )
 
+// budgets are the texts and tokens that go together on this embedder's device.
+func (e *Embedder) budgets() (texts, tokens int) {
+	if _, own := e.model.(*cpuModel); own {
+		return kernelTexts, kernelTokens
+	}
+	if e.dev.CUDA() {
+		return cudaTexts, cudaTokens
+	}
+	return cpuTexts, cpuTokens
+}
+
 // Info names the embedder.
 func (e *Embedder) Info() core.EmbedderInfo { return e.info }
 
@@ -78,15 +89,7 @@ func (e *Embedder) Embed(ctx context.Context, kind core.EmbedKind, texts []strin
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	nTexts, nTokens := cpuTexts, cpuTokens
-	switch e.model.(type) {
-	case *cpuModel:
-		nTexts, nTokens = kernelTexts, kernelTokens
-	default:
-		if e.dev.CUDA() {
-			nTexts, nTokens = cudaTexts, cudaTokens
-		}
-	}
+	nTexts, nTokens := e.budgets()
 	// One block is read ahead while another runs.
 	blocks := make(chan block, 1)
 	go func() {

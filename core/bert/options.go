@@ -19,7 +19,7 @@ type BenchOptions struct {
 
 // BenchResult is one figure.
 type BenchResult struct {
-	Name            string  `json:"name"` // "load", "matrix", "tokenise", "embed", "fp32", "peer", "peer int8", "peer fp16"
+	Name            string  `json:"name"` // "load", "matrix", "tokenise", "encode", "embed", "fp32", "peer", "peer int8", "peer fp16"
 	Device          string  `json:"device"`
 	DType           string  `json:"dtype"`
 	Instructions    string  `json:"instructions,omitempty"`      // of the matrix products

@@ -1,5 +1,6 @@
 // The parts between the products, in GCC's vectors: included once per instruction set, under its target options, with
-// VL (numbers in a vector), MR and NV (rows and vectors of a product of registers) and OPS (name of the table).
+// VL (numbers in a vector), MR and NV (rows and vectors of a product of registers) and OPS (name of the table;
+// a file with an attention of its own defines ATTEND and writes the table itself).
 #include "encoder.h"
 #include "simd.h"
 
@@ -332,4 +333,6 @@ static void attend(const float *qkv, int64_t ldq, int hidden, int n, int d, floa
   }
 }
 
+#ifndef ATTEND
 const ke_rowops OPS = {norm, finish, act, encode8, encode16, attend, sum};
+#endif

@@ -58,3 +58,9 @@ void ke_pack(int kind, const float *w, int n, int k, int64_t row, void *dst, flo
     sum[o] = total;
   }
 }
+
+void ke_product_once(int kind, int set, const void *a, int64_t row, int rows, const void *w, int panels, void *c) {
+  ke_tiles_on(set);
+  ke_product_of(kind, set)(a, row, rows, w, row, panels, c, panels * ke_panel);
+  ke_tiles_off(set);
+}

@@ -34,6 +34,9 @@ const char *ke_product_name(int kind, int set);
 // ke_pack writes fp32 weights w [n, k] in panels: BF16, or codes with scale and sum. dst has np/16 * 16 * row bytes, zero.
 void ke_pack(int kind, const float *w, int n, int k, int64_t row, void *dst, float *scale, int32_t *sum);
 
+// ke_product_once is one product of rows that lie row bytes apart, with all its preparations. For tests.
+void ke_product_once(int kind, int set, const void *a, int64_t row, int rows, const void *w, int panels, void *c);
+
 int64_t ke_row_bytes(int kind, int k);
 
 void ke_i8_plain(const void *, int64_t, int, const void *, int64_t, int, void *, int64_t);
