@@ -55,10 +55,11 @@ func (p *Plan) cuda4(r PlanRequest) error {
 	rows := int64(min(chunk4, r.Context))
 	p.add("prefill", BufferAttention, align(2*rows*d), Prefilling)
 	p.add("prefill", BufferLogits, align(4*v), Prefilling)
-	// x, q k v, attention, the feed-forward part as float32 and as fixed-point sums, per lane; the logits.
+	// Sums in 64-bit fixed point, the parts of split attention in float32; logits, and scores for the choice. They are
+	// taken with the keys and values.
 	lanes := int64(p.Lanes)
-	p.add("decode", BufferStep, align(lanes*(4*d+12*(3*d+d+f+d))), Decoding)
-	p.add("decode", BufferLogits, align(lanes*4*v), Decoding)
+	p.add("decode", BufferStep, align(lanes*(8*(d+3*d+f+v)+64*d)), Running)
+	p.add("decode", BufferLogits, align(2*lanes*4*v), Running)
 	return nil
 }
 
