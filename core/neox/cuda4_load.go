@@ -421,7 +421,7 @@ func (l *loader4) stage() error {
 	var total int64
 	l.slot, l.own, total = staging4(l.Config, most, len(l.todo))
 	var err error
-	if l.staging, err = upload.Alloc(l.dev.Index(), total); err != nil {
+	if l.staging, err = alloc4(l.dev, total); err != nil {
 		return fmt.Errorf("room to load: %w", err)
 	}
 	l.own.base = l.staging + uintptr(depth4*l.slot)

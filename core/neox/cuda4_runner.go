@@ -3,6 +3,7 @@
 package neox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,7 +84,7 @@ func newCUDA4(dev *device.Device, c Config) (_ *cuda4, err error) {
 	if r.stream, err = torch.Stream(dev.Index()); err != nil {
 		return nil, err
 	}
-	if r.base, err = upload.Alloc(dev.Index(), r.total); err != nil {
+	if r.base, err = alloc4(dev, r.total); err != nil {
 		return nil, fmt.Errorf("memory of the model: %w", err)
 	}
 	defer func() {
@@ -100,6 +101,16 @@ func newCUDA4(dev *device.Device, c Config) (_ *cuda4, err error) {
 		return nil, err
 	}
 	return r, upload.Write(dev.Index(), r.at(r.sin), floatBytes(sin))
+}
+
+// alloc4 takes memory of a device; what libtorch keeps for later is given up first where there is no other.
+func alloc4(dev *device.Device, bytes int64) (uintptr, error) {
+	p, err := upload.Alloc(dev.Index(), bytes)
+	if errors.Is(err, core.ErrOutOfMemory) {
+		torch.EmptyCache()
+		p, err = upload.Alloc(dev.Index(), bytes)
+	}
+	return p, err
 }
 
 // at is the address of an offset of the arena.
@@ -164,7 +175,7 @@ func (r *cuda4) attach(_ *torch.Scope, a *lora.Adapter) (int, error) {
 			}
 		}
 	}
-	memory, err := upload.Alloc(r.dev.Index(), int64(len(data)))
+	memory, err := alloc4(r.dev, int64(len(data)))
 	if err != nil {
 		return 0, fmt.Errorf("attach adapter %q: %w", a.Name, err)
 	}
@@ -197,7 +208,7 @@ func (r *cuda4) detach(n int) {
 // keepFull makes the bf16 copies; on the device's thread.
 func (r *cuda4) keepFull() (err error) {
 	weights, _ := r.linears()
-	if r.full, err = upload.Alloc(r.dev.Index(), 2*weights); err != nil {
+	if r.full, err = alloc4(r.dev, 2*weights); err != nil {
 		return fmt.Errorf("bf16 copies of the matrices: %w", err)
 	}
 	r.extra = 2 * weights

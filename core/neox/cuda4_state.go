@@ -49,7 +49,7 @@ func (r *cuda4) room(_ *torch.Scope, rows, capacity int) (state, error) {
 	half := (st.cache.Bytes(r.layout.Shape) + 255) &^ 255
 	total := 2*half + r.gpu.WorkspaceBytes(r.layout.Shape, st.cache, opt)
 	var err error
-	if st.memory, err = upload.Alloc(r.dev.Index(), total); err != nil {
+	if st.memory, err = alloc4(r.dev, total); err != nil {
 		return nil, fmt.Errorf("make room for %d x %d tokens: %w", rows, capacity, err)
 	}
 	st.cache.K, st.cache.V = st.memory, st.memory+uintptr(half)

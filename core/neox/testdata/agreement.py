@@ -1,6 +1,6 @@
 """Logits of kakoi-engine's 4-bit path beside those of transformers with bitsandbytes, on one GPU.
 
-    agreement.py --engine bin/kakoi-engine --work DIR [--layers 8] [--tokens 512] [--starter resources/starter] [--lora 8]
+    agreement.py --engine bin/kakoi-engine --work DIR [--layers 8] [--tokens 512] [--starter resources/starter [--text FILE]] [--lora 8]
 
 Makes a model of the reference width with random weights in DIR (bf16), which both sides quantise themselves, and takes
 the starter model with its own words too. Prints one JSON line per comparison: the share of positions with the same
@@ -136,6 +136,7 @@ def main():
     a.add_argument("--tokens", type=int, default=512)
     a.add_argument("--lora", type=int, default=0)
     a.add_argument("--starter", type=pathlib.Path)
+    a.add_argument("--text", type=pathlib.Path, help="more words for the starter model")
     o = a.parse_args()
     o.work.mkdir(parents=True, exist_ok=True)
     jobs = []
@@ -151,7 +152,7 @@ def main():
     if o.starter:
         from tokenizers import Tokenizer
         readable_starter(o.starter, o.work / "starter")
-        ids = Tokenizer.from_file(str(o.starter / "tokenizer.json")).encode(TEXT, add_special_tokens=False).ids[:1000]
+        ids = Tokenizer.from_file(str(o.starter / "tokenizer.json")).encode(TEXT + (o.text.read_text() if o.text else ""), add_special_tokens=False).ids[:1000]
         jobs.append(("starter, its own words", o.starter, o.work / "starter", ids, None))
     for name, mine, theirs, ids, lora in jobs:
         bnb, exact = peer(theirs, ids, lora)
