@@ -109,16 +109,17 @@ func (p *Plan) cpu4(r PlanRequest) error {
 	} else {
 		p.add("load", BufferStaging, 2*(nf4Bytes(widest)+widest/64*8), Loading)
 	}
-	// The workspace of a step is made for a prompt's chunk when the model is loaded.
+	// The workspace of a step is made for a prompt's chunk when the model is loaded (kc_neox_scratch): x, q k v and attention as float32,
+	// sums of a matrix's ranges (on the tile unit), and four sets of activations in two bytes with their scales.
 	const n = planChunkCPU
-	step := 4*n*(d+(3*d+63)/64*64+d) + 2*n*(2*d+f) + n/64*8*(2*d+f)
+	step := 4*n*(d+(3*d+63)/64*64+d+max((3*d+63)/64*64, f)) + 2*n*(3*d+f) + n/64*8*(3*d+f)
 	if r.Adapters > 0 {
 		step += 4 * n * 4 * int64(r.Rank)
 		if slices.Contains(r.Targets, lora.Down) {
 			step += 4 * n * f
 		}
 	}
-	p.add("prefill", BufferActivations, pages4(step+planThreads*(4*max(d, f)+4*n*64+64*max(d, f)+64<<10)), Always)
+	p.add("prefill", BufferActivations, pages4(step+planThreads*(4*max(d, f)+4*n*64+64*max(d, f)+256<<10)), Always)
 	p.add("decode", BufferLogits, 4*v*int64(r.Batch), Running)
 	return nil
 }
