@@ -112,11 +112,10 @@ func (b *bench) load() (runner, error) {
 // limits measures what bounds decoding (on a GPU bytes copied per second, read and write counted; on a CPU bytes
 // read by all threads) and prefill (the product of square matrices), in the model's dtype.
 func (b *bench) limits() (gb, gflop float64, err error) {
-	size, side := int64(256<<20), int64(1024)
+	size, side, often := int64(256<<20), int64(1024), 1
 	if b.dev.CUDA() {
-		size, side = 4<<30, 8192
+		size, side, often = 4<<30, 8192, 8 // one after the other without the host's pauses, as in a model
 	}
-	const often = 8 // one after the other, as they come in a model
 	copying := func(s *torch.Scope) func() {
 		src, dst := s.Zero(s.Empty(torch.Uint8, size)), s.Zero(s.Empty(torch.Uint8, size))
 		return func() {
@@ -137,7 +136,7 @@ func (b *bench) limits() (gb, gflop float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	t /= often
+	t /= time.Duration(often)
 	gb = 2 * float64(size) / 1e9 / t.Seconds()
 	b.report(BenchResult{Name: "copy", Runs: n, Milliseconds: millis(t), GBPerSec: gb})
 	if !b.dev.CUDA() {
@@ -155,7 +154,7 @@ func (b *bench) limits() (gb, gflop float64, err error) {
 	if t, n, err = b.inOneGo(product); err != nil {
 		return 0, 0, err
 	}
-	t /= often
+	t /= time.Duration(often)
 	gflop = 2 * float64(side) * float64(side) * float64(side) / 1e9 / t.Seconds()
 	b.report(BenchResult{Name: "matmul", Runs: n, Milliseconds: millis(t), GFLOPPerSec: gflop})
 	return gb, gflop, nil
