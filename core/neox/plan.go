@@ -162,7 +162,7 @@ func (p Plan) More() int64 { return p.Peak() - p.Bytes(BufferProcess) }
 func (p Plan) Held() int64 {
 	var n int64
 	for _, b := range p.Buffers {
-		if b.When&Always == Always && b.Name != BufferProcess {
+		if (b.When&Always == Always || b.Group == "weights" && b.When&Running == Running) && b.Name != BufferProcess {
 			n += b.Bytes
 		}
 	}

@@ -48,6 +48,9 @@ func PlanFor(ctx context.Context, dir string, opt LoadOptions, r PlanRequest) (_
 		r.Device = "cuda"
 	}
 	free := freeOn(dev)
+	if dev.CUDA() {
+		r.Free = free
+	}
 	if r.DType = opt.DType; r.DType == "" || r.DType == "auto" {
 		r.DType = chooseDType(r, free)
 	}
