@@ -4,6 +4,7 @@ package neox
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,80 +22,86 @@ import (
 	"kakoi/core/weights"
 )
 
-// loading measures, in this order: from the start of the process to the first token of a prompt of 16; how long the
-// device takes to get the folder's bytes as they are; and the load once more, when the libraries are there.
+// loading measures, in this order: from the start of the process to the first token of an answer, the whole way that a
+// question goes (for a shape without a folder: of a prompt of 16 tokens); how long the device takes to get the folder's
+// bytes as they are; and the load of the weights, when the libraries are there.
 func (b *bench) loading() error {
-	load := func() (time.Duration, error) {
-		start := time.Now()
-		var err error
-		b.run, err = b.load()
-		return time.Since(start), err
+	first := b.firstToken
+	if b.opt.Dir == "" {
+		first = b.firstOfShape
 	}
-	first, err := load()
+	if err := first(); err != nil {
+		return err
+	}
+	copying := 0.0
+	var err error
+	if b.opt.Dir != "" {
+		if copying, err = b.copyFiles(); err != nil {
+			return err
+		}
+	}
+	stored := 0.0
+	var times []time.Duration
+	for range 3 {
+		start := time.Now()
+		if b.run, err = b.load(); err != nil {
+			return err
+		}
+		times = append(times, time.Since(start))
+		stored = float64(b.run.bytes())
+		b.close()
+	}
+	if b.opt.Dir != "" {
+		if stored, err = folderBytes(b.opt.Dir); err != nil {
+			return err
+		}
+	}
+	slices.Sort(times)
+	r := BenchResult{Name: "load", Runs: len(times), Milliseconds: millis(times[1]), GBPerSec: stored / 1e9 / times[1].Seconds()}
+	if copying > 0 {
+		r.OfLimit = r.GBPerSec / copying
+	}
+	b.report(r)
+	return nil
+}
+
+// firstToken loads the folder as the engine does and asks for one token.
+func (b *bench) firstToken() error {
+	g, err := Load(b.ctx, b.opt.Dir, b.opt.Load, nil)
 	if err != nil {
 		return err
 	}
+	replies, err := g.Generate(b.ctx, []core.GenerateRequest{{Prompt: "0123456789 0123456789", Sampling: core.Sampling{MaxNewTokens: 1}}}, nil)
+	since, serr := sinceStart()
+	if err = errors.Join(err, serr, g.Close()); err != nil {
+		return err
+	}
+	b.report(BenchResult{Name: "first token", DType: g.Info().DType, Runs: 1, Tokens: replies[0].PromptTokens, Milliseconds: millis(since)})
+	return nil
+}
+
+// firstOfShape is firstToken for random weights.
+func (b *bench) firstOfShape() (err error) {
+	if b.run, err = b.load(); err != nil {
+		return err
+	}
+	defer b.close()
 	b.ids = make([]int32, min(16, b.cfg.MaxPositionEmbeddings-1))
 	logits := make([]float32, b.cfg.VocabSize)
 	err = b.dev.Do(b.ctx, func(s *torch.Scope) (err error) {
 		b.st, err = b.run.room(s, 1, len(b.ids)+1)
 		return err
 	})
-	if err == nil {
-		err = b.fill(0, logits)
+	if err != nil {
+		return err
 	}
-	if err == nil && argmax(logits) < 0 {
-		err = fmt.Errorf("no first token: %w", core.ErrCorrupt)
-	}
+	err = b.fill(0, logits)
 	since, serr := sinceStart()
-	if err = errors.Join(err, serr); err != nil {
-		b.close()
+	cerr := b.dev.Do(context.WithoutCancel(b.ctx), func(*torch.Scope) error { b.st.close(); return nil })
+	if err = errors.Join(err, serr, cerr); err != nil {
 		return err
 	}
 	b.report(BenchResult{Name: "first token", Runs: 1, Tokens: len(b.ids), Milliseconds: millis(since)})
-	stored := float64(b.run.bytes())
-	if b.opt.Dir != "" {
-		if stored, err = folderBytes(b.opt.Dir); err != nil {
-			return err
-		}
-	}
-	b.report(BenchResult{Name: "load", Runs: 1, Milliseconds: millis(first), GBPerSec: stored / 1e9 / first.Seconds()})
-	free := func() error {
-		return b.dev.Do(b.ctx, func(*torch.Scope) error {
-			if b.st != nil {
-				b.st.close()
-				b.st = nil
-			}
-			b.run.close()
-			return nil
-		})
-	}
-	if err := free(); err != nil {
-		return err
-	}
-	copying := 0.0
-	if b.opt.Dir != "" {
-		if copying, err = b.copyFiles(); err != nil {
-			return err
-		}
-	}
-	var times []time.Duration
-	for range 3 {
-		t, err := load()
-		if err != nil {
-			return err
-		}
-		times = append(times, t)
-		if err := free(); err != nil {
-			return err
-		}
-	}
-	slices.Sort(times)
-	r := BenchResult{Name: "load again", Runs: len(times), Milliseconds: millis(times[1]), GBPerSec: stored / 1e9 / times[1].Seconds()}
-	if copying > 0 {
-		r.OfLimit = r.GBPerSec / copying
-	}
-	b.report(r)
 	return nil
 }
 

@@ -67,3 +67,24 @@ func TestAppendBF16(t *testing.T) {
 		t.Errorf("quantise: %v", err)
 	}
 }
+
+// Loading a folder is measured the whole way to the first token, beside the reading of its files.
+func TestBenchOfLoading(t *testing.T) {
+	var got []BenchResult
+	opt := BenchOptions{Dir: starterDir, Load: LoadOptions{Device: "cpu", DType: "fp32"}, Seconds: 0.01}
+	if err := Bench(t.Context(), "load", opt, func(r BenchResult) { got = append(got, r) }); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"first token", "file copy", "load"}
+	if len(got) != len(want) {
+		t.Fatalf("%+v", got)
+	}
+	for i, r := range got {
+		if r.Name != want[i] || !(r.Milliseconds > 0) || i > 0 && !(r.GBPerSec > 0) {
+			t.Errorf("figure %d: %+v", i, r)
+		}
+	}
+	if got[0].Tokens < 5 || got[0].DType != "fp32" || !(got[2].OfLimit > 0) {
+		t.Errorf("%+v", got)
+	}
+}

@@ -15,7 +15,7 @@ type BenchOptions struct {
 // BenchResult is one figure. Bytes per token over Seconds per token is what the machine's bandwidth bounds: of
 // copying on a GPU, of reading on a CPU.
 type BenchResult struct {
-	Name         string  `json:"name"` // "copy", "read", "matmul"; "first token", "load", "file copy", "load again"; "prefill", "prefill, without bf16 copies", "prefill: PART"; "decode", "verify"
+	Name         string  `json:"name"` // "copy", "read", "matmul"; "first token", "file copy", "load"; "prefill", "prefill, without bf16 copies", "prefill: PART"; "decode", "verify"
 	Device       string  `json:"device"`
 	DType        string  `json:"dtype"`
 	Instructions string  `json:"instructions,omitempty"` // of the processor, that the kernels use
@@ -29,7 +29,7 @@ type BenchResult struct {
 	BytesPerTok  float64 `json:"bytes_per_token,omitempty"` // weights and cache read for one token
 	GBPerSec     float64 `json:"gb_per_second,omitempty"`
 	GFLOPPerSec  float64 `json:"gflop_per_second,omitempty"`
-	OfLimit      float64 `json:"of_limit,omitempty"` // share of the bandwidth (decode), of the matmul rate (prefill) or of the file copy's rate (load again)
+	OfLimit      float64 `json:"of_limit,omitempty"` // share of the bandwidth (decode), of the matmul rate (prefill) or of the file copy's rate (load)
 	OfOne        float64 `json:"of_one,omitempty"`   // time of a step, against that of one token of one row
 }
 

@@ -3,6 +3,7 @@
 package neox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ type bench struct {
 func (b *bench) report(r BenchResult) {
 	r.Device = b.dev.Name()
 	if b.run != nil {
-		r.DType = b.run.traits().dtype
+		r.DType = cmp.Or(r.DType, b.run.traits().dtype)
 		if x, ok := b.run.(interface{ instructions() string }); ok {
 			r.Instructions = x.instructions()
 		}
