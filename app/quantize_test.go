@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -66,24 +65,6 @@ func TestQuantizeAtImport(t *testing.T) {
 	}
 	if _, err := os.Stat(m.Dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("still there: %v", err)
-	}
-}
-
-func TestImportCancelledWhileQuantizing(t *testing.T) {
-	defer app.SetLarge(1)()
-	b := open(t, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	_, err := b.models.Import(ctx, fullModel(t), app.ImportOptions{Name: "mine", Listen: func(s job.State) {
-		if s.Stage == "copy" && s.Done == s.Total { // what follows is the quantising
-			cancel()
-		}
-	}})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("import: %v", err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(b.dir, "models", "*")); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
 	}
 }
 

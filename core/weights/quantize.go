@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"kakoi/core"
 	"kakoi/core/quant"
@@ -41,6 +42,7 @@ type Quantized struct {
 	source *Folder
 	dst    string
 	tmp    string
+	lock   *os.File // of tmp, while it is being written
 	out    *Stream
 	left   map[string]bool // matrices that are still to come
 	late   []lateTensor    // small ones, written last so that the large ones stay aligned
@@ -106,15 +108,23 @@ func NewQuantized(f *Folder, dst, id string) (_ *Quantized, err error) {
 	if err := room(filepath.Dir(dst), need+spare4Bit); err != nil {
 		return nil, err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dst), ".nf4-*")
+	sweep(filepath.Dir(dst))
+	tmp, err := os.MkdirTemp(filepath.Dir(dst), half4Bit+"*")
 	if err != nil {
 		return nil, fmt.Errorf("quantize: %w", err)
 	}
+	q := &Quantized{source: f, dst: dst, tmp: tmp, left: map[string]bool{}}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(tmp)
+			err = errors.Join(err, q.Abort())
 		}
 	}()
+	if q.lock, err = os.Open(tmp); err == nil {
+		err = syscall.Flock(int(q.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("quantize: %w", err)
+	}
 	config, err := config4Bit(f, id)
 	if err != nil {
 		return nil, err
@@ -122,12 +132,30 @@ func NewQuantized(f *Folder, dst, id string) (_ *Quantized, err error) {
 	if err := os.WriteFile(filepath.Join(tmp, "config.json"), config, 0o600); err != nil {
 		return nil, fmt.Errorf("quantize: %w", noSpace(err))
 	}
-	q := &Quantized{source: f, dst: dst, tmp: tmp, left: map[string]bool{}}
 	for _, n := range names {
 		q.left[n] = true
 	}
 	q.out, err = NewStream(filepath.Join(tmp, "model.safetensors"), len(f.names)+5*len(names))
 	return q, err
+}
+
+// half4Bit begins the names of folders that are being written.
+const half4Bit = ".nf4-"
+
+// sweep removes what a process that was killed left half written in dir: nobody holds its lock.
+func sweep(dir string) {
+	found, _ := filepath.Glob(filepath.Join(globEscape(dir), half4Bit+"*"))
+	for _, path := range found {
+		d, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		// A folder that was only just made may not be locked yet.
+		if st, err := d.Stat(); err == nil && time.Since(st.ModTime()) > time.Minute && syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = os.RemoveAll(path) // what cannot be removed takes room, no more
+		}
+		d.Close()
+	}
 }
 
 // config4Bit is config.json with what transformers writes of a 4-bit model, and where it comes from. transformers refuses a threshold of 6: it wants 6.0.
@@ -242,7 +270,7 @@ func (q *Quantized) Finish(ctx context.Context) (err error) {
 	if err := os.Rename(q.tmp, q.dst); err != nil {
 		return fmt.Errorf("quantize: %w", err)
 	}
-	return nil
+	return q.lock.Close()
 }
 
 // plain copies a tensor as it is.
@@ -294,6 +322,9 @@ func copyFile(to, from string) (err error) {
 func (q *Quantized) Abort() error {
 	if q.out != nil {
 		q.out.file.Close()
+	}
+	if q.lock != nil {
+		q.lock.Close()
 	}
 	return os.RemoveAll(q.tmp)
 }

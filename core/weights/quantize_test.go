@@ -12,7 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"kakoi/core"
 	"kakoi/core/weights"
@@ -252,6 +254,37 @@ func TestQuantizeLeavesNothingHalf(t *testing.T) {
 	}
 	if err := weights.Quantize(context.Background(), fourBit+"/full", dst, nil); !errors.Is(err, core.ErrBusy) {
 		t.Errorf("onto a folder: %v", err)
+	}
+}
+
+// TestSweep: what a killed process left is removed by the next, what another is writing is not.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	old := time.Now().Add(-time.Hour)
+	for _, name := range []string{".nf4-killed", ".nf4-working", ".nf4-fresh"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if name != ".nf4-fresh" {
+			if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	held, err := os.Open(filepath.Join(dir, ".nf4-working"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := syscall.Flock(int(held.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if err := weights.Quantize(context.Background(), fourBit+"/full", filepath.Join(dir, "dst"), nil); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, ".nf4-*"))
+	if err != nil || len(left) != 2 || filepath.Base(left[0]) != ".nf4-fresh" || filepath.Base(left[1]) != ".nf4-working" {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 
