@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -140,6 +141,12 @@ func (b *bench) limits() (gb, gflop float64, err error) {
 	t /= time.Duration(often)
 	gb = 2 * float64(size) / 1e9 / t.Seconds()
 	b.report(BenchResult{Name: "copy", Runs: n, Milliseconds: millis(t), GBPerSec: gb})
+	if x, ok := b.run.(interface {
+		readWeights() int64
+		multiply() (adds float64)
+	}); ok {
+		return b.ownLimits(x.readWeights, x.multiply)
+	}
 	if !b.dev.CUDA() {
 		const bytes = 1 << 30
 		reading := func(s *torch.Scope) func() {
@@ -157,6 +164,28 @@ func (b *bench) limits() (gb, gflop float64, err error) {
 	}
 	t /= time.Duration(often)
 	gflop = 2 * float64(side) * float64(side) * float64(side) / 1e9 / t.Seconds()
+	b.report(BenchResult{Name: "matmul", Runs: n, Milliseconds: millis(t), GFLOPPerSec: gflop})
+	return gb, gflop, nil
+}
+
+// ownLimits measures them by the threads and on the weights of our own kernels: reading what a step reads, and issuing the
+// multiply-adds of a prompt's products on registers.
+func (b *bench) ownLimits(read func() int64, multiply func() float64) (gb, gflop float64, err error) {
+	var bytes int64
+	t, n, err := b.inOneGo(func(*torch.Scope) func() { return func() { bytes = read() } })
+	if err != nil {
+		return 0, 0, err
+	}
+	gb = float64(bytes) / 1e9 / t.Seconds()
+	b.report(BenchResult{Name: "read", Runs: n, Milliseconds: millis(t), GBPerSec: gb})
+	var adds float64
+	if t, n, err = b.inOneGo(func(*torch.Scope) func() { return func() { adds = multiply() } }); err != nil {
+		return 0, 0, err
+	}
+	if adds == 0 {
+		return gb, math.Inf(1), nil // plain C has no such measure
+	}
+	gflop = 2 * adds / 1e9 / t.Seconds()
 	b.report(BenchResult{Name: "matmul", Runs: n, Milliseconds: millis(t), GFLOPPerSec: gflop})
 	return gb, gflop, nil
 }

@@ -45,6 +45,11 @@ func (r *cpu4) traits() traits {
 // instructions is the instruction set that runs, for figures.
 func (r *cpu4) instructions() string { return r.model.Set().String() }
 
+// readWeights and multiply are what bounds the kernels, for figures.
+func (r *cpu4) readWeights() int64 { return r.model.ReadWeights() }
+
+func (r *cpu4) multiply() float64 { return r.model.Multiply() }
+
 func (r *cpu4) bytes() int64 { return r.model.Bytes() }
 
 func (r *cpu4) rowBytes(capacity int) int64 { return r.model.CacheBytes(capacity) }

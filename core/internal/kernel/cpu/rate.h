@@ -1,0 +1,10 @@
+// What bounds the kernels on this machine, measured with the same threads.
+#pragma once
+#include "neox.h"
+
+// kc_read_weights reads what one step reads of a model's weights, and does nothing else with it; the bytes it read.
+int64_t kc_read_weights(const kc_neox *m, kc_pool *pool);
+
+// kc_multiply has every thread issue multiply-adds of a prompt's products on registers and returns how many there were: tiles of
+// bf16 (AMX), bytes (VNNI), 16-bit numbers (AVX2). 0 for plain C.
+double kc_multiply(kc_pool *pool, int set);
