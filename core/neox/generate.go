@@ -35,6 +35,7 @@ type Generator struct {
 	adapters adapters
 	loop     schedule
 	plan     PlanRequest // of the load: device, dtype and shape
+	keeper   *keeper     // writes the 4-bit form; nil: nothing to write
 
 	mu     sync.RWMutex // held for reading by calls, for writing by Close
 	closed bool
@@ -63,6 +64,7 @@ func (g *Generator) Close() error {
 		return nil
 	}
 	g.closed = true
+	g.keeper.stop()
 	g.loop.close()
 	err := g.dev.Do(context.Background(), func(*torch.Scope) error {
 		g.run.close()

@@ -111,3 +111,28 @@ func TestNowhereToKeep(t *testing.T) {
 		t.Errorf("left behind: %v", entries)
 	}
 }
+
+// TestKeepLater: the 4-bit form is written beside the work, and the end of the work ends the writing.
+func TestKeepLater(t *testing.T) {
+	dir := fullFolder(t)
+	made := filepath.Join(dir, weights.Cache4Bit)
+	keepLater(dir, "").stop() // long before it begins
+	if _, err := os.Stat(made); err == nil {
+		t.Error("written after the end")
+	}
+	old := keepAfter
+	keepAfter = 0
+	defer func() { keepAfter = old }()
+	k := keepLater(dir, "")
+	<-k.done
+	k.stop()
+	f, err := weights.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if !weights.Made4BitOf(made, f) {
+		t.Error("not written")
+	}
+	(*keeper)(nil).stop()
+}

@@ -75,6 +75,10 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 	}
 	g := newGenerator(cfg, dev, run, tok.tok, endTokens(dir, cfg))
 	g.plan = as.plan
+	g.plan.DType = run.traits().dtype // where our kernels have no use for a GPU it is another
+	if opt.Keep4Bit && dev.CUDA() && run.traits().dtype == "nf4" {
+		g.keeper = keepLater(dir, id)
+	}
 	switch opt.Lookup {
 	case "on":
 		g.lookup = true

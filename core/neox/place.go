@@ -38,7 +38,7 @@ func place(opt LoadOptions, cfg Config, as stored) (*device.Device, storage, err
 	if err := p.Refuse(r, free); err != nil {
 		return nil, storage{}, err
 	}
-	held := storage{nf4: r.DType == "nf4", dtype: dtypes[r.DType], plan: r}
+	held := storage{nf4: r.DType == "nf4", dtype: dtypes[r.DType], plan: r, auto: auto}
 	if held.nf4 {
 		held.dtype = torch.BFloat16
 	}

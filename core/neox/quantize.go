@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"kakoi/core"
 	"kakoi/core/internal/device"
+	"kakoi/core/internal/torch"
 	"kakoi/core/weights"
 )
 
@@ -18,7 +20,7 @@ import (
 func loadRunner(ctx context.Context, dev *device.Device, cfg Config, as storage, f *weights.Folder, id string, keep bool, p core.Progress) (_ runner, err error) {
 	from := f
 	if as.nf4 {
-		// A GPU quantises faster than the form is written: there it is for the next time, and made at import.
+		// A GPU quantises faster than the form is written: there it is made at import, or beside the first answers (keepLater).
 		if from, err = cached4Bit(ctx, f, id, keep && !dev.CUDA(), p); err != nil {
 			return nil, err
 		}
@@ -26,7 +28,63 @@ func loadRunner(ctx context.Context, dev *device.Device, cfg Config, as storage,
 			defer func() { err = errors.Join(err, from.Close()) }()
 		}
 	}
-	return newRunner(ctx, dev, cfg, as, from, p)
+	run, err := newRunner(ctx, dev, cfg, as, from, p)
+	if as.nf4 && as.auto && dev.CUDA() && (errors.Is(err, core.ErrUnsupported) || errors.Is(err, core.ErrNoDevice)) {
+		// This GPU, or what is installed beside it, has no use for our kernels: libtorch's operations then, where there is room.
+		full := as.plan
+		full.DType = "bf16"
+		plan, perr := NewPlan(full)
+		if perr == nil {
+			perr = plan.Refuse(full, freeOn(dev))
+		}
+		if perr != nil {
+			return nil, errors.Join(err, perr)
+		}
+		p.Report(core.Update{Stage: "load", Note: err.Error()})
+		return newRunner(ctx, dev, cfg, storage{dtype: torch.BFloat16, plan: full}, f, p)
+	}
+	return run, err
+}
+
+// keeper writes a model's 4-bit form beside the work on a GPU.
+type keeper struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// keepLater begins to write the 4-bit form of the model in dir, where there is none that is up to date, after a while: the first answer
+// is worth more.
+func keepLater(dir, id string) *keeper {
+	ctx, cancel := context.WithCancel(context.Background())
+	k := &keeper{cancel, make(chan struct{})}
+	go func() {
+		defer close(k.done)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(keepAfter):
+		}
+		f, err := weights.Open(dir)
+		if err != nil {
+			return // it was readable a moment ago; the next load will say why it is not
+		}
+		defer f.Close()
+		if made, err := cached4Bit(ctx, f, id, true, nil); err == nil && made != f {
+			made.Close()
+		}
+	}()
+	return k
+}
+
+// keepAfter is how long after a load the writing begins; tests do not wait.
+var keepAfter = 20 * time.Second
+
+// stop ends the writing and waits for that; what was half written is gone then.
+func (k *keeper) stop() {
+	if k != nil {
+		k.cancel()
+		<-k.done
+	}
 }
 
 // cached4Bit is the folder that a model is loaded from in 4 bits: its own 4-bit form in DIR/nf4 where that is up to date, f itself

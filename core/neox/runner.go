@@ -79,6 +79,7 @@ type storage struct {
 	nf4   bool
 	dtype torch.DType // of the activations where nf4
 	plan  PlanRequest // what the model was placed with
+	auto  bool        // nobody asked for this storage by name
 }
 
 // newRunner loads the model of src onto dev as place settled it. What was made is freed again when something fails.
