@@ -19,6 +19,12 @@
 // Embedder.Close frees the weights, the tokenizer and the mapped files, and waits for running calls. The word
 // embeddings stay in the mapping, in the type they are stored in, where the computation is on the CPU.
 //
+// # Arithmetic
+//
+// On a GPU libtorch computes, in fp16 by itself. On the CPU our own kernels do (package kernel/cpu), with 8-bit codes
+// by themselves where the processor has VNNI, in BF16 when asked to; fp32, by libtorch, is exact. The ID of an embedder
+// does not tell them apart: their vectors are compared with each other (docs/decisions/0014).
+//
 // Everything up to the batches is pure Go. The rest needs the build tag "torch"; without it Load and Bench return
 // core.ErrNoDevice.
 package bert
