@@ -104,6 +104,42 @@ func TestReusedPrompts(t *testing.T) {
 	}
 }
 
+// TestReusedUnfinishedPrompt: a prompt that was cancelled before its last chunk is shared too, into a slot that had
+// another whole prompt before.
+func TestReusedUnfinishedPrompt(t *testing.T) {
+	torchtest.Setup(t)
+	g := tinyGenerator(t, tinyLong(), torch.Float32, nil)
+	long := letterText(1, 3*chunkCPU+20)
+	ask := func(prompt string, plain bool) ([]int32, core.Reply) {
+		ids, replies := generateIDs(t, g, []core.GenerateRequest{{Prompt: prompt, Plain: plain, Sampling: core.Sampling{MaxNewTokens: 8}}})
+		return ids[0], replies[0]
+	}
+	for i := range mostSlots {
+		ask(letterText(10+i, 30), false)
+	}
+	ask(long, false)
+	g.loop.work.Lock()
+	free := 0
+	for _, c := range g.loop.slots {
+		if c.prompt == nil {
+			free++
+		}
+		if len(c.prompt) == len(long) { // as a cancel leaves it
+			c.prompt, c.whole, c.logits = c.prompt[:3*chunkCPU], false, nil
+		}
+	}
+	g.loop.work.Unlock()
+	if free > 0 {
+		t.Fatalf("%d slots were never used", free)
+	}
+	other := long[:chunkCPU+10] + letterText(30, 20)
+	got, r := ask(other, false)
+	want, _ := ask(other, true)
+	if r.ReusedTokens != chunkCPU || !slices.Equal(got, want) {
+		t.Errorf("reused %d tokens, answer %v, want %v", r.ReusedTokens, got, want)
+	}
+}
+
 // letterText is n letters that depend on seed.
 func letterText(seed, n int) string {
 	b := make([]byte, n)

@@ -160,7 +160,7 @@ func (l *schedule) chunk(s *torch.Scope, r *row) error {
 		}
 		var logits []float32
 		if end == len(r.prompt) {
-			if c.logits == nil {
+			if len(c.logits) != l.g.cfg.VocabSize {
 				c.logits = make([]float32, l.g.cfg.VocabSize)
 			}
 			logits = c.logits

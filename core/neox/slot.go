@@ -81,7 +81,9 @@ func (l *schedule) take(s *torch.Scope, r *row) (bool, error) {
 		if err := l.state.copy(s, best.at, to.at, reuse); err != nil {
 			return false, err
 		}
-		to.logits = append(to.logits[:0], best.logits...)
+		if reuse == len(r.prompt) { // then the other one's are a whole prompt's
+			to.logits = append(to.logits[:0], best.logits...)
+		}
 	}
 	to.prompt, to.whole = slices.Clone(r.prompt[:reuse]), reuse == len(r.prompt)
 	to.adapter, to.user = id, r
