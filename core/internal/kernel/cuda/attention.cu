@@ -38,29 +38,33 @@ __device__ __forceinline__ s64 cache_row(int layer, int row, int head) {
 
 __device__ __forceinline__ void ask(const void *at) { asm volatile("prefetch.global.L2 [%0];" ::"l"(at)); }
 
-// fetch asks the second-level cache for the old keys and values of this layer, and for the next layer's biases, norms and LoRA parts.
-__device__ __noinline__ void fetch(int layer) {
+// fetch asks the second-level cache for what a layer will want: old keys and values, biases, norms and LoRA parts. The worker is
+// the index-th of count that do so.
+__device__ __noinline__ void fetch(int layer, int index, int count) {
   const Table &tb = table();
-  int worker = threadIdx.x / WORKER, wt = threadIdx.x % WORKER, group, head, part;
+  int wt = threadIdx.x % WORKER, group, head, part;
 #pragma unroll 1
-  for (int i = blockIdx.x + worker * gridDim.x; item(i, group, head, part); i += gridDim.x * (THREADS / WORKER)) {
+  for (int i = index; item(i, group, head, part); i += count) {
     int first = tb.first[group], size = part_size(tb.pos[first]), begin = part * size, end = min(begin + size, tb.pos[first]);
     s64 at = cache_row(layer, tb.row[first], head) + (s64)begin * DH;
+#pragma unroll 1
     for (int b = wt * 128; b < (end - begin) * DH * 2; b += WORKER * 128) {
       ask((const u8 *)(p.keys + at) + b);
       ask((const u8 *)(p.values + at) + b);
     }
   }
-  if (layer + 1 == LAYERS) return;
-  const u8 *next = p.block + (layer + 1) * p.layer;
-  int line = (threadIdx.x * gridDim.x + blockIdx.x) * 128;
-  if (line < p.layer - p.bias[0]) ask(next + p.bias[0] + line);
+  const u8 *next = p.block + layer * p.layer;
+  int line = (index * WORKER + wt) * 128, step = count * WORKER * 128;
+#pragma unroll 1
+  for (int b = line; b < p.layer - p.bias[0]; b += step) ask(next + p.bias[0] + b);
 #pragma unroll 1
   for (int i = 0; i < p.used_n * 4; i++) {
     if (!(p.lora >> (i & 3) & 1)) continue;
-    const Lora &l = p.adapters[((p.used[i >> 2] - 1) * LAYERS + layer + 1) * 4 + (i & 3)];
-    if (line < l.rank * kbs_of(i & 3) * 128) ask((const u8 *)l.a + line);
-    if (line < l.rank * rows_of(i & 3) * 2) ask((const u8 *)l.b + line);
+    const Lora &l = p.adapters[((tb.used[i >> 2] - 1) * LAYERS + layer) * 4 + (i & 3)];
+#pragma unroll 1
+    for (int b = line; b < l.rank * kbs_of(i & 3) * 128; b += step) ask((const u8 *)l.a + b);
+#pragma unroll 1
+    for (int b = line; b < l.rank * rows_of(i & 3) * 2; b += step) ask((const u8 *)l.b + b);
   }
 }
 
@@ -68,7 +72,7 @@ __device__ __noinline__ void fetch(int layer) {
 __device__ __noinline__ void attend_item(int layer, const float *bias, int group, int head, int part, u32 until, bool wait_first) {
   Table &tb = table();
   int worker = threadIdx.x / WORKER, wt = threadIdx.x % WORKER, ww = wt >> 5, lane = wt & 31, g = lane >> 2, t = lane & 3;
-  Worker &w = *(Worker *)(smem + XS + worker * sizeof(Worker));
+  Worker &w = *(Worker *)(room() + XS + worker * sizeof(Worker));
   int first = tb.first[group], count = LMAX == 1 ? 1 : tb.count[group], fresh = tb.pos[first];
   int size = part_size(fresh), begin = part * size, end = min(begin + size, fresh + count), old = min(end, fresh);
   s64 at = cache_row(layer, tb.row[first], head);
@@ -81,8 +85,16 @@ __device__ __noinline__ void attend_item(int layer, const float *bias, int group
 #pragma unroll
     for (int i = 0; i < DH / 16; i++) k[half][i] = pos < old ? load8(keys + (s64)pos * DH + i * 16) : make_uint2(0, 0);
   }
+  int pair = wt / SPREAD, lot = wt % SPREAD;
+  u32 v[64 / SPREAD];
+#define LOAD_VALUES(base)                                                                                          \
+  _Pragma("unroll") for (int i = 0; i < 64 / SPREAD; i++) {                                                        \
+    int j = i * SPREAD + lot;                                                                                      \
+    v[i] = pair < PAIRS && (base) + j < old ? load4(values + (s64)((base) + j) * DH + 2 * pair) : 0;               \
+  }
+  if (LMAX == 1) LOAD_VALUES(begin)
   const Lora *low = 0;
-  if (p.lora & 1 && tb.adapter[first]) low = p.adapters + ((tb.adapter[first] - 1) * LAYERS + layer) * 4;
+  if (p.lora & 1 && tb.slot[first] >= 0) low = tb.part[layer & 1][tb.slot[first]];
   int rank = low ? low->rank : 0;
   float gain = low ? low->scale : 0;
   if (wait_first) wait(until);
@@ -153,7 +165,6 @@ __device__ __noinline__ void attend_item(int layer, const float *bias, int group
   for (int n = wt; n < count; n += WORKER) w.m[n] = -INFINITY, w.l[n] = 0;
   worker_sync(worker);
 
-  int pair = wt / SPREAD, lot = wt % SPREAD;
 #pragma unroll 1
   for (int base = begin; base < end; base += 64) {
     // Scores of 16 positions per warp. Thread (g, t) holds, per 16 columns, four of position g: 4t..4t+3.
@@ -178,13 +189,7 @@ __device__ __noinline__ void attend_item(int layer, const float *bias, int group
         if (n < count) w.score[n][j] = base + j < end && base + j <= fresh + n ? c[q] * rsqrtf((float)DH) : -INFINITY;
       }
     }
-    // What comes next is asked for early: the values, and the next positions' keys.
-    u32 v[64 / SPREAD];
-#pragma unroll
-    for (int i = 0; i < 64 / SPREAD; i++) {
-      int j = i * SPREAD + lot;
-      v[i] = pair < PAIRS && base + j < old ? load4(values + (s64)(base + j) * DH + 2 * pair) : 0;
-    }
+    if (LMAX > 1 || base > begin) LOAD_VALUES(base)
     worker_sync(worker);
 #pragma unroll 1
     for (int n = ww; n < count; n += 4) {
@@ -240,12 +245,24 @@ __device__ __noinline__ void attend_item(int layer, const float *bias, int group
   }
 }
 
+// attend is the attention of a layer. Workers without a piece look after the next layer, or all do, where none is without.
 __device__ __noinline__ void attend(int layer, const float *bias, u32 until) {
-  int worker = threadIdx.x / WORKER, group, head, part;
+  int worker = threadIdx.x / WORKER, index = blockIdx.x + worker * gridDim.x, all = gridDim.x * (THREADS / WORKER), group, head, part;
   bool first = true;
-  for (int i = blockIdx.x + worker * gridDim.x; item(i, group, head, part); i += gridDim.x * (THREADS / WORKER)) {
+  int pieces = 0;
+  for (int g = 0; g < p.groups_n; g++) {
+    const Table &tb = table();
+    int at = tb.first[g];
+    pieces += (tb.pos[at + tb.count[g] - 1] / part_size(tb.pos[at]) + 1) * HEADS;
+  }
+#pragma unroll 1
+  for (int i = index; item(i, group, head, part); i += all) {
     attend_item(layer, bias, group, head, part, until, first);
     first = false;
   }
   if (first) wait(until);
+  if (layer + 1 == LAYERS) return;
+  if (worker == THREADS / WORKER - 1) load_parts(layer + 1, threadIdx.x - (THREADS - WORKER));
+  if (pieces >= all) fetch(layer + 1, index, all);
+  else if (index >= pieces) fetch(layer + 1, index - pieces, all - pieces);
 }

@@ -22,10 +22,10 @@ __device__ __noinline__ void product(int m, int layer, s64 *out) {
   low.adapter = 0;
   if (m < 4 && p.lora >> m & 1) low_find(low, m, layer, 0);
   Stream s = table().stream[warp];
-  u32 lane4 = lane * 4;
-  const u8 *ring = smem + RING + warp * DEPTH * SLOT + lane * 16, *scales = smem + SCALES + warp * DEPTH * (SLOT / 16) + (lane >> 2) * 4;
+  u32 lane4 = lane * 4 | (STRIDE == 256 ? TABLE : 0);
+  const u8 *ring = room() + RING + warp * DEPTH * SLOT + lane * 16, *scales = room() + SCALES + warp * DEPTH * (SLOT / 16) + (lane >> 2) * 4;
   int k = u % c, tile = u / c % tiles;
-  const u8 *xs = smem + XS + (u / c / tiles * c + k - table().from[m]) * 2 * lanes * 64;
+  const u8 *xs = room() + XS + (u / c / tiles * c + k - table().from[m]) * 2 * lanes * 64;
   float acc[NT][4] = {};
 #pragma unroll 1
   for (; u < end; u += WIDE) {
@@ -44,33 +44,35 @@ __device__ __noinline__ void product(int m, int layer, s64 *out) {
     for (int i = 0; i < WIDE; i++) asm volatile("" ::"r"(w[i].x), "r"(w[i].y), "r"(w[i].z), "r"(w[i].w), "r"(pair[i]));
     continue;
 #endif
-    float d[WIDE][NT][4] = {};
-    u32 b[WIDE][NT][8];
+    // The look-ups of a step come before the products of the one before it, and each unit has two chains of products.
+    float d[2][WIDE][NT][4] = {};
+    u32 b[WIDE][NT][8], a[2][WIDE][4];
 #pragma unroll
     for (int i = 0; i < WIDE; i++) input(b[i], xs + i * 2 * lanes * 64, lanes);
 #pragma unroll
-    for (int q = 0; q < 4; q++) {
-      u32 a[WIDE][4];
+    for (int q = 0; q < 5; q++) {
 #pragma unroll
-      for (int i = 0; i < WIDE; i++) {
+      for (int i = 0; i < WIDE && q < 4; i++) {
         u32 ws = q == 0 ? w[i].x : q == 1 ? w[i].y : q == 2 ? w[i].z : w[i].w;
 #pragma unroll
-        for (int j = 0; j < 4; j++) a[i][j] = look(ws, j, lane4);
+        for (int j = 0; j < 4; j++) a[q & 1][i][j] = look(ws, j, lane4);
       }
+      if (q == 0) continue;
+      int o = q - 1 & 1;
 #pragma unroll
       for (int i = 0; i < WIDE; i++)
 #pragma unroll
-        for (int j = 0; j < NT; j++) mma(d[i][j], a[i][0], a[i][1], a[i][2], a[i][3], b[i][j][2 * q], b[i][j][2 * q + 1]);
+        for (int j = 0; j < NT; j++) mma(d[o][i][j], a[o][i][0], a[o][i][1], a[o][i][2], a[o][i][3], b[i][j][2 * q - 2], b[i][j][2 * q - 1]);
     }
 #pragma unroll
     for (int i = 0; i < WIDE; i++) {
       float lo = half_float((u16)pair[i]), hi = half_float((u16)(pair[i] >> 16));
 #pragma unroll
       for (int j = 0; j < NT; j++) {
-        acc[j][0] += d[i][j][0] * lo;
-        acc[j][1] += d[i][j][1] * lo;
-        acc[j][2] += d[i][j][2] * hi;
-        acc[j][3] += d[i][j][3] * hi;
+        acc[j][0] += (d[0][i][j][0] + d[1][i][j][0]) * lo;
+        acc[j][1] += (d[0][i][j][1] + d[1][i][j][1]) * lo;
+        acc[j][2] += (d[0][i][j][2] + d[1][i][j][2]) * hi;
+        acc[j][3] += (d[0][i][j][3] + d[1][i][j][3]) * hi;
       }
     }
     xs += WIDE * 2 * lanes * 64;
@@ -87,23 +89,23 @@ __device__ __noinline__ void product(int m, int layer, s64 *out) {
   if (lane == 0) table().stream[warp] = s;
   if (low.adapter) {
     low_add(low, m, table().from[m]);
-    low_rest(m, layer);
+    if (p.used_n * p.low_tiles > 1) low_rest(m, layer);  // one tile of ranks has fewer pieces than there are warps
   }
 }
 
-// product_bf16 is product for the bf16 head, which comes in quarters of units: rows g and g+8, first and second 16 bytes.
+// product_bf16 is product for the bf16 head, which comes in quarters of units: rows g and g+8, first and second 16 bytes. Here the
+// warps of a block take units in turn, so that together they read long runs of the head's rows.
 __device__ __noinline__ void product_bf16(s64 *out) {
   constexpr int C = kbs_of(4);
-  int u = first_unit(4), end = end_unit(4), warp = threadIdx.x >> 5, lane = threadIdx.x & 31, lanes = LMAX == 1 ? 1 : p.lanes_n;
+  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, lanes = LMAX == 1 ? 1 : p.lanes_n, u = table().edge[4][0] + warp, end = table().edge[4][WARPS];
   Stream s = table().stream[warp];
-  const u8 *ring = smem + RING + warp * DEPTH * SLOT + lane * 16;
-  int k = u % C, tile = u / C;
-  const u8 *xs = smem + XS + k * 2 * lanes * 64;
+  const u8 *ring = room() + RING + warp * DEPTH * SLOT + lane * 16;
   float acc[NT][4] = {};
 #pragma unroll 1
-  for (; u < end; u++) {
+  for (; u < end; u += WARPS) {
+    int tile = u / C, k = u - tile * C;
     u32 b[NT][8];
-    input(b, xs, lanes);
+    input(b, room() + XS + k * 2 * lanes * 64, lanes);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
       uint4 w[2];
@@ -122,14 +124,7 @@ __device__ __noinline__ void product_bf16(s64 *out) {
         mma(acc[j], operand_bf16(w[0].z), operand_bf16(w[1].z), operand_bf16(w[0].w), operand_bf16(w[1].w), b[j][half * 4 + 2], b[j][half * 4 + 3]);
       }
     }
-    xs += 2 * lanes * 64;
-    k++;
-    if (k == C || u + 1 == end) {
-      flush(acc, out, rows_of(4), tile, lanes, 1.0f);
-      k = 0;
-      tile++;
-      xs -= C * 2 * lanes * 64;
-    }
+    if (k + WARPS >= C || u + WARPS >= end) flush(acc, out, rows_of(4), tile, lanes, 1.0f);
   }
   if (lane == 0) table().stream[warp] = s;
 }
@@ -164,6 +159,7 @@ __device__ __noinline__ void phase(int m, int layer, u32 until, int &at) {
 extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
   Table &tb = table();
   int tid = threadIdx.x, lanes = p.lanes_n, at = 0;
+  if (STRIDE == 256 && (u32)__cvta_generic_to_shared(dynamic) > XS) __trap();
   make_table();
   prepare();
   __syncthreads();
@@ -189,6 +185,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
     clear(p.qkv, (s64)lanes * 3 * D);
     clear(p.h, (s64)lanes * F);
     clear(p.t, 4 * LMAX * 64);
+    load_parts(0, tid);
     if (head) clear(p.sums, (s64)lanes * VP);
     arrive();
 #pragma unroll 1
@@ -196,8 +193,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
 #pragma unroll 1
       for (int j = 0; j < 4; j++) {
         int m = matrix_of(j);
-        if (j == 0) fetch(layer);
-        phase(m, layer, met += gridDim.x, at);
+        phase(m, layer, met + gridDim.x, at);
+        met += m & 1 ? gridDim.x : NORM_MEETS * gridDim.x;
         if (j == 0) {
           met += gridDim.x;
 #ifndef NO_ATTENTION
@@ -222,6 +219,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
       break;
     }
     stage_norm((const float *)(p.block + p.final), tb.from[4], tb.to[4], met);
+    met += (NORM_MEETS - 1) * gridDim.x;
     if (HEAD4) product(4, 0, p.sums);
     else product_bf16(p.sums);
     stamp(at);

@@ -77,7 +77,7 @@ type Decoder struct {
 
 // space says where things lie in the workspace.
 type space struct {
-	x, qkv, h, t, sums, part, ml, logits, scores, best, seen, adapters, barrier, clock, input, out, total int64
+	x, qkv, h, t, sums, normed, part, ml, logits, scores, best, seen, adapters, barrier, clock, input, out, total int64
 }
 
 // The call's own tables, one copy to the device: offsets in the pinned memory and at space.input.
@@ -103,6 +103,7 @@ func lay(s Shape, sms int, c Cache, o DecoderOptions) space {
 	l, padded := o.Lanes, (s.Vocab+15)/16*16
 	p.x, p.qkv, p.h = take(8*l*s.Hidden), take(8*l*3*s.Hidden), take(8*l*s.Inner)
 	p.t, p.sums = take(8*4*MaxLanes*64), take(8*l*padded)
+	p.normed = take(2 * l * s.Hidden)
 	p.part, p.ml = take(4*l*s.Heads*16*s.HeadDim()), take(8*l*s.Heads*16)
 	p.logits, p.scores = take(4*l*s.Vocab), take(4*l*s.Vocab)
 	p.best, p.seen = take(8*l*sms), take(4*c.Rows*words(s))
@@ -134,7 +135,7 @@ func (g *GPU) NewDecoder(w Weights, c Cache, workspace uintptr, o DecoderOptions
 	}
 	d := &Decoder{gpu: g, weights: w, cache: c, options: o, space: lay(s, g.sms, c, o), ranks: make([][4]int, o.Adapters+1)}
 	for _, p := range []*int64{
-		&d.space.x, &d.space.qkv, &d.space.h, &d.space.t, &d.space.sums, &d.space.part, &d.space.ml, &d.space.logits, &d.space.scores,
+		&d.space.x, &d.space.qkv, &d.space.h, &d.space.t, &d.space.sums, &d.space.normed, &d.space.part, &d.space.ml, &d.space.logits, &d.space.scores,
 		&d.space.best, &d.space.seen, &d.space.adapters, &d.space.barrier, &d.space.clock, &d.space.input, &d.space.out,
 	} {
 		*p += int64(workspace)

@@ -34,7 +34,11 @@ func TestDevice(t *testing.T) {
 	defer g.Close()
 	n := 0
 	if *checks {
-		err = g.Selftest(func(name string, ok bool, detail string) {
+		test := g.Selftest
+		if testing.Short() {
+			test = g.SelftestSmall
+		}
+		err = test(func(name string, ok bool, detail string) {
 			n++
 			if !ok {
 				t.Errorf("%s: %s", name, detail)

@@ -19,7 +19,7 @@ import (
 const (
 	stepWarps   = 16
 	stepThreads = 32 * stepWarps
-	unitBytes   = 512 + 32 // of a warp's ring
+	tableAt     = 64 << 10 // where the table of pairs stands
 	fewestSlots = 3
 )
 
@@ -42,15 +42,17 @@ func fitStep(s Shape, lanes, sms, shared int) (fit, error) {
 	pairs := s.HeadDim() / 2
 	worker := lanes*2*(s.HeadDim()+8) + lanes*256 + 3*4*lanes + lanes*s.HeadDim()*4 + lanes*pairs*8 + 48
 	f.scratch = (max(f.scratch, 4*((worker+15)&^15)) + 255) &^ 255
-	table := 16 + 48*stepWarps + 24*lanes + 4*5*(stepWarps+1) + 4*10 + 4*16 + 2*lanes*stepWarps*4 + lanes*256
-	slot := stepWarps * unitBytes * f.wide
-	for _, f.stride = range []int{256, 128} {
-		f.depth = min(24/f.wide, (shared-256*f.stride-f.scratch-table)/slot)
-		if f.depth*f.wide >= 8 {
-			break
-		}
+	table := 48*stepWarps + 4*5*(stepWarps+1) + 480*lanes + 300 // struct Table
+	codes, scales := stepWarps*512*f.wide, stepWarps*32*f.wide  // of a slot
+	// With the table at 64 KB what is staged lies below it and the ring above.
+	f.stride = 256
+	f.depth = min(24/f.wide, (shared-2*tableAt)/codes, (tableAt-1024-f.scratch-table)/scales)
+	f.shared = 2*tableAt + f.depth*codes
+	if f.depth*f.wide < 8 {
+		f.stride = 128
+		f.depth = min(24/f.wide, (shared-128*256-f.scratch-table)/(codes+scales))
+		f.shared = 128*256 + f.depth*(codes+scales) + f.scratch + table
 	}
-	f.shared = 256*f.stride + slot*f.depth + f.scratch + table
 	if f.depth < fewestSlots {
 		return f, fmt.Errorf("the decode kernel for %d lanes of width %d needs more shared memory than the device has (%d bytes): %w", lanes, s.Hidden, shared, core.ErrUnsupported)
 	}

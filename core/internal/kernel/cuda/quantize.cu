@@ -231,33 +231,30 @@ struct Dequantize {
   int rows, cols, chunk, pad;
 };
 
-// A warp takes a unit and writes 16 lines of 128 bytes. A thread has 32 bytes of a line; with its neighbour it exchanges
-// 16 of them, so that every store of the warp fills whole sectors of 32 bytes.
+// A warp takes a unit and writes 16 lines of 128 bytes.
 extern "C" __global__ void __launch_bounds__(256) dequantize(const Dequantize p) {
   __shared__ float table[16];
   if (threadIdx.x < 16) table[threadIdx.x] = nf4[threadIdx.x];
   __syncthreads();
-  u32 tiles = p.rows / 16, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, odd = lane & 1;
-  u32 unit = blockIdx.x * 8 + (threadIdx.x >> 5), rest = unit / p.chunk, tile = rest % tiles, kb = rest / tiles * p.chunk + unit % p.chunk;
-  if (unit >= tiles * (p.cols / 64)) return;
+  u32 kbs = p.cols / 64, tiles = p.rows / 16, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
+  u32 unit = blockIdx.x * 8 + (threadIdx.x >> 5);
+  if (unit >= kbs * tiles) return;
+  u32 run = unit / p.chunk, k = unit - run * p.chunk, part = run / tiles, tile = run - part * tiles, kb = part * p.chunk + k;
   uint4 in = __ldcs((const uint4 *)(p.units + (s64)unit * 512 + lane * 16));
-  u32 pair = ((const u32 *)p.scales)[unit * 8 + g];
+  u32 pair = __ldcs((const u32 *)p.scales + (s64)unit * 8 + g);
   float factor = *p.factor, s[2] = {half_float((u16)pair) * factor, half_float((u16)(pair >> 16)) * factor};
   u32 w[4] = {in.x, in.y, in.z, in.w};
 #pragma unroll
   for (int r = 0; r < 2; r++) {
-    u32 out[8], got[4];
+    u32 out[8];
 #pragma unroll
     for (int i = 0; i < 8; i++) {
       u32 b = w[i >> 1] >> (16 * (i & 1) + 8 * r);
       out[i] = bf16_pair(table[b >> 4 & 15] * s[r], table[b & 15] * s[r]);
     }
-#pragma unroll
-    for (int i = 0; i < 4; i++) got[i] = __shfl_xor_sync(~0u, odd ? out[i] : out[4 + i], 1);
-    // Pieces of 16 bytes: an even thread has 2t and gets 2t + 2, an odd one gets 2t - 1 and has 2t + 1.
-    uint4 *to = (uint4 *)(p.out + ((s64)tile * 16 + g + 8 * r) * p.cols + kb * 64) + 2 * t - odd;
-    to[0] = odd ? make_uint4(got[0], got[1], got[2], got[3]) : make_uint4(out[0], out[1], out[2], out[3]);
-    to[2] = odd ? make_uint4(out[4], out[5], out[6], out[7]) : make_uint4(got[0], got[1], got[2], got[3]);
+    uint4 *to = (uint4 *)(p.out + ((s64)tile * 16 + g + 8 * r) * p.cols + kb * 64 + t * 16);
+    to[0] = make_uint4(out[0], out[1], out[2], out[3]);
+    to[1] = make_uint4(out[4], out[5], out[6], out[7]);
   }
 }
 

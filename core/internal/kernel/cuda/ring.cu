@@ -10,17 +10,33 @@
 
 #define WARPS 16
 #define THREADS (32 * WARPS)
-#define TABLE (256 * STRIDE)
-#define RING TABLE
 #define SLOT (512 * WIDE)
-#define SCALES (RING + WARPS * DEPTH * SLOT)
-#define XS (SCALES + WARPS * DEPTH * (SLOT / 16))
+#define RING_BYTES (WARPS * DEPTH * SLOT)
+#define SCALE_BYTES (WARPS * DEPTH * (SLOT / 16))
+#if STRIDE == 256
+// Addresses are those of the hardware: with the table at a multiple of 64 KB a byte of codes, the lane and the table's place
+// make an address in one instruction. The first kilobyte is the driver's.
+#define TABLE 65536
+#define XS 1024
+#define TABLES (XS + SCRATCH)
+#define SCALES (TABLE - SCALE_BYTES)
+#define RING (TABLE + 65536)
+#else
+#define TABLE 0
+#define RING (256 * STRIDE)
+#define SCALES (RING + RING_BYTES)
+#define XS (SCALES + SCALE_BYTES)
+#define TABLES (XS + SCRATCH)
+#endif
 #define PHASES (4 * LAYERS)
 #define NT ((LMAX + 7) / 8)
 #define FULL 0xffffffffu
 #define ONE 4294967296.0f  // 1 in fixed point
 
-extern __shared__ __align__(1024) u8 smem[];
+extern __shared__ __align__(1024) u8 dynamic[];
+
+// room is where the addresses above count from.
+__device__ __forceinline__ u8 *room() { return STRIDE == 256 ? dynamic - (u32)__cvta_generic_to_shared(dynamic) : dynamic; }
 
 struct Lora {
   const u16 *a, *b;  // bf16 [rank, cols], [rows, rank]
@@ -42,6 +58,7 @@ struct Step {
   u16 *keys, *values;        // bf16 [layer][row][head][capacity][DH]
   s64 *x, *qkv, *h, *t;      // fixed point: [lane][D], [lane][3D], [lane][F], [matrix][lane][64]
   s64 *sums;                 // fixed point: logits [lane][V up to 16]
+  u16 *normed;               // bf16 [lane][D], where there are several lanes
   float *part;               // [lane][head][16][DH]: attention over parts of the context
   float2 *ml;                // [lane][head][16]: their maximum and sum
   float *logits, *scores;    // [lane][VOCAB]
@@ -85,12 +102,13 @@ __device__ __forceinline__ int share(int units, int i, int n) { return (int)((u6
 // Stream is where a warp's copies have got to, and where it takes them from its ring.
 struct Stream {
   const u8 *codes, *scales;  // of the warp's first lane
-  int left;      // slots still to be copied in this phase; -1: at the end
+  int left;      // slots of 4-bit units still to be copied in this phase; -1: at the end
   int phase;     // layer * 4 + j; PHASES: the head
   int steps;     // tokens still to come
   u32 slot;      // the next to be filled, as an offset in the ring
   u32 take;      // the next to be taken
-  int kb, part;  // bf16 head: the block of columns, and which quarter of the unit is next
+  int bf16;      // slots of the bf16 head still to be copied
+  int kb, part;  // of it: the block of columns, and which quarter of the unit is next
 };
 
 // What all threads of a block know; it stands at the end of the scratch.
@@ -100,12 +118,14 @@ struct Table {
   int edge[5][WARPS + 1];        // the warps' shares of each matrix, in units
   int from[5], to[5];            // the blocks of columns that this block of threads stages
   int low_first[4][2], low_count[4][2];  // LoRA's A: by matrix and staged chunk, the first block of threads that has it, and how many
-  float red[2][LMAX][WARPS];
+  float red[2][WARPS];
   float low[LMAX][64];           // A x of the phase's adapter part
+  int used[LMAX], slot[LMAX];    // adapters in use; by lane: which of them, -1: none
   Stream stream[WARPS];
+  Lora part[2][LMAX][4];         // their parts in this layer and the next
 };
 
-__device__ __forceinline__ Table &table() { return *(Table *)(smem + XS + SCRATCH); }
+__device__ __forceinline__ Table &table() { return *(Table *)(room() + TABLES); }
 
 __device__ __forceinline__ int first_unit(int m) { return table().edge[m][threadIdx.x >> 5]; }
 __device__ __forceinline__ int end_unit(int m) { return table().edge[m][(threadIdx.x >> 5) + 1]; }
@@ -131,7 +151,7 @@ __device__ __forceinline__ void arrived() {
 }
 
 __device__ __forceinline__ void next_phase(Stream &s) {
-  while (s.left == 0) {
+  while (s.left == 0 && s.bf16 == 0) {
     if (++s.phase > PHASES - ((p.mode & (WANT_LOGITS | WANT_CHOICE)) ? 0 : 1)) {
       s.phase = 0;
       if (--s.steps <= 0) {
@@ -140,15 +160,18 @@ __device__ __forceinline__ void next_phase(Stream &s) {
       }
     }
     int m = s.phase == PHASES ? 4 : matrix_of(s.phase & 3), u = first_unit(m);
-    s.left = (end_unit(m) - u) / WIDE;
     if (m < 4 || HEAD4) {
+      s.left = (end_unit(m) - u) / WIDE;
       const u8 *layer = p.block + (s.phase >> 2) * p.layer;
       s.codes = (m < 4 ? layer + p.codes[m] : p.head) + (s64)u * 512;
       s.scales = (m < 4 ? layer + p.scales[m] : p.block + p.head_scales) + (s64)u * 32;
     } else {
+      // The block's warps take units in turn; a unit is 2 KB.
+      int warp = threadIdx.x >> 5, end = table().edge[4][WARPS];
+      u = table().edge[4][0] + warp;
       s.kb = u % kbs_of(4);
       s.part = 0;
-      s.left *= 4;  // a unit is 2 KB
+      s.bf16 = u < end ? ((end - 1 - u) / WARPS + 1) * (4 / WIDE) : 0;
       s.codes = p.head + (s64)(u / kbs_of(4)) * 16 * D * 2 + s.kb * 128;
     }
   }
@@ -157,32 +180,34 @@ __device__ __forceinline__ void next_phase(Stream &s) {
 // refill starts the next copy.
 __device__ __forceinline__ void refill(Stream &s) {
   int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
-  u32 base = (u32)__cvta_generic_to_shared(smem);
-  if (s.left == 0) next_phase(s);
+  u32 base = STRIDE == 256 ? 0 : (u32)__cvta_generic_to_shared(dynamic);
+  u32 to = base + RING + warp * DEPTH * SLOT + s.slot + lane * 16;
+  if (s.left == 0 && s.bf16 == 0) next_phase(s);
   if (s.left > 0) {
-    u32 to = base + RING + warp * DEPTH * SLOT + s.slot + lane * 16;
-    if (HEAD4 || s.phase < PHASES) {
+    const u8 *from = s.codes + lane * 16;
 #pragma unroll
-      for (int i = 0; i < WIDE; i++) copy16(to + i * 512, s.codes + i * 512 + lane * 16);
-      if (lane < 2 * WIDE) copy16(base + SCALES + warp * DEPTH * (SLOT / 16) + (s.slot >> 4) + lane * 16, s.scales + lane * 16);
-      s.codes += SLOT;
-      s.scales += SLOT / 16;
-    } else {
+    for (int i = 0; i < WIDE; i++) copy16(to + i * 512, from + i * 512);
+    if (lane < 2 * WIDE) copy16(base + SCALES + warp * DEPTH * (SLOT / 16) + (s.slot >> 4) + lane * 16, s.scales + lane * 16);
+    s.codes += SLOT;
+    s.scales += SLOT / 16;
+    s.left--;
+  } else if (s.bf16 > 0) {
+    const u8 *from = s.codes + (lane >> 2) * (D * 2) + (lane & 3) * 32;
 #pragma unroll
-      for (int i = 0; i < WIDE; i++) {
-        copy16(to + i * 512, s.codes + (lane >> 2) * (D * 2) + (lane & 3) * 32 + (s.part & 1) * (8 * D * 2) + (s.part >> 1) * 16);
-        s.part++;
-      }
-      if (s.part == 4) {
-        s.part = 0;
-        s.codes += 128;
-        if (++s.kb == D / 64) {
-          s.kb = 0;
-          s.codes += 15 * D * 2;
-        }
+    for (int i = 0; i < WIDE; i++) {
+      copy16(to + i * 512, from + (s.part & 1) * (8 * D * 2) + (s.part >> 1) * 16);
+      s.part++;
+    }
+    if (s.part == 4) {
+      s.part = 0;
+      s.codes += 128 * WARPS;
+      s.kb += WARPS;
+      while (s.kb >= D / 64) {
+        s.kb -= D / 64;
+        s.codes += 15 * D * 2;
       }
     }
-    s.left--;
+    s.bf16--;
   }
   commit();
   s.slot = s.slot == (DEPTH - 1) * SLOT ? 0 : s.slot + SLOT;
@@ -218,18 +243,21 @@ __device__ __forceinline__ u32 operand_bf16(u32 v) {
 #endif
 }
 
-// look gives the two weights of byte i of w.
+// look gives the two weights of byte i of w. lane4: four times the lane, and the table's place.
 __device__ __forceinline__ u32 look(u32 w, int i, u32 lane4) {
-  u32 at;
-  if (STRIDE == 256) at = __byte_perm(w, lane4, 0x5504 | i << 4);
-  else at = (w >> 8 * i & 255) << 7 | lane4;
-  return *(const u32 *)(smem + at);
+#if STRIDE == 256
+  u32 at = __byte_perm(w, lane4, 0x7604 | i << 4), v;
+  asm("ld.shared.u32 %0, [%1];" : "=r"(v) : "r"(at));
+  return v;
+#else
+  return *(const u32 *)(dynamic + ((w >> 8 * i & 255) << 7 | lane4));
+#endif
 }
 
 __device__ void make_table() {
   for (int i = threadIdx.x; i < 256 * 32; i += THREADS) {
     int b = i >> 5;
-    *(u32 *)(smem + b * STRIDE + (i & 31) * 4) = operand(nf4[b >> 4], nf4[b & 15]);
+    *(u32 *)(room() + TABLE + b * STRIDE + (i & 31) * 4) = operand(nf4[b >> 4], nf4[b & 15]);
   }
 }
 

@@ -55,7 +55,7 @@ __device__ __forceinline__ u64 block_best(u64 v, u64 *warps) {
 
 // score_all turns this block's share of the sums into logits and scores, and notes the best of each lane.
 __device__ __noinline__ void score_all() {
-  Picker &k = *(Picker *)(smem + XS);
+  Picker &k = *(Picker *)(room() + XS);
   constexpr int VP = (VOCAB + 15) / 16 * 16;
   int from = share(VOCAB, blockIdx.x, gridDim.x), to = share(VOCAB, blockIdx.x + 1, gridDim.x);
   for (int n = 0; n < p.lanes_n; n++) {
@@ -108,7 +108,7 @@ __device__ u64 block_sum64(u64 v, u64 *warps) {
 // exceeds it), among those with a score of at least floor. It returns the token's key and the sum up to it; where the
 // goal is not reached, key 0 and the whole sum.
 __device__ __noinline__ u64 find(const float *scores, float top, float floor, bool masses, double goal, bool beyond, u64 &upto) {
-  Picker &k = *(Picker *)(smem + XS);
+  Picker &k = *(Picker *)(room() + XS);
   int tid = threadIdx.x, warp = tid >> 5, lane = tid & 31;
   int last = floor == -INFINITY ? BINS : bin_of(floor, top);  // the masses of the floor's own bin are counted anew
   u64 part = 0, w[BINS / THREADS];
@@ -203,7 +203,7 @@ __device__ __noinline__ u64 find(const float *scores, float top, float floor, bo
 
 // pick draws lane n's token; the whole block works on it.
 __device__ __noinline__ int pick(int n, int step) {
-  Picker &k = *(Picker *)(smem + XS);
+  Picker &k = *(Picker *)(room() + XS);
   const float *scores = p.scores + (s64)n * VOCAB;
   Choice c = p.choice[n];
   u64 best = best_of(n);

@@ -175,9 +175,9 @@ func chunk(m Matrix, n int) int {
 	most := 44
 	switch m {
 	case Dense:
-		most = 22
+		most = 4
 	case Down:
-		most = 16
+		most = 8
 	}
 	best := 1
 	for c := 2; c <= min(most, n); c++ {

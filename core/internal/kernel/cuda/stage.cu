@@ -8,7 +8,6 @@ __device__ __forceinline__ void stamp(int &at) {
 __device__ __forceinline__ void arrive() {
   __syncthreads();
   if (threadIdx.x == 0) {
-    __threadfence();
     asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(p.barrier) : "memory");
   }
 }
@@ -26,6 +25,11 @@ __device__ __forceinline__ void wait(u32 n) {
 __device__ __forceinline__ void meet(u32 &met) {
   arrive();
   wait(met += gridDim.x);
+}
+
+// load_parts brings what a layer's LoRA parts are, by thread i; it is done a layer ahead.
+__device__ __forceinline__ void load_parts(int layer, int i) {
+  if (i < p.used_n * 4) table().part[layer & 1][i >> 2][i & 3] = p.adapters[((p.used[i >> 2] - 1) * LAYERS + layer) * 4 + (i & 3)];
 }
 
 // prepare fills the tables that depend on the block of threads: its shares, and the chunks in which it has units. A
@@ -54,18 +58,22 @@ __device__ __noinline__ void prepare() {
     tb.row[tid] = l.x, tb.pos[tid] = l.y, tb.token[tid] = l.z, tb.adapter[tid] = l.w;
   }
   if (tid < p.groups_n) tb.first[tid] = p.groups[tid].x, tb.count[tid] = p.groups[tid].y;
+  if (tid < p.used_n) tb.used[tid] = p.used[tid];
+  if (tid < p.lanes_n) {
+    int at = -1;
+    for (int i = 0; i < p.used_n; i++)
+      if (p.used[i] == p.lanes[tid].w) at = i;
+    tb.slot[tid] = at;
+  }
 }
 
-// Pairs of a thread, and lanes at once.
-#define NORM_N ((D / 2 + THREADS - 1) / THREADS)
-#define NORM_G (LMAX == 1 ? 1 : NORM_N <= 3 ? 4 : 2)
-
-// stage_norm waits and writes LayerNorm(x) of all lanes to the scratch, columns of the blocks [from, to). Mean and variance
-// are made of those of threads and warps (Chan, Golub, LeVeque 1979), in one order however many lanes there are.
-__device__ __noinline__ void stage_norm(const float *norm, int from, int to, u32 until) {
-  constexpr int N = NORM_N, G = NORM_G;
+// norm_lane is LayerNorm(x) of lane n, by all threads of a block: to the scratch (columns of the blocks [from, to)) where there is
+// one lane, to memory where there are more. Mean and variance are made of those of threads and warps (Chan, Golub,
+// LeVeque 1979).
+__device__ __forceinline__ void norm_lane(const float *norm, int n, int from, int to, u32 until) {
+  constexpr int N = (D / 2 + THREADS - 1) / THREADS;
   Table &tb = table();
-  int lanes = p.lanes_n, tid = threadIdx.x, warp = tid >> 5;
+  int tid = threadIdx.x, warp = tid >> 5;
   float2 w[N], b[N];
 #pragma unroll
   for (int i = 0; i < N; i++) {
@@ -77,63 +85,76 @@ __device__ __noinline__ void stage_norm(const float *norm, int from, int to, u32
     }
   }
   wait(until);
-#pragma unroll 1
-  for (int n0 = 0; n0 < lanes; n0 += G) {
-    uint4 r[G][N];
+  uint4 r[N];
 #pragma unroll
-    for (int n = 0; n < G; n++)
+  for (int i = 0; i < N; i++) {
+    int e = tid + i * THREADS;
+    r[i] = make_uint4(0, 0, 0, 0);
+    if (e < D / 2) r[i] = load16(p.x + (s64)n * D + 2 * e);
+  }
+  float2 v[N];
+  float sum = 0, count = 0;
 #pragma unroll
-      for (int i = 0; i < N; i++) {
-        int e = tid + i * THREADS;
-        r[n][i] = make_uint4(0, 0, 0, 0);
-        if (n0 + n < lanes && e < D / 2) r[n][i] = load16(p.x + (s64)(n0 + n) * D + 2 * e);
-      }
-    float2 v[G][N];
+  for (int i = 0; i < N; i++) {
+    v[i] = make_float2(real((s64)((u64)r[i].y << 32 | r[i].x)), real((s64)((u64)r[i].w << 32 | r[i].z)));
+    sum += v[i].x + v[i].y;
+    if (tid + i * THREADS < D / 2) count += 2;
+  }
+  float mean = count > 0 ? __fdividef(sum, count) : 0, square = 0;
 #pragma unroll
-    for (int n = 0; n < G; n++) {
-      if (n0 + n >= lanes) break;
-      float sum = 0, count = 0;
+  for (int i = 0; i < N; i++)
+    if (tid + i * THREADS < D / 2) square += (v[i].x - mean) * (v[i].x - mean) + (v[i].y - mean) * (v[i].y - mean);
 #pragma unroll
-      for (int i = 0; i < N; i++) {
-        v[n][i] = make_float2(real((s64)((u64)r[n][i].y << 32 | r[n][i].x)), real((s64)((u64)r[n][i].w << 32 | r[n][i].z)));
-        sum += v[n][i].x + v[n][i].y;
-        if (tid + i * THREADS < D / 2) count += 2;
-      }
-      float mean = count > 0 ? __fdividef(sum, count) : 0, square = 0;
+  for (int d = 1; d < 32; d <<= 1) {  // all threads of a warp have as many numbers
+    float m = __shfl_xor_sync(FULL, mean, d), q = __shfl_xor_sync(FULL, square, d), delta = m - mean;
+    square += q + delta * delta * (count * d * 0.5f);
+    mean = 0.5f * (mean + m);
+  }
+  if ((tid & 31) == 0) tb.red[0][warp] = mean, tb.red[1][warp] = square;
+  __syncthreads();
+  // The warps' numbers, one per thread of half a warp; warps differ in how many they have.
+  int k = tid & 15, have = 0;
 #pragma unroll
-      for (int i = 0; i < N; i++)
-        if (tid + i * THREADS < D / 2) square += (v[n][i].x - mean) * (v[n][i].x - mean) + (v[n][i].y - mean) * (v[n][i].y - mean);
+  for (int i = 0; i < N; i++) have += k * 32 + i * THREADS < D / 2 ? 64 : 0;
+  float m = tb.red[0][k];
+  mean = m * ((float)have / D);
 #pragma unroll
-      for (int d = 1; d < 32; d <<= 1) {  // all threads of a warp have as many numbers
-        float m = __shfl_xor_sync(FULL, mean, d), q = __shfl_xor_sync(FULL, square, d), delta = m - mean;
-        square += q + delta * delta * (count * d * 0.5f);
-        mean = 0.5f * (mean + m);
-      }
-      if ((tid & 31) == 0) tb.red[0][n0 + n][warp] = mean, tb.red[1][n0 + n][warp] = square;
-    }
+  for (int d = 1; d < 16; d <<= 1) mean += __shfl_xor_sync(FULL, mean, d);
+  square = tb.red[1][k] + (m - mean) * (m - mean) * have;
+#pragma unroll
+  for (int d = 1; d < 16; d <<= 1) square += __shfl_xor_sync(FULL, square, d);
+  float scale = rsqrtf(square * (1.0f / D) + p.eps);
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+    int e = tid + i * THREADS, kb = e >> 5;
+    if (e >= D / 2) continue;
+    u32 out = operand((v[i].x - mean) * scale * w[i].x + b[i].x, (v[i].y - mean) * scale * w[i].y + b[i].y);
+    if (LMAX > 1) ((u32 *)p.normed)[n * (D / 2) + e] = out;
+    else if (kb >= from && kb < to) *(u32 *)(room() + XS + staged(kb - from, 0, 1, 2 * e & 63)) = out;
+  }
+}
+
+// stage_norm waits and brings LayerNorm(x) of all lanes to the scratch. Of one lane every block makes it for itself; of several each
+// is made by one block, and all meet again.
+#define NORM_MEETS (LMAX > 1 ? 2 : 1)
+__device__ __noinline__ void stage_norm(const float *norm, int from, int to, u32 until) {
+  if (LMAX == 1) {
+    norm_lane(norm, 0, from, to, until);
     __syncthreads();
-#pragma unroll
-    for (int n = 0; n < G; n++) {
-      if (n0 + n >= lanes) break;
-      // The warps' numbers, one per thread of half a warp; warps differ in how many they have.
-      int k = tid & 15, have = 0;
-#pragma unroll
-      for (int i = 0; i < N; i++) have += k * 32 + i * THREADS < D / 2 ? 64 : 0;
-      float m = tb.red[0][n0 + n][k], mean = m * ((float)have / D);
-#pragma unroll
-      for (int d = 1; d < 16; d <<= 1) mean += __shfl_xor_sync(FULL, mean, d);
-      float square = tb.red[1][n0 + n][k] + (m - mean) * (m - mean) * have;
-#pragma unroll
-      for (int d = 1; d < 16; d <<= 1) square += __shfl_xor_sync(FULL, square, d);
-      float scale = rsqrtf(square * (1.0f / D) + p.eps);
-#pragma unroll
-      for (int i = 0; i < N; i++) {
-        int e = tid + i * THREADS, kb = e >> 5;
-        if (e < D / 2 && kb >= from && kb < to)
-          *(u32 *)(smem + XS + staged(kb - from, n0 + n, lanes, 2 * e & 63)) =
-              operand((v[n][i].x - mean) * scale * w[i].x + b[i].x, (v[n][i].y - mean) * scale * w[i].y + b[i].y);
-      }
-    }
+    return;
+  }
+  int lanes = p.lanes_n;
+  if (blockIdx.x < lanes) norm_lane(norm, blockIdx.x, from, to, until);
+#pragma unroll 1
+  for (int n = blockIdx.x + gridDim.x; n < lanes; n += gridDim.x) norm_lane(norm, n, from, to, until);
+  if (blockIdx.x >= lanes) wait(until);
+  arrive();
+  wait(until + gridDim.x);
+  int pieces = (to - from) * 8;
+#pragma unroll 4
+  for (int i = threadIdx.x; i < lanes * pieces; i += THREADS) {
+    int n = i / pieces, k = from * 64 + i % pieces * 8;
+    *(uint4 *)(room() + XS + staged((k >> 6) - from, n, lanes, k & 63)) = load16(p.normed + n * D + k);
   }
   __syncthreads();
 }
@@ -181,7 +202,7 @@ __device__ __noinline__ void stage_dense(int from, int to, u32 until) {
         y += w * __uint_as_float(v[s].y);
       }
     }
-    *(u32 *)(smem + XS + staged(e >> 5, n, lanes, k & 63)) = operand(x / sum, y / sum);
+    *(u32 *)(room() + XS + staged(e >> 5, n, lanes, k & 63)) = operand(x / sum, y / sum);
   }
   __syncthreads();
 }
@@ -204,9 +225,9 @@ __device__ __noinline__ float low_dot(const u16 *b, const float *h, int rank) {
 // low_rank is (scale B A x)[row] of matrix m for lane n, after stage_low.
 __device__ __noinline__ float low_rank(int layer, int m, int n, int row) {
   const Table &tb = table();
-  int a = tb.adapter[n];
-  if (!a) return 0;
-  const Lora &l = p.adapters[((a - 1) * LAYERS + layer) * 4 + m];
+  int a = tb.slot[n];
+  if (a < 0) return 0;
+  const Lora &l = tb.part[layer & 1][a][m];
   return low_dot(l.b + (s64)row * l.rank, tb.low[n], l.rank) * l.scale;
 }
 
@@ -237,7 +258,7 @@ __device__ __noinline__ void stage_down(int layer, const float *bias, int from, 
         if (n0 + n >= lanes) break;
         float x = real((s64)((u64)r[n].y << 32 | r[n].x)) + b.x, y = real((s64)((u64)r[n].w << 32 | r[n].z)) + b.y;
         if (low) x += low_rank(layer, 2, n0 + n, k), y += low_rank(layer, 2, n0 + n, k + 1);
-        *(u32 *)(smem + XS + staged(e >> 5, n0 + n, lanes, k & 63)) = operand(activate(x, ACT), activate(y, ACT));
+        *(u32 *)(room() + XS + staged(e >> 5, n0 + n, lanes, k & 63)) = operand(activate(x, ACT), activate(y, ACT));
       }
     }
   }
@@ -269,8 +290,8 @@ __device__ __forceinline__ void low_find(Low &w, int m, int layer, int nth) {
     int tile = i / c % p.low_tiles;
     w.kb = from + chunk * c + i % c;
     w.row = tile * 16 + g;
-    w.adapter = p.used[i / c / p.low_tiles];
-    const Lora &l = p.adapters[((w.adapter - 1) * LAYERS + layer) * 4 + m];
+    w.adapter = tb.used[i / c / p.low_tiles];
+    const Lora &l = tb.part[layer & 1][i / c / p.low_tiles][m];
     w.a[0] = w.a[1] = w.b[0] = w.b[1] = make_uint4(0, 0, 0, 0);
     int cols = kbs_of(m) * 64;
     const uint4 *at = (const uint4 *)(l.a + (s64)w.row * cols + w.kb * 64 + t * 16);
@@ -281,11 +302,11 @@ __device__ __forceinline__ void low_find(Low &w, int m, int layer, int nth) {
 }
 
 // low_add multiplies it with the staged input and adds the result to t.
-__device__ __noinline__ void low_add(const Low &w, int m, int from) {
+__device__ __forceinline__ void low_add(const Low &w, int m, int from) {
   const Table &tb = table();
   int t = threadIdx.x & 3, lanes = p.lanes_n;
   u32 b[NT][8];
-  input(b, smem + XS + (w.kb - from) * 2 * lanes * 64, lanes);
+  input(b, room() + XS + (w.kb - from) * 2 * lanes * 64, lanes);
 #pragma unroll
   for (int j = 0; j < NT; j++) {
     float c[4] = {};

@@ -22,7 +22,7 @@ const (
 // step is struct Step of ring.cu.
 type step struct {
 	block, embed, head, cos, sin, keys, values uintptr
-	x, qkv, h, t, sums, part, ml               int64
+	x, qkv, h, t, sums, normed, part, ml       int64
 	logits, scores, best                       int64
 	lanes, groups, adapters, used              int64
 	choice, uniform, seen, out, barrier, clock int64
@@ -154,7 +154,7 @@ func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Samplin
 	p := (*step)(unsafe.Pointer(uintptr(d.pinned) + uintptr(inputBytes(d.options))))
 	*p = step{
 		block: w.Block, embed: w.Embed, head: w.Head, cos: w.Cos, sin: w.Sin, keys: d.cache.K, values: d.cache.V,
-		x: sp.x, qkv: sp.qkv, h: sp.h, t: sp.t, sums: sp.sums, part: sp.part, ml: sp.ml,
+		x: sp.x, qkv: sp.qkv, h: sp.h, t: sp.t, sums: sp.sums, normed: sp.normed, part: sp.part, ml: sp.ml,
 		logits: sp.logits + int64(4*s.Vocab*at), scores: sp.scores, best: sp.best,
 		lanes: sp.input + atLanes, groups: sp.input + atGroups, adapters: sp.adapters, used: sp.input + atUsed,
 		choice: sp.input + atChoice, uniform: sp.input + atUniform, seen: sp.seen, out: sp.out, barrier: sp.barrier, clock: d.clock(),
