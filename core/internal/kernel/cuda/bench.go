@@ -261,9 +261,12 @@ func (t *tester) stepRates(s Shape, copied float64, variants bool, print func(st
 	if err := d.SetAdapter(1, adapter); err != nil {
 		return err
 	}
-	for _, lanes := range stepLanes {
-		f, err := fitStep(s, lanes, t.gpu.sms, t.gpu.shared)
-		print("kernel for %d lanes: ring of %d slots per warp, table pitch %d, %d bytes of shared memory, %v", lanes, f.depth, f.stride, f.shared, err)
+	list, err := fits(s, MaxLanes, t.gpu.sms, t.gpu.shared)
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		print("kernel for %d lanes: ring of %d slots per warp, table pitch %d, %d bytes of shared memory", f.lanes, f.depth, f.stride, f.shared)
 	}
 	var one float64
 	row := func(name string, lanes []Lane, set core.Sampling) error {
@@ -350,7 +353,7 @@ func (t *tester) stepRates(s Shape, copied float64, variants bool, print func(st
 		return nil
 	}
 	for _, v := range benchVariants {
-		k, err := t.gpu.stepKernel(s, 1, v.options)
+		k, err := t.gpu.stepKernel(s, list[0], v.options)
 		if err != nil {
 			print("%-44s %v", v.name, err)
 			continue

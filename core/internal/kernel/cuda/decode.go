@@ -68,8 +68,8 @@ type Decoder struct {
 	cache   Cache
 	options DecoderOptions
 	space   space
-	kernels [len(stepLanes)]stepKernel
-	ranks   [][4]int // of the adapters, by matrix: the largest of all layers
+	kernels []stepKernel // by lanes
+	ranks   [][4]int     // of the adapters, by matrix: the largest of all layers
 	pinned  unsafe.Pointer
 	busy    bool // the pinned memory may still be read
 	traced  bool // block 0 writes down when it does what
@@ -140,12 +140,16 @@ func (g *GPU) NewDecoder(w Weights, c Cache, workspace uintptr, o DecoderOptions
 	} {
 		*p += int64(workspace)
 	}
-	for i, lanes := range stepLanes {
-		if i > 0 && o.Lanes <= stepLanes[i-1] {
-			break
+	list, err := fits(s, o.Lanes, g.sms, g.shared)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range list {
+		k, err := g.stepKernel(s, f, nil)
+		if k.module != nil {
+			d.kernels = append(d.kernels, k)
 		}
-		var err error
-		if d.kernels[i], err = g.stepKernel(s, lanes, nil); err != nil {
+		if err != nil {
 			return nil, errors.Join(err, d.Close())
 		}
 	}
@@ -288,19 +292,33 @@ func (d *Decoder) Run(stream uintptr, lanes []Lane, set []core.Sampling, u [][]f
 		}
 		rows[l.Row] = true
 	}
-	if err := d.start(stream, lanes, 0, set, u, n, wantChoice|feedBack); err != nil {
-		return nil, err
-	}
-	flat, err := d.chosen(stream, n*len(lanes))
-	if err != nil {
-		return nil, err
-	}
 	out := make([][]int32, n)
-	for i := range out {
-		out[i] = flat[i*len(lanes) : (i+1)*len(lanes)]
+	most := d.mostLanes()
+	for at := 0; at < len(lanes); at += most {
+		end := min(at+most, len(lanes))
+		numbers := make([][]float64, n)
+		for i, v := range u {
+			if len(v) != len(lanes) {
+				return nil, fmt.Errorf("step %d: %d numbers for %d lanes: %w", i, len(v), len(lanes), core.ErrUsage)
+			}
+			numbers[i] = v[at:end]
+		}
+		if err := d.start(stream, lanes[at:end], 0, set[at:end], numbers, n, wantChoice|feedBack); err != nil {
+			return nil, err
+		}
+		flat, err := d.chosen(stream, n*(end-at))
+		if err != nil {
+			return nil, err
+		}
+		for i := range out {
+			out[i] = append(out[i], flat[i*(end-at):(i+1)*(end-at)]...)
+		}
 	}
 	return out, nil
 }
+
+// mostLanes is how many lanes one launch takes.
+func (d *Decoder) mostLanes() int { return d.kernels[len(d.kernels)-1].lanes }
 
 // chosen reads n tokens and waits.
 func (d *Decoder) chosen(stream uintptr, n int) ([]int32, error) {

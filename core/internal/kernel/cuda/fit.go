@@ -30,10 +30,10 @@ var stepLanes = [3]int{1, 8, 16}
 type fit struct{ lanes, wide, depth, stride, scratch, shared int }
 
 // fitStep finds the deepest ring for a shape on a device with so much shared memory and so many multiprocessors.
-func fitStep(s Shape, lanes, sms, shared int) (fit, error) {
-	f := fit{lanes: lanes, wide: s.wide(), scratch: 33 << 10} // the Picker
+func fitStep(s Shape, lanes, wide, sms, shared int) (fit, error) {
+	f := fit{lanes: lanes, wide: wide, scratch: 33 << 10} // the Picker
 	for _, m := range []Matrix{QKV, Dense, Up, Down, Head} {
-		n := s.staged(m, sms)
+		n := s.staged(m, wide, sms)
 		f.scratch = max(f.scratch, n*128*lanes)
 		if _, cols := s.Size(m); n > 2*chunk(m, cols/64) && m != Head {
 			return f, fmt.Errorf("the decode kernel for width %d on %d multiprocessors: %w", s.Inner, sms, core.ErrUnsupported)
@@ -59,15 +59,41 @@ func fitStep(s Shape, lanes, sms, shared int) (fit, error) {
 	return f, nil
 }
 
+// fits are the kernels for up to most lanes: those of stepLanes, or for fewer lanes where a device has too little shared memory. All
+// take as many units at once, since that decides how sums are cut.
+func fits(s Shape, most, sms, shared int) ([]fit, error) {
+	wide := s.wide()
+	if _, err := fitStep(s, 1, wide, sms, shared); err != nil {
+		wide = 1
+	}
+	var list []fit
+	for _, lanes := range stepLanes {
+		if len(list) > 0 && most <= list[len(list)-1].lanes {
+			break
+		}
+		f, err := fitStep(s, lanes, wide, sms, shared)
+		for lanes > 2 && err != nil {
+			lanes /= 2
+			f, err = fitStep(s, lanes, wide, sms, shared)
+		}
+		switch {
+		case err != nil && len(list) == 0:
+			return nil, err
+		case err == nil && (len(list) == 0 || lanes > list[len(list)-1].lanes):
+			list = append(list, f)
+		}
+	}
+	return list, nil
+}
+
 // staged is the most blocks of columns that a block of threads stages for a matrix (staged_range of stage.cu).
-func (s Shape) staged(m Matrix, sms int) int {
+func (s Shape) staged(m Matrix, wide, sms int) int {
 	rows, cols := s.Size(m)
 	rows = (rows + 15) / 16
 	c := chunk(m, cols/64)
 	if m == Head && !s.Head4 {
 		return cols / 64
 	}
-	wide := s.wide()
 	slots, per, most := rows*(cols/64)/wide, rows*c, 0
 	for i := range sms {
 		u, e := slots*i/sms*wide, slots*(i+1)/sms*wide
@@ -106,17 +132,13 @@ func (s Shape) options(f fit) []string {
 	return list
 }
 
-// stepKernel loads the decode kernel; extra options make variants for measurements.
-func (g *GPU) stepKernel(s Shape, lanes int, extra []string) (stepKernel, error) {
-	f, err := fitStep(s, lanes, g.sms, g.shared)
-	if err != nil {
-		return stepKernel{}, err
-	}
+// stepKernel loads a decode kernel; extra options make variants for measurements.
+func (g *GPU) stepKernel(s Shape, f fit, extra []string) (stepKernel, error) {
 	m, err := g.module("decode", stepSource(), append(s.options(f), extra...))
 	if err != nil {
 		return stepKernel{}, err
 	}
-	k := stepKernel{module: m, shared: f.shared}
+	k := stepKernel{module: m, shared: f.shared, lanes: f.lanes}
 	if k.function, err = function(m, "decode"); err != nil {
 		return k, err
 	}
@@ -140,14 +162,15 @@ func (g *GPU) precompile(shapes []Shape, extra [][]string) error {
 		return nil
 	}
 	var wg sync.WaitGroup
-	errs := make([]error, len(stepLanes)*len(shapes)*len(extra))
-	for i, s := range shapes {
-		for j, lanes := range stepLanes {
-			f, err := fitStep(s, lanes, g.sms, g.shared)
-			if err != nil {
-				return err
-			}
-			for k, more := range extra {
+	var mu sync.Mutex
+	var errs []error
+	for _, s := range shapes {
+		list, err := fits(s, MaxLanes, g.sms, g.shared)
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			for _, more := range extra {
 				wg.Go(func() {
 					options := append(s.options(f), more...)
 					path := filepath.Join(g.cache, cubinName("decode", stepSource(), g.arch, options))
@@ -160,7 +183,9 @@ func (g *GPU) precompile(shapes []Shape, extra [][]string) error {
 					if err == nil {
 						err = keep(path, cubin)
 					}
-					errs[(len(stepLanes)*i+j)*len(extra)+k] = err
+					mu.Lock()
+					errs = append(errs, err)
+					mu.Unlock()
 				})
 			}
 		}

@@ -47,7 +47,7 @@ type choice struct {
 type stepKernel struct {
 	module, function C.kg_handle
 	params           C.kg_ptr // where the struct lies
-	shared           int
+	shared, lanes    int
 }
 
 // partSize is part_size of stage.cu: how long the parts are into which a token's attention is cut.
@@ -59,14 +59,15 @@ func partSize(position int) int {
 	return size
 }
 
-// each runs f over pieces of the lanes in which the tokens of a row cut their context alike. Nearly always it is one.
+// each runs f over pieces of the lanes: as many as a launch takes, in which the tokens of a row cut their context alike. Nearly always it
+// is one.
 func (d *Decoder) each(lanes []Lane, f func(at, n int) error) error {
 	if len(lanes) == 0 || len(lanes) > d.options.Lanes {
 		return fmt.Errorf("%d lanes of at most %d: %w", len(lanes), d.options.Lanes, core.ErrUsage)
 	}
 	at := 0
 	for i := 1; i <= len(lanes); i++ {
-		if i < len(lanes) && (lanes[i].Row != lanes[i-1].Row || partSize(lanes[i].Position) == partSize(lanes[i-1].Position)) {
+		if i < len(lanes) && i-at < d.mostLanes() && (lanes[i].Row != lanes[i-1].Row || partSize(lanes[i].Position) == partSize(lanes[i-1].Position)) {
 			continue
 		}
 		if err := f(at, i-at); err != nil {
@@ -144,10 +145,10 @@ func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Samplin
 		}
 		size += 8 * len(lanes) * steps
 	}
-	k := &d.kernels[0]
-	for i, n := range stepLanes {
-		if len(lanes) > n {
-			k = &d.kernels[i+1]
+	k := d.kernels[0]
+	for _, more := range d.kernels[1:] {
+		if k.lanes < len(lanes) {
+			k = more
 		}
 	}
 	l, sp := w.Layout, d.space
