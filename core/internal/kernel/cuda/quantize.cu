@@ -236,7 +236,7 @@ extern "C" __global__ void __launch_bounds__(256) dequantize(const Dequantize p)
   __shared__ float table[16];
   if (threadIdx.x < 16) table[threadIdx.x] = nf4[threadIdx.x];
   __syncthreads();
-  u32 kbs = p.cols / 64, tiles = p.rows / 16, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
+  u32 kbs = p.cols / 64, tiles = p.rows / 16, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, odd = lane & 1;
   u32 unit = blockIdx.x * 8 + (threadIdx.x >> 5);
   if (unit >= kbs * tiles) return;
   u32 run = unit / p.chunk, k = unit - run * p.chunk, part = run / tiles, tile = run - part * tiles, kb = part * p.chunk + k;
@@ -246,15 +246,19 @@ extern "C" __global__ void __launch_bounds__(256) dequantize(const Dequantize p)
   u32 w[4] = {in.x, in.y, in.z, in.w};
 #pragma unroll
   for (int r = 0; r < 2; r++) {
-    u32 out[8];
+    u32 out[8], got[4];
 #pragma unroll
     for (int i = 0; i < 8; i++) {
       u32 b = w[i >> 1] >> (16 * (i & 1) + 8 * r);
       out[i] = bf16_pair(table[b >> 4 & 15] * s[r], table[b & 15] * s[r]);
     }
-    uint4 *to = (uint4 *)(p.out + ((s64)tile * 16 + g + 8 * r) * p.cols + kb * 64 + t * 16);
-    to[0] = make_uint4(out[0], out[1], out[2], out[3]);
-    to[1] = make_uint4(out[4], out[5], out[6], out[7]);
+    // Neighbours exchange 16 bytes, so that every store of the warp fills whole sectors of 32 bytes: an even thread has
+    // piece 2t and gets 2t + 2, an odd one gets 2t - 1 and has 2t + 1.
+#pragma unroll
+    for (int i = 0; i < 4; i++) got[i] = __shfl_xor_sync(~0u, odd ? out[i] : out[4 + i], 1);
+    uint4 *to = (uint4 *)(p.out + ((s64)tile * 16 + g + 8 * r) * p.cols + kb * 64) + 2 * t - odd;
+    to[0] = odd ? make_uint4(got[0], got[1], got[2], got[3]) : make_uint4(out[0], out[1], out[2], out[3]);
+    to[2] = odd ? make_uint4(out[4], out[5], out[6], out[7]) : make_uint4(got[0], got[1], got[2], got[3]);
   }
 }
 
