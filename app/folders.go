@@ -30,7 +30,7 @@ type Folder struct {
 	Gone       int       `json:"gone"` // documents without a file at the last check
 	Away       int       `json:"away"` // documents on drives that were not connected then: they are not gone
 
-	// Mounts are the drives at or below Path that checks have found connected, and documents on.
+	// Mounts are the drives at or below Path that checks have found connected, with documents or files that stay out on them.
 	Mounts []string `json:"mounts,omitempty"`
 
 	// Tried are files that a check handed to an add and that the library does not have as they are: they failed, or had only a

@@ -83,7 +83,7 @@ func (f *Folders) Check(ctx context.Context, id string, opt CheckOptions) (Check
 	out.Folder, err = f.update(ctx, id, func(one *Folder) {
 		one.Checked, one.Problem, one.Hint, one.Gone, one.Tried = time.Now().UTC(), "", "", len(out.Gone), tried
 		one.Away, one.Mounts = found.away, found.mounts
-		if found.whole && found.away == 0 { // what stays out is known by its file
+		if found.whole && !found.apart { // what stays out is known by its file
 			for id := range one.Out {
 				if !found.files[id] && folder.Out[id] {
 					delete(one.Out, id)
@@ -118,6 +118,7 @@ type comparison struct {
 	whole      bool // every folder below was read, and there are files
 	leftOut    bool // there are files that a person removed
 	away       int
+	apart      bool            // a drive is not connected
 	mounts     []string        // to be remembered
 	files      map[string]bool // by DocumentID, of those that stay out
 	tried      map[string]string
@@ -146,12 +147,15 @@ func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error
 	for _, d := range documents {
 		byPath[d.Source] = d
 	}
+	drives := f.drives(folder)
+	out.apart = len(drives.before) > 0
 	seen := make(map[string]bool, len(files))
 	for _, file := range files {
 		seen[file.Path] = true
 		if len(folder.Out) > 0 {
 			if id := core.DocumentID(file.Path); folder.Out[id] {
 				out.files[id] = true
+				drives.here(file.Path)
 			}
 		}
 		old, known := byPath[file.Path]
@@ -175,26 +179,27 @@ func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error
 			out.settled[file.Path] = now
 		}
 	}
-	drives := f.drives(folder)
 	below := folder.Path + string(filepath.Separator)
 	for _, d := range documents {
 		if !strings.HasPrefix(d.Source, below) {
+			continue
+		}
+		if seen[d.Source] {
+			drives.here(d.Source)
 			continue
 		}
 		if drives.away(d.Source) {
 			out.away++
 			continue
 		}
-		if !seen[d.Source] {
-			if _, err := os.Lstat(d.Source); errors.Is(err, fs.ErrNotExist) {
-				out.gone = append(out.gone, d)
-			}
+		if _, err := os.Lstat(d.Source); errors.Is(err, fs.ErrNotExist) {
+			out.gone = append(out.gone, d)
 		}
 	}
 	for _, path := range out.paths { // about to be documents
-		drives.away(path)
+		drives.here(path)
 	}
-	out.mounts = drives.used()
+	out.mounts = drives.used(len(folder.Out) > 0)
 	return out, nil
 }
 

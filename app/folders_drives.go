@@ -11,7 +11,7 @@ import (
 type drives struct {
 	now    []string
 	before []string        // and not now
-	holds  map[string]bool // documents
+	holds  map[string]bool // documents, or files that stay out
 }
 
 func (f *Folders) drives(folder Folder) drives {
@@ -28,11 +28,16 @@ func (f *Folders) drives(folder Folder) drives {
 	return d
 }
 
-// away says whether a file is on a drive that is not connected, and takes down that its drive holds a document.
-func (d drives) away(path string) bool {
+// here takes down that the drive of a file that is there is worth remembering.
+func (d drives) here(path string) {
 	if m := deepest(d.now, path); m != "" {
 		d.holds[m] = true
 	}
+}
+
+// away says whether a document without a file is on a drive that is not connected, and takes down that its drive holds a document.
+func (d drives) away(path string) bool {
+	d.here(path)
 	m := deepest(d.before, path)
 	if m != "" {
 		d.holds[m] = true
@@ -40,16 +45,17 @@ func (d drives) away(path string) bool {
 	return m != ""
 }
 
-// used are the drives worth remembering: those that hold documents, connected or not.
-func (d drives) used() []string {
-	var out []string
+// used are the drives worth remembering: those that hold documents, connected or not, or files that stay out. Which drive those are
+// on that cannot be seen is not known: while there are any, no drive is forgotten.
+func (d drives) used(out bool) []string {
+	var all []string
 	for _, m := range slices.Concat(d.now, d.before) {
-		if d.holds[m] {
-			out = append(out, m)
+		if d.holds[m] || out && slices.Contains(d.before, m) {
+			all = append(all, m)
 		}
 	}
-	slices.Sort(out)
-	return out
+	slices.Sort(all)
+	return all
 }
 
 // deepest is the drive that a path is on; "" is none of them.

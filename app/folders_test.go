@@ -184,6 +184,67 @@ func TestDriveBelowAFolderIsAway(t *testing.T) {
 	b.arrived("c", 2)
 }
 
+// TestRemovedDocumentOfADriveStaysOut: what a person removed does not come back with the drive, also where nothing else is on that. What is
+// copied to the drive's place meanwhile is there.
+func TestRemovedDocumentOfADriveStaysOut(t *testing.T) {
+	b := open(t, nil)
+	f := b.folders()
+	dir := filepath.Join(b.dir, "media")
+	drive := filepath.Join(dir, "usb")
+	if err := os.MkdirAll(drive, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	mounted := []string{drive}
+	f.Mounts = func(string) []string { return mounted }
+	b.write(filepath.Join(dir, "here.txt"), "On the disk itself.")
+	b.write(filepath.Join(drive, "out.txt"), "On the drive.")
+	b.write(filepath.Join(drive, "in.txt"), "On the drive too.")
+	one := b.link(f, app.Folder{Path: dir, Collection: "c", Remove: true})
+	b.check(f, one.ID, false)
+	erase := func(name string) {
+		t.Helper()
+		c, doc, err := b.library.Find(t.Context(), "c", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.LeaveOut(t.Context(), c.Name, doc); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.library.Erase(t.Context(), c, doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	erase("out.txt")
+	erase("in.txt")
+	b.check(f, one.ID, false)
+	if err := os.Rename(drive, filepath.Join(b.dir, "unplugged")); err != nil {
+		t.Fatal(err)
+	}
+	mounted = nil
+	for range 2 {
+		b.check(f, one.ID, true)
+	}
+	if err := os.Mkdir(drive, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.write(filepath.Join(drive, "new.txt"), "Written where the drive was.")
+	for range 2 {
+		if c := b.check(f, one.ID, true); c.Away != 0 || c.Folder.Away != 0 || len(c.Gone) != 0 {
+			t.Errorf("a file that is there is away: %+v", c)
+		}
+	}
+	if err := os.RemoveAll(drive); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(b.dir, "unplugged"), drive); err != nil {
+		t.Fatal(err)
+	}
+	mounted = []string{drive}
+	if c := b.check(f, one.ID, false); c.New != 0 {
+		t.Errorf("what was removed came back: %+v", c)
+	}
+}
+
 // TestFolderThatIsAwayCanBeChanged: watching it is ended, and it is unlinked, without the drive.
 func TestFolderThatIsAwayCanBeChanged(t *testing.T) {
 	b := open(t, nil)

@@ -154,7 +154,9 @@ func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, fou
 			if ctx.Err() != nil || errors.Is(err, core.ErrCorrupt) {
 				return Model{}, fmt.Errorf("quantize: %w", err)
 			}
-			model.Note = err.Error() // it is quantised at every load then
+			if !errors.Is(err, core.ErrUnsupported) { // one that is 4-bit already needs none
+				model.Note = err.Error() // it is quantised at every load then
+			}
 		}
 	}
 	value, err := json.Marshal(model)

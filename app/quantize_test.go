@@ -68,6 +68,16 @@ func TestQuantizeAtImport(t *testing.T) {
 	}
 }
 
+// A large model that is 4-bit already has no second form, and nothing is said of a missing one.
+func TestImportOf4BitModel(t *testing.T) {
+	defer app.SetLarge(1)()
+	b := open(t, nil)
+	m, err := b.models.Import(t.Context(), starterFolder(t), app.ImportOptions{Name: "mine"})
+	if err != nil || m.FourBit != 0 || m.Note != "" {
+		t.Errorf("imported %+v, %v", m, err)
+	}
+}
+
 func TestQuantizeByHand(t *testing.T) {
 	b := open(t, nil)
 	m, err := b.models.Import(t.Context(), fullModel(t), app.ImportOptions{Name: "mine"})
