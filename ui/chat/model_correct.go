@@ -77,7 +77,7 @@ func (c *Correction) SetKind(k record.CorrectionKind) {
 func (c *Correction) SetDocument(i int) {
 	if i != c.Document && i >= 0 && i < len(c.Documents) {
 		c.Document, c.Page = i, 1
-		c.Select(0, 0)
+		c.leave()
 		c.load()
 	}
 }
@@ -86,10 +86,13 @@ func (c *Correction) SetDocument(i int) {
 func (c *Correction) Turn(by int) {
 	if page := c.Page + by; c.Document >= 0 && page >= 1 && page <= max(1, c.Documents[c.Document].Pages) {
 		c.Page = page
-		c.Select(0, 0)
+		c.leave()
 		c.load()
 	}
 }
+
+// leave forgets the page that was shown: its text must not be saved under another one's number before that has come.
+func (c *Correction) leave() { c.view, c.start, c.end = app.PageView{}, 0, 0 }
 
 func (c *Correction) load() {
 	if c.Document < 0 {

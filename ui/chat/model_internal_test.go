@@ -410,6 +410,9 @@ func TestCorrection(t *testing.T) {
 		t.Fatalf("documents %v, chosen %d p.%d", c.Documents, c.Document, c.Page)
 	}
 	c.Turn(+1)
+	if p := c.record().Place; p.Page != 13 || p.Text != "" { // the page has not come yet
+		t.Errorf("place on the way: %+v", p)
+	}
 	r.settle()
 	before, _, _ := strings.Cut(r.library.text, "10日の年次有給休暇")
 	from := len([]rune(before))

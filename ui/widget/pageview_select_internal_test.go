@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 )
 
 // grid are letters that stand in rows of ten, 20 pixels wide and 28 high each.
@@ -123,5 +124,39 @@ func TestPageViewSelectsInTextByKeyboard(t *testing.T) {
 	keys(v, fyne.KeyUp)
 	if v.Selected() != "" {
 		t.Errorf("an arrow leaves %q selected", v.Selected())
+	}
+}
+
+// On a page that is shown as text the mouse takes over from the keyboard at once, and a click takes a selection away.
+func TestPageViewSelectsInTextByMouse(t *testing.T) {
+	v, w := pageWindow(t, fyne.NewSize(300, 200))
+	told := 0
+	v.OnSelect = func() { told++ }
+	v.SetPage(Page{Key: "t", Text: "有給休暇は半年後から。"})
+	w.Canvas().Focus(v)
+	shift := fyne.KeyModifierShift
+	v.modifiers = func() fyne.KeyModifier { return shift }
+	keys(v, fyne.KeyRight, fyne.KeyRight)
+	if got := v.Selected(); got != "有給" {
+		t.Fatalf("selected by keyboard: %q", got)
+	}
+	row, ok := v.text.roll.Row(v.text.key(0)).(*pageRow)
+	if !ok {
+		t.Fatal("no block in sight")
+	}
+	down := func() {
+		row.prose.MouseDown(&desktop.MouseEvent{Button: desktop.MouseButtonPrimary})
+		row.prose.MouseUp(&desktop.MouseEvent{Button: desktop.MouseButtonPrimary})
+	}
+	down()
+	row.prose.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(1e4, 1)}})
+	row.prose.DragEnd()
+	if got := v.Selection(); got != (Stretch{0, 11}) || v.Selected() != "有給休暇は半年後から。" || v.text.roll.Row(v.text.key(0)) != fyne.CanvasObject(row) {
+		t.Errorf("selected by mouse: %v, %q", got, v.Selected())
+	}
+	before := told
+	down()
+	if v.Selected() != "" || told != before+1 {
+		t.Errorf("a click leaves %q, told %d times", v.Selected(), told-before)
 	}
 }

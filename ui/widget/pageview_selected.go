@@ -17,7 +17,7 @@ type picked struct {
 
 // stretch is the selection, with the whole of the words of letters and digits that it begins and ends in.
 func (p picked) stretch(text []rune) Stretch {
-	if !p.on || !p.selects || len(text) == 0 {
+	if !p.on || !p.selects || min(p.began, p.now) >= len(text) {
 		return Stretch{}
 	}
 	s := Stretch{max(0, min(p.began, p.now)), min(len(text), max(p.began, p.now)+1)}
@@ -126,7 +126,7 @@ func (v *PageView) firstLetter() int {
 	return i
 }
 
-// beside is the next character in a direction. In a text without a picture, lines are its own: up and down go to where they begin.
+// beside is the next character in a direction. In a text without a picture, lines are its own: up goes to where one begins, down to where it ends.
 func (v *PageView) beside(char, dx, dy int) int {
 	if v.page.Picture != nil {
 		return v.page.Letters.Beside(char, dx, dy)

@@ -131,7 +131,7 @@ func (t *pageText) row(i int) fyne.CanvasObject {
 			t.chosen.Unselect()
 		}
 		t.chosen, t.at = p, t.blocks[i].Start
-		if v := t.view; v.OnSelect != nil && p.Selected() != "" {
+		if v := t.view; v.OnSelect != nil {
 			if v.picked.on {
 				v.picked = picked{}
 				t.showPicked()
@@ -265,8 +265,14 @@ func (t *pageText) selection() Stretch {
 	return Stretch{t.at + from, t.at + to}
 }
 
-// showPicked shows what was selected by keyboard.
-func (t *pageText) showPicked() { t.anew() }
+// showPicked shows what was selected by keyboard. The blocks stay the same widgets: one of them may be under the mouse.
+func (t *pageText) showPicked() {
+	for i, b := range t.blocks {
+		if row, ok := t.roll.Row(t.key(i)).(*pageRow); ok {
+			row.prose.SetRuns(t.runs(b.Stretch))
+		}
+	}
+}
 
 // inSight is the first character of the block at the top.
 func (t *pageText) inSight() int {
