@@ -1,7 +1,9 @@
 package resources
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -71,6 +73,41 @@ func TestPartsAreComplete(t *testing.T) {
 			}
 		} else if _, ok := all[key+".hint"]; !ok {
 			t.Errorf("%s has no hint", key)
+		}
+	}
+}
+
+// A key that stands twice in one part would silently lose a text.
+func TestPartsHaveEachKeyOnce(t *testing.T) {
+	names, err := fs.Glob(files, "i18n/parts/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		raw, err := fs.ReadFile(files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := json.NewDecoder(bytes.NewReader(raw))
+		if _, err := keys.Token(); err != nil { // the brace
+			t.Fatalf("%s: %v", name, err)
+		}
+		seen := map[json.Token]bool{}
+		for keys.More() {
+			key, err := keys.Token()
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if seen[key] {
+				t.Errorf("%s: %v stands there twice", name, key)
+			}
+			seen[key] = true
+			if err := keys.Decode(&map[string]string{}); err != nil {
+				t.Fatalf("%s: %v: %v", name, key, err)
+			}
+		}
+		if len(seen) == 0 {
+			t.Errorf("%s has no texts", name)
 		}
 	}
 }
