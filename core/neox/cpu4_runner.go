@@ -129,6 +129,16 @@ func (st *stateCPU4) prefill(_ *torch.Scope, row int, ids []int32, adapter int, 
 	return st.step(l, out, true)
 }
 
+// all is prefill with the logits of every token, [len(ids)][V].
+func (st *stateCPU4) all(_ *torch.Scope, row int, ids []int32, adapter int, logits []float32) error {
+	l, out := make([]lane, len(ids)), make([][]float32, len(ids))
+	for i, id := range ids {
+		l[i] = lane{row: row, id: id, adapter: adapter}
+		out[i] = logits[i*st.run.VocabSize : (i+1)*st.run.VocabSize]
+	}
+	return st.step(l, out, true)
+}
+
 func (st *stateCPU4) lanes(_ *torch.Scope, l []lane, logits [][]float32) error {
 	return st.step(l, logits, false)
 }

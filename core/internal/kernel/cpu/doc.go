@@ -10,10 +10,11 @@
 //
 // # Files
 //
-// pool.c and detect.c know nothing of models. Helpers that every kernel includes are in simd.h. Kernels come in
-// one file per instruction set, compiled with that set's target options for the functions in it and nothing else;
-// data of a model never decides which one runs. A result depends on the number of threads nowhere: threads share
-// out rows, never a sum.
+// pool.c, detect.c and memory.c know nothing of models; rate.c measures what bounds the kernels. nib*.c are matrices of 4-bit codes (and of 8-bit numbers,
+// as two planes of them) and the products with them; ops* the pieces between products, one source for every width of
+// vectors; neox.c the GPT-NeoX step over both. gemm8* and encoder* are the 8-bit and bf16 products and the encoder of
+// package bert. Functions for an instruction set carry its target attribute (simd.h, tile.h); data of a model never
+// decides which one runs. A result depends on the number of threads nowhere: threads share out rows, never a sum.
 //
 // # Who closes what
 //
