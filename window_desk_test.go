@@ -124,6 +124,12 @@ func (d *desk) at(place int) {
 
 func (d *desk) rests() { d.Rests(d.box(), 5*time.Second) }
 
+// plain is how much of the window shows its bare background; what lies over the window darkens that.
+func (d *desk) plain() int {
+	n, _ := d.Count(d.box(), colorBack, 2)
+	return n
+}
+
 // until waits for a state.
 func (d *desk) until(what string, within time.Duration, is func() bool) {
 	d.t.Helper()

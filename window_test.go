@@ -114,10 +114,9 @@ func (d *desk) answers() {
 	d.until("the clicked citation shows its page with the mark", 20*time.Second, func() bool { return paper() && marked() })
 	d.Keys("ctrl+l", "ctrl+Down", "ctrl+Down", "ctrl+l")
 
-	plain := func() int { n, _ := d.Count(d.box(), colorBack, 2); return n }
-	uncovered := plain()
+	uncovered := d.plain()
 	d.Keys("ctrl+shift+w")
-	d.until("the editor of the correction lies over the window", 20*time.Second, func() bool { return plain() < uncovered/4 })
+	d.until("the editor of the correction lies over the window", 20*time.Second, func() bool { return d.plain() < uncovered/4 })
 	d.rests()
 	d.Type("午後2時までです。")
 	d.Keys("Tab", "Tab", "Return")
@@ -125,7 +124,7 @@ func (d *desk) answers() {
 		all := guestLines[record.Correction](d, "chat", "corrections")
 		return len(all) == 1 && all[0].Answer == "午後2時までです。" && all[0].Question == canteen
 	})
-	d.until("the editor of the correction is closed", 20*time.Second, func() bool { return plain() > uncovered*3/4 })
+	d.until("the editor of the correction is closed", 20*time.Second, func() bool { return d.plain() > uncovered*3/4 })
 	d.rests()
 
 	const shelter = "避難場所はどこですか。"

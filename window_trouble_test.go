@@ -53,13 +53,18 @@ func (d *desk) streams(question string) {
 	})
 }
 
-// many writes small files into a folder, and gives their paths.
-func (d *desk) many(name string, n int) (files []string) {
+// many writes files of some passages each into a folder, and gives their paths.
+func (d *desk) many(name string, n, passages int) (files []string) {
 	d.t.Helper()
 	dir := filepath.Join(d.t.TempDir(), name+"の記録 (共有フォルダーの控え) 二〇二六年度 第三事業所")
 	for i := range n {
 		path := filepath.Join(dir, fmt.Sprintf("%s %03d.txt", name, i))
-		write(d.t, path, fmt.Sprintf("%sの記録 %d。担当は第%d班で、点検は%d日に行いました。\n", name, i, i%7, i%28+1))
+		text := ""
+		for j := range passages {
+			text += fmt.Sprintf("%sの記録 %d-%d。担当は第%d班で、点検は%d日に行いました。", name, i, j, i%7, i%28+1)
+			text += strings.Repeat(fmt.Sprintf("計器%d-%dの値は%dで、", i, j, i*31+j), 8*min(1, passages-1)) + "異常はありません。\n\n"
+		}
+		write(d.t, path, text)
 		files = append(files, path)
 	}
 	return files
@@ -80,7 +85,7 @@ func (d *desk) ready(name string) int {
 // deathAdding drops many files at once and kills the engine while they are added: all of them can be searched in the end.
 func (d *desk) deathAdding() {
 	const name, n = "巡回", 520
-	files := d.many(name, n) // each by itself: a list so long comes in pieces
+	files := d.many(name, n, 1) // each by itself: a list so long comes in pieces
 	d.Keys("alt+2")
 	d.at(1)
 	d.rests()
@@ -95,13 +100,14 @@ func (d *desk) deathAdding() {
 // closedAdding closes the window while documents are added; the next start offers to go on, and does.
 func (d *desk) closedAdding() {
 	const name, n = "点検", 300
-	dir := filepath.Dir(d.many(name, n)[0])
+	dir := filepath.Dir(d.many(name, n, 6)[0]) // seconds of work for a quick processor, a minute for a slow one
 	middle := d.part(0.5, 0.5, 0.5, 0.5).Min
 	d.Drop(d.window, middle.X, middle.Y, dir)
 	d.until("some of the files can be searched", 60*time.Second, func() bool { return d.ready(name) > 10 })
+	uncovered := d.plain()
 	d.Keys("ctrl+q")
-	d.rests()
-	d.Keys("Return") // it asks, for work is going on
+	d.until("it asks, for work is going on", 20*time.Second, func() bool { return d.plain() < uncovered/4 })
+	d.Keys("Return")
 	d.left()
 	d.open()
 	if got := d.ready(name); got == 0 || got == n {
@@ -114,7 +120,7 @@ func (d *desk) closedAdding() {
 		d.fail("nothing offers to go on with what was not finished")
 	}
 	d.Click(first.X+8, first.Y+8)
-	d.until("all files can be searched", 120*time.Second, func() bool { return d.ready(name) == n })
+	d.until("all files can be searched", 300*time.Second, func() bool { return d.ready(name) == n })
 	d.rests()
 }
 

@@ -60,6 +60,11 @@ func Selftest(ctx context.Context, deviceName string, emit func(name string, ok 
 			}
 		}
 	}
+	if dev.CUDA() {
+		if err := selftestKernels(ctx, dev, &failed, emit); err != nil {
+			return err
+		}
+	}
 	if dev.CUDA() || fastCPU4(shapes4["512 wide, heads of 64"]) {
 		if err := selftest4(ctx, dev, check); err != nil {
 			return err
