@@ -99,6 +99,9 @@ func (e *Engine) Embedder(ctx context.Context, dir string, opt engine.ModelOptio
 		if err != nil {
 			return nil, err
 		}
+		if opt.DType == "nf4" {
+			opt.DType = "auto" // 4 bits are the chat model's: an embedder has a form of its own
+		}
 		return c.LoadEmbedder(ctx, dir, opt, p)
 	})
 }

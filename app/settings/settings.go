@@ -33,7 +33,7 @@ type Settings struct {
 	Temperature  float64 `json:"temperature"`    // -1 is the preset's
 	MaxNewTokens int     `json:"max_new_tokens"` // 0 is the preset's
 	Device       string  `json:"device"`         // "auto", "cpu", "cuda:0"
-	DType        string  `json:"dtype"`          // "auto", "fp32", "bf16", "fp16"
+	DType        string  `json:"dtype"`          // "auto", "nf4", "fp32", "bf16", "fp16"
 	Threads      int     `json:"threads"`        // of the engine; 0 is all cores
 }
 
@@ -49,7 +49,7 @@ var (
 	Presets   = []string{"recommended", "techlab"}
 	Languages = []string{"", "ja", "en"}
 	Themes    = []string{"system", "light", "dark"}
-	DTypes    = []string{"auto", "fp32", "bf16", "fp16"}
+	DTypes    = []string{"auto", "nf4", "fp32", "bf16", "fp16"}
 )
 
 // Default is what a fresh installation has.

@@ -3,7 +3,7 @@ package neox
 // LoadOptions says where and how a model is loaded.
 type LoadOptions struct {
 	Device  string // "auto" (the zero value too), "cpu", "cuda:0"
-	DType   string // "auto" (the zero value too: fp32 on the CPU, or bf16 where that does not fit; bf16 on a GPU), "nf4", "fp32", "bf16", "fp16"
+	DType   string // "auto" (the zero value too: see chooseDType), "nf4", "fp32", "bf16", "fp16"
 	Threads int    // of operations on the CPU; 0: one per processor
 
 	// Lookup says whether answers are guessed from their prompts (see lookup.go): "auto" (the zero value too: where

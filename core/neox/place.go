@@ -51,20 +51,33 @@ const leastContext = 1024
 // dtypes are the floating-point types of a model by their names.
 var dtypes = map[string]torch.DType{"fp32": torch.Float32, "bf16": torch.BFloat16, "fp16": torch.Float16}
 
-// chooseDType is what "auto" means: 4 bits for models that are stored so or large, where there are kernels for it; otherwise bf16 on a
-// GPU, and on the CPU fp32, or bf16 where fp32 with the whole context does not fit.
+// chooseDType is what "auto" means: the exact form where it is small or fits easily, 4 bits for large models. On the CPU
+// a small model runs in fp32, a large one in 4 bits where there are kernels for it. On a GPU a model runs in bf16 where the
+// whole context fits, otherwise in 4 bits. The rest runs in what it takes: bf16.
+//
+// The 8-bit table of the CPU kernels changes one of some forty tokens of the starter model (docs/decisions/0017), and its
+// fp32 is quick enough; the GPU's kernels wait for more runs on more cards (0016).
 func chooseDType(r PlanRequest, free int64) string {
-	if (r.Stored == "NF4" || r.Config.Parameters() >= largeModel) && runs4Bit(r.Device, r.Config) {
+	fits := func(dtype string) bool {
+		r := r
+		r.DType, r.Context = dtype, 0
+		p, err := NewPlan(r)
+		return free == 0 || err == nil && p.More() <= free
+	}
+	four := runs4Bit(r.Device, r.Config)
+	switch {
+	case r.Device == "cuda" && (fits("bf16") || !four):
+		return "bf16"
+	case r.Device == "cuda":
+		return "nf4"
+	case four && r.Config.Parameters() >= largeModel:
+		return "nf4"
+	case fits("fp32"):
+		return "fp32"
+	case four && r.Stored == "NF4":
 		return "nf4"
 	}
-	if r.Device == "cuda" {
-		return "bf16"
-	}
-	r.DType, r.Context = "fp32", 0
-	if p, err := NewPlan(r); free > 0 && (err != nil || p.More() > free) {
-		return "bf16"
-	}
-	return "fp32"
+	return "bf16"
 }
 
 // largeModel is the number of parameters from which a model runs in 4 bits by itself.
