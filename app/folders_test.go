@@ -134,19 +134,26 @@ func TestFolderThatIsAwayEmptiesNothing(t *testing.T) {
 	}
 }
 
+// withDrive makes a folder with a document in it, and below it the place of a drive.
+func (b *bench) withDrive(name string) (dir, drive string) {
+	b.Helper()
+	dir = filepath.Join(b.dir, "media")
+	drive = filepath.Join(dir, name)
+	if err := os.MkdirAll(drive, 0o700); err != nil {
+		b.Fatal(err)
+	}
+	b.write(filepath.Join(dir, "here.txt"), "On the disk itself.")
+	return dir, drive
+}
+
 // TestDriveBelowAFolderIsAway: documents on a drive that is not connected any more stay, also when all that is gone is removed, and come
 // to no harm when it is there again. What a person deletes on a drive that is connected is gone.
 func TestDriveBelowAFolderIsAway(t *testing.T) {
 	b := open(t, nil)
 	f := b.folders()
-	dir := filepath.Join(b.dir, "media")
-	drive := filepath.Join(dir, "USB メモリ (1)")
-	if err := os.MkdirAll(drive, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	dir, drive := b.withDrive("USB メモリ (1)")
 	mounted := []string{drive}
 	f.Mounts = func(string) []string { return mounted }
-	b.write(filepath.Join(dir, "here.txt"), "On the disk itself.")
 	b.write(filepath.Join(drive, "a.txt"), "On the drive.")
 	b.write(filepath.Join(drive, "b.txt"), "On the drive too.")
 	one := b.link(f, app.Folder{Path: dir, Collection: "c", Remove: true})
@@ -189,14 +196,9 @@ func TestDriveBelowAFolderIsAway(t *testing.T) {
 func TestRemovedDocumentOfADriveStaysOut(t *testing.T) {
 	b := open(t, nil)
 	f := b.folders()
-	dir := filepath.Join(b.dir, "media")
-	drive := filepath.Join(dir, "usb")
-	if err := os.MkdirAll(drive, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	dir, drive := b.withDrive("usb")
 	mounted := []string{drive}
 	f.Mounts = func(string) []string { return mounted }
-	b.write(filepath.Join(dir, "here.txt"), "On the disk itself.")
 	b.write(filepath.Join(drive, "out.txt"), "On the drive.")
 	b.write(filepath.Join(drive, "in.txt"), "On the drive too.")
 	one := b.link(f, app.Folder{Path: dir, Collection: "c", Remove: true})

@@ -22,15 +22,11 @@ const busyFor = 10 * time.Second
 // benchAdd adds files (the samples by default) to a library in a temporary folder and holds the time left that was shown against
 // the time that was then needed; with --busy beside other work that comes and goes.
 func benchAdd(ctx context.Context, c *call, o *benchOptions) (err error) {
-	tmp, err := os.MkdirTemp("", "kakoi-bench-*")
-	if err != nil {
-		return fmt.Errorf("make folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	paths, err := c.benchPaths(tmp)
+	tmp, paths, err := c.benchFiles()
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	own := *c
 	own.data = filepath.Join(tmp, "data")
 	if err := os.Mkdir(own.data, 0o700); err != nil {

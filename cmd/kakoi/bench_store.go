@@ -17,33 +17,32 @@ import (
 	"kakoi/index"
 )
 
-// benchPaths are the files to measure with: those that were named, or the samples, written below tmp.
-func (c *call) benchPaths(tmp string) ([]string, error) {
-	var paths []string
+// benchFiles makes a folder for a measurement, to be removed after it, and gives the files to measure with: those that were named,
+// or the samples, written below the folder.
+func (c *call) benchFiles() (tmp string, paths []string, err error) {
+	if tmp, err = os.MkdirTemp("", "kakoi-bench-*"); err != nil {
+		return "", nil, fmt.Errorf("make folder: %w", err)
+	}
 	for _, p := range c.args[1:] {
 		paths = append(paths, c.path(p))
 	}
 	if len(paths) > 0 {
-		return paths, nil
+		return tmp, paths, nil
 	}
 	dir := filepath.Join(tmp, "samples")
 	if err := samples(dir); err != nil {
-		return nil, fmt.Errorf("write samples: %w", err)
+		return "", nil, errors.Join(fmt.Errorf("write samples: %w", err), os.RemoveAll(tmp))
 	}
-	return []string{dir}, nil
+	return tmp, []string{dir}, nil
 }
 
 // benchIngest reads and splits files (the samples by default) without storing them.
 func benchIngest(ctx context.Context, c *call, o *benchOptions) (err error) {
-	tmp, err := os.MkdirTemp("", "kakoi-bench-*")
-	if err != nil {
-		return fmt.Errorf("make folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	paths, err := c.benchPaths(tmp)
+	tmp, paths, err := c.benchFiles()
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	opt := c.program.reading(filepath.Join(tmp, "cache"))
 	if err := os.Mkdir(opt.CacheDir, 0o700); err != nil {
 		return fmt.Errorf("make folder: %w", err)

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,9 +21,6 @@ func OpenFile(path string) (*Folder, error) {
 		f.Close()
 		return nil, err
 	}
-	for name := range f.entries {
-		f.names = append(f.names, name)
-	}
-	slices.Sort(f.names)
+	f.names = slices.Sorted(maps.Keys(f.entries))
 	return f, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,10 +48,7 @@ func Open(dir string) (*Folder, error) {
 		f.Close()
 		return nil, err
 	}
-	for name := range f.entries {
-		f.names = append(f.names, name)
-	}
-	slices.Sort(f.names)
+	f.names = slices.Sorted(maps.Keys(f.entries))
 	return f, nil
 }
 
