@@ -151,83 +151,40 @@ func (a *Asker) Ask(ctx context.Context, question string, opt AskOptions, emit f
 }
 
 func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, emit func(core.Delta) error) error {
-	if ans.Question == "" {
-		return core.Explain(fmt.Errorf("ask: no question: %w", core.ErrUsage), "error.ask.empty")
-	}
-	if a.Generator == nil {
-		return core.Explain(fmt.Errorf("ask: %w", core.ErrNoModel), "error.ask.nomodel")
-	}
-	model := a.Generator.Info()
-	ans.Model = model.Name
-	t := a.Templates.For(ans.Question)
-	if t == nil {
-		return fmt.Errorf("ask: template %q: %w", Language(ans.Question), core.ErrNotFound)
-	}
-	sampling := opt.Sampling
-	if sampling.MaxNewTokens <= 0 {
-		sampling.MaxNewTokens = model.MaxTokens / 4
-	}
-	sampling.Stop = append(append([]string{}, sampling.Stop...), t.Stop()...)
-	var info core.EmbedderInfo
-	if a.Embedder != nil {
-		info = a.Embedder.Info()
+	q, err := a.open(ans.Question, opt)
+	ans.Model = q.model.Name
+	if err != nil {
+		return err
 	}
 	ans.Receipt = &core.Receipt{
-		Template: t.Name(), ModelID: model.ID, EmbedderID: info.ID, AdapterID: opt.Adapter,
-		Device: model.Device, DType: model.DType, Sampling: sampling,
+		Template: q.template.Name(), ModelID: q.model.ID, EmbedderID: q.embedder.ID, AdapterID: opt.Adapter,
+		Device: q.model.Device, DType: q.model.DType, Sampling: q.sampling,
 	}
-	room := model.MaxTokens - sampling.MaxNewTokens
-	// Before the search: embedding a question that the model cannot read would be minutes for nothing.
-	if _, _, _, err := Fit(ctx, a.Generator, t, nil, ans.Question, room); err != nil {
-		return fmt.Errorf("ask: %w", err)
+	err = a.find(ctx, &q)
+	if len(q.found) > 0 {
+		ans.Passages = q.found
 	}
-	hits, err := a.Hits(ctx, ans.Question, opt.Candidates)
 	if err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
-	passages, err := a.join(ctx, hits, opt.Passages)
-	if err != nil {
-		return fmt.Errorf("ask: %w", err)
+	if q.none {
+		return refuse(ans, q.template, emit)
 	}
-	if len(passages) > 0 {
-		ans.Passages = passages
-	}
-	if opt.OnPassages != nil {
-		opt.OnPassages(ans.Passages)
-	}
-	if nothingFound(ans.Question, passages, info) {
-		return refuse(ans, t, emit)
-	}
-	var f *focus
-	if isSmall(model) && opt.PromptTokens == 0 {
-		near, err := a.join(ctx, hits, max(focusHits, opt.Passages))
+	if q.focus != nil {
+		ok, err := a.answerFocused(ctx, ans, q, emit)
 		if err != nil {
 			return fmt.Errorf("ask: %w", err)
 		}
-		if f = focusOn(ans.Question, near); f != nil {
-			ok, err := a.answerFocused(ctx, ans, t, f, sampling, emit)
-			if err != nil {
-				return fmt.Errorf("ask: %w", err)
-			}
-			if ok {
-				return nil
-			}
+		if ok {
+			return nil
 		}
 	}
-	budget := promptTokens(model, opt, room)
-	fit, prompt, tokens, err := Fit(ctx, a.Generator, t, passages, ans.Question, budget)
-	if errors.Is(err, core.ErrTooLarge) && budget < room {
-		budget = room // a long question takes what it needs
-		fit, prompt, tokens, err = Fit(ctx, a.Generator, t, passages, ans.Question, budget)
-	}
+	fit, prompt, tokens, err := a.fit(ctx, q)
 	if err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
 	ans.Passages, ans.PromptTokens = fit, tokens
-	if len(fit) == 0 {
-		return core.Explain(fmt.Errorf("ask: no room for passages in %d tokens: %w", budget, core.ErrTooLarge), "error.ask.toolong", len([]rune(ans.Question)), budget)
-	}
-	req := core.GenerateRequest{Prompt: prompt, Sampling: sampling}
+	req := core.GenerateRequest{Prompt: prompt, Sampling: q.sampling}
 	sent(ans.Receipt, prompt)
 	var streamed strings.Builder
 	replies, err := a.Generator.Generate(ctx, []core.GenerateRequest{req}, func(_ int, d core.Delta) error {
@@ -248,16 +205,16 @@ func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, em
 	if err != nil {
 		return fmt.Errorf("ask: generate: %w", err)
 	}
-	if Refused(ans.Text, t) {
-		ans.Refused, ans.Text = true, t.Refusal()
+	if Refused(ans.Text, q.template) {
+		ans.Refused, ans.Text = true, q.template.Refusal()
 		return nil
 	}
 	ans.Citations, ans.Unsupported, err = CiteAnswer(ctx, ans.Question, ans.Text, ans.Passages, a.Embedder)
 	if err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
-	if f != nil {
-		f.doubt(ans)
+	if q.focus != nil {
+		q.focus.doubt(ans)
 	}
 	return nil
 }

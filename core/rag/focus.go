@@ -99,18 +99,15 @@ func (f *focus) hasCodes(st stretch) bool {
 
 // answerFocused asks a small model with the focus alone. ok says that it gave an answer that the focus supports and
 // that says more than the question; ans and emit have it then.
-func (a *Asker) answerFocused(ctx context.Context, ans *core.Answer, t *Template, f *focus, sampling core.Sampling, emit func(core.Delta) error) (ok bool, err error) {
+func (a *Asker) answerFocused(ctx context.Context, ans *core.Answer, q asked, emit func(core.Delta) error) (ok bool, err error) {
+	f := q.focus
 	shown := []core.Passage{f.passage}
-	// Shown with each cell of a table's row on a line of its own, which small models read better.
-	cells := f.passage
-	cells.Text = strings.ReplaceAll(cells.Text, " | ", "\n")
-	prompt := t.Prompt([]core.Passage{cells}, ans.Question)
-	counts, err := count(ctx, a.Generator, []string{prompt})
-	if err != nil || counts[0] > smallPrompt {
+	prompt, tokens, err := a.focusPrompt(ctx, q)
+	if err != nil || tokens > smallPrompt {
 		return false, err
 	}
 	// Nothing is emitted before it is known that the answer stays.
-	replies, err := a.Generator.Generate(ctx, []core.GenerateRequest{{Prompt: prompt, Sampling: sampling}}, func(int, core.Delta) error { return nil })
+	replies, err := a.Generator.Generate(ctx, []core.GenerateRequest{{Prompt: prompt, Sampling: q.sampling}}, func(int, core.Delta) error { return nil })
 	if err != nil {
 		return false, fmt.Errorf("generate from one sentence: %w", err)
 	}
@@ -118,7 +115,7 @@ func (a *Asker) answerFocused(ctx context.Context, ans *core.Answer, t *Template
 		return false, fmt.Errorf("generate from one sentence: %d replies: %w", len(replies), core.ErrCorrupt)
 	}
 	text := strings.TrimSpace(replies[0].Text)
-	if Refused(text, t) || newProfile(withoutCopula(text)).sharedContent(f.asked) == 1 {
+	if Refused(text, q.template) || newProfile(withoutCopula(text)).sharedContent(f.asked) == 1 {
 		return false, nil
 	}
 	cites, unsupported, err := CiteAnswer(ctx, ans.Question, text, shown, a.Embedder)
@@ -126,7 +123,7 @@ func (a *Asker) answerFocused(ctx context.Context, ans *core.Answer, t *Template
 		return false, err
 	}
 	ans.Text, ans.Passages, ans.Citations = text, shown, cites
-	ans.PromptTokens, ans.NewTokens = counts[0], replies[0].NewTokens
+	ans.PromptTokens, ans.NewTokens = tokens, replies[0].NewTokens
 	sent(ans.Receipt, prompt)
 	got(ans.Receipt, replies[0])
 	return true, emit(core.Delta{Text: text, Tokens: replies[0].NewTokens})
