@@ -19,6 +19,9 @@ type TrainSettings struct {
 	Dropout float64  `json:"dropout"`
 	Targets []string `json:"targets"` // names of the last part of a matrix: "query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"
 
+	// RankPattern is PEFT's rank_pattern: ranks of matrices whose names (or their last parts, or an expression) it has; 0: the matrix is left alone.
+	RankPattern map[string]int `json:"rank_pattern,omitempty"`
+
 	Epochs       float64 `json:"epochs"`
 	Batch        int     `json:"batch"`        // rows of a micro-batch
 	Accumulate   int     `json:"accumulate"`   // micro-batches of a step
