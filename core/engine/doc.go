@@ -7,6 +7,9 @@
 // handed out stay valid until they are closed. A call that was cancelled and yet occupies the engine for another
 // minute counts as a hang and ends the engine.
 //
+// A generator is a core.Trainer too: the engine trains on the weights it holds and answers meanwhile. The end of the call's ctx finishes
+// the step and saves it. A training that a crash ended goes on from its last checkpoint when its owner calls Train again.
+//
 // The engine ends when this process does, even by kill -9: the kernel closes the socketpair, and the parent-death
 // signal is set as well.
 //

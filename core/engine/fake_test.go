@@ -46,7 +46,8 @@ func loaders() server.Loaders {
 			}
 			return &hasher{dir: dir, id: id, delay: delay}, nil
 		},
-		Device: func() engine.DeviceInfo { return engine.DeviceInfo{Device: "cpu", Name: "test", Threads: 2} },
+		Trainer: func(g core.Generator) (core.Trainer, error) { return walker{g.(*markov)}, nil },
+		Device:  func() engine.DeviceInfo { return engine.DeviceInfo{Device: "cpu", Name: "test", Threads: 2} },
 		Selftest: func(ctx context.Context, device string, emit func(engine.Check) error) error {
 			for i, text := range []string{"abc", "囲い"} {
 				sum := sha256.Sum256([]byte(text))
