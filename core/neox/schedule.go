@@ -91,7 +91,9 @@ func (l *schedule) dropOver() {
 			return false
 		}
 		r.leave()
-		r.call.leave()
+		if !r.done { // the call knows of its end already
+			r.call.leave()
+		}
 		return true
 	})
 }
