@@ -4,9 +4,11 @@ package neox
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"kakoi/core"
 	"kakoi/core/internal/torch/torchtest"
@@ -74,16 +76,76 @@ func TestLoadKeeps4Bit(t *testing.T) {
 	if after, err := os.Stat(made); err != nil || after.ModTime().Equal(before.ModTime()) {
 		t.Errorf("not written anew (%v)", err)
 	}
-	// Damaged: the model itself is still there.
-	if err := os.Truncate(made, 100); err != nil {
-		t.Fatal(err)
+	// Damaged: the model itself is still there, and where that may be done the form is made anew.
+	damages := map[string]func() error{
+		"short": func() error { return os.Truncate(made, 100) },
+		"gone":  func() error { return os.Remove(made) },
+		"of another model": func() error {
+			other := filepath.Join(t.TempDir(), "other")
+			s := weights.Shape{Model: "gpt_neox", Layers: 2, Hidden: 128, Heads: 4, FFN: 512, Vocab: 20480, MaxTokens: 64, DType: weights.BF16, RotaryPct: 1}
+			if err := weights.Generate(context.Background(), other, weights.GenerateParams{Shape: s, Layout: weights.Single}, nil); err != nil {
+				return err
+			}
+			if err := weights.Quantize(context.Background(), other, filepath.Join(other, "4"), nil); err != nil {
+				return err
+			}
+			return os.Rename(filepath.Join(other, "4", "model.safetensors"), made)
+		},
 	}
-	if text, _, _ := answer(true); text != want {
-		t.Errorf("beside a damaged 4-bit form: %q, want %q", text, want)
+	for name, damage := range damages {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		for _, keep := range []bool{false, true, true} {
+			if text, _, _ := answer(keep); text != want {
+				t.Errorf("%s, keep %v: %q, want %q", name, keep, text, want)
+			}
+		}
+		f, err := weights.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := open4Bit(filepath.Dir(made), f)
+		if err != nil {
+			t.Fatalf("%s: not made anew: %v", name, err)
+		}
+		if l, err := now.Linear("gpt_neox.layers.0.mlp.dense_h_to_4h.weight"); err != nil || l.Out != 256 || l.Quant == nil {
+			t.Errorf("%s: made anew as %d rows, %v", name, l.Out, err)
+		}
+		now.Close()
+		f.Close()
 	}
 }
 
-// TestNowhereToKeep: where the 4-bit form cannot be written the model is used without, and progress says why.
+// TestWritersWait: a load that waits for another one's writing ends with its ctx, and one that needs no writing does not wait.
+func TestWritersWait(t *testing.T) {
+	dir := fullFolder(t)
+	f, err := weights.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	writing <- struct{}{}
+	defer func() { <-writing }()
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := cached4Bit(ctx, f, "", true, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waiting: %v", err)
+	}
+	if use, err := cached4Bit(context.Background(), f, "", false, nil); err != nil || use != f {
+		t.Errorf("without anything to write: %v", err)
+	}
+	if err := f.Quantize(context.Background(), filepath.Join(dir, weights.Cache4Bit), "", nil); err != nil {
+		t.Fatal(err)
+	}
+	use, err := cached4Bit(context.Background(), f, "", true, nil)
+	if err != nil || use == f {
+		t.Fatalf("with the form there: %v", err)
+	}
+	use.Close()
+}
+
+// TestNowhereToKeep: where the 4-bit form cannot be written the model is used without, and progress says so.
 func TestNowhereToKeep(t *testing.T) {
 	dir := fullFolder(t)
 	f, err := weights.Open(dir)
@@ -94,10 +156,10 @@ func TestNowhereToKeep(t *testing.T) {
 	if err := os.Rename(dir, dir+".gone"); err != nil {
 		t.Fatal(err)
 	}
-	note := ""
-	use, err := cached4Bit(context.Background(), f, "", true, func(u core.Update) { note = u.Note })
-	if err != nil || use != f || note == "" {
-		t.Errorf("folder %p, want %p; note %q, %v", use, f, note, err)
+	var last core.Update
+	use, err := cached4Bit(context.Background(), f, "", true, func(u core.Update) { last = u })
+	if err != nil || use != f || last != (core.Update{Stage: "unkept"}) {
+		t.Errorf("folder %p, want %p; told %+v, %v", use, f, last, err)
 	}
 	if err := os.Rename(dir+".gone", dir); err != nil {
 		t.Fatal(err)

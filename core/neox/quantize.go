@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"kakoi/core"
@@ -29,6 +28,13 @@ func loadRunner(ctx context.Context, dev *device.Device, cfg Config, as storage,
 		}
 	}
 	run, err := newRunner(ctx, dev, cfg, as, from, p)
+	if from != f && errors.Is(err, core.ErrCorrupt) {
+		// What is beside the model is damaged; the model itself is still there. The form is made anew when there is reason to.
+		if keep {
+			_ = os.RemoveAll(from.Dir())
+		}
+		run, err = newRunner(ctx, dev, cfg, as, f, p)
+	}
 	if as.nf4 && as.auto && dev.CUDA() && (errors.Is(err, core.ErrUnsupported) || errors.Is(err, core.ErrNoDevice)) {
 		// This GPU, or what is installed beside it, has no use for our kernels: libtorch's operations then, where there is room.
 		full := as.plan
@@ -40,7 +46,7 @@ func loadRunner(ctx context.Context, dev *device.Device, cfg Config, as storage,
 		if perr != nil {
 			return nil, errors.Join(err, perr)
 		}
-		p.Report(core.Update{Stage: "load", Note: err.Error()})
+		p.Report(core.Update{Stage: "nokernels"})
 		return newRunner(ctx, dev, cfg, storage{dtype: torch.BFloat16, plan: full}, f, p)
 	}
 	return run, err
@@ -88,8 +94,8 @@ func (k *keeper) stop() {
 }
 
 // cached4Bit is the folder that a model is loaded from in 4 bits: its own 4-bit form in DIR/nf4 where that is up to date, f itself
-// otherwise. With keep set the form is written first, once; where that cannot be done (a read-only folder, no room) the model is loaded
-// without, and progress says why (stage "quantize", in the note). id is f's. A folder other than f is the caller's to close.
+// otherwise. With keep set the form is written first, once, and a damaged one anew; where that cannot be done (a read-only folder, no room)
+// the model is loaded without, and progress says so (stage "unkept"). id is f's. A folder other than f is the caller's to close.
 //
 // Errors are those of a broken model (core.ErrCorrupt) and ctx's.
 func cached4Bit(ctx context.Context, f *weights.Folder, id string, keep bool, p core.Progress) (*weights.Folder, error) {
@@ -97,39 +103,56 @@ func cached4Bit(ctx context.Context, f *weights.Folder, id string, keep bool, p 
 		return f, nil // 4-bit already, or nothing that we write
 	}
 	dst := filepath.Join(f.Dir(), weights.Cache4Bit)
-	writing.Lock()
-	defer writing.Unlock()
+	made, err := open4Bit(dst, f)
+	if err == nil {
+		return made, nil
+	}
+	if keep {
+		if made, err = renew(ctx, f, dst, id, p); err == nil {
+			return made, nil
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case keep && errors.Is(err, core.ErrCorrupt):
+		return nil, err
+	case keep:
+		p.Report(core.Update{Stage: "unkept"})
+	}
+	return f, nil
+}
+
+// open4Bit opens the 4-bit form of f in dst, if it is one of f as it is now.
+func open4Bit(dst string, f *weights.Folder) (*weights.Folder, error) {
 	if !weights.Made4BitOf(dst, f) {
-		if !keep {
-			return f, nil
-		}
-		err := renew(ctx, f, dst, id, p)
-		switch {
-		case err != nil && weights.Made4BitOf(dst, f): // by another process meanwhile
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case errors.Is(err, core.ErrCorrupt):
-			return nil, err
-		case err != nil:
-			p.Report(core.Update{Stage: "quantize", Note: err.Error()})
-			return f, nil
-		}
+		return nil, core.ErrNotFound
 	}
-	made, err := weights.Open(dst)
-	if err != nil { // damaged: the model itself is still there
-		p.Report(core.Update{Stage: "quantize", Note: err.Error()})
-		return f, nil
-	}
-	return made, nil
+	return weights.Open(dst)
 }
 
-// writing keeps two loads of one process from writing the same folder.
-var writing sync.Mutex
-
-// renew replaces what is at dst, out of date or not there, by f's 4-bit form.
-func renew(ctx context.Context, f *weights.Folder, dst, id string, p core.Progress) error {
-	if err := os.RemoveAll(dst); err != nil {
-		return err
+// renew replaces what is at dst, out of date, damaged or not there, by f's 4-bit form, and opens it. The loads of a process do it one after
+// the other; another process that was quicker is as good.
+func renew(ctx context.Context, f *weights.Folder, dst, id string, p core.Progress) (*weights.Folder, error) {
+	select {
+	case writing <- struct{}{}:
+		defer func() { <-writing }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	return f.Quantize(ctx, dst, id, p)
+	if made, err := open4Bit(dst, f); err == nil {
+		return made, nil
+	}
+	err := os.RemoveAll(dst)
+	if err == nil {
+		err = f.Quantize(ctx, dst, id, p)
+	}
+	made, oerr := open4Bit(dst, f)
+	if oerr == nil {
+		return made, nil
+	}
+	return nil, errors.Join(err, oerr)
 }
+
+// writing is the turn of who writes a 4-bit form.
+var writing = make(chan struct{}, 1)
