@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"kakoi/core"
@@ -24,7 +23,8 @@ type AskOptions struct {
 	PromptTokens int           // prompt at most; 0: what the model's context leaves, or less for a small model
 	Passages     int           // best fused hits, joined into as many passages at most; 0: all
 	Sampling     core.Sampling // MaxNewTokens is taken off the model's context
-	Adapter      string        // recorded in the Answer
+	Adapter      string        // ID of an adapter's weights, recorded in the Answer
+	AdapterDir   string        // its folder; empty: the model as it is
 
 	// OnPassages (nil is allowed) hears of the passages as soon as they are found, before the model is asked.
 	OnPassages func([]core.Passage)
@@ -130,93 +130,13 @@ func (a *Asker) Hits(ctx context.Context, question string, k int) ([]core.Hit, e
 // Errors: core.ErrUsage (no question), core.ErrTooLarge (question over the model's context), core.ErrNoModel, and those of
 // the parts.
 func (a *Asker) Ask(ctx context.Context, question string, opt AskOptions, emit func(core.Delta) error) (core.Answer, error) {
-	now := a.Now
-	if now == nil {
-		now = time.Now
-	}
-	start := now()
-	question = strings.TrimSpace(question)
-	ans := core.Answer{Question: question, Adapter: opt.Adapter, Citations: []core.Citation{}, Unsupported: []string{}, Passages: []core.Passage{}}
-	err := a.answer(ctx, &ans, opt, func(d core.Delta) error {
-		if ans.FirstToken == 0 {
-			ans.FirstToken = now().Sub(start).Seconds()
-		}
+	answers, err := a.AskEach(ctx, question, opt, []Lane{{Adapter: opt.Adapter, Dir: opt.AdapterDir}}, func(_ int, d core.Delta) error {
 		if emit == nil {
 			return nil
 		}
 		return emit(d)
 	})
-	ans.Seconds = now().Sub(start).Seconds()
-	return ans, err
-}
-
-func (a *Asker) answer(ctx context.Context, ans *core.Answer, opt AskOptions, emit func(core.Delta) error) error {
-	q, err := a.open(ans.Question, opt)
-	ans.Model = q.model.Name
-	if err != nil {
-		return err
-	}
-	ans.Receipt = &core.Receipt{
-		Template: q.template.Name(), ModelID: q.model.ID, EmbedderID: q.embedder.ID, AdapterID: opt.Adapter,
-		Device: q.model.Device, DType: q.model.DType, Sampling: q.sampling,
-	}
-	err = a.find(ctx, &q)
-	if len(q.found) > 0 {
-		ans.Passages = q.found
-	}
-	if err != nil {
-		return fmt.Errorf("ask: %w", err)
-	}
-	if q.none {
-		return refuse(ans, q.template, emit)
-	}
-	if q.focus != nil {
-		ok, err := a.answerFocused(ctx, ans, q, emit)
-		if err != nil {
-			return fmt.Errorf("ask: %w", err)
-		}
-		if ok {
-			return nil
-		}
-	}
-	fit, prompt, tokens, err := a.fit(ctx, q)
-	if err != nil {
-		return fmt.Errorf("ask: %w", err)
-	}
-	ans.Passages, ans.PromptTokens = fit, tokens
-	req := core.GenerateRequest{Prompt: prompt, Sampling: q.sampling}
-	sent(ans.Receipt, prompt)
-	var streamed strings.Builder
-	replies, err := a.Generator.Generate(ctx, []core.GenerateRequest{req}, func(_ int, d core.Delta) error {
-		streamed.WriteString(d.Text)
-		return emit(d)
-	})
-	text := streamed.String()
-	if len(replies) == 1 {
-		text, ans.NewTokens = replies[0].Text, replies[0].NewTokens
-		if replies[0].PromptTokens > 0 {
-			ans.PromptTokens = replies[0].PromptTokens
-		}
-	}
-	ans.Text = strings.TrimSpace(text)
-	if len(replies) == 1 {
-		got(ans.Receipt, replies[0])
-	}
-	if err != nil {
-		return fmt.Errorf("ask: generate: %w", err)
-	}
-	if Refused(ans.Text, q.template) {
-		ans.Refused, ans.Text = true, q.template.Refusal()
-		return nil
-	}
-	ans.Citations, ans.Unsupported, err = CiteAnswer(ctx, ans.Question, ans.Text, ans.Passages, a.Embedder)
-	if err != nil {
-		return fmt.Errorf("ask: %w", err)
-	}
-	if q.focus != nil {
-		q.focus.doubt(ans)
-	}
-	return nil
+	return answers[0], err
 }
 
 // A model narrower than smallHidden reads short prompts better than long ones: of 21 questions about the samples the

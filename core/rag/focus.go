@@ -97,36 +97,46 @@ func (f *focus) hasCodes(st stretch) bool {
 	return true
 }
 
-// answerFocused asks a small model with the focus alone. ok says that it gave an answer that the focus supports and
-// that says more than the question; ans and emit have it then.
-func (a *Asker) answerFocused(ctx context.Context, ans *core.Answer, q asked, emit func(core.Delta) error) (ok bool, err error) {
+// answerFocused asks a small model with the focus alone. Lanes that gave an answer which the focus supports, and which says more than
+// the question, have it then; the others are returned.
+func (a *Asker) answerFocused(ctx context.Context, lanes []lane, q asked) (left []lane, err error) {
 	f := q.focus
 	shown := []core.Passage{f.passage}
 	prompt, tokens, err := a.focusPrompt(ctx, q)
 	if err != nil || tokens > smallPrompt {
-		return false, err
+		return lanes, err
 	}
 	// Nothing is emitted before it is known that the answer stays.
-	replies, err := a.Generator.Generate(ctx, []core.GenerateRequest{{Prompt: prompt, Sampling: q.sampling}}, func(int, core.Delta) error { return nil })
+	replies, err := a.Generator.Generate(ctx, requests(lanes, prompt, q.sampling), func(int, core.Delta) error { return nil })
 	if err != nil {
-		return false, fmt.Errorf("generate from one sentence: %w", err)
+		return lanes, fmt.Errorf("generate from one sentence: %w", err)
 	}
-	if len(replies) != 1 {
-		return false, fmt.Errorf("generate from one sentence: %d replies: %w", len(replies), core.ErrCorrupt)
+	if len(replies) != len(lanes) {
+		return lanes, fmt.Errorf("generate from one sentence: %d replies: %w", len(replies), core.ErrCorrupt)
 	}
-	text := strings.TrimSpace(replies[0].Text)
-	if Refused(text, q.template) || newProfile(withoutCopula(text)).sharedContent(f.asked) == 1 {
-		return false, nil
+	for i, l := range lanes {
+		text := strings.TrimSpace(replies[i].Text)
+		if Refused(text, q.template) || newProfile(withoutCopula(text)).sharedContent(f.asked) == 1 {
+			left = append(left, l)
+			continue
+		}
+		cites, unsupported, err := CiteAnswer(ctx, l.ans.Question, text, shown, a.Embedder)
+		if err != nil {
+			return lanes, err
+		}
+		if len(unsupported) > 0 || len(cites) == 0 {
+			left = append(left, l)
+			continue
+		}
+		l.ans.Text, l.ans.Passages, l.ans.Citations = text, shown, cites
+		l.ans.PromptTokens, l.ans.NewTokens = tokens, replies[i].NewTokens
+		sent(l.ans.Receipt, prompt)
+		got(l.ans.Receipt, replies[i])
+		if err := l.emit(core.Delta{Text: text, Tokens: replies[i].NewTokens}); err != nil {
+			return left, err
+		}
 	}
-	cites, unsupported, err := CiteAnswer(ctx, ans.Question, text, shown, a.Embedder)
-	if err != nil || len(unsupported) > 0 || len(cites) == 0 {
-		return false, err
-	}
-	ans.Text, ans.Passages, ans.Citations = text, shown, cites
-	ans.PromptTokens, ans.NewTokens = tokens, replies[0].NewTokens
-	sent(ans.Receipt, prompt)
-	got(ans.Receipt, replies[0])
-	return true, emit(core.Delta{Text: text, Tokens: replies[0].NewTokens})
+	return left, nil
 }
 
 // doubt takes the citations from sentences whose place has clearly fewer of the question's words than the focus has: the
