@@ -91,7 +91,8 @@ func loadCUDA4(ctx context.Context, dev *device.Device, cfg Config, src source, 
 		return nil, err
 	}
 	if copies4(cfg, free) > 0 {
-		if err := dev.Do(ctx, func(*torch.Scope) error { return l.keepFull() }); err != nil {
+		// Another program may have taken the memory meanwhile: the model runs without.
+		if err := dev.Do(ctx, func(*torch.Scope) error { return l.keepFull() }); err != nil && !errors.Is(err, core.ErrOutOfMemory) {
 			return nil, err
 		}
 	}

@@ -62,6 +62,10 @@ func (st *state4) pass(s *torch.Scope, row int, ids []int32, adapter int) (*pass
 		}
 		raw = binary.LittleEndian.AppendUint32(raw, uint32(id))
 	}
+	// The chunk before may still wait for its turn to read its ids, which lie in the same place.
+	if err := upload.Await(r.dev.Index(), r.stream); err != nil {
+		return nil, err
+	}
 	if err := upload.Write(r.dev.Index(), r.at(r.ids), raw); err != nil {
 		return nil, err
 	}

@@ -94,10 +94,7 @@ func (st *state4) length(row int) int { return len(st.rows[row].ids) }
 
 func (st *state4) keep(row, n int) {
 	r := &st.rows[row]
-	if n >= len(r.ids) {
-		return
-	}
-	r.ids = r.ids[:n]
+	r.ids = r.ids[:min(n, len(r.ids))]
 	if r.marked > n {
 		r.marked = -1
 	}
@@ -279,6 +276,12 @@ func (st chooser4) choose(_ *torch.Scope, l []lane, set []core.Sampling, u []flo
 		return nil, err
 	}
 	st.grow(l)
+	for i, x := range l {
+		// Between two launches the decoder marks the first one's lanes, guesses that may be wrong.
+		if p := set[i].RepetitionPenalty; i > 0 && l[i-1].row == x.row && p != 0 && p != 1 {
+			st.rows[x.row].marked = -1
+		}
+	}
 	return ids, nil
 }
 

@@ -91,6 +91,7 @@ static int load(void) {
 int ku_open(int device) {
   if (device < 0 || device >= max_devices) {
     snprintf(text, sizeof text, "device %d", device);
+    memory_out = 0;
     return -1;
   }
   pthread_mutex_lock(&lock);
@@ -125,7 +126,15 @@ int ku_alloc(int device, uint64_t bytes, uint64_t *ptr) { CALL("allocate", cu.al
 int ku_free(int device, uint64_t ptr) { CALL("free", cu.free(ptr)); }
 int ku_write(int device, uint64_t dst, const void *src, uint64_t bytes) { CALL("copy to the device", cu.to(dst, src, bytes)); }
 int ku_read(int device, void *dst, uint64_t src, uint64_t bytes) { CALL("copy from the device", cu.from(dst, src, bytes)); }
-int ku_zero(int device, uint64_t dst, uint64_t bytes) { CALL("fill", cu.fill(dst, 0, bytes)); }
+
+// The driver fills beside the host, on a stream that those of libtorch do not wait for.
+int ku_zero(int device, uint64_t dst, uint64_t bytes) {
+  if (enter(device)) return -1;
+  int r = cu.fill(dst, 0, bytes);
+  if (!r) r = cu.await(NULL);
+  return r ? failed("fill", r) : 0;
+}
+
 int ku_sync(int device) { CALL("wait for the device", cu.sync()); }
 int ku_await(int device, uint64_t stream) { CALL("wait for a stream", cu.await((void *)stream)); }
 int ku_memory(int device, uint64_t *free, uint64_t *total) {

@@ -81,7 +81,7 @@ func Read(device int, data []byte, src uintptr) error {
 	})
 }
 
-// Zero fills bytes at dst with zeros.
+// Zero fills bytes at dst with zeros and waits.
 func Zero(device int, dst uintptr, bytes int64) error {
 	return call("zero", func() C.int { return C.ku_zero(C.int(device), C.uint64_t(dst), C.uint64_t(bytes)) })
 }

@@ -192,3 +192,21 @@ func TestMemory(t *testing.T) {
 		t.Errorf("%d of %d free, %v", free, total, err)
 	}
 }
+
+// What is filled is filled when Zero comes back: the work that follows goes to streams that do not wait for it.
+func TestZeroWaits(t *testing.T) {
+	p := alloc(t, 1000)
+	if err := upload.Write(0, p, bytes.Repeat([]byte{1}, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := upload.Zero(0, p, 999); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 1000)
+	if err := upload.Read(0, got, p); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, append(make([]byte, 999), 1)) {
+		t.Errorf("%d bytes are not as they should be", bytes.Count(got, []byte{1}))
+	}
+}
