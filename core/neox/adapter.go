@@ -34,8 +34,6 @@ type use struct {
 	adapter  *adapter
 }
 
-const rankStep = 16
-
 // newAdapter copies a to the model's device in the model's dtype.
 func (m *Model) newAdapter(s *torch.Scope, a *lora.Adapter) (_ *adapter, err error) {
 	if err := a.Fits(lora.ModelOf(m.Layers, m.HiddenSize, m.IntermediateSize)); err != nil {

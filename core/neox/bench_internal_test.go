@@ -100,7 +100,7 @@ func BenchmarkPrefill(b *testing.B) {
 	ids := tokens(600, m.VocabSize)
 	for b.Loop() {
 		st.keep(0, 0)
-		if err := prefill(context.Background(), dev, st, 0, ids, chunkCPU, logits); err != nil {
+		if err := prefill(context.Background(), dev, st, 0, ids, wideChunk, logits); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -144,13 +144,13 @@ func TestFailuresAnywhere(t *testing.T) {
 
 			r := rand.New(rand.NewPCG(5, 6))
 			calls := make([]*stressCall, 200)
-			head := stressText(r, 100)
+			head := stressText(r, 2*wideChunk+50)
 			for i := range calls {
 				x := &stressCall{cancel: -1}
 				for range 1 + r.IntN(3) {
 					prompt := stressText(r, 1+r.IntN(150))
 					if r.IntN(2) == 0 {
-						prompt = head[:20+r.IntN(80)] + prompt
+						prompt = head[:wideChunk+r.IntN(wideChunk+50)] + prompt
 					}
 					x.reqs = append(x.reqs, core.GenerateRequest{Prompt: prompt, Adapter: adapters[r.IntN(len(adapters))], Sampling: stressSampling(r)})
 				}

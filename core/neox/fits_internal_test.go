@@ -9,6 +9,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/internal/device"
+	"kakoi/core/internal/torch"
 	"kakoi/core/internal/torch/torchtest"
 )
 
@@ -61,6 +62,35 @@ func TestPlanFor(t *testing.T) {
 	}
 	if _, err := PlanFor(context.Background(), "../../resources/starter", LoadOptions{Device: "cpu"}, PlanRequest{Context: 1 << 20}); !errors.Is(err, core.ErrTooLarge) {
 		t.Errorf("a context beyond the model's: %v", err)
+	}
+}
+
+// TestChunks: the plan and the runners mean the same chunks, and a large model's are short.
+func TestChunks(t *testing.T) {
+	if planChunkCPU4 != chunkCPU4 || lanesTorch != lanesCPU4 {
+		t.Errorf("the plan counts with chunks of %d and %d lanes, the 4-bit runner takes %d and %d", planChunkCPU4, lanesTorch, chunkCPU4, lanesCPU4)
+	}
+	if small, large := chunkCPU(tinyShape(true)), chunkCPU(RinnaShape); small != wideChunk || large != smallChunk {
+		t.Errorf("chunks of %d and %d", small, large)
+	}
+	c := tinyShape(true)
+	m := &Model{Config: c, DType: torch.Float32}
+	if got := newTorchRunner(m, false).traits(); got.chunk != wideChunk || got.grain != wideChunk {
+		t.Errorf("%+v", got)
+	}
+	if got := newTorchRunner(m, true).traits(); got.chunk != chunkCUDA || got.grain != chunkCUDA {
+		t.Errorf("%+v", got)
+	}
+	// The part of the plan that a chunk decides.
+	for context, rows := range map[int]int64{wideChunk / 2: wideChunk / 2, 2 * wideChunk: wideChunk} {
+		c.MaxPositionEmbeddings = 1024
+		p, err := NewPlan(PlanRequest{Config: c, Device: "cpu", DType: "fp32", Context: context})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Bytes(BufferActivations); got != rows*p.block(c)*4 {
+			t.Errorf("context %d: activations of %d bytes", context, got)
+		}
 	}
 }
 

@@ -79,7 +79,7 @@ func align(n int64) int64 { return (n + 255) &^ 255 }
 func (p *Plan) cpu4(r PlanRequest) error {
 	c := r.Config
 	if p.Lanes = r.Lanes; p.Lanes == 0 {
-		p.Lanes = planLanesTorch
+		p.Lanes = lanesTorch
 	}
 	d, f, v := int64(c.HiddenSize), int64(c.IntermediateSize), int64(c.VocabSize)
 	p.process(false)
@@ -111,7 +111,7 @@ func (p *Plan) cpu4(r PlanRequest) error {
 	}
 	// The workspace of a step is made for a prompt's chunk when the model is loaded (kc_neox_scratch): x, q k v and attention as float32,
 	// sums of a matrix's ranges (on the tile unit), and four sets of activations in two bytes with their scales.
-	const n = planChunkCPU
+	const n = planChunkCPU4
 	step := 4*n*(d+(3*d+63)/64*64+d+max((3*d+63)/64*64, f)) + 2*n*(3*d+f) + n/64*8*(3*d+f)
 	if r.Adapters > 0 {
 		step += 4 * n * 4 * int64(r.Rank)
@@ -140,3 +140,6 @@ func panels4(rows, cols, planes int64) int64 {
 }
 
 const planThreads = 2 // of the workspace's private parts: a few hundred kilobytes each
+
+// planChunkCPU4 is the chunk of the CPU's 4-bit runner (chunkCPU4), for builds without it.
+const planChunkCPU4 = 256

@@ -10,7 +10,7 @@ func (p *Plan) torch(r PlanRequest) error {
 	d, f, v := int64(c.HiddenSize), int64(c.IntermediateSize), int64(c.VocabSize)
 	cuda := r.Device == "cuda"
 	if p.Lanes = r.Lanes; p.Lanes == 0 {
-		p.Lanes = planLanesTorch
+		p.Lanes = lanesTorch
 	}
 	p.process(cuda)
 	if !cuda && size == 2 {
@@ -25,7 +25,7 @@ func (p *Plan) torch(r PlanRequest) error {
 	p.add("weights", BufferEmbed, v*d*e, Always)
 	p.add("weights", BufferHead, head*e, Always)
 	p.add("weights", BufferRotary, int64(c.MaxPositionEmbeddings)*int64(c.RotaryDims())*e, Always)
-	p.add("adapters", BufferAdapters, int64(r.Adapters)*r.adapterParameters(planRankStep)*e, Running)
+	p.add("adapters", BufferAdapters, int64(r.Adapters)*r.adapterParameters(rankStep)*e, Running)
 	p.add("cache", BufferKV, c.kvBytes(r.Batch, r.Context, size), Running)
 	p.add("cache", BufferKept, c.kvBytes(r.Kept, r.Context, size), Running)
 
@@ -42,9 +42,9 @@ func (p *Plan) torch(r PlanRequest) error {
 		p.add("load", BufferStaging, max(3*d*d, d*f)*4, Loading)
 	}
 
-	chunk := int64(planChunkCPU)
+	chunk := int64(chunkCPU(c))
 	if cuda {
-		chunk = planChunkCUDA
+		chunk = chunkCUDA
 	}
 	rows := min(chunk, int64(r.Context))
 	p.add("prefill", BufferActivations, rows*p.block(c)*e, Prefilling)
@@ -61,11 +61,3 @@ func (p *Plan) torch(r PlanRequest) error {
 // block is the numbers per token that a layer's operations leave until its end: two normalised rows, q, k and v, attention before and
 // after it is put in order, dense and what is added to it, the feed-forward part before and after the activation, its result and the sum.
 func (p *Plan) block(c Config) int64 { return 12*int64(c.HiddenSize) + 2*int64(c.IntermediateSize) }
-
-// What package torch's runner does, for the plan in builds without it; a test holds them together.
-const (
-	planChunkCPU   = 256
-	planChunkCUDA  = 2048
-	planLanesTorch = 16
-	planRankStep   = 16
-)

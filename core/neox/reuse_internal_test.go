@@ -40,9 +40,9 @@ func TestReusedPrompts(t *testing.T) {
 		t.Fatal(err)
 	}
 	grain := max(1, g.run.traits().grain)
-	head := letterText(1, 2*chunkCPU+20)
+	head := letterText(1, 2*wideChunk+20)
 	first, second := head+letterText(2, 30), head+letterText(3, 50)
-	shared := (2*chunkCPU + 20) / grain * grain
+	shared := (2*wideChunk + 20) / grain * grain
 	ask := func(prompt, adapter string, plain bool) ([]int32, core.Reply) {
 		ids, replies := generateIDs(t, g, []core.GenerateRequest{{Prompt: prompt, Adapter: adapter, Plain: plain, Sampling: core.Sampling{MaxNewTokens: 8}}})
 		return ids[0], replies[0]
@@ -109,7 +109,7 @@ func TestReusedPrompts(t *testing.T) {
 func TestReusedUnfinishedPrompt(t *testing.T) {
 	torchtest.Setup(t)
 	g := tinyGenerator(t, tinyLong(), torch.Float32, nil)
-	long := letterText(1, 3*chunkCPU+20)
+	long := letterText(1, 3*wideChunk+20)
 	ask := func(prompt string, plain bool) ([]int32, core.Reply) {
 		ids, replies := generateIDs(t, g, []core.GenerateRequest{{Prompt: prompt, Plain: plain, Sampling: core.Sampling{MaxNewTokens: 8}}})
 		return ids[0], replies[0]
@@ -125,17 +125,17 @@ func TestReusedUnfinishedPrompt(t *testing.T) {
 			free++
 		}
 		if len(c.prompt) == len(long) { // as a cancel leaves it
-			c.prompt, c.whole, c.logits = c.prompt[:3*chunkCPU], false, nil
+			c.prompt, c.whole, c.logits = c.prompt[:3*wideChunk], false, nil
 		}
 	}
 	g.loop.work.Unlock()
 	if free > 0 {
 		t.Fatalf("%d slots were never used", free)
 	}
-	other := long[:chunkCPU+10] + letterText(30, 20)
+	other := long[:wideChunk+10] + letterText(30, 20)
 	got, r := ask(other, false)
 	want, _ := ask(other, true)
-	if r.ReusedTokens != chunkCPU || !slices.Equal(got, want) {
+	if r.ReusedTokens != wideChunk || !slices.Equal(got, want) {
 		t.Errorf("reused %d tokens, answer %v, want %v", r.ReusedTokens, got, want)
 	}
 }

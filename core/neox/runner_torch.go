@@ -18,14 +18,6 @@ type torchRunner struct {
 	last     int // number given out
 }
 
-// Tokens of one prefill call and lanes of one step. On the CPU libtorch's matrix products of 64 rows are nearly as
-// fast as those of more, and prompts that begin alike share whole chunks.
-const (
-	chunkCPU   = 64
-	chunkCUDA  = 512
-	lanesTorch = 16
-)
-
 func newTorchRunner(m *Model, cuda bool) *torchRunner {
 	return &torchRunner{model: m, cuda: cuda, adapters: map[int]*adapter{}}
 }
@@ -33,7 +25,8 @@ func newTorchRunner(m *Model, cuda bool) *torchRunner {
 // traits: on the CPU every lane goes through the same sums in the same order; cuBLAS chooses its kernels by the number
 // of rows. Prompts are cut at whole chunks on both.
 func (r *torchRunner) traits() traits {
-	t := traits{dtype: r.model.DType.String(), chunk: chunkCPU, lanes: lanesTorch, exact: true, grain: chunkCPU}
+	chunk := chunkCPU(r.model.Config)
+	t := traits{dtype: r.model.DType.String(), chunk: chunk, lanes: lanesTorch, exact: true, grain: chunk}
 	t.read = r.model.Bytes()
 	if !r.model.TieWordEmbeddings { // of the embeddings only a row
 		t.read -= int64(r.model.VocabSize*r.model.HiddenSize) * int64(r.model.DType.Size())

@@ -40,7 +40,7 @@ func tinyGenerator(t testing.TB, c Config, dtype torch.DType, wrap func(runner) 
 // tinyLong is the model of these tests.
 func tinyLong() Config {
 	c := tinyShape(true)
-	c.MaxPositionEmbeddings = 256
+	c.MaxPositionEmbeddings = 512
 	c.BOS = TokenIDs{0}
 	return c
 }
