@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"kakoi/core"
@@ -51,6 +52,23 @@ func (a *Asker) Prepare(ctx context.Context, question string, opt AskOptions) (P
 	}
 	p.Passages, p.Prompt, p.Tokens, err = a.fit(ctx, q)
 	if err != nil {
+		return Prepared{}, fmt.Errorf("prepare: %w", err)
+	}
+	return p, nil
+}
+
+// PrepareWith builds the prompt of a question with passages that were not searched for, as many as fit.
+func (a *Asker) PrepareWith(ctx context.Context, question string, passages []core.Passage, opt AskOptions) (Prepared, error) {
+	q, err := a.open(strings.TrimSpace(question), opt)
+	if err != nil {
+		return Prepared{}, err
+	}
+	q.found = dropEqual(slices.Clone(passages))
+	p := Prepared{Template: q.template, Found: q.found, None: len(q.found) == 0}
+	if p.None {
+		return p, nil
+	}
+	if p.Passages, p.Prompt, p.Tokens, err = a.fit(ctx, q); err != nil {
 		return Prepared{}, fmt.Errorf("prepare: %w", err)
 	}
 	return p, nil

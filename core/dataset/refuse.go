@@ -1,0 +1,131 @@
+package dataset
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"kakoi/core"
+)
+
+// refusals makes so many refusal rows: a third of other collections' questions, where there are any, the rest of the questions of
+// rows. Each of them is looked at once.
+func (b *builder) refusals(ctx context.Context, rows []core.Row, want int) ([]core.Row, error) {
+	if want == 0 {
+		return nil, nil
+	}
+	var twice similar
+	others, err := b.elsewhere(ctx, int(elsewhereShare*float64(want)), &twice)
+	if err != nil {
+		return nil, err
+	}
+	var from []core.Row
+	for _, r := range rows {
+		if !r.Refusal && r.Source != nil && r.Origin != core.RowFile {
+			from = append(from, r)
+		}
+	}
+	slices.SortStableFunc(from, order)
+	newPCG(b.Seed, "refusals").shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
+	out := others
+	total := b.done + int64(min(len(from), 2*want))
+	err = inOrder(ctx, from, b.without, func(r core.Row, m made) (bool, error) {
+		if m.err != nil {
+			return false, fmt.Errorf("make a refusal of %q: %w", r.Question, m.err)
+		}
+		if len(out) >= want {
+			return false, nil
+		}
+		b.done++
+		b.report(total)
+		b.keep(&out, m, &twice)
+		return true, nil
+	})
+	return out, err
+}
+
+func (b *builder) keep(out *[]core.Row, m made, twice *similar) {
+	switch {
+	case m.reason != "":
+		b.drop(m.reason)
+	case twice.seen(m.row.Question, ""):
+		b.drop(LeftTwice)
+	default:
+		*out = append(*out, m.row)
+	}
+}
+
+// without asks a row's question of a library that lacks its answer's place.
+func (b *builder) without(ctx context.Context, r core.Row) made {
+	p, err := b.Retriever.Prepare(ctx, r.Question, []core.RowSource{*r.Source})
+	if reason, err := reasonOf(p, err); reason != "" || err != nil {
+		return made{reason: reason, err: err}
+	}
+	words := contentOf(r.Question)
+	for _, passage := range append(slices.Clone(p.Passages), p.FocusPassage) {
+		if Holds(passage.Text, b.answerOf(r)) || covered(words, passage.Text) >= mayAnswer {
+			return made{reason: LeftElsewhere}
+		}
+	}
+	d := Draft{Question: r.Question, Refusal: true, Origin: core.RowWithout, Source: *r.Source}
+	return made{row: b.shaped(newRow(d, p), p, nil)}
+}
+
+// answerOf is what stands at a row's place, without what makes it an answer.
+func (b *builder) answerOf(r core.Row) string {
+	if doc, ok := b.documents[r.Source.Document]; ok && r.Origin != core.RowCorrection {
+		if rs := []rune(doc.page(r.Source.Page)); r.Source.Start >= 0 && r.Source.Start < r.Source.End && r.Source.End <= len(rs) {
+			return string(rs[r.Source.Start:r.Source.End])
+		}
+	}
+	return r.Answer
+}
+
+// elsewhere asks this collection the questions of others.
+func (b *builder) elsewhere(ctx context.Context, want int, twice *similar) ([]core.Row, error) {
+	documents := slices.Clone(b.Elsewhere)
+	slices.SortFunc(documents, byName)
+	var drafts []Draft
+	for _, doc := range documents {
+		for _, d := range Drafts(doc) {
+			if d.Kind != KindHeading && d.Kind != KindPair && !b.asked[fold(d.Question)] {
+				drafts = append(drafts, d)
+			}
+		}
+	}
+	newPCG(b.Seed, "elsewhere").shuffle(len(drafts), func(i, j int) { drafts[i], drafts[j] = drafts[j], drafts[i] })
+	var out []core.Row
+	if want == 0 {
+		return nil, nil
+	}
+	total := b.done + int64(min(len(drafts), 3*want))
+	err := inOrder(ctx, drafts, b.other, func(d Draft, m made) (bool, error) {
+		if m.err != nil {
+			return false, fmt.Errorf("ask %q: %w", d.Question, m.err)
+		}
+		if len(out) >= want {
+			return false, nil
+		}
+		b.done++
+		b.report(total)
+		b.keep(&out, m, twice)
+		return true, nil
+	})
+	return out, err
+}
+
+// other is a question of another collection.
+func (b *builder) other(ctx context.Context, d Draft) made {
+	p, err := b.Retriever.Prepare(ctx, d.Question, nil)
+	if reason, err := reasonOf(p, err); reason != "" || err != nil {
+		return made{reason: reason, err: err}
+	}
+	words := contentOf(d.Question)
+	for _, passage := range append(slices.Clone(p.Passages), p.FocusPassage) {
+		if Holds(passage.Text, d.Core) || covered(words, passage.Text) >= mayAnswerOthers {
+			return made{reason: LeftElsewhere}
+		}
+	}
+	d.Refusal, d.Origin = true, core.RowElsewhere
+	return made{row: b.shaped(newRow(d, p), p, nil)}
+}
