@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kakoi/app/job"
+	"kakoi/app/record"
 	"kakoi/app/settings"
 	"kakoi/core"
 	"kakoi/core/token"
@@ -155,7 +156,7 @@ func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, fou
 				return Model{}, fmt.Errorf("quantize: %w", err)
 			}
 			if !errors.Is(err, core.ErrUnsupported) { // one that is 4-bit already needs none
-				model.Note = err.Error() // it is quantised at every load then
+				model.Unkept = record.Failed(err) // it is quantised at every load then
 			}
 		}
 	}

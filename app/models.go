@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kakoi/app/job"
+	"kakoi/app/record"
 	"kakoi/app/settings"
 	"kakoi/core"
 	"kakoi/core/engine"
@@ -29,17 +30,17 @@ const (
 
 // Model is one model folder.
 type Model struct {
-	Name     string    `json:"name"`
-	Kind     ModelKind `json:"kind"`
-	Dir      string    `json:"dir"`
-	Bytes    int64     `json:"bytes"`
-	InUse    bool      `json:"in_use"`
-	Bundled  bool      `json:"bundled"`      // came with the program
-	ID       string    `json:"id,omitempty"` // over the files' contents, once they were hashed
-	Imported time.Time `json:"imported,omitzero"`
-	Files    []File    `json:"files,omitempty"`
-	FourBit  int64     `json:"four_bit,omitempty"` // bytes of its 4-bit form, where there is one beside the full one
-	Note     string    `json:"note,omitempty"`     // why there is none, where there should be
+	Name     string          `json:"name"`
+	Kind     ModelKind       `json:"kind"`
+	Dir      string          `json:"dir"`
+	Bytes    int64           `json:"bytes"`
+	InUse    bool            `json:"in_use"`
+	Bundled  bool            `json:"bundled"`      // came with the program
+	ID       string          `json:"id,omitempty"` // over the files' contents, once they were hashed
+	Imported time.Time       `json:"imported,omitzero"`
+	Files    []File          `json:"files,omitempty"`
+	FourBit  int64           `json:"four_bit,omitempty"` // bytes of its 4-bit form, where there is one beside the full one
+	Unkept   *record.Failure `json:"unkept,omitempty"`   // why there is none, where there should be
 }
 
 // File is one file of an imported model, as it was when it was copied.
@@ -103,6 +104,9 @@ func (m *Models) List(ctx context.Context) ([]Model, error) {
 			}
 			if model.FourBit, err = folderBytes(filepath.Join(dir, weights.Cache4Bit)); err != nil {
 				model.FourBit = 0 // most have none
+			}
+			if model.FourBit > 0 {
+				model.Unkept = nil // it was made later
 			}
 			model.InUse = m.inUse(model)
 			seen[name] = true

@@ -16,8 +16,11 @@ import (
 // not at the first question.
 var large int64 = 1_000_000_000 // smaller in tests
 
+// quantizeFolder writes a folder's 4-bit form; tests let it fail.
+var quantizeFolder = (*weights.Folder).Quantize
+
 // Quantize writes a chat model's 4-bit form beside it (the folder "nf4" in its own, in bitsandbytes' format), from which it is loaded when
-// it runs in 4 bits. One that is up to date is left as it is. It is a job with the stages "hash" and "quantize"; cancelled or failed it leaves nothing behind.
+// it runs in 4 bits. One that is up to date and whole is left as it is. It is a job with the stages "hash" and "quantize"; cancelled or failed it leaves nothing behind.
 func (m *Models) Quantize(ctx context.Context, name string, listen func(job.State)) (Model, error) {
 	model, err := m.Find(ctx, name)
 	if err != nil {
@@ -34,7 +37,7 @@ func (m *Models) Quantize(ctx context.Context, name string, listen func(job.Stat
 	if err := j.Wait(context.Background()); err != nil {
 		return Model{}, fmt.Errorf("quantize model %q: %w", name, err)
 	}
-	model.Note = ""
+	model.Unkept = nil
 	m.Bus.Tell(TopicModels)
 	return model, nil
 }
@@ -50,7 +53,11 @@ func in4Bit(ctx context.Context, dir string, sums map[string]string, p core.Prog
 		return 0, err
 	}
 	dst := filepath.Join(dir, weights.Cache4Bit)
-	if !weights.Made4BitOf(dst, folder) {
+	there := func() bool {
+		made, err := weights.Open4BitOf(dst, folder)
+		return err == nil && made.Close() == nil
+	}
+	if !there() {
 		id, known := folder.IDFrom(sums)
 		if !known {
 			if id, err = folder.ID(ctx, p); err != nil {
@@ -60,7 +67,7 @@ func in4Bit(ctx context.Context, dir string, sums map[string]string, p core.Prog
 		if err := os.RemoveAll(dst); err != nil {
 			return 0, fmt.Errorf("remove the old 4-bit form: %w", err)
 		}
-		if err := folder.Quantize(ctx, dst, id, p); err != nil {
+		if err := quantizeFolder(folder, ctx, dst, id, p); err != nil && !there() { // the engine may have been quicker
 			return 0, err
 		}
 	}

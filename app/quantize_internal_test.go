@@ -18,6 +18,15 @@ func SetLarge(n int64) (restore func()) {
 	return func() { large = old }
 }
 
+// FailQuantizing lets the writing of 4-bit forms fail with err, or work again where err is nil; it returns what makes it work again.
+func FailQuantizing(err error) (restore func()) {
+	restore = func() { quantizeFolder = (*weights.Folder).Quantize }
+	if restore(); err != nil {
+		quantizeFolder = func(*weights.Folder, context.Context, string, string, core.Progress) error { return err }
+	}
+	return restore
+}
+
 func TestQuantizingCancelled(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "full")
 	s := weights.Shape{Model: "gpt_neox", Layers: 3, Hidden: 64, Heads: 2, FFN: 256, Vocab: 64, MaxTokens: 64, DType: weights.BF16, RotaryPct: 1}

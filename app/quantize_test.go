@@ -2,14 +2,17 @@ package app_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"kakoi/app"
 	"kakoi/app/job"
 	"kakoi/core"
 	"kakoi/core/weights"
+	"kakoi/resources"
 )
 
 // fullModel is the folder of a small chat model in full precision.
@@ -40,7 +43,7 @@ func TestQuantizeAtImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	if !weights.Made4BitOf(filepath.Join(m.Dir, weights.Cache4Bit), folder) || m.FourBit < 1<<20 || m.FourBit >= m.Bytes || m.Note != "" || !stages["quantize"] {
+	if !weights.Made4BitOf(filepath.Join(m.Dir, weights.Cache4Bit), folder) || m.FourBit < 1<<20 || m.FourBit >= m.Bytes || m.Unkept != nil || !stages["quantize"] {
 		t.Errorf("imported %+v, stages %v", m, stages)
 	}
 	for _, f := range m.Files {
@@ -73,7 +76,7 @@ func TestImportOf4BitModel(t *testing.T) {
 	defer app.SetLarge(1)()
 	b := open(t, nil)
 	m, err := b.models.Import(t.Context(), starterFolder(t), app.ImportOptions{Name: "mine"})
-	if err != nil || m.FourBit != 0 || m.Note != "" {
+	if err != nil || m.FourBit != 0 || m.Unkept != nil {
 		t.Errorf("imported %+v, %v", m, err)
 	}
 }
@@ -99,6 +102,12 @@ func TestQuantizeByHand(t *testing.T) {
 	if after, err := os.Stat(config); err != nil || !after.ModTime().Equal(before.ModTime()) {
 		t.Errorf("one that was up to date was made again (%v)", err)
 	}
+	if err := os.Truncate(filepath.Join(m.Dir, weights.Cache4Bit, "model.safetensors"), 1000); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := b.models.Quantize(t.Context(), "mine", nil); err != nil || again.FourBit != done.FourBit {
+		t.Errorf("a damaged one was left as it is: %d bytes of %d, %v", again.FourBit, done.FourBit, err)
+	}
 	if _, err := b.models.Import(t.Context(), starterFolder(t), app.ImportOptions{Name: "small"}); err != nil {
 		t.Fatal(err)
 	}
@@ -107,5 +116,34 @@ func TestQuantizeByHand(t *testing.T) {
 	}
 	if _, err := b.models.Quantize(t.Context(), "nobody", nil); !errors.Is(err, core.ErrNoModel) {
 		t.Errorf("no such model: %v", err)
+	}
+}
+
+// A large model whose 4-bit form cannot be kept is imported all the same, and the reason is a sentence in the person's language; it is
+// forgotten when the form is there.
+func TestImportWithoutRoomFor4Bit(t *testing.T) {
+	defer app.SetLarge(1)()
+	defer app.FailQuantizing(core.Explain(fmt.Errorf("no room: %w", core.ErrNoSpace), "error.model.space", 3.5, 1.25))()
+	b := open(t, nil)
+	m, err := b.models.Import(t.Context(), fullModel(t), app.ImportOptions{Name: "mine"})
+	if err != nil || m.FourBit != 0 || m.Unkept == nil {
+		t.Fatalf("imported %+v, %v", m, err)
+	}
+	found, err := b.models.Find(t.Context(), "mine")
+	if err != nil || found.Unkept == nil {
+		t.Fatalf("listed as %+v, %v", found, err)
+	}
+	for lang, want := range map[string]string{"en": "3.5 GB", "ja": "3.5 GB"} {
+		sentence, _ := resources.ErrorText(lang, found.Unkept.Err())
+		if !strings.Contains(sentence, want) || strings.Contains(sentence, "no room:") {
+			t.Errorf("%s: %q", lang, sentence)
+		}
+	}
+	app.FailQuantizing(nil)
+	if _, err := b.models.Quantize(t.Context(), "mine", nil); err != nil {
+		t.Fatal(err)
+	}
+	if found, err = b.models.Find(t.Context(), "mine"); err != nil || found.FourBit == 0 || found.Unkept != nil {
+		t.Errorf("afterwards %+v, %v", found, err)
 	}
 }

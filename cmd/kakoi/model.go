@@ -10,6 +10,7 @@ import (
 	"kakoi/app"
 	"kakoi/app/amount"
 	"kakoi/core"
+	"kakoi/resources"
 )
 
 type modelOptions struct {
@@ -97,8 +98,9 @@ func modelImport(ctx context.Context, c *call, dir string, o *modelOptions) erro
 	c.say("cli.model.imported_as", model.Name, c.text("cli.model."+string(model.Kind)), amount.Bytes(model.Bytes))
 	if model.FourBit > 0 {
 		c.say("cli.model.quantized", model.Name, amount.Bytes(model.FourBit), amount.Bytes(model.Bytes))
-	} else if model.Note != "" {
-		c.say("cli.model.unquantized", model.Note)
+	} else if model.Unkept != nil {
+		sentence, _ := resources.ErrorText(c.lang, model.Unkept.Err())
+		c.say("cli.model.unquantized", sentence)
 	}
 	c.say("cli.model.use_hint", quoted(model.Name))
 	return nil

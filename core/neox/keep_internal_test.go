@@ -105,7 +105,7 @@ func TestLoadKeeps4Bit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		now, err := open4Bit(filepath.Dir(made), f)
+		now, err := weights.Open4BitOf(filepath.Dir(made), f)
 		if err != nil {
 			t.Fatalf("%s: not made anew: %v", name, err)
 		}

@@ -103,7 +103,7 @@ func cached4Bit(ctx context.Context, f *weights.Folder, id string, keep bool, p 
 		return f, nil // 4-bit already, or nothing that we write
 	}
 	dst := filepath.Join(f.Dir(), weights.Cache4Bit)
-	made, err := open4Bit(dst, f)
+	made, err := weights.Open4BitOf(dst, f)
 	if err == nil {
 		return made, nil
 	}
@@ -123,14 +123,6 @@ func cached4Bit(ctx context.Context, f *weights.Folder, id string, keep bool, p 
 	return f, nil
 }
 
-// open4Bit opens the 4-bit form of f in dst, if it is one of f as it is now.
-func open4Bit(dst string, f *weights.Folder) (*weights.Folder, error) {
-	if !weights.Made4BitOf(dst, f) {
-		return nil, core.ErrNotFound
-	}
-	return weights.Open(dst)
-}
-
 // renew replaces what is at dst, out of date, damaged or not there, by f's 4-bit form, and opens it. The loads of a process do it one after
 // the other; another process that was quicker is as good.
 func renew(ctx context.Context, f *weights.Folder, dst, id string, p core.Progress) (*weights.Folder, error) {
@@ -140,14 +132,14 @@ func renew(ctx context.Context, f *weights.Folder, dst, id string, p core.Progre
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if made, err := open4Bit(dst, f); err == nil {
+	if made, err := weights.Open4BitOf(dst, f); err == nil {
 		return made, nil
 	}
 	err := os.RemoveAll(dst)
 	if err == nil {
 		err = f.Quantize(ctx, dst, id, p)
 	}
-	made, oerr := open4Bit(dst, f)
+	made, oerr := weights.Open4BitOf(dst, f)
 	if oerr == nil {
 		return made, nil
 	}

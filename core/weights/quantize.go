@@ -469,6 +469,15 @@ func Made4BitOf(dir string, f *Folder) bool {
 	return err == nil && c.Source.ID != "" && recall(notePath(f.dir), files) && contentID(files) == c.Source.ID
 }
 
+// Open4BitOf opens the 4-bit form of f in the folder dir. core.ErrNotFound: there is none of f as it is now; the errors of Open are those of
+// a damaged one.
+func Open4BitOf(dir string, f *Folder) (*Folder, error) {
+	if !Made4BitOf(dir, f) {
+		return nil, fmt.Errorf("4-bit form %q of %q: %w", dir, f.dir, core.ErrNotFound)
+	}
+	return Open(dir)
+}
+
 // room is core.ErrNoSpace, explained, unless so many bytes are free on dir's disk.
 func room(dir string, bytes int64) error {
 	var st syscall.Statfs_t
