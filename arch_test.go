@@ -58,7 +58,7 @@ var only = []struct {
 	{"kakoi/core/internal", []string{"core/internal", "core/neox", "core/bert", "core/lora", "core/train", "cmd/kakoi-engine"}, "libtorch lives in the engine process"},
 	{"kakoi/index/store", []string{"index", "app/record"}, "only the index and the records know the store"},
 	{"kakoi/core/engine/server", []string{"cmd/kakoi-engine"}, "the service runs in the engine process only"},
-	{"kakoi/core/neox", []string{"cmd/kakoi-engine"}, "native models run in the engine process only"},
+	{"kakoi/core/neox", []string{"cmd/kakoi-engine", "core/train"}, "native models run in the engine process only"},
 	{"kakoi/core/bert", []string{"cmd/kakoi-engine", "core/bert"}, "native models run in the engine process only"},
 	{"kakoi/app", []string{"app", "ui", "cmd/kakoi"}, "use-cases are above the core"},
 	{"kakoi/ui", []string{"ui", "cmd/kakoi"}, "the window is above the use-cases"},

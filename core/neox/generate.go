@@ -36,6 +36,7 @@ type Generator struct {
 	loop     schedule
 	plan     PlanRequest // of the load: device, dtype and shape
 	keeper   *keeper     // writes the 4-bit form; nil: nothing to write
+	dir      string      // the model's folder; empty: made of random numbers
 
 	mu     sync.RWMutex // held for reading by calls, for writing by Close
 	closed bool

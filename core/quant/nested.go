@@ -108,3 +108,26 @@ func (n *Nested) scales() []float32 {
 	}
 	return out
 }
+
+// UnsignedDynamicMap is bitsandbytes' unsigned dynamic 8-bit map, sorted: seven decades of positive numbers, each twice as finely
+// divided as the one below and twice as finely as DynamicMap's, zero and 1.
+var UnsignedDynamicMap = unsignedDynamicMap()
+
+func unsignedDynamicMap() [256]float32 {
+	var m [256]float32
+	values := make([]float32, 0, 256)
+	for i := range 7 {
+		bounds := linspace(0.1, 1, 1<<(i+1)+1)
+		scale := float32(math.Pow(10, float64(i-6)))
+		for j := range 1 << (i + 1) {
+			values = append(values, scale*(float32(bounds[j]+bounds[j+1])/2))
+		}
+	}
+	values = append(values, 0, 1)
+	slices.Sort(values)
+	copy(m[:], values)
+	return m
+}
+
+// Nearest is the code of the number in a sorted map that is nearest to x, by bitsandbytes' search.
+func Nearest(m *[256]float32, x float32) byte { return nearest(m, x) }

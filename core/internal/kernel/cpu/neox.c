@@ -109,6 +109,8 @@ static void embed(const kc_neox *m, int32_t id, float *x) {
   }
 }
 
+void kc_neox_embedding(const kc_neox *m, int64_t id, float *x) { embed(m, (int32_t)id, x); }
+
 // normed packs a norm of every token for the linear that reads it.
 static void normed(worker *w, int64_t t, int64_t layer, int which, int linear, kc_act *to) {
   run *r = w->r;

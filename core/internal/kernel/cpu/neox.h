@@ -64,3 +64,6 @@ size_t kc_neox_scratch(const kc_neox *m, int64_t tokens, int threads);
 // kc_neox_run runs n tokens; those of one row stand together and in order, and all of them see each other's keys. prompt: with
 // the products for many tokens, whose numbers differ in rounding from the others'.
 void kc_neox_run(const kc_neox *m, kc_pool *pool, kc_token *tokens, int64_t n, int prompt, void *scratch);
+
+// kc_neox_embedding writes the input embedding of a token, [hidden].
+void kc_neox_embedding(const kc_neox *m, int64_t id, float *x);
