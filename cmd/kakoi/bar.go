@@ -20,6 +20,7 @@ type bar struct {
 	width int
 	drawn bool
 	last  time.Time
+	stage string // last drawn
 }
 
 // newBar is nil (which is a bar that shows nothing) without a terminal or with --quiet.
@@ -52,7 +53,7 @@ func (b *bar) progress() core.Progress {
 	return func(u core.Update) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if time.Since(b.last) < 100*time.Millisecond {
+		if u.Stage == b.stage && time.Since(b.last) < 100*time.Millisecond {
 			return
 		}
 		b.draw(job.State{Update: u})
@@ -74,7 +75,7 @@ func (b *bar) draw(s job.State) {
 		line += "  " + sanitize(s.Note, false)
 	}
 	fmt.Fprintf(b.w, "\r\x1b[K%s", shorten(line, b.width-1))
-	b.drawn, b.last = true, time.Now()
+	b.drawn, b.last, b.stage = true, time.Now(), s.Stage
 }
 
 // clear wipes the line, so that something else can be printed.

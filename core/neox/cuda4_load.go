@@ -56,7 +56,7 @@ func (t temp4) nf4() cuda.NF4 {
 func loadCUDA4(ctx context.Context, dev *device.Device, cfg Config, src source, free int64, p core.Progress) (_ runner, err error) {
 	l := &loader4{src: src, files: map[string]*os.File{}}
 	err = dev.Do(ctx, func(*torch.Scope) (err error) {
-		l.cuda4, err = newCUDA4(dev, cfg)
+		l.cuda4, err = newCUDA4(dev, cfg, p)
 		return err
 	})
 	if err != nil {
@@ -87,7 +87,7 @@ func loadCUDA4(ctx context.Context, dev *device.Device, cfg Config, src source, 
 	if err := l.bring(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := dev.Do(ctx, l.probe); err != nil {
+	if err := dev.Do(ctx, func(s *torch.Scope) error { return l.probe(s, p) }); err != nil {
 		return nil, err
 	}
 	if copies4(cfg, free) > 0 {

@@ -49,12 +49,15 @@ var (
 	gpus4Mu sync.Mutex
 )
 
-// gpu4 gives the kernels of a device, made at the first call; on the device's thread.
-func gpu4(index int) (*cuda.GPU, error) {
+// gpu4 gives the kernels of a device, made at the first call; on the device's thread. p hears of kernels that are compiled meanwhile, and
+// until done is called (stage "kernels").
+func gpu4(index int, p core.Progress) (g *cuda.GPU, done func(), err error) {
 	gpus4Mu.Lock()
 	defer gpus4Mu.Unlock()
+	told := func() { p.Report(core.Update{Stage: "kernels"}) }
 	if g := gpus4[index]; g != nil {
-		return g, nil
+		g.Compiling = told
+		return g, func() { g.Compiling = nil }, nil
 	}
 	lib := filepath.Dir(torch.Library())
 	packages := filepath.Join(lib, "..", "..", "nvidia") // where libtorch's own RPATH leads
@@ -62,25 +65,28 @@ func gpu4(index int) (*cuda.GPU, error) {
 	if dir, err := os.UserCacheDir(); err == nil {
 		cache = filepath.Join(dir, "kakoi", "kernels")
 	}
-	g, err := cuda.Open(cuda.Options{Index: index, Cache: cache, Folders: []string{
+	g, err = cuda.Open(cuda.Options{Index: index, Cache: cache, Compiling: told, Folders: []string{
 		filepath.Join(packages, "cu13", "lib"), filepath.Join(packages, "cuda_nvrtc", "lib"), lib,
 	}})
 	if err != nil {
-		return nil, fmt.Errorf("kernels of cuda:%d: %w", index, err)
+		return nil, nil, fmt.Errorf("kernels of cuda:%d: %w", index, err)
 	}
 	gpus4[index] = g
-	return g, nil
+	return g, func() { g.Compiling = nil }, nil
 }
 
 // newCUDA4 takes the memory of a model on dev; on the device's thread. Nothing is in it yet but the tables of angles.
-func newCUDA4(dev *device.Device, c Config) (_ *cuda4, err error) {
+func newCUDA4(dev *device.Device, c Config, p core.Progress) (_ *cuda4, err error) {
 	if err := shape4(c).Validate(); err != nil {
 		return nil, err
 	}
 	r := &cuda4{Config: c, dev: dev, arena4: newArena4(c), adapters: map[int]*adapter4{}}
-	if r.gpu, err = gpu4(dev.Index()); err != nil {
+	gpu, done, err := gpu4(dev.Index(), p)
+	if err != nil {
 		return nil, err
 	}
+	done()
+	r.gpu = gpu
 	if r.stream, err = torch.Stream(dev.Index()); err != nil {
 		return nil, err
 	}

@@ -68,8 +68,13 @@ func (r *cuda4) room(_ *torch.Scope, rows, capacity int) (state, error) {
 	return nil, err
 }
 
-// probe finds out whether the decoder runs here; on the device's thread.
-func (r *cuda4) probe(s *torch.Scope) error {
+// probe finds out whether the decoder runs here, which compiles its kernels where that was not done before; on the device's thread.
+func (r *cuda4) probe(s *torch.Scope, p core.Progress) error {
+	_, done, err := gpu4(r.dev.Index(), p)
+	if err != nil {
+		return err
+	}
+	defer done()
 	st, err := r.room(s, 1, 1)
 	if err != nil {
 		return err

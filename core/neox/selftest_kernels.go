@@ -23,10 +23,11 @@ func selftestKernels(ctx context.Context, dev *device.Device, failed *[]string, 
 		}
 	}
 	err := dev.Do(ctx, func(*torch.Scope) error {
-		gpu, err := gpu4(dev.Index())
+		gpu, done, err := gpu4(dev.Index(), nil)
 		if err != nil {
 			return err
 		}
+		done()
 		return gpu.Selftest(report)
 	})
 	switch {

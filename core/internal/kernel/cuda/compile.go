@@ -97,6 +97,9 @@ func (g *GPU) module(name, source string, options []string) (C.kg_handle, error)
 			return m, nil
 		}
 	}
+	if g.Compiling != nil {
+		g.Compiling()
+	}
 	cubin, err := compile(name, source, g.arch, options)
 	if err != nil {
 		return nil, err

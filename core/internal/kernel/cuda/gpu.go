@@ -27,6 +27,9 @@ type GPU struct {
 	context C.kg_handle
 	modules []C.kg_handle
 	base    map[string]C.kg_handle // kernels that every model uses
+
+	// Compiling, where set, hears that kernels are about to be compiled, which takes seconds.
+	Compiling func()
 }
 
 // Options of Open.
@@ -34,6 +37,8 @@ type Options struct {
 	Index   int      // of the device
 	Cache   string   // folder for compiled kernels; made if missing; "" keeps none
 	Folders []string // where libnvrtc.so.* is looked for before the system's own folders: beside libtorch, say
+
+	Compiling func() // GPU.Compiling
 }
 
 // Open makes the kernels ready on a device: it loads the driver and NVRTC, and compiles what the cache does not hold.
@@ -42,7 +47,7 @@ func Open(o Options) (*GPU, error) {
 	if err := open(o.Folders); err != nil {
 		return nil, err
 	}
-	g := &GPU{index: o.Index, cache: o.Cache, base: map[string]C.kg_handle{}}
+	g := &GPU{index: o.Index, cache: o.Cache, base: map[string]C.kg_handle{}, Compiling: o.Compiling}
 	var name [256]C.char
 	var arch, sms, shared C.int
 	if e := C.kg_device(C.int(o.Index), &g.context, &name[0], 255, &arch, &sms, &shared); e != 0 {
