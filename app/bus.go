@@ -14,6 +14,9 @@ const (
 	TopicSettings      Topic = "settings"
 	TopicConversations Topic = "conversations"
 	TopicFolders       Topic = "folders"
+	TopicTraining      Topic = "training"
+	TopicAdapters      Topic = "adapters"
+	TopicExams         Topic = "exams"
 )
 
 // Bus tells whoever shows things that they have changed, whichever face of the program changed them. A nil Bus tells

@@ -22,16 +22,19 @@ type Chat struct {
 	Library  *Library
 	Models   *Models
 	Settings *settings.File
-	Prompts  []fs.FS // folders of templates, first match wins: the user's, then the shipped ones
+	Prompts  []fs.FS   // folders of templates, first match wins: the user's, then the shipped ones
+	Adapters *Adapters // nil: models answer as they are
 }
 
 // AskOptions are what a person may set for one question. Without a preset zero values are those of the settings; with one
 // they are the preset's.
 type AskOptions struct {
 	Collection   string
-	Model        string // a chat model by name; "" is the one in use
-	Preset       string // "recommended", "techlab"
-	Top          int    // passages at most
+	Model        string   // a chat model by name; "" is the one in use
+	Adapter      string   // of the model: "" is its default one, NoAdapter the model as it is
+	Adapters     []string // several, as Adapter: they answer side by side in one batch (AskEach, Conversations); Adapter is left alone then
+	Preset       string   // "recommended", "techlab"
+	Top          int      // passages at most
 	Temperature  *float64
 	MaxNewTokens int
 	Seed         uint64
@@ -40,41 +43,53 @@ type AskOptions struct {
 	OnPassages func([]core.Passage)
 }
 
+// maxLanes is how many adapters answer side by side.
+const maxLanes = 2
+
 // Ask answers one question; emit (nil is allowed) gets the text as it comes.
 func (c *Chat) Ask(ctx context.Context, question string, opt AskOptions, emit func(core.Delta) error, p core.Progress) (core.Answer, error) {
+	if len(opt.Adapters) > 1 {
+		return core.Answer{}, fmt.Errorf("ask %d adapters for one answer: %w", len(opt.Adapters), core.ErrUsage)
+	}
+	answers, err := c.AskEach(ctx, question, opt, func(_ int, d core.Delta) error {
+		if emit == nil {
+			return nil
+		}
+		return emit(d)
+	}, p)
+	if len(answers) == 0 {
+		return core.Answer{}, err
+	}
+	return answers[0], err
+}
+
+// AskEach has each of opt.Adapters answer one question: the library is searched once, and the model is asked in one batch. The answers
+// are in that order, and emit (nil is allowed) hears of each by its place there.
+func (c *Chat) AskEach(ctx context.Context, question string, opt AskOptions, emit func(i int, d core.Delta) error, p core.Progress) ([]core.Answer, error) {
 	if err := checkQuestion(question); err != nil {
-		return core.Answer{}, err
+		return nil, err
 	}
-	if opt.Preset == "" {
-		opt = opt.orSet(c.Settings.Get())
+	which := opt.Adapters
+	if len(which) == 0 {
+		which = []string{opt.Adapter}
 	}
-	how, err := rag.Preset(opt.Preset)
+	if len(which) > maxLanes {
+		return nil, fmt.Errorf("ask %d adapters: %w", len(which), core.ErrUsage)
+	}
+	how, err := c.how(opt)
 	if err != nil {
-		return core.Answer{}, err
+		return nil, err
 	}
-	if opt.Top > 0 {
-		how.Passages, how.Candidates = opt.Top, max(how.Candidates, 2*opt.Top)
-	}
-	if opt.Temperature != nil {
-		how.Sampling.Temperature = *opt.Temperature
-	}
-	if opt.MaxNewTokens > 0 {
-		how.Sampling.MaxNewTokens = opt.MaxNewTokens
-	}
-	if opt.Seed != 0 {
-		how.Sampling.Seed = opt.Seed
-	}
-	how.OnPassages = opt.OnPassages
 	templates, err := rag.LoadTemplates(c.Prompts...)
 	if err != nil {
-		return core.Answer{}, err
+		return nil, err
 	}
 	collection, err := c.Library.Collection(ctx, opt.Collection)
 	if errors.Is(err, core.ErrEmpty) {
-		return nothing(question, templates, emit)
+		return nothing(question, templates, len(which), emit)
 	}
 	if err != nil {
-		return core.Answer{}, err
+		return nil, err
 	}
 	asker := rag.Asker{Search: Searcher{Store: c.Library.Store, Collection: collection.ID}, Templates: templates}
 	var wg sync.WaitGroup
@@ -89,16 +104,47 @@ func (c *Chat) Ask(ctx context.Context, question string, opt AskOptions, emit fu
 	wg.Go(func() { asker.Embedder, embedderErr = c.Models.Embedder(ctx, nil) })
 	wg.Wait()
 	if generatorErr != nil {
-		return core.Answer{}, generatorErr
+		return nil, generatorErr
 	}
 	if embedderErr != nil {
-		return core.Answer{}, embedderErr
+		return nil, embedderErr
 	}
-	answer, err := asker.Ask(ctx, question, how, emit)
+	lanes := make([]rag.Lane, len(which))
+	for i, name := range which {
+		if lanes[i], _, err = c.Adapters.lane(ctx, asker.Generator.Info(), name); err != nil {
+			return nil, err
+		}
+	}
+	answers, err := asker.AskEach(ctx, question, how, lanes, emit)
 	if err != nil {
-		return answer, fmt.Errorf("ask %q: %w", collection.Name, err)
+		return answers, fmt.Errorf("ask %q: %w", collection.Name, err)
 	}
-	return answer, nil
+	return answers, nil
+}
+
+// how is the way of searching and generating that the options and the settings come to.
+func (c *Chat) how(opt AskOptions) (rag.AskOptions, error) {
+	if opt.Preset == "" {
+		opt = opt.orSet(c.Settings.Get())
+	}
+	how, err := rag.Preset(opt.Preset)
+	if err != nil {
+		return how, err
+	}
+	if opt.Top > 0 {
+		how.Passages, how.Candidates = opt.Top, max(how.Candidates, 2*opt.Top)
+	}
+	if opt.Temperature != nil {
+		how.Sampling.Temperature = *opt.Temperature
+	}
+	if opt.MaxNewTokens > 0 {
+		how.Sampling.MaxNewTokens = opt.MaxNewTokens
+	}
+	if opt.Seed != 0 {
+		how.Sampling.Seed = opt.Seed
+	}
+	how.OnPassages = opt.OnPassages
+	return how, nil
 }
 
 // orSet fills what is not given with what is set.
@@ -127,15 +173,22 @@ func checkQuestion(question string) error {
 	return nil
 }
 
-// nothing answers a question to a library without documents: no model has to be loaded for that.
-func nothing(question string, templates rag.Templates, emit func(core.Delta) error) (core.Answer, error) {
+// nothing answers a question to a library without documents, n times: no model has to be loaded for that.
+func nothing(question string, templates rag.Templates, n int, emit func(int, core.Delta) error) ([]core.Answer, error) {
 	question = strings.TrimSpace(question)
 	a := core.Answer{Question: question, Refused: true, Citations: []core.Citation{}, Unsupported: []string{}, Passages: []core.Passage{}}
 	if t := templates.For(question); t != nil {
 		a.Text = t.Refusal()
 	}
-	if emit == nil {
-		return a, nil
+	answers := make([]core.Answer, n)
+	for i := range answers {
+		answers[i] = a
+		if emit == nil {
+			continue
+		}
+		if err := emit(i, core.Delta{Text: a.Text}); err != nil {
+			return answers, err
+		}
 	}
-	return a, emit(core.Delta{Text: a.Text})
+	return answers, nil
 }

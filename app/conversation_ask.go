@@ -18,6 +18,7 @@ type AskTurn struct {
 	Question     string
 	Collection   string   // "": the conversation's, for a new one that of Library.Collection
 	Models       []string // names; none: the one in use; two: they are compared
+	Adapters     []string // of the one model, as AskOptions.Adapter; two: they are compared, in one batch
 	Options      AskOptions
 }
 
@@ -36,8 +37,11 @@ func (c *Conversations) Ask(ctx context.Context, ask AskTurn, hear func(Event)) 
 	if err := checkQuestion(ask.Question); err != nil {
 		return record.Turn{}, err
 	}
-	if len(ask.Models) > maxModels {
-		return record.Turn{}, fmt.Errorf("ask %d models: %w", len(ask.Models), core.ErrUsage)
+	if len(ask.Adapters) > 0 {
+		ask.Options.Adapters = ask.Adapters
+	}
+	if err := compared(ask.Models, ask.Options.Adapters); err != nil {
+		return record.Turn{}, err
 	}
 	head, turn, err := c.begin(ctx, ask)
 	if err != nil {
@@ -49,8 +53,8 @@ func (c *Conversations) Ask(ctx context.Context, ask AskTurn, hear func(Event)) 
 // Again answers a turn once more. The new answer is the one that is shown. Where opt leaves temperature and seed alone and a model
 // has answered already, it is sampled with another seed.
 func (c *Conversations) Again(ctx context.Context, conversation, turn string, models []string, opt AskOptions, hear func(Event)) (record.Turn, error) {
-	if len(models) > maxModels {
-		return record.Turn{}, fmt.Errorf("ask %d models: %w", len(models), core.ErrUsage)
+	if err := compared(models, opt.Adapters); err != nil {
+		return record.Turn{}, err
 	}
 	head, err := c.head(ctx, conversation)
 	if err != nil {
@@ -72,6 +76,14 @@ func (c *Conversations) Again(ctx context.Context, conversation, turn string, mo
 		}
 	}
 	return c.answer(ctx, head, t, models, opt, hear)
+}
+
+// compared refuses more than two who answer side by side.
+func compared(models, adapters []string) error {
+	if len(models) > maxModels || len(adapters) > maxLanes || len(models) > 1 && len(adapters) > 1 {
+		return fmt.Errorf("ask %d models with %d adapters: %w", len(models), len(adapters), core.ErrUsage)
+	}
+	return nil
 }
 
 // begin stores the question.
@@ -115,7 +127,8 @@ func (c *Conversations) begin(ctx context.Context, ask AskTurn) (head record.Con
 	return head, turn, nil
 }
 
-// answer has each model answer, one after the other: their speeds can be compared, and the first is read meanwhile.
+// answer has each model answer, one after the other: their speeds can be compared, and the first is read meanwhile. The adapters of
+// one model answer in one batch.
 func (c *Conversations) answer(ctx context.Context, head record.Conversation, turn record.Turn, models []string, opt AskOptions, hear func(Event)) (record.Turn, error) {
 	h := &hearing{hear: hear}
 	defer h.end()
@@ -125,26 +138,27 @@ func (c *Conversations) answer(ctx context.Context, head record.Conversation, tu
 		models = []string{""}
 	}
 	group := ""
-	if len(models) > 1 {
+	if len(models) > 1 || len(opt.Adapters) > 1 {
 		group = record.NewID()
 		for _, name := range models {
 			defer c.Chat.Models.hold(name)()
 		}
 	}
 	var failed error
-	for i, name := range models {
-		place := first + i
-		g, err := c.give(ctx, turn, name, opt, place, h)
-		g.Mode, g.Group = record.ModeModel, group
-		if group != "" {
-			g.Mode = record.ModeCompare
-		}
+	for _, name := range models {
+		given, err := c.give(ctx, turn, name, opt, len(turn.Answers), h)
 		failed = errors.Join(failed, err)
-		turn, err = c.keep(ctx, turn, g, first)
-		if err != nil {
-			return turn, errors.Join(failed, err)
+		for _, g := range given {
+			g.Group = group
+			if group != "" {
+				g.Mode = record.ModeCompare
+			}
+			place := len(turn.Answers)
+			if turn, err = c.keep(ctx, turn, g, first); err != nil {
+				return turn, errors.Join(failed, err)
+			}
+			h.tell(Answered{Given: place, Answer: g})
 		}
-		h.tell(Answered{Given: place, Answer: g})
 		if ctx.Err() != nil {
 			break
 		}
@@ -153,21 +167,44 @@ func (c *Conversations) answer(ctx context.Context, head record.Conversation, tu
 	return turn, failed
 }
 
-// give has one model answer. The error is also in what is given.
-func (c *Conversations) give(ctx context.Context, turn record.Turn, model string, opt AskOptions, place int, h *hearing) (record.Given, error) {
+// give has one model answer, with each of its adapters that are asked. The error is also in what is given.
+func (c *Conversations) give(ctx context.Context, turn record.Turn, model string, opt AskOptions, place int, h *hearing) ([]record.Given, error) {
+	lanes := max(1, len(opt.Adapters))
 	opt.Collection, opt.Model = turn.Collection, model
-	opt.OnPassages = func(ps []core.Passage) { h.tell(PassagesFound{Given: place, Passages: ps}) }
-	answer, err := c.Chat.Ask(ctx, turn.Question, opt, func(d core.Delta) error {
-		h.tell(Delta{Given: place, Text: d.Text, Tokens: d.Tokens})
+	opt.OnPassages = func(ps []core.Passage) {
+		for i := range lanes {
+			h.tell(PassagesFound{Given: place + i, Passages: ps})
+		}
+	}
+	answers, err := c.Chat.AskEach(ctx, turn.Question, opt, func(i int, d core.Delta) error {
+		h.tell(Delta{Given: place + i, Text: d.Text, Tokens: d.Tokens})
 		return nil
 	}, h.loading(place))
-	g := record.Given{ID: record.NewID(), Model: answer.Model, Answer: answer, At: time.Now().UTC()}
+	if len(answers) != lanes { // none was asked
+		answers = make([]core.Answer, lanes)
+	}
+	given := make([]record.Given, lanes)
+	for i, answer := range answers {
+		given[i] = c.given(ctx, turn, model, answer, err)
+	}
+	return given, err
+}
+
+// given is what an answer, and the error that it ended with, come to.
+func (c *Conversations) given(ctx context.Context, turn record.Turn, model string, answer core.Answer, err error) record.Given {
+	g := record.Given{ID: record.NewID(), Mode: record.ModeModel, Model: answer.Model, Answer: answer, At: time.Now().UTC()}
 	g.Answer.Question = turn.Question
 	if g.Model == "" {
 		g.Model = model
 	}
 	if g.Model == "" {
 		g.Model = c.Chat.Settings.Get().ChatModel
+	}
+	if g.Adapter = answer.Adapter; g.Adapter != "" {
+		g.Mode = record.ModeAdapter
+		if x, err := c.Chat.Adapters.book().Adapter(ctx, g.Adapter); err == nil {
+			g.AdapterName = x.Name
+		}
 	}
 	switch {
 	case err == nil && answer.Refused:
@@ -182,7 +219,7 @@ func (c *Conversations) give(ctx context.Context, turn record.Turn, model string
 		// Without the embedder, which takes a while: what its words do not find is left alone, and nothing is called unsupported.
 		g.Answer.Citations, _, _ = rag.CiteAnswer(context.WithoutCancel(ctx), turn.Question, answer.Text, answer.Passages, nil)
 	}
-	return g, err
+	return g
 }
 
 // pending counts what of a collection cannot be found yet: documents on their way, and adds that have not come to theirs.

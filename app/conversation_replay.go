@@ -22,7 +22,8 @@ type Replayed struct {
 // Replay sends the stored prompt with the stored sampling to the model of the same ID and compares what comes. Nothing is
 // stored.
 //
-// Errors: core.ErrUnsupported when the model was not asked; core.ErrNoModel when the model is gone or is another by now.
+// Errors: core.ErrUnsupported when the model was not asked; core.ErrNoModel when the model is gone or is another by now;
+// core.ErrNotFound when its adapter is gone.
 func (c *Conversations) Replay(ctx context.Context, conversation, turn, given string, p core.Progress) (Replayed, error) {
 	t, err := c.turn(ctx, conversation, turn)
 	if err != nil {
@@ -45,7 +46,15 @@ func (c *Conversations) Replay(ctx context.Context, conversation, turn, given st
 	if id := gen.Info().ID; id != r.ModelID {
 		return Replayed{}, core.Explain(fmt.Errorf("replay answer %s: model %s, not %s: %w", given, id, r.ModelID, core.ErrNoModel), "error.chat.replay.model", g.Model)
 	}
-	replies, err := gen.Generate(ctx, []core.GenerateRequest{{Prompt: r.Prompt, Sampling: r.Sampling}}, func(int, core.Delta) error { return nil })
+	req := core.GenerateRequest{Prompt: r.Prompt, Sampling: r.Sampling}
+	if r.AdapterID != "" {
+		lane, _, err := c.Chat.Adapters.lane(ctx, gen.Info(), r.AdapterID)
+		if err != nil {
+			return Replayed{}, core.Explain(fmt.Errorf("replay answer %s: %w", given, err), "error.chat.replay.adapter", r.AdapterID)
+		}
+		req.Adapter = lane.Dir
+	}
+	replies, err := gen.Generate(ctx, []core.GenerateRequest{req}, func(int, core.Delta) error { return nil })
 	if err != nil {
 		return Replayed{}, fmt.Errorf("replay answer %s: %w", given, err)
 	}

@@ -276,6 +276,9 @@ func (m *Models) GeneratorNamed(ctx context.Context, name string, p core.Progres
 	if err != nil {
 		return nil, fmt.Errorf("load chat model %q: %w", name, err)
 	}
+	if err := m.rememberGenerator(ctx, name, dir, g.Info()); err != nil {
+		return nil, err
+	}
 	return g, nil
 }
 

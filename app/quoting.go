@@ -11,10 +11,11 @@ import (
 type Quotes struct {
 	Conversations []record.Conversation
 	Corrections   []record.Correction
+	Adapters      []record.Adapter // that learned from them
 }
 
-// Quoting finds the conversations and corrections that hold text of documents: whoever removes one is told of them, since a
-// question and its answer stay with the words that the model read.
+// Quoting finds the conversations and corrections that hold text of documents, and the adapters that learned from them: whoever removes
+// one is told, since a question and its answer stay with the words that the model read, and an adapter with what it learned.
 func (c *Conversations) Quoting(ctx context.Context, documents ...string) (Quotes, error) {
 	var q Quotes
 	heads, _, err := c.List(ctx)
@@ -37,6 +38,11 @@ func (c *Conversations) Quoting(ctx context.Context, documents ...string) (Quote
 	for _, k := range corrections {
 		if k.Place != nil && slices.Contains(documents, k.Place.Document) {
 			q.Corrections = append(q.Corrections, k)
+		}
+	}
+	if c.Chat.Adapters != nil {
+		if q.Adapters, err = c.Chat.Adapters.Learned(ctx, documents...); err != nil {
+			return q, err
 		}
 	}
 	return q, nil

@@ -50,6 +50,7 @@ func (t Turn) Given(id string) (Given, int, bool) {
 // Modes of answering.
 const (
 	ModeModel   = "model"   // one chat model
+	ModeAdapter = "adapter" // one chat model with an adapter
 	ModeCompare = "compare" // one of two that answered side by side
 )
 
@@ -64,14 +65,16 @@ const (
 
 // Given is one answer to a Turn, or what became of it.
 type Given struct {
-	ID      string      `json:"id"` // 16 hex digits
-	Mode    string      `json:"mode"`
-	Model   string      `json:"model"`             // name
-	Group   string      `json:"group,omitempty"`   // the same for answers given together
-	Answer  core.Answer `json:"answer"`            // with its Receipt
-	At      time.Time   `json:"at"`                // the end of it
-	Stopped bool        `json:"stopped,omitempty"` // by the person; Answer.Text is what came until then
-	Failure *Failure    `json:"failure,omitempty"`
-	Verdict Verdict     `json:"verdict,omitempty"`
-	Pending int         `json:"pending,omitempty"` // refused while so many documents were not searchable yet
+	ID          string      `json:"id"` // 16 hex digits
+	Mode        string      `json:"mode"`
+	Model       string      `json:"model"`                  // name
+	Adapter     string      `json:"adapter,omitempty"`      // Adapter.ID; "": the model as it is
+	AdapterName string      `json:"adapter_name,omitempty"` // as it was called then
+	Group       string      `json:"group,omitempty"`        // the same for answers given together
+	Answer      core.Answer `json:"answer"`                 // with its Receipt
+	At          time.Time   `json:"at"`                     // the end of it
+	Stopped     bool        `json:"stopped,omitempty"`      // by the person; Answer.Text is what came until then
+	Failure     *Failure    `json:"failure,omitempty"`
+	Verdict     Verdict     `json:"verdict,omitempty"`
+	Pending     int         `json:"pending,omitempty"` // refused while so many documents were not searchable yet
 }

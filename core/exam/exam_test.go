@@ -29,10 +29,10 @@ func TestJudge(t *testing.T) {
 	if m := Judge(Question{Refusal: true, Expected: "資料には記載がありません。"}, Given{Text: "資料には記載がありません。", Refused: true}); !m.Right {
 		t.Errorf("a right refusal: %+v", m)
 	}
-	if m := Judge(Question{Refusal: true, Source: true}, Given{Text: "10日です。", Cited: true}); m.Right || m.Cited || m.Source {
+	if m := Judge(Question{Refusal: true, Source: true}, Given{Text: "10日です。", Cited: true}); m.Right || m.Cited || m.HasSource {
 		t.Errorf("a false answer: %+v", m)
 	}
-	if m := Judge(Question{Expected: "10日", Source: true}, Given{Text: "", Refused: true, Cited: true}); m.Right || m.Cited || !m.Source {
+	if m := Judge(Question{Expected: "10日", Source: true}, Given{Text: "", Refused: true, Cited: true}); m.Right || m.Cited || !m.HasSource {
 		t.Errorf("a false refusal: %+v", m)
 	}
 	if m := Judge(Question{Expected: "10日", Source: true}, Given{Text: "10日", Cited: true}); !m.Right || !m.Cited {
@@ -60,7 +60,7 @@ func TestWilson(t *testing.T) {
 func marks(n, right, refused, m, wrong int) []Mark {
 	var all []Mark
 	for i := range n {
-		all = append(all, Mark{Right: i < right, Exact: i < right/2, F1: 0.5, Source: i%2 == 0, Cited: i%4 == 0, Refused: i >= n-refused})
+		all = append(all, Mark{Right: i < right, Exact: i < right/2, F1: 0.5, HasSource: i%2 == 0, Cited: i%4 == 0, Refused: i >= n-refused})
 	}
 	for i := range m {
 		all = append(all, Mark{Refusal: true, Right: i >= wrong, Refused: i >= wrong})
@@ -115,5 +115,17 @@ func TestDecide(t *testing.T) {
 	}
 	if d := Decide(marks(40, 20, 5, 20, 12), marks(40, 32, 2, 20, 3), 0.5, 3); d.Better || d.Key != "exam.reason.margin" {
 		t.Errorf("a large margin: %+v", d)
+	}
+}
+
+func TestSamePlace(t *testing.T) {
+	const passage = "年次有給休暇は入社半年後に10日与えられます。\n交通費は月末に支払われます。"
+	for cited, want := range map[string]bool{
+		"年次有給休暇は入社半年後に10日与えられます。": true, "年次有給休暇は入社半年後に１０日": true, "交通費は月末に支払われます。次の章": true,
+		"夏季休暇は3日です。": false, "": false, "与えられます。しかし制服は一年ごとに支給します。": false,
+	} {
+		if SamePlace(cited, passage) != want {
+			t.Errorf("%q: %v", cited, !want)
+		}
 	}
 }

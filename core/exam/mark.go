@@ -24,14 +24,14 @@ type Given struct {
 
 // Mark is the judgement on one answer.
 type Mark struct {
-	Answer  string  `json:"answer"`
-	Refused bool    `json:"refused,omitempty"`
-	Right   bool    `json:"right"`             // of a refusal question: it was refused
-	Exact   bool    `json:"exact,omitempty"`   // the folded texts are the same
-	Cited   bool    `json:"cited,omitempty"`   // the right place
-	Source  bool    `json:"source,omitempty"`  // the right place is known
-	Refusal bool    `json:"refusal,omitempty"` // of a refusal question
-	F1      float64 `json:"f1"`                // characters, 0 to 1
+	Answer    string  `json:"answer"`
+	Refused   bool    `json:"refused,omitempty"`
+	Right     bool    `json:"right"`                // of a refusal question: it was refused
+	Exact     bool    `json:"exact,omitempty"`      // the folded texts are the same
+	Cited     bool    `json:"cited,omitempty"`      // the right place
+	HasSource bool    `json:"has_source,omitempty"` // the right place is known
+	Refusal   bool    `json:"refusal,omitempty"`    // of a refusal question
+	F1        float64 `json:"f1"`                   // characters, 0 to 1
 }
 
 const (
@@ -44,7 +44,7 @@ const (
 
 // Judge marks an answer.
 func Judge(q Question, g Given) Mark {
-	m := Mark{Answer: g.Text, Refused: g.Refused, Refusal: q.Refusal, Source: q.Source && !q.Refusal}
+	m := Mark{Answer: g.Text, Refused: g.Refused, Refusal: q.Refusal, HasSource: q.Source && !q.Refusal}
 	if q.Refusal {
 		m.Right = g.Refused
 		return m
@@ -52,7 +52,7 @@ func Judge(q Question, g Given) Mark {
 	if g.Refused {
 		return m
 	}
-	m.Cited = g.Cited && m.Source
+	m.Cited = g.Cited && m.HasSource
 	want, got := []rune(Fold(q.Expected)), []rune(Fold(g.Text))
 	m.Exact = len(want) > 0 && string(want) == string(got)
 	m.F1 = f1(want, got)

@@ -65,7 +65,7 @@ func Grade(marks []Mark, seed uint64) Score {
 		s.Answerable++
 		right += count(m.Right)
 		exact += count(m.Exact)
-		known += count(m.Source)
+		known += count(m.HasSource)
 		cited += count(m.Cited)
 		falseRefusals += count(m.Refused)
 		f1s = append(f1s, m.F1)

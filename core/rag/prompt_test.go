@@ -167,3 +167,20 @@ func TestFitTooLong(t *testing.T) {
 		t.Errorf("no room at all: %v", err)
 	}
 }
+
+// TestContext takes a prompt apart again, whichever field comes first.
+func TestContext(t *testing.T) {
+	for _, file := range []string{"前{context}中{question}後", "Q: {question}\n--\n{context}\n--\nA:"} {
+		tmpl, err := rag.ParseTemplate("x", []byte(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		prompt := tmpl.Prompt([]core.Passage{{Text: "one 中 two"}, {Text: "three"}}, " 何日ですか ")
+		if got, ok := tmpl.Context(prompt, "何日ですか"); !ok || got != "one 中 two\n\nthree" {
+			t.Errorf("%q: %q, %v", file, got, ok)
+		}
+		if got, ok := tmpl.Context(prompt, "何年ですか"); ok {
+			t.Errorf("%q has another question: %q", file, got)
+		}
+	}
+}

@@ -98,6 +98,20 @@ func (t *Template) Prompt(context []core.Passage, question string) string {
 	return t.parts[0] + first + t.parts[1] + second + t.parts[2]
 }
 
+// Context is what a prompt of this template has for a question between its fixed parts: the passages. false when the prompt is no such.
+func (t *Template) Context(prompt, question string) (string, bool) {
+	question = strings.TrimSpace(question)
+	before, after := t.parts[0], t.parts[1]+question+t.parts[2]
+	if t.first == questionField {
+		before, after = t.parts[0]+question+t.parts[1], t.parts[2]
+	}
+	rest, ok := strings.CutPrefix(prompt, before)
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(rest, after)
+}
+
 // Language of a question: "ja" when it has kana or kanji, else "en".
 func Language(question string) string {
 	for _, r := range question {

@@ -1,0 +1,107 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"kakoi/core"
+	"kakoi/core/exam"
+)
+
+// Exam is the same questions put to two: the bare model or an adapter, and the adapter it is about.
+type Exam struct {
+	ID      string    `json:"id"` // 16 hex digits
+	State   RunState  `json:"state"`
+	Created time.Time `json:"created"`
+	Changed time.Time `json:"changed"`
+
+	Adapter     string        `json:"adapter"` // Adapter.ID
+	AdapterName string        `json:"adapter_name"`
+	Against     string        `json:"against,omitempty"` // Adapter.ID of the other; "": the bare model
+	Model       string        `json:"model"`             // name of the base
+	ModelID     string        `json:"model_id"`
+	Dataset     string        `json:"dataset,omitempty"`
+	DatasetName string        `json:"dataset_name,omitempty"`
+	DatasetSum  string        `json:"dataset_sum,omitempty"`
+	File        string        `json:"file,omitempty"` // of the questions, where they are of no dataset
+	Collection  string        `json:"collection,omitempty"`
+	Sampling    core.Sampling `json:"sampling"`
+	Margin      float64       `json:"margin"`
+	Seed        uint64        `json:"seed"`
+
+	Total    int           `json:"total"` // questions
+	Done     int           `json:"done"`
+	Base     exam.Score    `json:"base"`
+	Tuned    exam.Score    `json:"tuned"`
+	Decision exam.Decision `json:"decision"`
+	Adopted  bool          `json:"adopted,omitempty"`
+	Failure  *Failure      `json:"failure,omitempty"`
+	Seconds  float64       `json:"seconds"`
+}
+
+// ExamItem is one question of an Exam with both answers, once it was Asked.
+type ExamItem struct {
+	ID       string          `json:"id"` // Row.ID
+	Place    int             `json:"place"`
+	Question string          `json:"question"`
+	Expected string          `json:"expected"`
+	Refusal  bool            `json:"refusal,omitempty"`
+	Language string          `json:"language,omitempty"`
+	Source   *core.RowSource `json:"source,omitempty"`
+	Gold     string          `json:"gold,omitempty"` // text at Source
+	Inputs   string          `json:"inputs"`         // the prompt
+	Asked    bool            `json:"asked"`
+	Base     exam.Mark       `json:"base"`
+	Tuned    exam.Mark       `json:"tuned"`
+}
+
+const (
+	examKind = "exam"
+	itemKind = "examitem." // + Exam.ID; id ExamItem.Place
+)
+
+// Exams are all, newest first.
+func (b Book) Exams(ctx context.Context) ([]Exam, []Damage, error) {
+	var all []Exam
+	damaged, err := each(ctx, b, examKind, func(_ string, e Exam) { all = append(all, e) })
+	if err != nil {
+		return nil, nil, fmt.Errorf("list exams: %w", err)
+	}
+	slices.SortFunc(all, func(a, b Exam) int { return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID)) })
+	return all, damaged, nil
+}
+
+// Exam is one of them: core.ErrNotFound.
+func (b Book) Exam(ctx context.Context, id string) (Exam, error) {
+	return get[Exam](ctx, b, examKind, id)
+}
+
+// PutExam writes one.
+func (b Book) PutExam(ctx context.Context, e Exam) error { return put(ctx, b, examKind, e.ID, e) }
+
+// ExamItems are an exam's questions in their order.
+func (b Book) ExamItems(ctx context.Context, id string) ([]ExamItem, []Damage, error) {
+	var all []ExamItem
+	damaged, err := each(ctx, b, itemKind+id, func(_ string, i ExamItem) { all = append(all, i) })
+	if err != nil {
+		return nil, nil, fmt.Errorf("read questions of an exam: %w", err)
+	}
+	slices.SortFunc(all, func(a, b ExamItem) int { return cmp.Compare(a.Place, b.Place) })
+	return all, damaged, nil
+}
+
+// PutExamItem writes one question.
+func (b Book) PutExamItem(ctx context.Context, id string, i ExamItem) error {
+	return put(ctx, b, itemKind+id, fmt.Sprintf("%08d", i.Place), i)
+}
+
+// EraseExam removes an exam with its questions and all their bytes.
+func (b Book) EraseExam(ctx context.Context, id string) error {
+	if err := b.Store.EraseRecords(ctx, [2]string{itemKind + id, ""}, [2]string{examKind, id}); err != nil {
+		return fmt.Errorf("erase exam %s: %w", id, err)
+	}
+	return nil
+}
