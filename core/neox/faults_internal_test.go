@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -288,4 +289,81 @@ func (x *failingSteps) lanes(s *torch.Scope, l []lane, logits [][]float32) error
 	}
 	*x.r.after = true
 	return x.state.lanes(s, l, logits)
+}
+
+// TestARowWithoutNumbers: logits that are no numbers, as of a broken adapter, end the call they belong to and no other.
+func TestARowWithoutNumbers(t *testing.T) {
+	torchtest.Setup(t)
+	c := tinyLong()
+	folder := filepath.Join(t.TempDir(), "broken")
+	if err := stressAdapter(c, "broken", 4).Write(folder); err != nil {
+		t.Fatal(err)
+	}
+	for name, device := range map[string]bool{"host": false, "device": true} {
+		t.Run(name, func(t *testing.T) {
+			g := tinyGenerator(t, c, torch.Float32, func(r runner) runner {
+				none := &noNumbers{r.(*torchRunner)}
+				if device {
+					return onDeviceWithout{none}
+				}
+				return none
+			})
+			sound := core.GenerateRequest{Prompt: "abcabcabcabc", Sampling: core.Sampling{MaxNewTokens: 40}}
+			want, _ := generateIDs(t, g, []core.GenerateRequest{sound})
+			for range 5 {
+				var wg sync.WaitGroup
+				var text string
+				var err, broken error
+				wg.Go(func() {
+					var r []core.Reply
+					if r, err = g.Generate(context.Background(), []core.GenerateRequest{sound}, nil); err == nil {
+						text = r[0].Text
+					}
+				})
+				wg.Go(func() {
+					_, broken = g.Generate(context.Background(), []core.GenerateRequest{{Prompt: "xyzxyz", Adapter: folder, Sampling: core.Sampling{MaxNewTokens: 40}}}, nil)
+				})
+				wg.Wait()
+				if err != nil || !errors.Is(broken, core.ErrCorrupt) {
+					t.Errorf("the sound one: %v; the broken one: %v", err, broken)
+				}
+				if answer := string(letters{c.VocabSize}.DecodeBytes(want[0])); text != answer && text != answer[:len(answer)-1] {
+					t.Errorf("%q, want %q", text, answer)
+				}
+			}
+			if used := g.slotsInUse(); used > 0 {
+				t.Errorf("%d rows are in use", used)
+			}
+		})
+	}
+}
+
+// noNumbers gives the steps of rows with an adapter logits that are no numbers; their prompts have some.
+type noNumbers struct{ *torchRunner }
+
+func (r *noNumbers) room(s *torch.Scope, rows, capacity int) (state, error) {
+	st, err := r.torchRunner.room(s, rows, capacity)
+	return &noNumbersState{st}, err
+}
+
+type noNumbersState struct{ state }
+
+func (x *noNumbersState) lanes(s *torch.Scope, l []lane, logits [][]float32) error {
+	err := x.state.lanes(s, l, logits)
+	for i := range l {
+		if l[i].adapter != 0 {
+			for k := range logits[i] {
+				logits[i][k] = float32(math.NaN())
+			}
+		}
+	}
+	return err
+}
+
+// onDeviceWithout is onDevice over noNumbers.
+type onDeviceWithout struct{ *noNumbers }
+
+func (r onDeviceWithout) room(s *torch.Scope, rows, capacity int) (state, error) {
+	st, err := r.noNumbers.room(s, rows, capacity)
+	return &hostChooser{state: st, vocab: r.model.VocabSize, ids: make([][]int32, rows)}, err
 }

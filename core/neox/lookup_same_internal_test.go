@@ -59,3 +59,33 @@ func TestLookupIsPlain(t *testing.T) {
 		}
 	}
 }
+
+// TestLookupAtTheEndOfTheContext: guesses and blocks end with the context, however near the prompt comes to it.
+func TestLookupAtTheEndOfTheContext(t *testing.T) {
+	torchtest.Setup(t)
+	for name, wrap := range map[string]func(runner) runner{"host": nil, "device": func(r runner) runner { return onDevice{r} }} {
+		t.Run(name, func(t *testing.T) {
+			c := tinyLong()
+			c.MaxPositionEmbeddings = 96
+			g := tinyGenerator(t, c, torch.Float32, wrap)
+			g.lookup, g.end = true, nil
+			limit := c.MaxPositionEmbeddings
+			r := rand.New(rand.NewPCG(8, 9))
+			guessed := 0
+			for left := 1; left <= 24; left++ {
+				prompt := stressText(r, limit-left)
+				set := core.Sampling{RepetitionPenalty: []float64{0, 0.8}[left%2]} // below 1: it repeats itself, so guesses are right
+				g.loop.costs = newCosts(g.run.traits().lanes)
+				with, a := generateIDs(t, g, []core.GenerateRequest{{Prompt: prompt, Sampling: set}})
+				plain, b := generateIDs(t, g, []core.GenerateRequest{{Prompt: prompt, Sampling: set, Plain: true}})
+				if !slices.Equal(with[0], plain[0]) || a[0].NewTokens != left || a[0].Stop != core.StopLength || b[0].NewTokens != left || b[0].Stop != core.StopLength {
+					t.Errorf("%d tokens left: %v %+v, plain %v %+v", left, with[0], a[0], plain[0], b[0])
+				}
+				guessed += a[0].GuessedTokens
+			}
+			if guessed < 20 {
+				t.Errorf("%d tokens guessed: too few to tell", guessed)
+			}
+		})
+	}
+}
