@@ -12,9 +12,10 @@ type Quotes struct {
 	Conversations []record.Conversation
 	Corrections   []record.Correction
 	Adapters      []record.Adapter // that learned from them
+	Datasets      []record.Dataset // with rows of them
 }
 
-// Quoting finds the conversations and corrections that hold text of documents, and the adapters that learned from them: whoever removes
+// Quoting finds the conversations, corrections and datasets that hold text of documents, and the adapters that learned from them: whoever removes
 // one is told, since a question and its answer stay with the words that the model read, and an adapter with what it learned.
 func (c *Conversations) Quoting(ctx context.Context, documents ...string) (Quotes, error) {
 	var q Quotes
@@ -44,6 +45,9 @@ func (c *Conversations) Quoting(ctx context.Context, documents ...string) (Quote
 		if q.Adapters, err = c.Chat.Adapters.Learned(ctx, documents...); err != nil {
 			return q, err
 		}
+	}
+	if q.Datasets, err = datasetsOf(ctx, c.book(), documents); err != nil {
+		return q, err
 	}
 	return q, nil
 }

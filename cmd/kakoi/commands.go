@@ -22,6 +22,7 @@ func commands() []command {
 		{name: "ask", args: "QUESTION", library: true, flags: askFlags, early: func(h *host) { h.models.Warm() }, run: runAsk},
 		{name: "chat", args: chatArgs, library: true, flags: chatFlags, run: runChat},
 		{name: "model", args: "list | import DIR | use NAME | check NAME | speed NAME | quantize NAME | plan NAME | remove NAME", library: true, flags: modelFlags, run: runModel},
+		{name: "dataset", args: datasetArgs, library: true, flags: datasetFlags, run: runDataset},
 		{name: "settings", args: "[KEY [VALUE]]", library: true, flags: settingsFlags, run: runSettings},
 		{name: "doctor", library: true, flags: doctorFlags, run: runDoctor},
 		{name: "bench", args: "ingest | index | embed | load | prefill | decode | add | ask | window", flags: benchFlags, run: runBench},

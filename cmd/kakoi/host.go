@@ -37,6 +37,7 @@ type host struct {
 	log      io.Closer
 
 	conversations *app.Conversations
+	datasets      *app.Datasets
 	bus           *app.Bus // hears of what this process changes, whichever face did it
 }
 
@@ -97,6 +98,10 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	h.conversations = &app.Conversations{Store: store, Chat: h.chat, Bus: h.bus, Fonts: filepath.Join(p.home, "fonts"), Text: resources.Format}
 	if err := h.conversations.Sweep(ctx); err != nil {
 		slog.Warn("finish deletions of conversations", "error", err)
+	}
+	h.datasets = &app.Datasets{Store: store, Chat: h.chat, Bus: h.bus}
+	if err := h.datasets.Sweep(ctx); err != nil {
+		slog.Warn("finish deletions of datasets", "error", err)
 	}
 	return h, nil
 }

@@ -108,7 +108,10 @@ func (c *call) prove(e app.Erasure) { c.say("cli.remove.proof", e.Before.Total()
 
 // quotedBy are the ids of the conversations and corrections that still hold text of what was removed.
 func quotedBy(q app.Quotes) map[string][]string {
-	ids := map[string][]string{"conversations": {}, "corrections": {}}
+	ids := map[string][]string{"conversations": {}, "corrections": {}, "datasets": {}}
+	for _, s := range q.Datasets {
+		ids["datasets"] = append(ids["datasets"], s.ID)
+	}
 	for _, h := range q.Conversations {
 		ids["conversations"] = append(ids["conversations"], h.ID)
 	}
@@ -119,6 +122,9 @@ func quotedBy(q app.Quotes) map[string][]string {
 }
 
 func (c *call) tellQuotes(q app.Quotes) {
+	for _, s := range q.Datasets {
+		c.say("cli.remove.learned", sanitize(s.Name, false), s.ID)
+	}
 	if len(q.Conversations)+len(q.Corrections) == 0 {
 		return
 	}

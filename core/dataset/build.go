@@ -19,6 +19,7 @@ type Params struct {
 	Settings
 	Documents []Document // of the collection; drafts by rule are made of them
 	Elsewhere []Document // of other collections: their questions are not answered here
+	NoRules   bool       // no drafts are made of Documents; they only say where answers of Drafts stand
 	Drafts    []Draft    // taken first: corrections, a person's file, a model's drafts
 	Retriever Retriever
 	Progress  core.Progress // stages "draft" (documents) and "check" (drafts)
@@ -146,7 +147,9 @@ func (b *builder) drafts(ctx context.Context) (given, ruled []Draft, err error) 
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		ruled = append(ruled, Drafts(d)...)
+		if !b.NoRules {
+			ruled = append(ruled, Drafts(d)...)
+		}
 	}
 	var loose []Draft // drafts of a model: given, but of no person
 	for _, d := range b.Drafts {
@@ -329,8 +332,12 @@ func (b *builder) row(ctx context.Context, d Draft) made {
 		return made{row: b.shaped(r, p, nil)}
 	}
 	r.Gold = goldOf(p.Passages, d)
-	if r.Gold == 0 && !d.Free {
+	switch {
+	case r.Gold == 0 && !d.Free:
 		return made{reason: LeftFar}
+	case r.Gold > 0 && !d.hasSource() && p.Passages[r.Gold-1].Document != "":
+		g := p.Passages[r.Gold-1]
+		r.Source = &core.RowSource{Document: g.Document, Name: g.Name, Page: g.Page, Start: g.Start, End: g.End}
 	}
 	return made{row: b.shaped(r, p, &d)}
 }
@@ -374,7 +381,7 @@ func (b *builder) stands(d Draft) bool {
 
 // newRow is a draft as a row, with the full prompt.
 func newRow(d Draft, p rag.Prepared) core.Row {
-	r := core.Row{Question: d.Question, Answer: d.Answer, Refusal: d.Refusal, Origin: d.Origin, Inputs: p.Prompt, Language: p.Template.Name()}
+	r := core.Row{Question: d.Question, Answer: d.Answer, Refusal: d.Refusal, Origin: d.Origin, Inputs: p.Prompt, Language: p.Template.Name(), Shown: shown(p.Passages)}
 	if d.hasSource() {
 		source := d.Source
 		r.Source = &source
@@ -385,12 +392,26 @@ func newRow(d Draft, p rag.Prepared) core.Row {
 	return labelled(r)
 }
 
+// shown are the documents of passages, each once.
+func shown(passages []core.Passage) []string {
+	var out []string
+	for _, p := range passages {
+		if p.Document != "" && !slices.Contains(out, p.Document) {
+			out = append(out, p.Document)
+		}
+	}
+	return out
+}
+
 // labelled sets what follows the prompt, and the row's identity.
 func labelled(r core.Row) core.Row {
 	r.Labels = LabelsOf(r.Inputs, r.Answer)
 	r.ID = core.RowID(r.Inputs, r.Labels)
 	return r
 }
+
+// Relabel is a row after its answer was changed: with the labels of that answer, and its identity.
+func Relabel(r core.Row) core.Row { return labelled(r) }
 
 // LabelsOf is an answer as it follows a prompt: behind one that ends in a Latin colon, as the English template does, there is a space before
 // an answer in Latin letters, so that its first token is that of a word inside a sentence.
@@ -419,7 +440,7 @@ func (b *builder) shaped(r core.Row, p rag.Prepared, d *Draft) core.Row {
 		}
 		r.Gold = 1
 	}
-	r.Inputs = p.Focused
+	r.Inputs, r.Shown = p.Focused, shown([]core.Passage{p.FocusPassage})
 	return labelled(r)
 }
 

@@ -105,6 +105,9 @@ const (
 	LeftLong      Reason = "long"      // the question leaves no room for passages
 )
 
+// Reasons in the order they are told.
+var Reasons = []Reason{LeftFar, LeftAmbiguous, LeftSame, LeftTwice, LeftAnswer, LeftNothing, LeftElsewhere, LeftModel, LeftLong}
+
 // Left counts what was left out.
 type Left map[Reason]int
 

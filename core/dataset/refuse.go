@@ -11,7 +11,7 @@ import (
 // refusals makes so many refusal rows: a third of other collections' questions, where there are any, the rest of the questions of
 // rows. Each of them is looked at once.
 func (b *builder) refusals(ctx context.Context, rows []core.Row, want int) ([]core.Row, error) {
-	if want == 0 {
+	if want <= 0 {
 		return nil, nil
 	}
 	var twice similar
@@ -21,7 +21,7 @@ func (b *builder) refusals(ctx context.Context, rows []core.Row, want int) ([]co
 	}
 	var from []core.Row
 	for _, r := range rows {
-		if !r.Refusal && r.Source != nil && r.Origin != core.RowFile {
+		if !r.Refusal && r.Source != nil {
 			from = append(from, r)
 		}
 	}
@@ -73,7 +73,7 @@ func (b *builder) without(ctx context.Context, r core.Row) made {
 
 // answerOf is what stands at a row's place, without what makes it an answer.
 func (b *builder) answerOf(r core.Row) string {
-	if doc, ok := b.documents[r.Source.Document]; ok && r.Origin != core.RowCorrection {
+	if doc, ok := b.documents[r.Source.Document]; ok && r.Origin != core.RowCorrection && r.Origin != core.RowFile {
 		if rs := []rune(doc.page(r.Source.Page)); r.Source.Start >= 0 && r.Source.Start < r.Source.End && r.Source.End <= len(rs) {
 			return string(rs[r.Source.Start:r.Source.End])
 		}
