@@ -16,14 +16,14 @@ func TestTextsOfAllKeys(t *testing.T) {
 	key := regexp.MustCompile(`"((?:error|cli|stage)\.[a-z0-9_.]*[a-z0-9_])"`)
 	stage := regexp.MustCompile(`Stage: "([a-z]+)"`)
 	keys := map[string]string{}
-	for _, root := range []string{".", "../../app"} {
+	for _, root := range []string{".", "../kakoi-engine", "../../app", "../../core", "../../index"} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
 			text, err := os.ReadFile(path)
 			for _, m := range key.FindAllStringSubmatch(string(text), -1) {
-				keys[m[1]] = path
+				keys[strings.TrimSuffix(m[1], ".hint")] = path // the hint of a sentence is looked for below
 			}
 			for _, m := range stage.FindAllStringSubmatch(string(text), -1) {
 				keys["stage."+m[1]] = path
