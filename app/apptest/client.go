@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,8 @@ type Client struct {
 	Before func(texts []string) error
 	// Answering (nil is allowed) is called before each piece of an answer by the model of that name; its error is the generation's.
 	Answering func(model string, piece int) error
+	// Training (nil is allowed) is called before each step of a training; its error ends it.
+	Training func(step int) error
 	// Wide makes chat models that stream, as large ones do: a small one is first asked about one sentence, unseen.
 	Wide bool
 
@@ -34,6 +37,7 @@ type Client struct {
 	texts    int
 	loads    int
 	sampling core.Sampling
+	sizes    []int
 }
 
 // Loads counts the chat models that were loaded.
@@ -48,6 +52,13 @@ func (c *Client) Sampling() core.Sampling {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.sampling
+}
+
+// Batches are the numbers of requests of each generation.
+func (c *Client) Batches() []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.sizes)
 }
 
 // Embedded counts the passages that were embedded.
@@ -98,7 +109,7 @@ func (c *Client) Close() error { return nil }
 
 // Folders makes model folders that the Client can load, called as the bundled models are, in dir.
 func Folders(dir string) error {
-	for name, config := range map[string]string{"starter": `{"model_type":"gpt_neox"}`, "multilingual-e5-small": `{"model_type":"bert"}`} {
+	for name, config := range map[string]string{"starter": `{"model_type":"gpt_neox","num_hidden_layers":1,"hidden_size":4,"intermediate_size":16}`, "multilingual-e5-small": `{"model_type":"bert"}`} {
 		folder := filepath.Join(dir, name)
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return err
@@ -222,11 +233,23 @@ func (g generator) CountTokens(_ context.Context, texts []string) ([]int, error)
 // Generate answers in pieces of four characters.
 func (g generator) Generate(ctx context.Context, reqs []core.GenerateRequest, emit func(int, core.Delta) error) ([]core.Reply, error) {
 	replies := make([]core.Reply, len(reqs))
+	g.client.mu.Lock()
+	g.client.sizes = append(g.client.sizes, len(reqs))
+	g.client.mu.Unlock()
 	for i, r := range reqs {
 		g.client.mu.Lock()
 		g.client.sampling = r.Sampling
 		g.client.mu.Unlock()
 		answer := []rune(extract(r.Prompt))
+		if r.Adapter != "" {
+			text, ok, err := adapted(r.Adapter, r.Prompt)
+			if err != nil {
+				return replies, err
+			}
+			if ok {
+				answer = []rune(text)
+			}
+		}
 		replies[i] = core.Reply{PromptTokens: (len([]rune(r.Prompt)) + 1) / 2, Stop: core.StopEnd, PrefillSeconds: 0.5, DecodeSeconds: 0.25}
 		for at := 0; at < len(answer); at += 4 {
 			if g.client.Answering != nil {

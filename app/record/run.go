@@ -65,11 +65,12 @@ type Run struct {
 	Adapter     string        `json:"adapter,omitempty"` // Adapter.ID, when done with one
 }
 
-// AdapterDocument is a document with the number of rows that were made of it.
+// AdapterDocument is a document that is learned from.
 type AdapterDocument struct {
-	ID   string `json:"id"` // Document.ID
-	Name string `json:"name"`
-	Rows int    `json:"rows"`
+	ID    string `json:"id"` // Document.ID
+	Name  string `json:"name"`
+	Rows  int    `json:"rows"`            // that were made of it
+	Shown int    `json:"shown,omitempty"` // rows whose prompts have passages of it
 }
 
 // LossPoint is what was reported of one step.
