@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -254,6 +255,59 @@ func TestQuantizeLeavesNothingHalf(t *testing.T) {
 	}
 	if err := weights.Quantize(context.Background(), fourBit+"/full", dst, nil); !errors.Is(err, core.ErrBusy) {
 		t.Errorf("onto a folder: %v", err)
+	}
+}
+
+// TestTwoWriters: of several that write the same form at once one succeeds, and what stands there afterwards is whole and alone.
+func TestTwoWriters(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "src")
+	if err := weights.Generate(context.Background(), src, weights.GenerateParams{Shape: tinyNeox, Layout: weights.Single}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := weights.Open(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	dst := filepath.Join(src, weights.Cache4Bit)
+	errs := make([]error, 4)
+	var begun, done sync.WaitGroup
+	begun.Add(len(errs))
+	for i := range errs {
+		done.Go(func() {
+			first := true
+			errs[i] = f.Quantize(context.Background(), dst, "", func(core.Update) {
+				if first { // all have looked for the folder and not found it
+					first = false
+					begun.Done()
+					begun.Wait()
+				}
+			})
+		})
+	}
+	done.Wait()
+	succeeded := 0
+	for _, err := range errs {
+		if err == nil {
+			succeeded++
+		}
+	}
+	if succeeded != 1 {
+		t.Errorf("%d of %d succeeded: %v", succeeded, len(errs), errs)
+	}
+	made, err := weights.Open4BitOf(dst, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := made.Linear("gpt_neox.layers.0.attention.dense.weight"); err != nil || l.Quant == nil {
+		t.Errorf("%+v, %v", l, err)
+	}
+	made.Close()
+	if left, _ := filepath.Glob(filepath.Join(src, ".nf4-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if _, err := weights.Open4BitOf(filepath.Join(src, "nothing"), f); !errors.Is(err, core.ErrNotFound) {
+		t.Errorf("without a form: %v", err)
 	}
 }
 
