@@ -30,7 +30,7 @@ typedef struct {
   float *u;                 // [n][KC_LINEARS][rank]
   float *private;           // per thread: see thread_bytes
   size_t thread_bytes;
-  kc_act one, two, wide;    // of the norms and attention, of the second norm, of the MLP
+  kc_act one, attended, two, wide; // of the first norm, of attention, of the second norm, of the MLP
   kc_act last;              // of the final norm
   atomic_long *next;        // one per phase
 } run;
@@ -74,6 +74,13 @@ static int64_t take(worker *w, int64_t n) {
   if (w->r->next[w->phase] >= n) return -1; // spares the waiting threads' traffic
   const int64_t i = atomic_fetch_add(&w->r->next[w->phase], 1);
   return i < n ? i : -1;
+}
+
+// take_next gives a thread's next panel of a product of n: its first is its own number, which the phase before has asked for, the
+// others are taken.
+static int64_t take_next(worker *w, int64_t n) {
+  const int64_t threads = kc_pool_threads(w->r->pool), i = take(w, n - threads);
+  return i < 0 ? i : i + threads;
 }
 
 static void meet(worker *w) {
@@ -129,8 +136,13 @@ static void products(worker *w, int64_t layer, int which, const kc_act *in, done
   run *r = w->r;
   const kc_linear *l = &r->m->layer[layer].linear[which];
   if (!kc_ranges(in->form)) {
-    for (int64_t p; (p = take(w, l->w.panels)) >= 0;) {
-      kc_product(r->m->set, &l->w, in, r->n, p, w->out, KC_PANEL, w->scratch);
+    const kc_nib *follows = which + 1 < KC_LINEARS      ? &l[1].w
+                            : layer + 1 < r->m->layers ? &r->m->layer[layer + 1].linear[KC_QKV].w
+                                                       : &r->m->head;
+    for (int64_t p = w->part < l->w.panels ? w->part : -1, next; p >= 0; p = next) {
+      next = take_next(w, l->w.panels);
+      const kc_after after = next >= 0 ? kc_panel_at(&l->w, next) : kc_panel_at(follows, w->part % follows->panels);
+      kc_product(r->m->set, &l->w, in, r->n, p, &after, w->out, KC_PANEL, w->scratch);
       then(w, layer, l, which, p);
     }
     return;
@@ -163,7 +175,7 @@ static void residual(worker *w, int64_t layer, const kc_linear *l, int which, in
   run *r = w->r;
   for (int64_t t = 0; t < r->n; t++) {
     float *y = r->x + t * r->m->hidden + KC_PANEL * panel;
-    r->ops->add(y, w->out + KC_PANEL * t, kc_unit(&l->w, r->one.form), bias(l, panel), KC_PANEL);
+    r->ops->add(y, w->out + KC_PANEL * t, kc_unit(&l->w, r->wide.form), bias(l, panel), KC_PANEL); // that of attended too
     if (r->sides[which]) raise(r, t, layer, which, panel, y);
   }
 }
@@ -205,7 +217,7 @@ static void attend(worker *w, int64_t layer) {
     r->ops->attend(r->qkv + q->first * ld + 3 * head * m->dim, ld, q->n, cached(m, k, layer, 0, head), cached(m, k, layer, 1, head),
                    k->position + 1, m->dim, 1 / sqrtf((float)m->dim), o, m->hidden, w->scratch);
     if (m->dim % KC_BLOCK == 0)
-      for (int t = 0; t < q->n; t++) r->ops->pack(&r->one, q->first + t, head * m->dim, o + t * m->hidden, m->dim);
+      for (int t = 0; t < q->n; t++) r->ops->pack(&r->attended, q->first + t, head * m->dim, o + t * m->hidden, m->dim);
   }
 }
 
@@ -227,12 +239,12 @@ static void one_layer(worker *w, int64_t layer) {
   meet(w);
   if (m->dim % KC_BLOCK || r->sides[KC_DENSE]) {
     for (int64_t t; (t = take(w, r->n)) >= 0;) {
-      if (m->dim % KC_BLOCK) r->ops->pack(&r->one, t, 0, r->att + t * m->hidden, m->hidden);
+      if (m->dim % KC_BLOCK) r->ops->pack(&r->attended, t, 0, r->att + t * m->hidden, m->hidden);
       lower(r, t, layer, KC_DENSE, r->att + t * m->hidden);
     }
     meet(w);
   }
-  products(w, layer, KC_DENSE, &r->one, residual);
+  products(w, layer, KC_DENSE, &r->attended, residual);
   meet(w);
   if (!m->parallel) {
     for (int64_t t; (t = take(w, r->n)) >= 0;) normed(w, t, layer, 1, KC_UP, &r->two);
@@ -267,8 +279,10 @@ static void step(void *arg, int part, int parts) {
     }
     meet(&w);
     const float unit = kc_unit(&m->head, r->last.form);
-    for (int64_t p; (p = take(&w, m->head.panels)) >= 0;) {
-      kc_product(m->set, &m->head, &r->last, r->wanted, p, w.out, KC_PANEL, w.scratch);
+    for (int64_t p = part < m->head.panels ? part : -1, next; p >= 0; p = next) {
+      next = take_next(&w, m->head.panels);
+      const kc_after after = kc_panel_at(&m->head, next >= 0 ? next : p);
+      kc_product(m->set, &m->head, &r->last, r->wanted, p, &after, w.out, KC_PANEL, w.scratch);
       const int64_t rows = m->vocab - KC_PANEL * p < KC_PANEL ? m->vocab - KC_PANEL * p : KC_PANEL;
       for (int64_t i = 0; i < r->wanted; i++) {
         r->ops->scale(w.out + KC_PANEL * i, w.out + KC_PANEL * i, unit, NULL, KC_PANEL);
@@ -295,17 +309,17 @@ static size_t place(const kc_neox *m, run *r, int64_t n, int threads, char *at) 
   PIECE(qkv, n * ld * sizeof(float));
   PIECE(att, n * m->hidden * sizeof(float));
   PIECE(h, n * m->ffn * sizeof(float));
-  if (kc_ranges(kc_form(m->set, r->prompt))) PIECE(sums, larger(ld, larger(m->hidden, up64(m->ffn))) * ((n + 15) / 16 * 16) * sizeof(float));
+  if (kc_ranges(kc_form(m->set, r->prompt, 0))) PIECE(sums, larger(ld, larger(m->hidden, up64(m->ffn))) * ((n + 15) / 16 * 16) * sizeof(float));
   PIECE(tile, n * sizeof(query_tile));
   PIECE(want, n * sizeof(int64_t));
   PIECE(next, phases(m) * sizeof(atomic_long));
   r->thread_bytes = private_bytes(m, n);
   PIECE(private, threads * r->thread_bytes);
 #undef PIECE
-  kc_act *acts[4] = {&r->one, &r->two, &r->wide, &r->last};
-  for (int i = 0; i < 4; i++) {
-    const int64_t cols = i != 2 ? m->hidden : m->ffn;
-    const int form = kc_form(m->set, r->prompt && i < 3);
+  kc_act *acts[5] = {&r->one, &r->attended, &r->two, &r->wide, &r->last};
+  for (int i = 0; i < 5; i++) {
+    const int64_t cols = acts[i] != &r->wide ? m->hidden : m->ffn;
+    const int form = kc_form(m->set, r->prompt && acts[i] != &r->last, acts[i] == &r->one);
     kc_act_set(acts[i], form, n, cols, at + used);
     used += up64(kc_act_bytes(form, n, cols));
   }

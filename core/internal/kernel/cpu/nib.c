@@ -25,24 +25,27 @@ void kc_nib_free(kc_nib *m) {
   memset(m, 0, sizeof *m);
 }
 
-// best_scale finds the factor from lo to hi at which round(factor * map) is nearest to factor * map, relatively: rounding the
-// table of 16 values is the only loss of the kernels' weights, and it costs nothing to choose where it is least.
-static double best_scale(const double *map, double lo, double hi, double (*rounded)(double)) {
+// nearest finds the factor from lo to hi, and the shift up to most, at which round(factor * map + shift) is nearest to its argument,
+// relatively: rounding the table of 16 values is a loss of all weights, and it costs nothing to choose where it is least.
+static double nearest(const double *map, double lo, double hi, double most, double *shift) {
   double best = 1e300, at = hi;
-  for (int i = 0; i <= 20000; i++) {
-    const double f = lo + (hi - lo) * i / 20000;
-    double e = 0;
-    for (int c = 0; c < 16; c++) {
-      const double d = rounded(f * map[c]) / f - map[c];
-      e += d * d;
+  *shift = 0;
+  for (int i = 0; i <= 4000; i++)
+    for (double z = -most; z <= most; z += 1. / 64) {
+      const double f = lo + (hi - lo) * i / 4000;
+      double e = 0;
+      for (int c = 0; c < 16; c++) {
+        const double d = (nearbyint(f * map[c] + z) - z) / f - map[c];
+        e += d * d;
+      }
+      if (e < best) best = e, at = f, *shift = z;
     }
-    if (e < best) best = e, at = f;
-  }
   return at;
 }
 
-static void set_units(kc_nib *m, float byte, float word) {
+static void set_units(kc_nib *m, float byte, float bytes, float word) {
   m->lut.unit_byte = byte * m->scale_unit;
+  m->lut.unit_bytes = bytes * m->scale_unit;
   m->lut.unit_word = word * m->scale_unit;
 }
 
@@ -50,32 +53,29 @@ void kc_nib_map(kc_nib *m, const float *map) {
   kc_lut *l = &m->lut;
   if (!map) {
     for (int c = 0; c < 16; c++) {
-      const int v[2] = {16 * c - 128, c};
-      for (int p = 0; p < 2; p++) {
-        l->byte[p][c] = p ? c : 16 * c;
-        l->sbyte[p][c] = (int8_t)v[p];
-        l->word[p][c] = v[p];
-      }
+      l->word[0][c] = 16 * c - 128;
+      l->word[1][c] = c;
     }
     l->zero = 128;
-    set_units(m, 1, 1);
+    set_units(m, 1, 1, 1);
     return;
   }
-  double v[16], top = 0, least = 0;
+  double v[16], top = 0, z, none;
   for (int c = 0; c < 16; c++) top = fmax(top, fabs(map[c]));
+  for (int c = 0; c < 16; c++) v[c] = top > 0 ? map[c] / top : 0;
+  const double f8 = nearest(v, 115, 127, 0.5, &z), f15 = nearest(v, 16000, 16256, 0, &none), f12 = nearest(v, 7000, 8191, 0, &none);
+  l->zero = 127;
+  l->rest = (float)-z;
   for (int c = 0; c < 16; c++) {
-    v[c] = top > 0 ? map[c] / top : 0;
-    least = fmin(least, v[c]);
-  }
-  const double f8 = best_scale(v, 100, 127, nearbyint), f12 = best_scale(v, 7000, 8191, nearbyint);
-  l->zero = (int32_t)-nearbyint(f8 * least);
-  for (int c = 0; c < 16; c++) {
+    const int wide = (int)nearbyint(f15 * v[c]), high = wide >> 7;
     l->fp32[c] = map[c] * m->scale_unit;
-    l->byte[0][c] = (uint8_t)(nearbyint(f8 * v[c]) + l->zero);
-    l->sbyte[0][c] = (int8_t)nearbyint(f8 * v[c]);
+    l->sbyte[c] = (int8_t)nearbyint(f8 * v[c] + z);
+    l->high[c] = (uint8_t)(high + l->zero);
+    l->shigh[c] = (int8_t)high;
+    l->low[c] = (uint8_t)(wide & 127);
     l->word[0][c] = (int16_t)nearbyint(f12 * v[c]);
   }
-  set_units(m, (float)(top / f8), (float)(top / f12));
+  set_units(m, (float)(top / f8), (float)(128 * top / f15), (float)(top / f12));
 }
 
 typedef struct {
@@ -117,6 +117,7 @@ static int set_scale_unit(kc_pool *p, job *j) {
   j->m->scale_unit = ldexpf(1, e - 15);
   for (int c = 0; c < 16; c++) j->m->lut.fp32[c] *= j->m->scale_unit / old;
   j->m->lut.unit_byte *= j->m->scale_unit / old;
+  j->m->lut.unit_bytes *= j->m->scale_unit / old;
   j->m->lut.unit_word *= j->m->scale_unit / old;
   return 0;
 }
@@ -270,35 +271,42 @@ void kc_nib_row(const kc_nib *m, int64_t r, float *out) {
 
 static size_t rounded(size_t n) { return (n + 63) / 64 * 64; }
 
-int kc_form(int set, int many) {
+int kc_form(int set, int many, int fine) {
   if (set < KC_VNNI) return KC_WORD;
-  return !many ? KC_BYTES : set == KC_AMX ? KC_BF16 : KC_BYTE;
+  return !many ? KC_BYTES : set == KC_AMX ? KC_BF16 : fine ? KC_TWO : KC_BYTE;
 }
+
+// number_bytes is the size of one part of the numbers.
+static size_t number_bytes(int form, size_t t, int64_t cols) { return rounded(t * cols * (form == KC_BYTE ? 1 : 2)); }
 
 size_t kc_act_bytes(int form, int64_t tokens, int64_t cols) {
   const size_t blocks = cols / KC_BLOCK, t = (tokens + 15) / 16 * 16;
-  return rounded(t * cols * (form == KC_BYTE ? 1 : 2)) + rounded(t * blocks * 4) + rounded(t * blocks * 4);
+  return number_bytes(form, t, cols) * (form == KC_BYTES ? 2 : 1) + rounded(t * blocks * 4) * 3;
 }
 
 void kc_act_set(kc_act *x, int form, int64_t tokens, int64_t cols, void *memory) {
-  const size_t blocks = cols / KC_BLOCK, t = (tokens + 15) / 16 * 16;
+  const size_t blocks = cols / KC_BLOCK, t = (tokens + 15) / 16 * 16, each = rounded(t * blocks * 4);
   char *at = memory;
   x->form = form;
   x->cols = cols;
   x->blocks = blocks;
   x->tiles = t / 16;
   x->q = at;
-  at += rounded(t * cols * (form == KC_BYTE ? 1 : 2));
+  at += number_bytes(form, t, cols);
+  x->shifted = at;
+  if (form == KC_BYTES) at += number_bytes(form, t, cols);
   x->scale = (float *)at;
-  x->sum = (int32_t *)(at + rounded(t * blocks * 4));
+  x->sum = (int32_t *)(at + each);
+  x->total = (float *)(at + each); // KC_BYTE has no sum
+  x->least = (float *)(at + 2 * each);
 }
 
-size_t kc_scratch_bytes(int64_t cols) { return 64 * cols + (256 << 10); }
+size_t kc_scratch_bytes(int64_t cols) { return 68 * cols + (256 << 10); }
 
-void kc_product(int set, const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch) {
+void kc_product(int set, const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, const kc_after *after, float *out, int64_t ld, void *scratch) {
 #if KC_X86
-  if (set == KC_AMX) return kc_product_amx(m, x, tokens, panel, out, ld, scratch);
-  if (set == KC_VNNI) return kc_product_vnni(m, x, tokens, panel, out, ld, scratch);
+  if (set == KC_AMX) return kc_product_amx(m, x, tokens, panel, after, out, ld, scratch);
+  if (set == KC_VNNI) return kc_product_vnni(m, x, tokens, panel, after, out, ld, scratch);
   if (set == KC_AVX2) return kc_product_avx2(m, x, tokens, panel, out, ld, scratch);
 #endif
   kc_product_plain(m, x, tokens, panel, out, ld, scratch);
@@ -318,7 +326,7 @@ void kc_range_row(const float *out, int64_t tiles, int64_t i, int64_t token, flo
 }
 
 float kc_unit(const kc_nib *m, int form) {
-  return form == KC_BF16 ? 1 : form == KC_WORD ? m->lut.unit_word : m->lut.unit_byte;
+  return form == KC_BF16 ? 1 : form == KC_WORD ? m->lut.unit_word : form == KC_BYTES ? m->lut.unit_bytes : m->lut.unit_byte;
 }
 
 void kc_release_unit(int set) {

@@ -15,14 +15,18 @@
 
 enum { KC_BLOCK = 64, KC_GROUP = 16, KC_PANEL = 64 }; // columns per scale; rows per group; rows per unit of work
 
-// What a kernel reads in place of a code, for each form of activations. unit: what its sums are multiplied with.
+// What a kernel reads in place of a code, for each form of activations. unit: what its sums are multiplied with. Of two planes
+// only word, zero and unit are used: their numbers are bytes already.
 typedef struct {
-  float fp32[16];       // KC_BF16, planes of one: the values, unit included
-  uint8_t byte[2][16];  // KC_BYTE, KC_BYTES: values + zero, not negative
-  int8_t sbyte[2][16];  // the same without zero
+  float fp32[16];       // KC_BF16: the values, unit included
+  int8_t sbyte[16];     // KC_BYTE, KC_TWO: values - rest, rounded
+  float rest;           // between -1/2 and 1/2: the table need not hit 0
+  uint8_t high[16];     // KC_BYTES: values are 128 * (high - zero) + low, low below 128
+  int8_t shigh[16];     // high - zero
+  uint8_t low[16];
+  int32_t zero;         // 127; two planes: 128
   int16_t word[2][16];  // KC_WORD
-  int32_t zero;
-  float unit_byte, unit_word; // KC_BF16 has none
+  float unit_byte, unit_bytes, unit_word; // KC_BF16 has none
 } kc_lut;
 
 typedef struct {
@@ -57,23 +61,26 @@ int kc_nib_quantize8(kc_pool *p, kc_nib *m, const void *w, int kind);
 // kc_nib_row writes row r in fp32, [cols].
 void kc_nib_row(const kc_nib *m, int64_t r, float *out);
 
-// Activations X [tokens, cols] in one of four forms. Whole numbers of a block share a scale, the columns of each 8 stand in
+// Activations X [tokens, cols] in one of five forms. Whole numbers of a block share a scale, the columns of each 8 stand in
 // the order 0 4 1 5 2 6 3 7, and sum [tokens][blocks] are their sums.
 //   KC_BF16: bf16 [blocks][tokens/16][2][16][32]. AMX, prompts.
-//   KC_BYTE: int8 [tokens][cols]. VNNI, prompts.
-//   KC_BYTES: 128 * high + low, int8 [blocks][tokens][high, low][64]. VNNI and AMX, up to 16 tokens.
+//   KC_BYTE: uint8 [tokens][cols], value = scale * number + least; total are the sums of values. VNNI, prompts.
+//   KC_BYTES: 128 * high + low, int8 [blocks][tokens][high, low][64]; then [blocks][tokens][0, high][64]. VNNI and AMX, up to 16
+//   tokens.
+//   KC_TWO: the same for a prompt, without the second part. VNNI.
 //   KC_WORD: int16 of 12 bits [tokens][cols]. AVX2, plain.
-enum { KC_BF16, KC_BYTE, KC_BYTES, KC_WORD };
+enum { KC_BF16, KC_BYTE, KC_BYTES, KC_TWO, KC_WORD };
 typedef struct {
   int form;
   int64_t cols, blocks, tiles; // tiles: of 16 tokens
-  void *q;
-  float *scale;
+  void *q, *shifted;           // shifted: KC_BYTES, the second part
+  float *scale, *least, *total;
   int32_t *sum;
 } kc_act;
 
-// kc_form is what a set's kernels read: many for a prompt's chunk, otherwise for at most 16 tokens at a time.
-int kc_form(int set, int many);
+// kc_form is what a set's kernels read: many for a prompt's chunk, otherwise for at most 16 tokens at a time; fine for the inputs
+// whose rounding costs most, those of query_key_value.
+int kc_form(int set, int many, int fine);
 
 // kc_act_bytes is the memory of activations of tokens tokens; kc_act_set lays them out in memory aligned to 64 bytes.
 size_t kc_act_bytes(int form, int64_t tokens, int64_t cols);
@@ -91,21 +98,30 @@ void kc_range_row(const float *out, int64_t tiles, int64_t i, int64_t token, flo
 // kc_scratch_bytes is the memory a thread needs for kc_product with matrices of up to cols columns.
 size_t kc_scratch_bytes(int64_t cols);
 
+// kc_after is where a thread's reading goes on after a panel: the codes of the four groups of its next one. The last blocks of a
+// panel ask for the first of those, so that memory does not pause between panels, and not between phases.
+typedef struct {
+  const uint8_t *group[4];
+} kc_after;
+
 // kc_product writes X W^T, to be multiplied with kc_unit, for the rows of one panel: out[t*ld + i] is row
 // 64*panel + i, for all i < 64, also those past the matrix's end. A token's numbers are the same whatever the other tokens
-// of the call are. kc_release_unit, when a task is through with products, gives back the tile unit.
-void kc_product(int set, const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
+// of the call are. after may be NULL. kc_release_unit, when a task is through with products, gives back the tile unit.
+void kc_product(int set, const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, const kc_after *after, float *out, int64_t ld, void *scratch);
 float kc_unit(const kc_nib *m, int form);
 void kc_release_unit(int set);
 
 // The sets' own.
 void kc_product_plain(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
 void kc_product_avx2(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
-void kc_product_vnni(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
+void kc_product_vnni(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, const kc_after *after, float *out, int64_t ld, void *scratch);
 void kc_range_amx(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t lo, int64_t hi, float *out, void *scratch);
-void kc_product_amx(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch);
+void kc_product_amx(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, const kc_after *after, float *out, int64_t ld, void *scratch);
 
 static inline const uint8_t *kc_codes(const kc_nib *m, int64_t group) { return m->data + group * m->group_bytes; }
+static inline kc_after kc_panel_at(const kc_nib *m, int64_t panel) {
+  return (kc_after){{kc_codes(m, 4 * panel), kc_codes(m, 4 * panel + 1), kc_codes(m, 4 * panel + 2), kc_codes(m, 4 * panel + 3)}};
+}
 static inline const uint16_t *kc_scales(const kc_nib *m, int64_t group) {
   return (const uint16_t *)(m->data + group * m->group_bytes + m->blocks * m->planes * 512);
 }

@@ -11,15 +11,30 @@ FOR_AMX static inline __attribute__((always_inline)) __m512 scales(const uint16_
   return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)s));
 }
 
-// bytes turns one block of a group, 512 bytes, into a tile of bytes: 16 fours of columns x 16 rows.
-FOR_AMX static inline __attribute__((always_inline)) void bytes(const uint8_t *codes, __m512i lut, uint8_t *to) {
-  const __m512i low = _mm512_set1_epi8(15);
+// bytes4 turns one block of a group, 512 bytes of codes, into two tiles of bytes, 16 fours of columns x 16 rows: high and low.
+// bytes8 makes one tile of the two planes of 8-bit numbers.
+FOR_AMX static inline __attribute__((always_inline)) void bytes4(const uint8_t *codes, __m512i high, __m512i low, uint8_t *to) {
+  const __m512i mask = _mm512_set1_epi8(15);
 #pragma GCC unroll 8
   for (int l = 0; l < 8; l++) {
-    const __m512i w = _mm512_loadu_si512(codes + 64 * l);
+    const __m512i w = _mm512_loadu_si512(codes + 64 * l), i0 = _mm512_and_si512(w, mask), i1 = _mm512_and_si512(_mm512_srli_epi16(w, 4), mask);
     _mm_prefetch((const char *)codes + 64 * l + 2048, _MM_HINT_T0);
-    _mm512_store_si512(to + 128 * l, _mm512_shuffle_epi8(lut, _mm512_and_si512(w, low)));
-    _mm512_store_si512(to + 128 * l + 64, _mm512_shuffle_epi8(lut, _mm512_and_si512(_mm512_srli_epi16(w, 4), low)));
+    _mm512_store_si512(to + 128 * l, _mm512_shuffle_epi8(high, i0));
+    _mm512_store_si512(to + 128 * l + 64, _mm512_shuffle_epi8(high, i1));
+    _mm512_store_si512(to + tile + 128 * l, _mm512_shuffle_epi8(low, i0));
+    _mm512_store_si512(to + tile + 128 * l + 64, _mm512_shuffle_epi8(low, i1));
+  }
+}
+
+FOR_AMX static inline __attribute__((always_inline)) void bytes8(const uint8_t *codes, uint8_t *to) {
+  const __m512i mask = _mm512_set1_epi8(15), sign = _mm512_set1_epi8((char)0x80);
+#pragma GCC unroll 8
+  for (int l = 0; l < 8; l++) {
+    const __m512i v = _mm512_loadu_si512(codes + 64 * l), w = _mm512_loadu_si512(codes + 512 + 64 * l);
+    _mm_prefetch((const char *)codes + 64 * l + 2048, _MM_HINT_T0);
+    _mm_prefetch((const char *)codes + 64 * l + 2560, _MM_HINT_T0);
+    _mm512_store_si512(to + 128 * l, _mm512_xor_si512(sign, _mm512_ternarylogic_epi32(mask, w, _mm512_slli_epi16(v, 4), 0xca)));
+    _mm512_store_si512(to + 128 * l + 64, _mm512_xor_si512(sign, _mm512_ternarylogic_epi32(mask, _mm512_srli_epi16(w, 4), v, 0xca)));
   }
 }
 
@@ -32,50 +47,66 @@ FOR_AMX static inline __attribute__((always_inline)) void onto(float *sum, const
 }
 
 // few is the product for n <= 16 tokens from token from on and two groups, by the whole numbers that vectors use (nib_vnni.c).
-// A tile of activations is the high and the low bytes of 8 tokens, 4 the first eight's and 5 the others'; tiles 0 and 1 are
-// the groups' sums of the first, 2 and 3 of the others; 6 and 7 codes of the groups. Decoding runs ahead and adding behind,
-// so that stores reach the cache before tiles load them, and the other way round.
+// A tile of activations is the high and the low bytes of 8 tokens, in turn: 4 the first eight's and 5 the others'; tiles 0 and
+// 1 are the groups' sums of the first, 2 and 3 of the others; 6 and 7 bytes of the groups. Low bytes of weights meet zeros and
+// high bytes, so that high * low joins low * high. Decoding runs ahead and adding behind, so that stores reach the cache before
+// tiles load them, and the other way round.
 FOR_AMX static inline __attribute__((always_inline)) void few(const kc_nib *m, const kc_act *x, int64_t from, int n, const int wide, int64_t group,
                                                              float *out, int64_t ld, uint8_t *scratch) {
   enum { ring = 4, ahead = 1, behind = 1 };
-  const int planes = m->planes;
-  uint8_t *tiles = scratch;                                     // [ring][planes][2 tiles]
+  const int codes = m->planes == 1;
+  uint8_t *tiles = scratch;                                     // [ring][2 groups][high, low]
   int32_t *block = (int32_t *)(scratch + ring * 4 * tile);      // [ring][4][8][2][16]
   float *sum = (float *)(scratch + ring * 8 * tile);            // [2][16][16]
   const uint8_t *c0 = kc_codes(m, group), *c1 = kc_codes(m, group + 1);
   const uint16_t *s0 = kc_scales(m, group), *s1 = kc_scales(m, group + 1);
   const int first = n < 8 ? n : 8;
-  __m512i lut[2];
-  for (int p = 0; p < planes; p++) lut[p] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)m->lut.sbyte[p]));
+  const __m512i high = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)m->lut.shigh)),
+                low = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)m->lut.low));
   memset(sum, 0, 2 * tile);
   for (int64_t b = -ahead; b < m->blocks + behind; b++) {
     if (b + ahead < m->blocks) {
       uint8_t *next = tiles + ((b + ahead) & (ring - 1)) * 4 * tile;
-      for (int p = 0; p < planes; p++) {
-        const int64_t at = ((b + ahead) * planes + p) * 512;
-        bytes(c0 + at, lut[p], next + 2 * p * tile);
-        bytes(c1 + at, lut[p], next + (2 * p + 1) * tile);
+      const int64_t at = (b + ahead) * m->planes * 512;
+      if (codes) {
+        bytes4(c0 + at, high, low, next);
+        bytes4(c1 + at, high, low, next + 2 * tile);
+      } else {
+        bytes8(c0 + at, next);
+        bytes8(c1 + at, next + 2 * tile);
       }
     }
     if (b >= 0 && b < m->blocks) {
       const uint8_t *now = tiles + (b & (ring - 1)) * 4 * tile;
-      const int8_t *a = (const int8_t *)x->q + (b * 16 * x->tiles + from) * 128;
+      const int64_t at = (b * 16 * x->tiles + from) * 128;
+      const int8_t *a = (const int8_t *)x->q + at;
       int32_t *sums = block + (b & (ring - 1)) * 1024;
       tile_load(4, a, 64);
       tile_zero(0);
       tile_zero(1);
+      tile_load(6, now, 64);
+      tile_dpbssd(0, 4, 6);
+      tile_load(7, now + 2 * tile, 64);
+      tile_dpbssd(1, 4, 7);
       if (wide) {
         tile_load(5, a + tile, 64);
         tile_zero(2);
         tile_zero(3);
+        tile_dpbssd(2, 5, 6);
+        tile_dpbssd(3, 5, 7);
       }
-      for (int p = 0; p < planes; p++) {
-        tile_load(6, now + 2 * p * tile, 64);
+      if (codes) {
+        a = (const int8_t *)x->shifted + at;
+        tile_load(4, a, 64);
+        tile_load(6, now + tile, 64);
         tile_dpbssd(0, 4, 6);
-        if (wide) tile_dpbssd(2, 5, 6);
-        tile_load(7, now + (2 * p + 1) * tile, 64);
+        tile_load(7, now + 3 * tile, 64);
         tile_dpbssd(1, 4, 7);
-        if (wide) tile_dpbssd(3, 5, 7);
+        if (wide) {
+          tile_load(5, a + tile, 64);
+          tile_dpbssd(2, 5, 6);
+          tile_dpbssd(3, 5, 7);
+        }
       }
       tile_store(0, sums, 64);
       tile_store(1, sums + 256, 64);
@@ -221,7 +252,7 @@ FOR_AMX void kc_range_amx(const kc_nib *m, const kc_act *x, int64_t tokens, int6
   }
 }
 
-FOR_AMX void kc_product_amx(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, float *out, int64_t ld, void *scratch) {
+FOR_AMX void kc_product_amx(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t panel, const kc_after *after, float *out, int64_t ld, void *scratch) {
   if (x->form == KC_BF16) {
     const int64_t tiles = (tokens + 15) / 16;
     float *sums = (float *)((uint8_t *)scratch + 128 * tile);
@@ -235,7 +266,7 @@ FOR_AMX void kc_product_amx(const kc_nib *m, const kc_act *x, int64_t tokens, in
     }
     return;
   }
-  if (tokens <= 3) return kc_product_vnni(m, x, tokens, panel, out, ld, scratch); // decoding alone costs less
+  if (tokens <= 3) return kc_product_vnni(m, x, tokens, panel, after, out, ld, scratch); // decoding alone costs less
   tile_shape(0, 16);
   for (int64_t t = 0; t < tokens; t += 16) {
     const int n = tokens - t < 16 ? tokens - t : 16;

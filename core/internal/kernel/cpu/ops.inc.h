@@ -135,9 +135,30 @@ FOR static void NAME(pack)(kc_act *x, int64_t t, int64_t from, const float *v, i
     }
     return;
   }
-  const float top = x->form == KC_BYTE ? 127 : x->form == KC_BYTES ? 127 * 128 : 2047;
+  const float top = x->form == KC_WORD ? 2047 : 127 * 128;
   // Columns 0 4 1 5 2 6 3 7 of every eight.
   const i16 order = {0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15};
+  if (x->form == KC_BYTE) {
+    for (int64_t k = 0; k < n; k += 64) {
+      v16 lo = load(v + k), hi = lo, s = all(0);
+      for (int i = 0; i < 64; i += 16) {
+        const v16 e = load(v + k + i);
+        lo = choose(e < lo, e, lo);
+        hi = larger(e, hi);
+        s += e;
+      }
+      const float least = -largest_of(-lo), wide = largest_of(hi) - least, f = wide > 0 ? 255 / wide : 0;
+      const int64_t b = t * x->blocks + (from + k) / 64;
+      x->scale[b] = wide / 255;
+      x->least[b] = least;
+      x->total[b] = sum_of(s);
+      for (int i = 0; i < 64; i += 16) {
+        const i16 q = near((load(v + k + i) - least) * f);
+        *(b16u *)((uint8_t *)x->q + t * x->cols + from + k + i) = __builtin_convertvector(__builtin_shuffle(q, order), b16u);
+      }
+    }
+    return;
+  }
   for (int64_t k = 0; k < n; k += 64) {
     const float m = block_size(v + k), s = m > 0 ? top / m : 0;
     const int64_t b = t * x->blocks + (from + k) / 64, at = t * x->cols + from + k;
@@ -147,12 +168,17 @@ FOR static void NAME(pack)(kc_act *x, int64_t t, int64_t from, const float *v, i
       const i16 q = near(load(v + k + i) * s), p = __builtin_shuffle(q, order);
       sum += q;
       switch (x->form) {
-      case KC_BYTE: *(b16u *)((int8_t *)x->q + at + i) = __builtin_convertvector(p, b16u); break;
-      case KC_BYTES: {
+      case KC_BYTES:
+      case KC_TWO: {
         const i16 high = (p + 64) >> 7;
-        int8_t *to = (int8_t *)x->q + ((from + k) / 64 * 16 * x->tiles + t) * 128 + i;
+        const int64_t to_at = ((from + k) / 64 * 16 * x->tiles + t) * 128 + i;
+        int8_t *to = (int8_t *)x->q + to_at;
         *(b16u *)to = __builtin_convertvector(high, b16u);
         *(b16u *)(to + 64) = __builtin_convertvector(p - (high << 7), b16u);
+        if (x->form == KC_TWO) break;
+        to = (int8_t *)x->shifted + to_at;
+        *(b16u *)to = (b16u){0};
+        *(b16u *)(to + 64) = __builtin_convertvector(high, b16u);
         break;
       }
       default: *(s16u *)((int16_t *)x->q + at + i) = __builtin_convertvector(p, s16u);

@@ -116,14 +116,30 @@ func (m *Weight) Close() {
 	}
 }
 
-// Product writes X W^T for x [tokens][Cols] into out [tokens][Rows] with the kernels of Detect, for a prompt's many
-// tokens or for few, on one thread. It is for tests and self-tests: a model's products happen inside kc_neox_run.
-func (m *Weight) Product(x []float32, tokens int, prompt bool, out []float32) error {
-	set, many := C.int(Detect()), C.int(0)
-	if prompt {
+// Use is what a product is for, which decides about the form of its activations.
+type Use int
+
+// The uses: few tokens (decoding), a prompt's many, and those where a prompt's input wants more bits (query_key_value).
+const (
+	Few Use = iota
+	Prompt
+	FinePrompt
+)
+
+// String is the use's name.
+func (u Use) String() string { return [...]string{"few", "prompt", "fine prompt"}[u] }
+
+// Product writes X W^T for x [tokens][Cols] into out [tokens][Rows] with the kernels of Detect, on one thread. It is for tests and
+// self-tests: a model's products happen inside kc_neox_run.
+func (m *Weight) Product(x []float32, tokens int, use Use, out []float32) error {
+	set, many, fine := C.int(Detect()), C.int(0), C.int(0)
+	if use != Few {
 		many = 1
 	}
-	form := C.kc_form(set, many)
+	if use == FinePrompt {
+		fine = 1
+	}
+	form := C.kc_form(set, many, fine)
 	cols, rows := m.Cols(), m.Rows()
 	if len(x) != tokens*cols || len(out) != tokens*rows {
 		return fmt.Errorf("product of %d numbers with a matrix of %d x %d: %w", len(x), rows, cols, core.ErrDimension)
@@ -144,7 +160,7 @@ func (m *Weight) Product(x []float32, tokens int, prompt bool, out []float32) er
 	unit := float32(C.kc_unit(&m.c, form))
 	piece := unsafe.Slice((*float32)(unsafe.Add(mem.p, bytes+scratch)), tokens*C.KC_PANEL)
 	for p := range int(m.c.panels) {
-		C.kc_product(set, &m.c, act, C.int64_t(tokens), C.int64_t(p), (*C.float)(&piece[0]), C.KC_PANEL, unsafe.Add(mem.p, bytes))
+		C.kc_product(set, &m.c, act, C.int64_t(tokens), C.int64_t(p), nil, (*C.float)(&piece[0]), C.KC_PANEL, unsafe.Add(mem.p, bytes))
 		C.kc_release_unit(set)
 		for t := range tokens {
 			for i := 0; i < C.KC_PANEL && p*C.KC_PANEL+i < rows; i++ {

@@ -66,16 +66,18 @@ func apart(got []float32, want []float64) float64 {
 	return math.Inf(1)
 }
 
-// limit is the relative error of a product. Prompts: activations in bf16 (AMX) or 8 bits of the block's largest (VNNI). Otherwise
-// the table of 8 bits decides (VNNI, AMX), or activations in 12 bits.
-func limit(s Set, prompt, codes bool) float64 {
+// limit is the relative error of a product. Prompts: activations in bf16 (AMX), or in 8 bits of the block's range (VNNI), or the
+// table of 8 bits. Otherwise activations in 15 bits, and scales in fp16 (VNNI, AMX), or activations in 12 bits.
+func limit(s Set, use Use) float64 {
 	switch {
-	case s == AMX && prompt:
+	case s == AMX && use != Few:
 		return 3.5e-3
-	case s == VNNI && prompt:
-		return 1.1e-2
-	case s >= VNNI && codes:
-		return 7e-3
+	case s == VNNI && use == Prompt:
+		return 9e-3
+	case s == VNNI && use == FinePrompt:
+		return 4.5e-3
+	case s >= VNNI:
+		return 3e-4
 	}
 	return 6e-4
 }
@@ -107,18 +109,18 @@ func TestProduct(t *testing.T) {
 			t.Run(fmt.Sprintf("%v %dx%d tokens %d", s, shape.rows, shape.cols, shape.tokens), func(t *testing.T) {
 				defer Lower(s)()
 				got := make([]float32, len(want))
-				for _, prompt := range []bool{false, true} {
-					if err := m.Product(x, shape.tokens, prompt, got); err != nil {
+				for use := Few; use <= FinePrompt; use++ {
+					if err := m.Product(x, shape.tokens, use, got); err != nil {
 						t.Fatal(err)
 					}
-					if d, most := apart(got, want), limit(s, prompt, true); d > most {
-						t.Errorf("4 bits, prompt %v: relative error %.2g, limit %.2g", prompt, d, most)
+					if d, most := apart(got, want), limit(s, use); d > most {
+						t.Errorf("4 bits, %v: relative error %.2g, limit %.2g", use, d, most)
 					}
 				}
-				if err := eight.m.Product(x, shape.tokens, false, got); err != nil {
+				if err := eight.m.Product(x, shape.tokens, Few, got); err != nil {
 					t.Fatal(err)
 				}
-				if d, most := apart(got, eight.want), limit(s, false, false); d > most {
+				if d, most := apart(got, eight.want), limit(s, Few); d > most {
 					t.Errorf("8 bits: relative error %.2g, limit %.2g", d, most)
 				}
 			})
@@ -170,28 +172,28 @@ func TestProductAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range sets() {
-		for _, prompt := range []bool{false, true} {
-			alone(t, s, &m, x, tokens, prompt)
+		for use := Few; use <= FinePrompt; use++ {
+			alone(t, s, &m, x, tokens, use)
 		}
 	}
 }
 
-func alone(t *testing.T, s Set, m *Weight, x []float32, tokens int, prompt bool) {
+func alone(t *testing.T, s Set, m *Weight, x []float32, tokens int, use Use) {
 	t.Helper()
 	defer Lower(s)()
 	rows, cols := m.Rows(), m.Cols()
 	all := make([]float32, tokens*rows)
-	if err := m.Product(x, tokens, prompt, all); err != nil {
+	if err := m.Product(x, tokens, use, all); err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []struct{ from, n int }{{0, 1}, {5, 1}, {149, 1}, {3, 2}, {7, 5}, {20, 8}, {40, 16}, {60, 17}, {0, 64}} {
 		got := make([]float32, part.n*rows)
-		if err := m.Product(x[part.from*cols:(part.from+part.n)*cols], part.n, prompt, got); err != nil {
+		if err := m.Product(x[part.from*cols:(part.from+part.n)*cols], part.n, use, got); err != nil {
 			t.Fatal(err)
 		}
 		for i, v := range got {
 			if v != all[part.from*rows+i] {
-				t.Fatalf("%v, prompt %v: tokens %d to %d alone: number %d is %v, %v among all", s, prompt, part.from, part.from+part.n, i, v, all[part.from*rows+i])
+				t.Fatalf("%v, %v: tokens %d to %d alone: number %d is %v, %v among all", s, use, part.from, part.from+part.n, i, v, all[part.from*rows+i])
 			}
 		}
 	}
