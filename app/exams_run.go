@@ -258,7 +258,7 @@ func (e *Exams) note(ctx context.Context, m record.Exam) error {
 	}
 	x.Exam = m.ID
 	if x.State == record.AdapterDraft {
-		x.Why = reason(m.Decision)
+		x.Why = Reason(m.Decision)
 	}
 	if err := a.book().PutAdapter(ctx, x); err != nil {
 		return err
@@ -267,8 +267,8 @@ func (e *Exams) note(ctx context.Context, m record.Exam) error {
 	return nil
 }
 
-// reason is a decision as a sentence that is remembered.
-func reason(d exam.Decision) *record.Failure {
+// Reason is a decision as a sentence with its hint, as people read errors.
+func Reason(d exam.Decision) *record.Failure {
 	args := make([]any, len(d.Args))
 	for i, a := range d.Args {
 		args[i] = a

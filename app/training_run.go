@@ -31,8 +31,9 @@ const (
 
 // TrainingEvent is one report of a run, with the run as it is after it.
 type TrainingEvent struct {
-	Run   record.Run
-	Event core.TrainEvent
+	Run     record.Run
+	Event   core.TrainEvent // of no Kind while the base model loads
+	Loading core.Update     // of that
 }
 
 // sitting is a run while it runs: from one Run to its end.
@@ -66,8 +67,13 @@ func (s *sitting) unwritten() []record.LossPoint {
 }
 
 func (s *sitting) tell(ev core.TrainEvent) {
+	s.report(TrainingEvent{Event: ev})
+}
+
+func (s *sitting) report(told TrainingEvent) {
 	s.mu.Lock()
-	told, all := TrainingEvent{s.now, ev}, slices.Clone(s.listeners)
+	told.Run = s.now
+	all := slices.Clone(s.listeners)
 	s.mu.Unlock()
 	for _, l := range all {
 		l.hear(told)
@@ -75,7 +81,7 @@ func (s *sitting) tell(ev core.TrainEvent) {
 }
 
 // Run begins a run or goes on with it, as a job, and returns when it has ended or was paused. hear (nil is allowed) is told of all that
-// happens, from one goroutine. The end of ctx pauses it: the step is finished and saved, and the error is that of ctx. A run that came
+// happens, one call at a time. The end of ctx pauses it: the step is finished and saved, and the error is that of ctx. A run that came
 // to its end has left its adapter with Adapters, as a draft.
 //
 // An engine that is lost is started again, and the run goes on from its last checkpoint, a few times.
@@ -157,7 +163,10 @@ func (t *Training) train(ctx context.Context, s *sitting, p core.Progress) error
 		return fmt.Errorf("make folder of run: %w", err)
 	}
 	for crashes := 0; ; {
-		tr, base, err := t.trainer(ctx, r.Model, p)
+		tr, base, err := t.trainer(ctx, r.Model, func(u core.Update) {
+			p.Report(u)
+			s.report(TrainingEvent{Loading: u})
+		})
 		if err != nil {
 			return err
 		}

@@ -91,6 +91,7 @@ func askFlags(fs *flag.FlagSet, c *call) {
 	o := &askOptions{}
 	o.register(fs)
 	fs.StringVar(&o.Model, "model", "", "cli.flag.model")
+	fs.StringVar(&o.Adapter, "adapter", "", "cli.flag.ask_adapter")
 	c.options = o
 }
 

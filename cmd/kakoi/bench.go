@@ -61,7 +61,7 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	c.options = o
 }
 
-var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "add", "ask", "window"}
+var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "train", "add", "ask", "window"}
 
 func runBench(ctx context.Context, c *call) error {
 	if err := c.want(1, -1); err != nil {
@@ -90,7 +90,7 @@ func runBench(ctx context.Context, c *call) error {
 		return benchAsk(ctx, c, o)
 	case "window":
 		return benchWindow(ctx, c, o)
-	case "embed", "load", "prefill", "decode":
+	case "embed", "load", "prefill", "decode", "train":
 		return benchEngine(ctx, c, o, what)
 	}
 	return core.Explain(fmt.Errorf("bench %q: %w", what, core.ErrUsage), "error.usage.value", "bench", what, strings.Join(benches, ", "))

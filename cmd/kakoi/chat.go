@@ -35,6 +35,10 @@ func chatFlags(fs *flag.FlagSet, c *call) {
 		o.models = append(o.models, name)
 		return nil
 	})
+	fs.Func("adapter", "cli.flag.chat_adapter", func(name string) error {
+		o.Adapters = append(o.Adapters, name)
+		return nil
+	})
 	fs.IntVar(&o.edit, "edit", 0, "cli.flag.edit")
 	fs.StringVar(&o.answer, "answer", "", "cli.flag.answer")
 	fs.BoolVar(&o.absent, "absent", false, "cli.flag.absent")

@@ -51,7 +51,10 @@ func chatAgain(ctx context.Context, c *call, o *chatOptions, args []string) erro
 func (c *call) answering(o *chatOptions, ask func(hear func(app.Event)) (record.Turn, error)) error {
 	b := c.newBar()
 	progress := b.progress()
-	streamed, several, first := false, len(o.models) > 1, 0
+	several, first := len(o.models) > 1 || len(o.Adapters) > 1, 0
+	streamed := false
+	// Models answer one after the other; adapters at the same time, so that theirs are printed when they are done.
+	atOnce := len(o.Adapters) > 1
 	begin := func(name string) {
 		b.clear()
 		if several {
@@ -73,7 +76,7 @@ func (c *call) answering(o *chatOptions, ask func(hear func(app.Event)) (record.
 			if !streamed {
 				text = strings.TrimLeft(text, " \n")
 			}
-			if c.json || text == "" {
+			if c.json || text == "" || atOnce {
 				return
 			}
 			if !streamed {
@@ -92,7 +95,7 @@ func (c *call) answering(o *chatOptions, ask func(hear func(app.Event)) (record.
 			if streamed {
 				fmt.Fprintln(c.Out)
 			} else {
-				begin(e.Answer.Model)
+				begin(answeredBy(e.Answer))
 			}
 			if e.Answer.Failure == nil && !e.Answer.Stopped {
 				c.printGiven(e.Answer, o.details, streamed)
@@ -115,6 +118,14 @@ func (c *call) answering(o *chatOptions, ask func(hear func(app.Event)) (record.
 		return errUnanswered
 	}
 	return nil
+}
+
+// answeredBy names who gave an answer.
+func answeredBy(g record.Given) string {
+	if g.Adapter == "" {
+		return g.Model
+	}
+	return g.Model + " + " + g.AdapterName + " (" + g.Adapter + ")"
 }
 
 // printGiven prints an answer with what is to be said about it.
@@ -202,7 +213,7 @@ func chatShow(ctx context.Context, c *call, o *chatOptions, args []string) error
 				continue
 			}
 			if shown.Group != "" {
-				fmt.Fprintf(c.Out, "— %s\n", sanitize(g.Model, false))
+				fmt.Fprintf(c.Out, "— %s\n", sanitize(answeredBy(g), false))
 			}
 			c.printGiven(g, o.details, false)
 		}

@@ -23,9 +23,12 @@ func commands() []command {
 		{name: "chat", args: chatArgs, library: true, flags: chatFlags, run: runChat},
 		{name: "model", args: "list | import DIR | use NAME | check NAME | speed NAME | quantize NAME | plan NAME | remove NAME", library: true, flags: modelFlags, run: runModel},
 		{name: "dataset", args: datasetArgs, library: true, flags: datasetFlags, run: runDataset},
+		{name: "train", args: trainArgs, library: true, flags: trainFlags, run: runTrain},
+		{name: "adapter", args: adapterArgs, library: true, flags: adapterFlags, run: runAdapter},
+		{name: "exam", args: examArgs, library: true, flags: examFlags, run: runExam},
 		{name: "settings", args: "[KEY [VALUE]]", library: true, flags: settingsFlags, run: runSettings},
 		{name: "doctor", library: true, flags: doctorFlags, run: runDoctor},
-		{name: "bench", args: "ingest | index | embed | load | prefill | decode | add | ask | window", flags: benchFlags, run: runBench},
+		{name: "bench", args: "ingest | index | embed | load | prefill | decode | train | add | ask | window", flags: benchFlags, run: runBench},
 		{name: "version", run: runVersion},
 		{name: "help", args: "[COMMAND]", run: runHelp},
 	}

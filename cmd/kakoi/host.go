@@ -38,6 +38,9 @@ type host struct {
 
 	conversations *app.Conversations
 	datasets      *app.Datasets
+	adapters      *app.Adapters
+	training      *app.Training
+	exams         *app.Exams
 	bus           *app.Bus // hears of what this process changes, whichever face did it
 }
 
@@ -95,6 +98,11 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		Library: h.library, Models: h.models, Settings: set,
 		Prompts: h.prompts.Layers(),
 	}
+	h.adapters = &app.Adapters{Dir: filepath.Join(c.data, "adapters"), Store: store, Models: h.models, Jobs: runner, Bus: h.bus}
+	if err := h.adapters.Sweep(); err != nil {
+		slog.Warn("sweep adapters folder", "error", err)
+	}
+	h.chat.Adapters = h.adapters
 	h.conversations = &app.Conversations{Store: store, Chat: h.chat, Bus: h.bus, Fonts: filepath.Join(p.home, "fonts"), Text: resources.Format}
 	if err := h.conversations.Sweep(ctx); err != nil {
 		slog.Warn("finish deletions of conversations", "error", err)
@@ -102,6 +110,14 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	h.datasets = &app.Datasets{Store: store, Chat: h.chat, Bus: h.bus}
 	if err := h.datasets.Sweep(ctx); err != nil {
 		slog.Warn("finish deletions of datasets", "error", err)
+	}
+	h.training = &app.Training{
+		Dir: filepath.Join(c.data, "runs"), Store: store, Models: h.models, Datasets: h.datasets, Adapters: h.adapters, Jobs: runner, Bus: h.bus,
+		Version: version, Fonts: filepath.Join(p.home, "fonts"), Text: resources.Format,
+	}
+	h.exams = &app.Exams{Store: store, Chat: h.chat, Datasets: h.datasets, Bus: h.bus}
+	if err := errors.Join(h.training.Sweep(ctx), h.exams.Sweep(ctx)); err != nil {
+		slog.Warn("look for trainings that were interrupted", "error", err)
 	}
 	return h, nil
 }

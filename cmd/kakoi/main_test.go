@@ -26,8 +26,14 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		delay = 0
 	}
+	step, err := time.ParseDuration(os.Getenv("KAKOI_TEST_STEP"))
+	if err != nil {
+		step = 0
+	}
 	os.Exit(start(os.Args[1:], func(context.Context) (app.Client, error) {
-		return &apptest.Client{Delay: delay, Gate: os.Getenv("KAKOI_TEST_GATE"), Sick: os.Getenv("KAKOI_TEST_SICK") != ""}, nil
+		return &apptest.Client{
+			Delay: delay, Gate: os.Getenv("KAKOI_TEST_GATE"), Sick: os.Getenv("KAKOI_TEST_SICK") != "", Training: func(int) error { time.Sleep(step); return nil },
+		}, nil
 	}))
 }
 

@@ -108,9 +108,12 @@ func (c *call) prove(e app.Erasure) { c.say("cli.remove.proof", e.Before.Total()
 
 // quotedBy are the ids of the conversations and corrections that still hold text of what was removed.
 func quotedBy(q app.Quotes) map[string][]string {
-	ids := map[string][]string{"conversations": {}, "corrections": {}, "datasets": {}}
+	ids := map[string][]string{"conversations": {}, "corrections": {}, "datasets": {}, "adapters": {}}
 	for _, s := range q.Datasets {
 		ids["datasets"] = append(ids["datasets"], s.ID)
+	}
+	for _, x := range q.Adapters {
+		ids["adapters"] = append(ids["adapters"], x.ID)
 	}
 	for _, h := range q.Conversations {
 		ids["conversations"] = append(ids["conversations"], h.ID)
@@ -124,6 +127,9 @@ func quotedBy(q app.Quotes) map[string][]string {
 func (c *call) tellQuotes(q app.Quotes) {
 	for _, s := range q.Datasets {
 		c.say("cli.remove.learned", sanitize(s.Name, false), s.ID)
+	}
+	for _, x := range q.Adapters {
+		c.say("cli.remove.trained", sanitize(x.Name, false), x.ID)
 	}
 	if len(q.Conversations)+len(q.Corrections) == 0 {
 		return
