@@ -4,6 +4,7 @@ package neox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -76,11 +77,16 @@ func (a *adapters) get(ctx context.Context, dir string) (*attached, error) {
 			return nil, err
 		}
 		x := &attached{id: read.ID, dir: dir, stamp: stamp}
-		err = a.g.dev.Do(ctx, func(s *torch.Scope) (err error) {
-			a.evict()
-			x.number, err = a.g.run.attach(s, read)
-			return err
-		})
+		for _, kept := range []int{keptAdapters - 1, 0} { // where memory is short those that nobody uses go
+			err = a.g.dev.Do(ctx, func(s *torch.Scope) (err error) {
+				a.evict(kept)
+				x.number, err = a.g.run.attach(s, read)
+				return err
+			})
+			if !errors.Is(err, core.ErrOutOfMemory) {
+				break
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -94,8 +100,8 @@ func (a *adapters) get(ctx context.Context, dir string) (*attached, error) {
 	return x, nil
 }
 
-// evict detaches adapters that nobody uses, the longest unused first, until there is room for one more.
-func (a *adapters) evict() {
+// evict detaches adapters that nobody uses, the longest unused first, until only kept of them are left.
+func (a *adapters) evict(kept int) {
 	for {
 		idle, oldest := 0, -1
 		for i, x := range a.list {
@@ -107,7 +113,7 @@ func (a *adapters) evict() {
 				oldest = i
 			}
 		}
-		if idle < keptAdapters {
+		if idle <= kept {
 			return
 		}
 		a.g.run.detach(a.list[oldest].number)
