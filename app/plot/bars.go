@@ -67,8 +67,8 @@ func (b Bars) draw(width float64, look Look, p pen) {
 	for _, g := range b.Groups {
 		y += barHead * size
 		p.text(xy{0.5 * size, y - 0.55*size}, g.Name, 1.08*size, begin, look.Ink)
-		if g.Note != "" {
-			p.text(xy{1.5*size + look.Font.width(g.Name, 1.08*size), y - 0.55*size}, g.Note, 0.92*size, begin, look.Faint)
+		if x := 1.5*size + look.Font.width(g.Name, 1.08*size); g.Note != "" && x+look.Font.width(g.Note, 0.92*size) < width { // the name alone where it is narrow
+			p.text(xy{x, y - 0.55*size}, g.Note, 0.92*size, begin, look.Faint)
 		}
 		for _, bar := range g.Bars {
 			mid := y + barRow*size/2

@@ -1,0 +1,273 @@
+package training
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+
+	"kakoi/app"
+	"kakoi/core"
+	"kakoi/ui/theme"
+	"kakoi/ui/widget"
+)
+
+// stage is the screen on a window of the test driver, as wide as it is beside the rail in a window of 1180.
+func stage(t testing.TB, w *world, lang, mode string, percent int) (*Screen, *desk) {
+	t.Helper()
+	a := test.NewTempApp(t)
+	fonts := theme.LoadFonts(cmp.Or(os.Getenv("KAKOI_FONTS"), filepath.Join("..", "..", "bin", "fonts"))) // set-up puts them there
+	if fonts.Regular == nil {
+		t.Fatal("no fonts: make setup puts them into bin/fonts")
+	}
+	a.Settings().SetTheme(theme.New(mode, percent, fonts))
+	window := test.NewTempWindow(t, widget.NewEntry())
+	window.SetPadded(false)
+	d := newDesk(t.Context(), lang)
+	d.window = window
+	s := newScreen(&screenDesk{d}, &app.Bus{}, made(d, w))
+	window.SetContent(s.Build())
+	window.Resize(fyne.NewSize(1180-110, 660))
+	window.Canvas().SetOnTypedKey(func(k *fyne.KeyEvent) { // as the shell does with keys that nobody took
+		for _, sc := range s.Shortcuts() {
+			if sc.Modifier == 0 && sc.Key == k.Name {
+				sc.Do()
+				return
+			}
+		}
+	})
+	s.Shown()
+	d.drain(t)
+	s.Focus()
+	return s, d
+}
+
+func press(s *Screen, keys ...fyne.KeyName) {
+	c := s.shell.Window().Canvas()
+	for _, k := range keys {
+		if f := c.Focused(); f != nil {
+			f.TypedKey(&fyne.KeyEvent{Name: k})
+		} else if typed := c.OnTypedKey(); typed != nil {
+			typed(&fyne.KeyEvent{Name: k})
+		}
+	}
+}
+
+func (s *Screen) capture(t *testing.T, name string) {
+	t.Helper()
+	test.AssertImageMatches(t, name, s.shell.Window().Canvas().Capture())
+}
+
+// Every page as it was looked at, in both languages.
+func TestLooks(t *testing.T) {
+	w := newWorld()
+	s, _ := stage(t, w, "ja", theme.Light, 100)
+	s.capture(t, "empty-ja-light.png")
+
+	w.put("a", 200)
+	s, d := stage(t, w, "ja", theme.Light, 100)
+	press(s, fyne.KeyA, fyne.KeyD, fyne.KeyDown)
+	d.drain(t)
+	s.capture(t, "questions-ja-light.png")
+
+	s, d = stage(t, w, "en", theme.Dark, 100)
+	s.m.show(stepSettings)
+	d.drain(t)
+	s.capture(t, "settings-en-dark.png")
+
+	w.gate = make(chan struct{})
+	s.m.start()
+	for range 25 {
+		d.until(t, "it runs", s.m.training)
+		w.gate <- struct{}{}
+	}
+	d.until(t, "25 steps", func() bool { return len(s.m.live.loss.Train) == 25 })
+	s.capture(t, "run-en-dark.png")
+	s.m.pause()
+	d.drain(t)
+	close(w.gate)
+
+	s, d = stage(t, w, "ja", theme.Light, 100)
+	s.m.click = true
+	s.m.train()
+	d.drain(t)
+	s.capture(t, "adopt-ja-light.png")
+	s.m.show(stepExam)
+	s.m.paper.goTo(1)
+	s.capture(t, "exam-ja-light.png")
+	s, _ = stage(t, w, "en", theme.Light, 150)
+	s.m.show(stepExam)
+	s.capture(t, "exam-en-150.png")
+}
+
+// From an empty screen to an adapter that answers, and back, with the keyboard alone.
+func TestByKeyboardAlone(t *testing.T) {
+	w := newWorld()
+	s, d := stage(t, w, "en", theme.Light, 100)
+	press(s, fyne.KeyReturn) // the keyboard is on the one button
+	d.drain(t)
+	if s.m.step != stepAdopt {
+		t.Fatalf("Enter leads to step %d; errors %v", s.m.step, d.errors)
+	}
+	a, _ := s.m.trained()
+	if !a.Default {
+		t.Fatal("the adapter does not answer")
+	}
+	tabTo(t, s, s.text("training.adopt.back"))
+	press(s, fyne.KeySpace)
+	d.drain(t)
+	if a, _ := s.m.trained(); a.Default {
+		t.Error("it still answers")
+	}
+	tabTo(t, s, "1  "+s.text("training.step.questions")+"  ✓")
+	press(s, fyne.KeyReturn)
+	if s.m.step != stepQuestions {
+		t.Errorf("at step %d", s.m.step)
+	}
+	s.toFilter()
+	for _, r := range "refused-by-nothing" {
+		s.shell.Window().Canvas().Focused().TypedRune(r)
+	}
+	if len(s.m.review.rows) != 0 {
+		t.Errorf("%d rows", len(s.m.review.rows))
+	}
+	press(s, fyne.KeyEscape)
+	if len(s.m.review.rows) != 60 || s.shell.Window().Canvas().Focused() != s.questions.table.Focus() {
+		t.Errorf("after Escape %d rows, the keyboard at %T", len(s.m.review.rows), s.shell.Window().Canvas().Focused())
+	}
+	press(s, fyne.KeyE) // the editor, on the answer
+	f, ok := s.shell.Window().Canvas().Focused().(*widget.Entry)
+	if !ok || !strings.HasPrefix(f.Text, "一泊") {
+		t.Fatalf("E leads to %T", s.shell.Window().Canvas().Focused())
+	}
+	f.SetText("一泊2万円です。")
+	tabTo(t, s, s.text("training.edit.save"))
+	press(s, fyne.KeyReturn)
+	d.drain(t)
+	if got := s.m.review.all[0]; got.answer != "一泊2万円です。" || s.shell.Window().Canvas().Overlays().Top() != nil {
+		t.Errorf("edited %+v, panel %v", got, s.shell.Window().Canvas().Overlays().Top())
+	}
+	press(s, fyne.KeyDelete)
+	if s.m.review.all[0].state != core.RowDropped {
+		t.Error("Delete does not drop the row")
+	}
+}
+
+// tabTo presses Tab until a button has the keyboard.
+func tabTo(t *testing.T, s *Screen, text string) {
+	t.Helper()
+	c := s.shell.Window().Canvas()
+	for range 60 {
+		if b, ok := c.Focused().(*widget.Button); ok && b.Text == text {
+			return
+		}
+		c.FocusNext()
+	}
+	t.Fatalf("Tab does not lead to %q", text)
+}
+
+// The keyboard does not get lost when the button that has it goes.
+func TestPauseLeavesTheKeyboard(t *testing.T) {
+	w := newWorld()
+	w.put("a", 20)
+	w.gate = make(chan struct{})
+	s, d := stage(t, w, "en", theme.Light, 100)
+	s.m.show(stepSettings)
+	d.drain(t)
+	tabTo(t, s, s.text("training.begin"))
+	press(s, fyne.KeyReturn)
+	d.until(t, "it runs", func() bool { return s.m.training() && w.begun("run0") })
+	tabTo(t, s, s.text("training.run.pause"))
+	press(s, fyne.KeyReturn)
+	d.drain(t)
+	b, ok := s.shell.Window().Canvas().Focused().(*widget.Button)
+	if !ok || b.Text != s.text("training.run.goon") {
+		t.Errorf("after a pause the keyboard is on %v", s.shell.Window().Canvas().Focused())
+	}
+}
+
+func TestImportMapsColumns(t *testing.T) {
+	w := newWorld()
+	s, d := stage(t, w, "en", theme.Light, 100)
+	if s.Drop([]string{"/x/picture.png"}) || !s.Drop([]string{"/x/問答.csv"}) {
+		t.Fatal("a table of questions is not taken, or a picture is")
+	}
+	d.drain(t)
+	if s.shell.Window().Canvas().Overlays().Top() == nil {
+		t.Fatal("nothing is asked")
+	}
+	tabTo(t, s, s.text("training.import.take"))
+	press(s, fyne.KeyReturn)
+	d.drain(t)
+	if len(w.sets) != 1 || s.m.set == "" {
+		t.Errorf("%d datasets, errors %v", len(w.sets), d.errors)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	w := newWorld()
+	s, _ := stage(t, w, "en", theme.Light, 100)
+	s.options()
+	f := s.shell.Window().Canvas().Focused().(*widget.Entry)
+	f.SetText("120")
+	tabTo(t, s, s.text("training.options.ok"))
+	press(s, fyne.KeyReturn)
+	if s.m.build.Share != 0 || s.shell.Window().Canvas().Overlays().Top() == nil {
+		t.Fatal("120% is taken")
+	}
+	f.SetText("0")
+	press(s, fyne.KeyReturn)
+	if s.m.build.Share >= 0 || s.m.build.Held != 0.2 || s.m.build.Rows != 500 {
+		t.Errorf("%+v", s.m.build)
+	}
+}
+
+func TestChartIsSaved(t *testing.T) {
+	w := newWorld()
+	s, d := stage(t, w, "en", theme.Light, 100)
+	s.m.clickAll()
+	d.drain(t)
+	s.m.show(stepRun)
+	d.saved = filepath.Join(t.TempDir(), "loss.png")
+	tabTo(t, s, s.text("training.chart.png"))
+	press(s, fyne.KeyReturn)
+	if raw, err := os.ReadFile(d.saved); err != nil || !strings.HasPrefix(string(raw), "\x89PNG") {
+		t.Errorf("%v: %.10q", err, raw)
+	}
+	d.saved = filepath.Join(t.TempDir(), "no", "such", "folder.svg")
+	tabTo(t, s, s.text("training.chart.svg"))
+	press(s, fyne.KeyReturn)
+	if len(d.errors) != 1 {
+		t.Errorf("errors %v", d.errors)
+	}
+}
+
+// BenchmarkReview is one decision among 5,000 rows, until it can be seen.
+func BenchmarkReview(b *testing.B) {
+	w := newWorld()
+	w.put("a", 5000)
+	s, d := stage(b, w, "ja", theme.Light, 100)
+	for b.Loop() {
+		press(s, fyne.KeyA)
+		for len(d.queue) > 0 {
+			(<-d.queue)()
+		}
+	}
+}
+
+// BenchmarkFilter is one letter in the filter over 5,000 rows, until it can be seen.
+func BenchmarkFilter(b *testing.B) {
+	w := newWorld()
+	w.put("a", 5000)
+	s, d := stage(b, w, "ja", theme.Light, 100)
+	n := 0
+	for b.Loop() {
+		n++
+		s.questions.filter.SetText([]string{"宿泊", "宿泊費", "旅費規程"}[n%3])
+	}
+	d.drain(b)
+}
