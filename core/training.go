@@ -97,6 +97,7 @@ type TrainPlan struct {
 type TrainBytes struct {
 	Part  string `json:"part"` // "weights", "adapter", "optimizer", "activations", "logits", "buffers"
 	Bytes int64  `json:"bytes"`
+	Host  bool   `json:"host,omitempty"` // in the host's memory, also where the model is on a card
 }
 
 // TrainEventKind says what a TrainEvent tells.

@@ -373,3 +373,11 @@ func (f *frozenCPU4) let() {
 	f.owner.Close()
 	f.buffer, f.whole = torch.Tensor{}, torch.Tensor{}
 }
+
+// Outside is the bytes of the model on a card that are not libtorch's.
+func (g *Generator) Outside() int64 {
+	if r, ok := g.run.(*cuda4); ok {
+		return r.total + r.extra
+	}
+	return 0
+}

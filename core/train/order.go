@@ -10,15 +10,15 @@ import (
 
 // filling says how micro-batches are made.
 type filling struct {
-	batch   int // rows of one
-	budget  int // > 0: tokens of one instead
-	packing bool
+	Batch   int  `json:"batch"`  // rows of one
+	Budget  int  `json:"budget"` // > 0: tokens of one instead
+	Packing bool `json:"packing"`
 }
 
 func fillingOf(s core.TrainSettings) filling {
-	f := filling{batch: s.Batch, budget: s.TokenBudget, packing: s.Packing}
-	if f.packing && f.budget == 0 {
-		f.budget = s.Batch * s.MaxTokens
+	f := filling{Batch: s.Batch, Budget: s.TokenBudget, Packing: s.Packing}
+	if f.Packing && f.Budget == 0 {
+		f.Budget = s.Batch * s.MaxTokens
 	}
 	return f
 }
@@ -35,11 +35,11 @@ func (f filling) most(examples []example) int {
 	if len(lengths) == 0 {
 		return 0
 	}
-	if f.budget > 0 {
-		return max(lengths[len(lengths)-1], min(f.budget, total))
+	if f.Budget > 0 {
+		return max(lengths[len(lengths)-1], min(f.Budget, total))
 	}
 	n := 0
-	for _, l := range lengths[max(0, len(lengths)-f.batch):] {
+	for _, l := range lengths[max(0, len(lengths)-f.Batch):] {
 		n += l
 	}
 	return n
@@ -48,24 +48,24 @@ func (f filling) most(examples []example) int {
 // half is a filling of half the size; false when there is nothing to halve. A batch is only halved evenly, so that the steps
 // with twice the accumulation stay what they were.
 func (f filling) half(longest int) (filling, bool) {
-	if f.budget > 0 {
-		if f.budget/2 < longest {
+	if f.Budget > 0 {
+		if f.Budget/2 < longest {
 			return f, false
 		}
-		f.budget /= 2
-		if f.packing {
-			f.batch = max(1, f.batch/2)
+		f.Budget /= 2
+		if f.Packing {
+			f.Batch = max(1, f.Batch/2)
 		}
 		return f, true
 	}
-	if f.batch%2 != 0 {
-		if f.batch == 1 {
+	if f.Batch%2 != 0 {
+		if f.Batch == 1 {
 			return f, false
 		}
-		f.batch = 1 // no even half is left
+		f.Batch = 1 // no even half is left
 		return f, true
 	}
-	f.batch /= 2
+	f.Batch /= 2
 	return f, true
 }
 
@@ -81,9 +81,9 @@ func (f filling) epoch(examples []example, seed uint64, epoch int) [][]int {
 	r := rand.New(rand.NewPCG(seed, streamOrder+uint64(epoch)))
 	order := r.Perm(len(examples))
 	switch {
-	case f.budget == 0:
-		return slices.Collect(slices.Chunk(order, f.batch))
-	case f.packing:
+	case f.Budget == 0:
+		return slices.Collect(slices.Chunk(order, f.Batch))
+	case f.Packing:
 		return f.pack(examples, order)
 	}
 	batches := f.buckets(examples, order)
@@ -108,7 +108,7 @@ func (f filling) pack(examples []example, order []int) [][]int {
 				out = append(out, bins[0].rows)
 				bins = bins[1:]
 			}
-			bins = append(bins, bin{room: f.budget})
+			bins = append(bins, bin{room: f.Budget})
 			at = len(bins) - 1
 		}
 		bins[at].rows = append(bins[at].rows, i)
@@ -130,7 +130,7 @@ func (f filling) buckets(examples []example, order []int) [][]int {
 		var rows []int
 		n := 0
 		for _, i := range part {
-			if l := len(examples[i].ids); n > 0 && n+l > f.budget {
+			if l := len(examples[i].ids); n > 0 && n+l > f.Budget {
 				out = append(out, rows)
 				rows, n = nil, 0
 			}
@@ -150,7 +150,7 @@ func (f filling) inOrder(examples []example) [][]int {
 	var rows []int
 	n := 0
 	for i, e := range examples {
-		full := f.budget == 0 && len(rows) == f.batch || f.budget > 0 && n+len(e.ids) > f.budget
+		full := f.Budget == 0 && len(rows) == f.Batch || f.Budget > 0 && n+len(e.ids) > f.Budget
 		if len(rows) > 0 && full {
 			out = append(out, rows)
 			rows, n = nil, 0
@@ -190,4 +190,19 @@ func sum(n []int) int {
 		total += x
 	}
 	return total
+}
+
+// mostCounted is the largest number of tokens in the loss that a micro-batch can have.
+func (f filling) mostCounted(examples []example) int {
+	counts := make([]int, len(examples))
+	total := 0
+	for i, e := range examples {
+		counts[i] = e.counted()
+		total += counts[i]
+	}
+	if f.Budget > 0 {
+		return min(f.most(examples), total)
+	}
+	slices.Sort(counts)
+	return sum(counts[max(0, len(counts)-f.Batch):])
 }

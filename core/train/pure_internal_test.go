@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kakoi/core"
+	"kakoi/core/neox"
 	"kakoi/core/quant"
 )
 
@@ -78,6 +79,126 @@ func TestEightBitIsBitsandbytes(t *testing.T) {
 			if far > 0 {
 				t.Errorf("%d numbers: %d codes of the %s moment are more than one apart", x.N, far, name)
 			}
+		}
+	}
+}
+
+func TestWatch(t *testing.T) {
+	for name, c := range map[string]struct {
+		losses []float64
+		lost   int // at which it is; 0: never
+	}{
+		"falling":     {[]float64{5, 4, 3, 2, 1, 0.5, 0.3, 0.2, 0.1, 0.1, 0.1}, 0},
+		"noisy":       {[]float64{1, 3, 0.5, 3, 2, 0.4, 3, 3, 0.5, 3, 3, 3, 3}, 0},
+		"no number":   {[]float64{3, math.NaN()}, 2},
+		"at once":     {[]float64{5, 40, 60}, 2},
+		"little more": {[]float64{5, 5, 5, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6}, 0},
+		"later":       {[]float64{3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 9, 9, 9, 9, 9}, 13},
+	} {
+		var w watch
+		lost := 0
+		for i, l := range c.losses {
+			if w.see(l, 80) {
+				lost = i + 1
+				break
+			}
+		}
+		if lost != c.lost {
+			t.Errorf("%s: lost at %d, want %d", name, lost, c.lost)
+		}
+	}
+}
+
+// TestOrder: every epoch has every example once, the same for the same seed; budgets hold; steps are counted as the Hugging Face
+// trainer does.
+func TestOrder(t *testing.T) {
+	var examples []example
+	for i := range 137 {
+		examples = append(examples, example{ids: make([]int32, 5+(i*37)%60), from: 1})
+	}
+	for _, s := range []core.TrainSettings{
+		{Batch: 12, MaxTokens: 64}, {Batch: 4, MaxTokens: 64, Packing: true}, {TokenBudget: 100, Batch: 1, MaxTokens: 64}, {TokenBudget: 300, Batch: 1, MaxTokens: 64, Packing: true},
+	} {
+		f := fillingOf(s)
+		var before [][]int
+		for epoch := range 3 {
+			batches := f.epoch(examples, 7, epoch)
+			seen := map[int]int{}
+			for _, b := range batches {
+				n := 0
+				for _, i := range b {
+					seen[i]++
+					n += len(examples[i].ids)
+				}
+				if f.Budget > 0 && n > f.Budget || f.Budget == 0 && len(b) > s.Batch || n > f.most(examples) || len(b) == 0 {
+					t.Fatalf("%+v: a micro-batch of %d rows with %d tokens", f, len(b), n)
+				}
+			}
+			if len(seen) != len(examples) || len(slices.Concat(batches...)) != len(examples) {
+				t.Fatalf("%+v: %d of %d examples", f, len(seen), len(examples))
+			}
+			if !slices.EqualFunc(batches, f.epoch(examples, 7, epoch), slices.Equal) || slices.EqualFunc(batches, before, slices.Equal) {
+				t.Fatalf("%+v: epoch %d is not its own", f, epoch)
+			}
+			before = batches
+		}
+		if n := len(slices.Concat(f.inOrder(examples)...)); n != len(examples) {
+			t.Errorf("%+v: %d of %d examples to evaluate", f, n, len(examples))
+		}
+	}
+	// 137 rows in batches of 12 are 12 micro-batches, the last of 5; by 5 that is 3 steps an epoch.
+	f := fillingOf(core.TrainSettings{Batch: 12})
+	if got := f.steps(examples, core.TrainSettings{Epochs: 2.5}, 5); !slices.Equal(got, []int{3, 3, 2}) {
+		t.Errorf("steps %v", got)
+	}
+	// The recipe's: 400 rows, batch 12, 64 micro-batches a step: one step an epoch.
+	s := core.TechLab()
+	if got := fillingOf(s).steps(examples, s, s.Accumulate); len(got) != 200 || sum(got) != 200 {
+		t.Errorf("%d epochs, %d steps", len(got), sum(got))
+	}
+}
+
+// TestParameterCounts: the report line of the reference shape.
+func TestParameterCounts(t *testing.T) {
+	c := neox.RinnaShape
+	s := core.TechLab()
+	places, err := targetsOf(s, c.Layers, c.HiddenSize, c.IntermediateSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := core.TrainPlan{Trainable: int64(layOut(places).total)}
+	p.All = all(c, true, p.Trainable)
+	if got := p.Report(); got != "trainable params: 3,244,032 || all params: 2,086,515,200 || trainable%: 0.15547607800796276" {
+		t.Error(got)
+	}
+	if got := all(c, false, 0); got != 3796120064 {
+		t.Errorf("all %d", got)
+	}
+}
+
+// TestMemoryPlanOfTheReference: the parts add up as facts/models.md computes them, and less is kept the more is computed again.
+func TestMemoryPlanOfTheReference(t *testing.T) {
+	c := neox.RinnaShape
+	places, err := targetsOf(core.TechLab(), c.Layers, c.HiddenSize, c.IntermediateSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := map[string]float64{}
+	for _, keep := range []string{"none", "gelu", "layer"} {
+		parts := demand{
+			cfg: c, element: 2, places: places, optimizer: "paged_adamw_8bit", dropout: true, keep: keep, tokens: 12 * 1024, counted: 12 * 1023,
+			chunk: 1024, weights: 2510 << 20,
+		}.plan()
+		for _, b := range parts {
+			if b.Part == "activations" {
+				kept[keep] = float64(b.Bytes) / 1e9
+			}
+		}
+		t.Logf("%s: %.2f GB beside the model, %+v", keep, float64(onDevice(parts, false))/1e9, parts)
+	}
+	for keep, want := range map[string]float64{"none": 24.9, "gelu": 14.9, "layer": 2.5} {
+		if math.Abs(kept[keep]-want) > 0.02*want {
+			t.Errorf("%s keeps %.2f GB, want %.1f", keep, kept[keep], want)
 		}
 	}
 }

@@ -1,0 +1,546 @@
+//go:build torch
+
+package train
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kakoi/core"
+	"kakoi/core/internal/torch/torchtest"
+	"kakoi/core/lora"
+	"kakoi/core/neox"
+)
+
+// letters is a text of the tiny tokenizer.
+func letters(r *rand.Rand, n int) string {
+	out := make([]rune, n)
+	for i := range out {
+		out[i] = 'あ' + rune(r.IntN(77))
+	}
+	return string(out)
+}
+
+// tinyRows are rows in which the answer is the question's beginning again: something to learn.
+func tinyRows(n int, seed uint64) []core.TrainRow {
+	r := rand.New(rand.NewPCG(seed, 1))
+	rows := make([]core.TrainRow, n)
+	for i := range rows {
+		in := letters(r, 4+r.IntN(20))
+		rows[i] = core.TrainRow{ID: fmt.Sprint(i), Inputs: in, Labels: string([]rune(in)[:3])}
+	}
+	return rows
+}
+
+// tinySettings are those of the tests; 24 rows make 4 steps an epoch.
+func tinySettings() core.TrainSettings {
+	return core.TrainSettings{
+		Preset: "own", Rank: 4, Alpha: 8, Dropout: 0.1, Targets: []string{"query_key_value", "dense_4h_to_h"}, Epochs: 14, Batch: 3, Accumulate: 2,
+		MaxTokens: 40, LossOn: core.LossAll, LearningRate: 2e-2, Schedule: "cosine", WarmupSteps: 4, Optimizer: "adamw_8bit", Beta1: 0.9, Beta2: 0.999,
+		Epsilon: 1e-8, ClipNorm: 1, EvalSteps: 3, Best: true, Workers: 2, Seed: 11,
+	}
+}
+
+func tinyRequest(dir string) core.TrainRequest {
+	return core.TrainRequest{Dir: dir, Rows: tinyRows(24, 1), Held: tinyRows(5, 2), Settings: tinySettings(), Lineage: map[string]string{"dataset": "tiny"}}
+}
+
+// TestMain is also the program that TestKilledRunGivesTheSameBytes kills.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("KAKOI_TRAIN_DIR"); dir != "" {
+		if err := child(os.Getenv("KAKOI_TRAIN_MODEL"), dir); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// child trains in dir, or goes on there, and says each step.
+func child(model, dir string) error {
+	g, err := neox.Load(context.Background(), model, neox.LoadOptions{Device: "cpu", DType: "fp32", Threads: 2}, nil)
+	if err != nil {
+		return err
+	}
+	req := tinyRequest(dir)
+	steps, err := checkpointSteps(dir)
+	if err != nil {
+		return err
+	}
+	req.Resume = len(steps) > 0
+	_, err = New(g).Train(context.Background(), req, func(e core.TrainEvent) error {
+		if e.Kind == core.TrainStepped {
+			fmt.Println("step", e.Step)
+		}
+		return nil
+	})
+	if err == nil {
+		fmt.Println("done")
+	}
+	return errors.Join(err, g.Close())
+}
+
+// adapterBytes are all files of a run's adapter.
+func adapterBytes(t *testing.T, dir string) []byte {
+	t.Helper()
+	var all bytes.Buffer
+	for _, name := range []string{lora.WeightsFile, lora.ConfigFile, "lineage.json", "tokenizer.json"} {
+		b, err := os.ReadFile(filepath.Join(dir, AdapterFolder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&all, "%s %d\n", name, len(b))
+		all.Write(b)
+	}
+	return all.Bytes()
+}
+
+// TestKilledRunGivesTheSameBytes kills the training process with SIGKILL at ten random moments, going on each time, and compares
+// the adapter, byte by byte, with that of a run that nobody disturbed.
+func TestKilledRunGivesTheSameBytes(t *testing.T) {
+	torchtest.Setup(t)
+	model := tinyFolder(t, golden(t).Cases[0].Config)
+	run := func(dir string, killAfter int, wait time.Duration) (steps int, done bool) {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "KAKOI_TRAIN_DIR="+dir, "KAKOI_TRAIN_MODEL="+model)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			switch text := lines.Text(); {
+			case strings.HasPrefix(text, "step "):
+				if steps++; steps == killAfter {
+					time.Sleep(wait)
+					_ = cmd.Process.Kill()
+				}
+			case text == "done":
+				done = true
+			default:
+				t.Fatal(text)
+			}
+		}
+		err = cmd.Wait()
+		if killed := cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled(); !killed && err != nil {
+			t.Fatal(err)
+		}
+		return steps, done
+	}
+	whole := t.TempDir()
+	if n, done := run(whole, 0, 0); n != 56 || !done {
+		t.Fatalf("%d steps, done %v", n, done)
+	}
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 3))
+	dir, kills := t.TempDir(), 0
+	for range 40 {
+		after := 0
+		if kills < 10 {
+			after = 2 + r.IntN(5)
+		}
+		steps, done := run(dir, after, time.Duration(r.IntN(6000))*time.Microsecond)
+		if done {
+			break
+		}
+		kills++
+		t.Logf("killed after %d steps", steps)
+	}
+	if kills < 10 {
+		t.Errorf("killed %d times only", kills)
+	}
+	if !bytes.Equal(adapterBytes(t, whole), adapterBytes(t, dir)) {
+		t.Error("the adapters differ")
+	}
+}
+
+// record collects a run's events.
+type record []core.TrainEvent
+
+func (r *record) add(e core.TrainEvent) error {
+	*r = append(*r, e)
+	return nil
+}
+
+func (r record) of(kind core.TrainEventKind) (out []core.TrainEvent) {
+	for _, e := range r {
+		if e.Kind == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// TestRun: a run learns, tells its plan first, evaluates and saves when it should, keeps what it should, and gives the best
+// checkpoint's weights; the generator answers meanwhile; the adapter is read by the chat's own reader.
+func TestRun(t *testing.T) {
+	torchtest.Setup(t)
+	ctx := context.Background()
+	g := load(t, tinyFolder(t, golden(t).Cases[0].Config), "fp32")
+	dir := t.TempDir()
+	req := tinyRequest(dir)
+	req.Settings.Keep = 2
+	var events record
+	ask := core.GenerateRequest{Prompt: letters(rand.New(rand.NewPCG(1, 1)), 8), Sampling: core.Sampling{MaxNewTokens: 6}}
+	before, err := g.Generate(ctx, []core.GenerateRequest{ask}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := 0
+	res, err := New(g).Train(ctx, req, func(e core.TrainEvent) error {
+		if e.Kind == core.TrainStepped && e.Step%20 == 0 {
+			got, err := g.Generate(ctx, []core.GenerateRequest{ask}, nil)
+			if err != nil {
+				return err
+			}
+			if got[0].Text != before[0].Text {
+				t.Errorf("during training the model says %q, before %q", got[0].Text, before[0].Text)
+			}
+			answers++
+			if _, err := New(g).Train(ctx, req, nil); !errors.Is(err, core.ErrBusy) {
+				t.Errorf("a second run: %v", err)
+			}
+		}
+		return events.add(e)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, evals := events.of(core.TrainStepped), events.of(core.TrainEvaluated)
+	if events[0].Kind != core.TrainPlanned || len(steps) != 56 || len(evals) != 19 || answers != 2 || res.End != core.TrainDone {
+		t.Fatalf("%d steps, %d evaluations, %d answers, end %q", len(steps), len(evals), answers, res.End)
+	}
+	if first, last := steps[0].Loss, steps[55].Loss; !(last < 0.8*first) {
+		t.Errorf("loss %v at the start, %v at the end", first, last)
+	}
+	best, at := math.Inf(1), 0
+	for _, e := range evals {
+		if e.Best != (e.HeldLoss < best) {
+			t.Errorf("step %d: loss %v after %v, best %v", e.Step, e.HeldLoss, best, e.Best)
+		}
+		if e.HeldLoss < best {
+			best, at = e.HeldLoss, e.Step
+		}
+	}
+	if res.BestStep != at || res.BestLoss != best {
+		t.Errorf("best step %d with %v, want %d with %v", res.BestStep, res.BestLoss, at, best)
+	}
+	kept, err := checkpointSteps(dir)
+	want := []int{54, 56}
+	if !slices.Contains(want, at) {
+		want = slices.Insert(want, 0, at)
+	}
+	if err != nil || !slices.Equal(kept, want) {
+		t.Errorf("checkpoints %v, want %v (%v)", kept, want, err)
+	}
+	a, err := lora.Read(res.Adapter)
+	if err != nil || len(a.Targets) != 6 || a.Rank != 4 {
+		t.Fatalf("adapter %+v, %v", a, err)
+	}
+	ask.Adapter = res.Adapter
+	if _, err := g.Generate(ctx, []core.GenerateRequest{ask}, nil); err != nil {
+		t.Error(err)
+	}
+	csv, err := os.ReadFile(filepath.Join(dir, "losses.csv"))
+	if err != nil || strings.Count(string(csv), "\n") != 57 {
+		t.Errorf("losses.csv has %d lines, %v", strings.Count(string(csv), "\n"), err)
+	}
+	// A finished run that goes on is finished still, with the same result.
+	old := adapterBytes(t, dir)
+	req.Resume = true
+	if res, err := New(g).Train(ctx, req, nil); err != nil || res.End != core.TrainDone || !bytes.Equal(old, adapterBytes(t, dir)) {
+		t.Errorf("again: %+v, %v", res, err)
+	}
+	// A new run in the same folder would spoil it.
+	req.Resume = false
+	if _, err := New(g).Train(ctx, req, nil); key(err) != "error.train.begun" {
+		t.Errorf("anew in the same folder: %v", err)
+	}
+}
+
+// key is the translation key of an error for people.
+func key(err error) string {
+	var u *core.UserError
+	if errors.As(err, &u) {
+		return u.Key
+	}
+	return ""
+}
+
+// TestStoppedRunGoesOn: a run whose ctx ends finishes its step, saves and goes on to the same bytes; other rows, settings or another
+// base model are refused; a damaged checkpoint is passed over.
+func TestStoppedRunGoesOn(t *testing.T) {
+	torchtest.Setup(t)
+	folder := tinyFolder(t, golden(t).Cases[0].Config)
+	g := load(t, folder, "fp32")
+	whole := t.TempDir()
+	if _, err := New(g).Train(context.Background(), tinyRequest(whole), nil); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	req := tinyRequest(dir)
+	stop := func(at int) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		res, err := New(g).Train(ctx, req, func(e core.TrainEvent) error {
+			if e.Kind == core.TrainStepped && e.Step == at {
+				cancel()
+			}
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) || res.End != core.TrainStopped || res.Step != at || res.Adapter == "" {
+			t.Fatalf("stopped: %+v, %v", res, err)
+		}
+		req.Resume = true
+	}
+	stop(7)
+	stop(9) // an evaluation was due
+	for name, change := range map[string]func(*core.TrainRequest){
+		"rows":     func(r *core.TrainRequest) { r.Rows = r.Rows[1:] },
+		"held":     func(r *core.TrainRequest) { r.Held = nil },
+		"settings": func(r *core.TrainRequest) { r.Settings.LearningRate *= 2 },
+	} {
+		other := req
+		change(&other)
+		if _, err := New(g).Train(context.Background(), other, nil); key(err) != "error.train.resume.changed" || !errors.Is(err, core.ErrUsage) {
+			t.Errorf("other %s: %v", name, err)
+		}
+	}
+	other := load(t, tinyFolder(t, golden(t).Cases[4].Config), "fp32")
+	if other.Info().ID == g.Info().ID { // the same shape and numbers: make another model
+		c := json.RawMessage(strings.Replace(string(golden(t).Cases[0].Config), `"rotary_pct": 1.0`, `"rotary_pct": 0.5`, 1))
+		other = load(t, tinyFolder(t, c), "fp32")
+	}
+	if _, err := New(other).Train(context.Background(), req, nil); key(err) != "error.train.resume.base" {
+		t.Errorf("another base (%s, %s): %v", other.Info().ID, g.Info().ID, err)
+	}
+	stop(20)
+	f, err := os.OpenFile(checkpointName(dir, 20), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{1, 2, 3}, 2000); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var events record
+	res, err := New(g).Train(context.Background(), req, events.add)
+	if err != nil || res.End != core.TrainDone {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if w := events.of(core.TrainWarned); len(w) != 1 || w[0].Note != "train.warn.damaged" {
+		t.Errorf("warnings %+v", w)
+	}
+	if !bytes.Equal(adapterBytes(t, whole), adapterBytes(t, dir)) {
+		t.Error("the adapters differ")
+	}
+}
+
+// fullFile has no space after some bytes.
+type fullFile struct {
+	fileOut
+	left int
+}
+
+func (f *fullFile) Write(b []byte) (int, error) {
+	if len(b) > f.left {
+		return 0, &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+	}
+	f.left -= len(b)
+	return f.fileOut.Write(b)
+}
+
+// TestFullDisk: a checkpoint that finds no space is told, and tried again; the run goes on, and loses nothing when there is space
+// again. A run that ends without space says so, and the checkpoints that were there are whole.
+func TestFullDisk(t *testing.T) {
+	torchtest.Setup(t)
+	g := load(t, tinyFolder(t, golden(t).Cases[0].Config), "fp32")
+	whole := t.TempDir()
+	if _, err := New(g).Train(context.Background(), tinyRequest(whole), nil); err != nil {
+		t.Fatal(err)
+	}
+	plain := create
+	defer func() { create = plain }()
+	full := false
+	create = func(path string) (fileOut, error) {
+		f, err := plain(path)
+		if full && err == nil && strings.Contains(path, ".ckpt") {
+			return &fullFile{f, 5000}, nil
+		}
+		return f, err
+	}
+	for _, forever := range []bool{false, true} {
+		dir := t.TempDir()
+		var events record
+		req := tinyRequest(dir)
+		res, err := New(g).Train(context.Background(), req, func(e core.TrainEvent) error {
+			if e.Kind == core.TrainStepped {
+				full = e.Step >= 8 && (forever || e.Step < 20)
+			}
+			return events.add(e)
+		})
+		full = false
+		warned := events.of(core.TrainWarned)
+		if len(warned) != 1 || warned[0].Note != "train.warn.space" {
+			t.Errorf("warnings %+v", warned)
+		}
+		steps, lerr := checkpointSteps(dir)
+		if lerr != nil {
+			t.Fatal(lerr)
+		}
+		parts, _ := filepath.Glob(filepath.Join(dir, checkpointFolder, "*.part"))
+		if len(parts) > 0 {
+			t.Errorf("left over: %v", parts)
+		}
+		for _, s := range steps {
+			if _, _, err := readProgress(checkpointName(dir, s)); err != nil {
+				t.Error(err)
+			}
+		}
+		if forever {
+			if key(err) != "error.train.space" || !errors.Is(err, core.ErrNoSpace) || !slices.Equal(steps, []int{3, 6}) {
+				t.Errorf("no space for good: %v, checkpoints %v", err, steps)
+			}
+			req.Resume = true
+			res, err = New(g).Train(context.Background(), req, nil)
+		}
+		if err != nil || res.End != core.TrainDone {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		if !bytes.Equal(adapterBytes(t, whole), adapterBytes(t, dir)) && res.BestStep != 0 {
+			// While the disk was full the best checkpoint may have been missed; the weights at the end are the same.
+			if !slices.Equal(last(t, whole), last(t, dir)) {
+				t.Error("the last weights differ")
+			}
+		}
+	}
+}
+
+// last is the last checkpoint's body.
+func last(t *testing.T, dir string) []byte {
+	t.Helper()
+	steps, err := checkpointSteps(dir)
+	if err != nil || len(steps) == 0 {
+		t.Fatal(err)
+	}
+	_, body, err := readProgress(checkpointName(dir, steps[len(steps)-1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// TestBlowup: a loss that blows up ends the run with the last good checkpoint, and without one with a sentence.
+func TestBlowup(t *testing.T) {
+	torchtest.Setup(t)
+	g := load(t, tinyFolder(t, golden(t).Cases[0].Config), "fp32")
+	dir := t.TempDir()
+	req := tinyRequest(dir)
+	req.Settings.LearningRate, req.Settings.ClipNorm, req.Settings.WarmupSteps, req.Settings.Schedule = 8, 0, 30, "constant"
+	req.Settings.EvalSteps, req.Settings.Alpha = 1, 1e5
+	var events record
+	res, err := New(g).Train(context.Background(), req, events.add)
+	if err != nil || res.End != core.TrainBlowup || res.Adapter == "" || res.BestStep > res.Step || len(events.of(core.TrainWarned)) != 1 {
+		t.Fatalf("%+v, %v, %+v", res, err, events.of(core.TrainWarned))
+	}
+	if _, err := lora.Read(res.Adapter); err != nil {
+		t.Error(err)
+	}
+	req = tinyRequest(t.TempDir())
+	req.Settings.LearningRate, req.Settings.ClipNorm, req.Settings.WarmupSteps, req.Settings.Schedule = 10, 0, 0, "constant"
+	req.Settings.EvalSteps, req.Settings.Alpha = 1000, 1e5
+	if res, err := New(g).Train(context.Background(), req, nil); key(err) != "error.train.blowup" {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+// TestPatience: a run stops when the held rows get no better, and stays stopped.
+func TestPatience(t *testing.T) {
+	torchtest.Setup(t)
+	g := load(t, tinyFolder(t, golden(t).Cases[0].Config), "fp32")
+	req := tinyRequest(t.TempDir())
+	req.Settings.Patience, req.Settings.Epochs, req.Settings.EvalSteps = 2, 60, 0
+	req.Settings.LossOn, req.Settings.Packing, req.Settings.Batch = core.LossAnswer, true, 2
+	res, err := New(g).Train(context.Background(), req, nil)
+	if err != nil || res.End != core.TrainEarly || res.Step >= res.Steps || res.BestStep >= res.Step {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	req.Resume = true
+	again, err := New(g).Train(context.Background(), req, nil)
+	if err != nil || again.End != core.TrainEarly || again.Step != res.Step || again.BestStep != res.BestStep {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+}
+
+// TestBadInput: each with a sentence.
+func TestBadInput(t *testing.T) {
+	torchtest.Setup(t)
+	g := load(t, tinyFolder(t, golden(t).Cases[0].Config), "fp32")
+	for want, change := range map[string]func(*core.TrainRequest){
+		"error.train.rows.empty":  func(r *core.TrainRequest) { r.Rows = nil },
+		"error.train.rows.one":    func(r *core.TrainRequest) { r.Rows = r.Rows[:1] },
+		"error.train.rows.long":   func(r *core.TrainRequest) { r.Settings.MaxTokens = 4 },
+		"error.train.rows.labels": func(r *core.TrainRequest) { r.Rows = slices.Clone(r.Rows); clearLabels(r.Rows) },
+		"error.train.rank":        func(r *core.TrainRequest) { r.Settings.Rank = 0 },
+		"error.train.target":      func(r *core.TrainRequest) { r.Settings.Targets = []string{"q_proj"} },
+		"error.train.setting":     func(r *core.TrainRequest) { r.Settings.LearningRate = -1 },
+		"error.train.resume.none": func(r *core.TrainRequest) { r.Resume = true },
+	} {
+		req := tinyRequest(t.TempDir())
+		change(&req)
+		if _, err := New(g).Train(context.Background(), req, nil); key(err) != want {
+			t.Errorf("%s: %v", want, err)
+		}
+		if _, err := New(g).PlanTraining(context.Background(), req); key(err) != want {
+			t.Errorf("plan, %s: %v", want, err)
+		}
+	}
+	req := tinyRequest(t.TempDir())
+	req.Settings.Rank = 33 // wider than the layer
+	if _, err := New(g).PlanTraining(context.Background(), req); key(err) != "error.train.rank" {
+		t.Errorf("rank 33: %v", err)
+	}
+	// Too long rows are left out and counted; nothing held back is no error, but told.
+	req = tinyRequest(t.TempDir())
+	req.Settings.MaxTokens, req.Held, req.Settings.Epochs = 20, nil, 1
+	var events record
+	res, err := New(g).Train(context.Background(), req, events.add)
+	if err != nil || res.End != core.TrainDone {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	plan := events[0].Plan
+	long := 0
+	for _, r := range req.Rows {
+		if len(g.Encode(r.Inputs+r.Labels))+1 > 20 {
+			long++
+		}
+	}
+	if long == 0 || plan.TooLong != long || plan.Rows != 24-long || events.of(core.TrainWarned)[0].Note != "train.warn.held" {
+		t.Errorf("%d too long, plan %+v", long, plan)
+	}
+}
+
+func clearLabels(rows []core.TrainRow) {
+	for i := range rows {
+		rows[i].Labels = ""
+	}
+}
