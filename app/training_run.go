@@ -26,7 +26,7 @@ const (
 	// writeEvery is how long losses stay in memory between two checkpoints.
 	writeEvery = 5 * time.Second
 	// noteEngine is the Note of the event that tells of a lost engine.
-	noteEngine = "engine"
+	noteEngine = "train.warn.engine"
 )
 
 // TrainingEvent is one report of a run, with the run as it is after it.
@@ -452,6 +452,18 @@ func (t *Training) Stop(ctx context.Context, id string) (record.Run, error) {
 		return r, core.Explain(err, "error.training.unknown", id)
 	}
 	if err != nil || r.State == record.RunDone {
+		return r, err
+	}
+	if resultOf(t.Folder(r.ID), r.Result) == "" && begun(t.Folder(r.ID)) {
+		// It was killed: there are checkpoints, and the trainer makes the weights of them.
+		r, err = t.Run(ctx, id, func(ev TrainingEvent) {
+			t.mu.Lock()
+			s := t.running[id]
+			t.mu.Unlock()
+			if s != nil && ev.Event.Kind != "" {
+				s.stop(true)
+			}
+		})
 		return r, err
 	}
 	r.End = core.TrainStopped

@@ -278,7 +278,7 @@ func TestTrainingSurvivesTheEngine(t *testing.T) {
 			return nil
 		}
 		r, err := c.training.Run(t.Context(), c.create("crash").ID, func(ev app.TrainingEvent) {
-			if ev.Event.Note == "engine" {
+			if ev.Event.Note == "train.warn.engine" {
 				told++
 			}
 		})
@@ -330,6 +330,24 @@ func TestStopAndKeepTheBest(t *testing.T) {
 	}
 	if got, err = c.training.Stop(t.Context(), r.ID); err != nil || got.State != record.RunDone || got.Adapter == "" {
 		t.Errorf("of a paused one: %+v, %v", got, err)
+	}
+	// Of one that was killed: its weights are made of the last checkpoint.
+	r = c.create("killed")
+	c.client.Training = func(step int) error {
+		if step == 14 {
+			return errors.New("killed")
+		}
+		return nil
+	}
+	if _, err := c.training.Run(t.Context(), r.ID, nil); err == nil {
+		t.Fatal("the run was not killed")
+	}
+	c.client.Training = nil
+	if err := os.RemoveAll(filepath.Join(c.training.Folder(r.ID), "adapter")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = c.training.Stop(t.Context(), r.ID); err != nil || got.State != record.RunDone || got.Adapter == "" || got.Step > 14 || got.Step < 12 {
+		t.Errorf("of one that was killed: %+v, %v", got, err)
 	}
 }
 
@@ -414,7 +432,11 @@ func TestTrainingBadInput(t *testing.T) {
 func TestTrainingOfAnotherBase(t *testing.T) {
 	c := newCourse(t)
 	r := c.create("base")
-	if _, err := c.training.Run(t.Context(), r.ID, func(ev app.TrainingEvent) { c.training.Pause(r.ID) }); !errors.Is(err, context.Canceled) {
+	if _, err := c.training.Run(t.Context(), r.ID, func(ev app.TrainingEvent) {
+		if ev.Event.Kind == core.TrainPlanned {
+			c.training.Pause(r.ID)
+		}
+	}); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	config := filepath.Join(c.dir, "bundled", "starter", "config.json")

@@ -59,7 +59,7 @@ type Run struct {
 	End         core.TrainEnd `json:"end,omitempty"`
 	Interrupted bool          `json:"interrupted,omitempty"` // the program ended while it ran
 	Crashes     int           `json:"crashes,omitempty"`     // of the engine, survived
-	Notes       []string      `json:"notes,omitempty"`       // warnings: keys "train.warn."+x
+	Notes       []string      `json:"notes,omitempty"`       // warnings: keys of the translations
 	Failure     *Failure      `json:"failure,omitempty"`
 	Result      string        `json:"result,omitempty"`  // folder of the best weights so far, as the trainer wrote it
 	Adapter     string        `json:"adapter,omitempty"` // Adapter.ID, when done with one

@@ -14,11 +14,12 @@ import (
 	"kakoi/core/engine"
 	"kakoi/core/engine/server"
 	"kakoi/core/neox"
+	"kakoi/core/train"
 )
 
 // loaders of the full engine. Nothing is done before it is asked for: CUDA alone takes a second to load.
 func loaders() server.Loaders {
-	return server.Loaders{Generator: loadGenerator, Embedder: loadEmbedder, Device: seen.info, Selftest: selftests, Bench: benches}
+	return server.Loaders{Generator: loadGenerator, Embedder: loadEmbedder, Trainer: trainer, Device: seen.info, Selftest: selftests, Bench: benches}
 }
 
 func loadGenerator(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Generator, error) {
@@ -38,6 +39,14 @@ func loadEmbedder(ctx context.Context, dir string, opt engine.ModelOptions, p co
 	}
 	look(e.Info().Device)
 	return e, nil
+}
+
+func trainer(g core.Generator) (core.Trainer, error) {
+	n, ok := g.(*neox.Generator)
+	if !ok {
+		return nil, fmt.Errorf("train %T: %w", g, core.ErrUnsupported)
+	}
+	return train.New(n), nil
 }
 
 // look remembers for Status what there is to know of a device that has just been used.

@@ -230,7 +230,7 @@ func (t *trainTold) hear(ev app.TrainingEvent) {
 	case core.TrainWarned:
 		t.bar.clear()
 		if !t.quiet {
-			fmt.Fprintln(t.Err, t.text("train.warn."+ev.Event.Note))
+			fmt.Fprintln(t.Err, t.text(ev.Event.Note))
 		}
 	}
 }
