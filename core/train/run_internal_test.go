@@ -449,27 +449,92 @@ func last(t *testing.T, dir string) []byte {
 	return body
 }
 
-// TestBlowup: a loss that blows up ends the run with the last good checkpoint, and without one with a sentence.
+// TestBlowup: a loss that blows up ends the run with the best checkpoint before, and without one with a sentence.
 func TestBlowup(t *testing.T) {
 	torchtest.Setup(t)
 	g := load(t, tinyFolder(t, golden(t).Cases[0].Config), "fp32")
 	dir := t.TempDir()
 	req := tinyRequest(dir)
-	req.Settings.LearningRate, req.Settings.ClipNorm, req.Settings.WarmupSteps, req.Settings.Schedule = 8, 0, 30, "constant"
-	req.Settings.EvalSteps, req.Settings.Alpha = 1, 1e5
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := New(g).Train(ctx, req, func(e core.TrainEvent) error {
+		if e.Step == 7 {
+			cancel()
+		}
+		return nil
+	}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	// The weights are lost: as they would be after a step too far.
+	at, body, err := readProgress(checkpointName(dir, 7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := layOut(mustPlaces(t, g, req.Settings))
+	w, o := make([]float32, p.total), newAdamW(req.Settings, p.parts)
+	if err := restore(body, w, o); err != nil {
+		t.Fatal(err)
+	}
+	w[0] = float32(math.NaN())
+	if err := writeCheckpoint(dir, at, w, o); err != nil {
+		t.Fatal(err)
+	}
+	req.Resume = true
 	var events record
 	res, err := New(g).Train(context.Background(), req, events.add)
-	if err != nil || res.End != core.TrainBlowup || res.Adapter == "" || res.BestStep > res.Step || len(events.of(core.TrainWarned)) != 1 {
-		t.Fatalf("%+v, %v, %+v", res, err, events.of(core.TrainWarned))
+	if err != nil || res.End != core.TrainBlowup || res.Step != 7 || res.BestStep != at.BestStep || at.BestStep > 6 || len(events.of(core.TrainWarned)) != 1 {
+		t.Fatalf("%+v, %v, %+v", res, err, events)
 	}
 	if _, err := lora.Read(res.Adapter); err != nil {
 		t.Error(err)
 	}
+	// fp16 whose weights overflow at once: the loss scale is halved until there is nothing left to halve.
 	req = tinyRequest(t.TempDir())
-	req.Settings.LearningRate, req.Settings.ClipNorm, req.Settings.WarmupSteps, req.Settings.Schedule = 10, 0, 0, "constant"
-	req.Settings.EvalSteps, req.Settings.Alpha = 1000, 1e5
-	if res, err := New(g).Train(context.Background(), req, nil); key(err) != "error.train.blowup" {
+	req.Settings.LearningRate, req.Settings.WarmupSteps, req.Settings.Compute, req.Settings.EvalSteps, req.Settings.Alpha = 10, 0, "fp16", 1000, 1e38
+	events = nil
+	if res, err := New(g).Train(context.Background(), req, events.add); key(err) != "error.train.blowup" || events.of(core.TrainStepped)[5].Note != "train.warn.overflow" {
 		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+func mustPlaces(t *testing.T, g *neox.Generator, s core.TrainSettings) []place {
+	t.Helper()
+	c := g.Config()
+	places, err := targetsOf(s, c.Layers, c.HiddenSize, c.IntermediateSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return places
+}
+
+// TestHalf: fp16 with loss scaling and bf16 learn what fp32 learns.
+func TestHalf(t *testing.T) {
+	torchtest.Setup(t)
+	g := load(t, tinyFolder(t, golden(t).Cases[0].Config), "fp32")
+	losses := map[string][]float64{}
+	for _, compute := range []string{"fp32", "fp16", "bf16"} {
+		req := tinyRequest(t.TempDir())
+		req.Settings.Compute, req.Settings.Epochs, req.Settings.Dropout, req.Settings.LearningRate = compute, 3, 0, 2e-3
+		if _, err := New(g).Train(context.Background(), req, func(e core.TrainEvent) error {
+			if e.Kind == core.TrainStepped && e.Note == "" {
+				losses[compute] = append(losses[compute], e.Loss)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for compute, most := range map[string]float64{"fp16": 2e-3, "bf16": 1e-2} {
+		if len(losses[compute]) != len(losses["fp32"]) {
+			t.Fatalf("%s: %d steps of %d", compute, len(losses[compute]), len(losses["fp32"]))
+		}
+		worst := 0.0
+		for i, want := range losses["fp32"] {
+			worst = max(worst, math.Abs(losses[compute][i]-want)/want)
+		}
+		t.Logf("%s: losses differ by %.2g of fp32's at most", compute, worst)
+		if worst > most {
+			t.Errorf("%s: losses %v, want %v", compute, losses[compute], losses["fp32"])
+		}
 	}
 }
 
