@@ -10,12 +10,20 @@ import (
 // a small file becomes a text of any size.
 const maxPageBytes = 64 << 20
 
+// Limits of documents of many pages, and of all that one reading unpacks.
+const (
+	maxTextOfPages = 128 << 20
+	maxUnpacked    = 1 << 30
+	maxPages       = 20_000
+)
+
 // budget is what one reading may still write, and whether it may go on. The first error stays; after it nothing is written.
 type budget struct {
-	ctx   context.Context // of the one Read this lives in
-	left  int             // bytes
-	calls int
-	err   error
+	ctx      context.Context // of the one Read this lives in
+	left     int             // bytes
+	unpacked int64           // bytes that came out of zip entries
+	calls    int
+	err      error
 }
 
 // newBudget allows for a text as long as its source, should that be longer than a page.

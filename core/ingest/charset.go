@@ -62,7 +62,7 @@ func DecodeAs(data []byte, declared string) (text, charset string, err error) {
 			if name == "utf-8" && !utf8.Valid(data) {
 				s = "\ufffd"
 			}
-			if !strings.Contains(s, "\ufffd") && !binary(s) {
+			if !strings.Contains(s, "\ufffd") && !looksBinary(s) {
 				return s, name, nil
 			}
 		}
@@ -107,15 +107,15 @@ func decodeWith(enc encoding.Encoding, data []byte) string {
 }
 
 func accept(s, charset string) (string, string, error) {
-	if binary(s) {
+	if looksBinary(s) {
 		return "", "", errNotText
 	}
 	return s, charset, nil
 }
 
-// binary says whether a decoded text holds more than a stray control character or lost character:
+// looksBinary says whether a decoded text holds more than a stray control character or lost character:
 // text files have tabs, line ends, form feeds and the odd escape, other files have control codes everywhere.
-func binary(s string) bool {
+func looksBinary(s string) bool {
 	odd, lost, n := 0, 0, 0
 	for _, c := range s {
 		n++

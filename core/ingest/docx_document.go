@@ -10,8 +10,6 @@ import (
 	"kakoi/core"
 )
 
-const maxXMLDepth = 500
-
 // docxWriter walks WordprocessingML (ECMA-376 part 1, chapter 17) and gathers the text.
 type docxWriter struct {
 	b        strings.Builder

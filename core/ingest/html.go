@@ -20,7 +20,7 @@ import (
 var declared = regexp.MustCompile(`(?i)<(?:\?xml[^>]*encoding|meta[^>]*charset)\s*=\s*["']?\s*([a-z0-9_:.-]+)`)
 
 // readHTML is the text of a page as a browser shows it, without navigation, scripts and readings (ruby).
-func readHTML(ctx context.Context, data []byte) (string, error) {
+func readHTML(q *budget, data []byte) (string, error) {
 	charset := ""
 	if m := declared.FindSubmatch(data[:min(len(data), 4096)]); m != nil {
 		charset = string(m[1])
@@ -29,7 +29,7 @@ func readHTML(ctx context.Context, data []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return htmlText(newBudget(ctx, len(text)), []byte(text))
+	return htmlText(q, []byte(text))
 }
 
 func htmlText(q *budget, data []byte) (string, error) {

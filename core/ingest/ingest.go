@@ -22,7 +22,7 @@ type Options struct {
 	CacheDir string            // keeps PDFium's compiled code (about 21 MB); empty: compiled again by each process (6 s)
 	Prepared string            // folder that Prepare filled, used in place of CacheDir while it fits; may be read-only
 	FontsDir string            // fonts for PDFs that embed none; empty: the system's
-	MaxBytes int64             // largest file; 0: 64 MiB for text, Markdown and HTML, 512 MiB for PDF and DOCX
+	MaxBytes int64             // largest file; 0: 64 MiB for text, Markdown and HTML, 512 MiB for the others
 	Timeout  time.Duration     // for one file; 0: five minutes
 	OnSkip   func(path string) // told of each file in a folder that Walk passes over because of its kind
 
@@ -31,16 +31,25 @@ type Options struct {
 
 const (
 	maxTextBytes     = 64 << 20  // 20 million Japanese characters
-	maxDocumentBytes = 512 << 20 // PDF and DOCX hold pictures
+	maxDocumentBytes = 512 << 20 // these hold pictures and attachments
 	defaultTimeout   = 5 * time.Minute
 )
 
+// kinds of files by the endings of their names, and what may be as large as a document with pictures.
 var kinds = map[string]string{
 	".txt": "txt", ".text": "txt", ".log": "txt",
 	".md": "md", ".markdown": "md",
 	".html": "html", ".htm": "html", ".xhtml": "html",
+	".csv": "csv", ".tsv": "tsv", ".tab": "tsv",
 	".pdf":  "pdf",
-	".docx": "docx", ".docm": "docx",
+	".docx": "docx", ".docm": "docx", ".dotx": "docx", ".dotm": "docx",
+	".pptx": "pptx", ".pptm": "pptx", ".ppsx": "pptx", ".ppsm": "pptx", ".potx": "pptx",
+	".xlsx": "xlsx", ".xlsm": "xlsx", ".xltx": "xlsx", ".xltm": "xlsx",
+	".odt": "odt", ".ott": "odt", ".ods": "ods", ".ots": "ods", ".odp": "odp", ".otp": "odp",
+	".epub": "epub",
+	".eml":  "eml", ".mht": "mht", ".mhtml": "mht", ".msg": "msg",
+	".rtf": "rtf", ".doc": "doc", ".dot": "doc", ".xls": "xls", ".xlt": "xls",
+	".zip": "zip",
 }
 
 // Kind is the Document.Kind that a path's ending stands for, or "".
@@ -50,10 +59,10 @@ func (o Options) maxBytes(kind string) int64 {
 	switch {
 	case o.MaxBytes > 0:
 		return o.MaxBytes
-	case kind == "pdf" || kind == "docx":
-		return maxDocumentBytes
+	case kind == "txt" || kind == "md" || kind == "html":
+		return maxTextBytes
 	}
-	return maxTextBytes
+	return maxDocumentBytes
 }
 
 // Read reads the file at path. The Document has all that the file alone tells, also when an error comes
@@ -95,38 +104,6 @@ func Read(ctx context.Context, path string, opt Options) (core.Document, []core.
 	}
 	doc.Pages = len(pages)
 	return doc, pages, nil
-}
-
-func parse(ctx context.Context, kind string, data []byte, opt Options) ([]core.Page, error) {
-	var text string
-	var err error
-	switch kind {
-	case "pdf":
-		return readPDF(ctx, data, opt)
-	case "docx":
-		text, err = readDOCX(newBudget(ctx, 0), data)
-	case "html":
-		text, err = readHTML(ctx, data)
-	default:
-		text, _, err = Decode(data)
-		if err = errors.Join(err, ctx.Err()); err == nil && kind == "md" {
-			text, err = markdownText(newBudget(ctx, len(text)), text)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if kind != "txt" {
-		text = squeeze(newBudget(ctx, 0), text)
-	}
-	text = tidy(text)
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if strings.TrimSpace(text) == "" {
-		return nil, core.ErrEmpty
-	}
-	return []core.Page{{Number: 1, Text: text}}, nil
 }
 
 // load reads a file whole.
@@ -226,8 +203,10 @@ func explain(err error, doc core.Document) error {
 		return core.Explain(wrapped, "error.file.scan", doc.Name)
 	case errors.Is(err, errBomb):
 		return core.Explain(wrapped, "error.file.bomb", doc.Name)
-	case errors.Is(err, errOldWord):
-		return core.Explain(wrapped, "error.file.old_word", doc.Name)
+	case errors.Is(err, errOldOffice):
+		return core.Explain(wrapped, "error.file.old_office", doc.Name)
+	case errors.Is(err, errNested):
+		return core.Explain(wrapped, "error.file.nested", doc.Name)
 	case errors.Is(err, core.ErrEmpty):
 		return core.Explain(wrapped, "error.file.empty", doc.Name)
 	case errors.Is(err, core.ErrEncrypted):
@@ -242,7 +221,9 @@ var (
 	errNotText = fmt.Errorf("not text: %w", core.ErrUnsupported)
 	errScan    = fmt.Errorf("no text on any page: %w", core.ErrEmpty)
 	errBomb    = fmt.Errorf("unpacks to far more than its size: %w", core.ErrTooLarge)
-	errOldWord = fmt.Errorf("old Word format: %w", core.ErrUnsupported)
+
+	errOldOffice = fmt.Errorf("old office format: %w", core.ErrUnsupported)
+	errNested    = fmt.Errorf("files in files deeper than %d: %w", maxNesting, core.ErrTooLarge)
 )
 
 // tidy gives a text "\n" line ends, no NUL and no byte order mark, and ends it without white space.

@@ -32,23 +32,35 @@ func (t *tableWriter) head(cells []string) {
 func (t *tableWriter) row(cells []string) {
 	start := t.b.Len()
 	for i, cell := range cells {
-		cell = oneLine(cell)
-		if cell == "" {
-			continue
-		}
-		separator, label := "", ""
-		if t.b.Len() > start {
-			separator = " | "
-		}
-		if i < len(t.header) && t.header[i] != "" {
-			label = t.header[i] + ": "
-		}
-		if !t.q.spend(len(separator) + len(label) + len(cell)) {
+		if !t.cell(start, i, cell) {
 			return
 		}
-		t.b.WriteString(separator + label)
-		t.b.WriteString(cell)
 	}
+	t.end(start)
+}
+
+// cell writes the cell of a column into the row that began at start, unless it is empty; it says whether to go on.
+func (t *tableWriter) cell(start, column int, cell string) bool {
+	if cell = oneLine(cell); cell == "" {
+		return true
+	}
+	separator, label := "", ""
+	if t.b.Len() > start {
+		separator = " | "
+	}
+	if column < len(t.header) && t.header[column] != "" {
+		label = t.header[column] + ": "
+	}
+	if !t.q.spend(len(separator) + len(label) + len(cell)) {
+		return false
+	}
+	t.b.WriteString(separator + label)
+	t.b.WriteString(cell)
+	return true
+}
+
+// end ends the row that began at start, if anything was written.
+func (t *tableWriter) end(start int) {
 	if t.b.Len() > start && t.q.spend(1) {
 		t.b.WriteByte('\n')
 	}

@@ -29,7 +29,7 @@ func touch(t *testing.T, dir string, names ...string) {
 
 func TestWalk(t *testing.T) {
 	dir := t.TempDir()
-	touch(t, dir, "b.txt", "a.PDF", "sub/c.md", "sub/d.docx", "sub/~$d.docx", "sub/.~lock.d.docx#", ".hidden.txt", ".git/x.txt", "z.xlsx", "Makefile", "other/e.html")
+	touch(t, dir, "b.txt", "a.PDF", "sub/c.md", "sub/d.docx", "sub/~$d.docx", "sub/.~lock.d.docx#", ".hidden.txt", ".git/x.txt", "z.xlsb", "Makefile", "other/e.html")
 	for link, target := range map[string]string{
 		"sub/loop":      dir,
 		"sub/again.txt": filepath.Join(dir, "b.txt"),
@@ -73,7 +73,7 @@ func TestWalk(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if want := []string{"Makefile", "pipe.txt", "z.xlsx"}; !reflect.DeepEqual(skipped, want) {
+	if want := []string{"Makefile", "pipe.txt", "z.xlsb"}; !reflect.DeepEqual(skipped, want) {
 		t.Errorf("skipped %q, want %q", skipped, want)
 	}
 	// sub/again.txt and zz lead to what was seen elsewhere: no loops.
@@ -90,12 +90,12 @@ func TestWalk(t *testing.T) {
 
 func TestWalkNamed(t *testing.T) {
 	dir := t.TempDir()
-	touch(t, dir, "a.txt", "b.xlsx", ".hidden.txt")
+	touch(t, dir, "a.txt", "b.xlsb", ".hidden.txt")
 	if err := os.Symlink("self.txt", filepath.Join(dir, "self.txt")); err != nil {
 		t.Fatal(err)
 	}
 	files, problems, err := ingest.Walk(context.Background(), []string{
-		filepath.Join(dir, "b.xlsx"), filepath.Join(dir, "none.txt"), filepath.Join(dir, "self.txt"), "/dev/zero",
+		filepath.Join(dir, "b.xlsb"), filepath.Join(dir, "none.txt"), filepath.Join(dir, "self.txt"), "/dev/zero",
 		filepath.Join(dir, ".hidden.txt"), filepath.Join(dir, "a.txt"),
 	}, ingest.Options{})
 	if err != nil || len(files) != 2 || filepath.Base(files[0].Path) != ".hidden.txt" || filepath.Base(files[1].Path) != "a.txt" {
