@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -80,11 +81,15 @@ func (x *faultyState) lanes(s *torch.Scope, l []lane, logits [][]float32) error 
 	return x.state.lanes(s, l, logits)
 }
 
+// copy fails when some layers are copied already.
 func (x *faultyState) copy(s *torch.Scope, from, to, n int) error {
-	if err := x.f.fail("copy"); err != nil {
-		return err
+	before := x.state.length(to)
+	err := x.state.copy(s, from, to, n)
+	if failed := x.f.fail("copy"); failed != nil && err == nil {
+		x.state.keep(to, min(before, n))
+		return failed
 	}
-	return x.state.copy(s, from, to, n)
+	return err
 }
 
 type faultyChooser struct {
@@ -145,13 +150,13 @@ func TestFailuresAnywhere(t *testing.T) {
 
 			r := rand.New(rand.NewPCG(5, 6))
 			calls := make([]*stressCall, 200)
-			head := stressText(r, 2*wideChunk+50)
+			heads := []string{stressText(r, 2*wideChunk+50), stressText(r, 2*wideChunk+50), stressText(r, 2*wideChunk+50)}
 			for i := range calls {
 				x := &stressCall{cancel: -1}
 				for range 1 + r.IntN(3) {
 					prompt := stressText(r, 1+r.IntN(150))
-					if r.IntN(2) == 0 {
-						prompt = head[:wideChunk+r.IntN(wideChunk+50)] + prompt
+					if r.IntN(4) > 0 {
+						prompt = heads[r.IntN(len(heads))][:wideChunk+r.IntN(wideChunk+50)] + prompt
 					}
 					x.reqs = append(x.reqs, core.GenerateRequest{Prompt: prompt, Adapter: adapters[r.IntN(len(adapters))], Sampling: stressSampling(r)})
 				}
@@ -289,6 +294,40 @@ func (x *failingSteps) lanes(s *torch.Scope, l []lane, logits [][]float32) error
 	}
 	*x.r.after = true
 	return x.state.lanes(s, l, logits)
+}
+
+// TestCopyThatFails: a slot that a failed copy may have written to is not taken for what it had before.
+func TestCopyThatFails(t *testing.T) {
+	torchtest.Setup(t)
+	f := &faulty{rng: rand.New(rand.NewPCG(1, 2)), count: map[string]int{}}
+	g := tinyGenerator(t, tinyLong(), torch.Float32, func(r runner) runner { f.runner = r; return f })
+	var prompts []string
+	for i := range mostSlots {
+		prompts = append(prompts, letterText(i, 3*wideChunk))
+		generateIDs(t, g, []core.GenerateRequest{{Prompt: prompts[i], Sampling: core.Sampling{MaxNewTokens: 1}}})
+	}
+	r, err := g.newRow(newCall(context.Background(), 1), 0, core.GenerateRequest{Prompt: prompts[mostSlots-1][:wideChunk+20] + "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.loop.work.Lock()
+	defer g.loop.work.Unlock()
+	oldest := slices.MinFunc(g.loop.slots, func(a, b *slot) int { return a.used - b.used })
+	if len(g.loop.slots) != mostSlots || len(oldest.prompt) != 3*wideChunk {
+		t.Fatalf("%d slots, the oldest has %d tokens", len(g.loop.slots), len(oldest.prompt))
+	}
+	f.rate = 1
+	err = g.dev.Do(context.Background(), func(s *torch.Scope) error {
+		_, err := g.loop.take(s, r)
+		return err
+	})
+	f.rate = 0
+	if !errors.Is(err, core.ErrOutOfMemory) || f.count["copy"] != 1 || r.slot != nil || oldest.user != nil {
+		t.Fatalf("%v, %v, slot %v", err, f.count, r.slot)
+	}
+	if len(oldest.prompt) != 0 || oldest.whole {
+		t.Errorf("%d tokens are believed to be there", len(oldest.prompt))
+	}
 }
 
 // TestARowWithoutNumbers: logits that are no numbers, as of a broken adapter, end the call they belong to and no other.

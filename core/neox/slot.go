@@ -78,6 +78,7 @@ func (l *schedule) take(s *torch.Scope, r *row) (bool, error) {
 	if to == best || best == nil {
 		l.state.keep(to.at, reuse)
 	} else {
+		to.prompt, to.whole = nil, false // a copy that fails may have got to some layers
 		if err := l.state.copy(s, best.at, to.at, reuse); err != nil {
 			return false, err
 		}
