@@ -218,8 +218,8 @@ func (d *desk) removal() {
 
 // settings changes theme, text size and language on the Settings screen.
 func (d *desk) settings() {
-	d.Keys("alt+4")
-	d.at(3)
+	d.Keys("alt+5")
+	d.at(4)
 	d.rests()
 	d.shots("settings", "ja")
 	d.shots("settings", "en")
@@ -261,7 +261,7 @@ func (d *desk) help() {
 	d.Keys("alt+1")
 	d.at(0)
 	d.Keys("F1")
-	d.at(4)
+	d.at(5)
 	d.rests()
 	d.shots("help", "ja")
 	d.shots("help", "en")
@@ -308,8 +308,8 @@ func (d *desk) models() {
 	}
 	none := filepath.Join(dir, "写真")
 	write(d.t, filepath.Join(none, "海.txt"), "no model\n")
-	d.Keys("alt+3")
-	d.at(2)
+	d.Keys("alt+4")
+	d.at(3)
 	d.rests()
 	d.shots("models", "ja")
 	d.shots("models", "en")

@@ -15,6 +15,7 @@ import (
 	"kakoi/ui/models"
 	"kakoi/ui/place"
 	uisettings "kakoi/ui/settings"
+	"kakoi/ui/training"
 	"kakoi/ui/welcome"
 	"kakoi/ui/widget"
 )
@@ -30,6 +31,9 @@ func (s *Shell) makeScreens() {
 			Shell: s, Conversations: v.Conversations, Models: v.Models, Library: v.Library, Pages: v.Pages, Bus: v.Bus, Samples: s.addSamples,
 		})},
 		{name: place.Documents, icon: fynetheme.DocumentIcon(), screen: s.documents},
+		{name: place.Training, icon: trainingIcon, screen: training.New(training.Params{
+			Shell: s, Datasets: v.Datasets, Training: v.Training, Adapters: v.Adapters, Exams: v.Exams, Models: v.Models, Bus: v.Bus,
+		})},
 		{name: place.Models, icon: fynetheme.ComputerIcon(), screen: models.New(models.Params{Shell: s, Models: v.Models, Library: v.Library, Bus: v.Bus})},
 		{name: place.Settings, icon: fynetheme.SettingsIcon(), screen: uisettings.New(uisettings.Params{
 			Shell: s, Settings: v.Settings, Models: v.Models, Chat: v.Chat, Prompts: v.Prompts, Doctor: s.doctor(), Proof: s.p.Proof, Shortcuts: s.groups, Bus: v.Bus,

@@ -34,6 +34,10 @@ type Services struct {
 	Chat          *app.Chat
 	Conversations *app.Conversations
 	Models        *app.Models
+	Datasets      *app.Datasets
+	Training      *app.Training
+	Adapters      *app.Adapters
+	Exams         *app.Exams
 	Engine        *app.Engine
 	Pages         *app.Pages
 	Folders       *app.Folders

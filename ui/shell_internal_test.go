@@ -51,12 +51,16 @@ func openServices(t *testing.T, data string, disk store.Options) *Services {
 	engine := app.NewEngine(func(context.Context) (app.Client, error) { return &apptest.Client{Wide: true}, nil })
 	models := &app.Models{Bundled: bundled, Dir: filepath.Join(data, "models"), Settings: set, Jobs: runner, Engine: engine, Bus: bus, Store: kept}
 	library := &app.Library{Store: kept, Models: models, Settings: set, Jobs: runner, Log: job.NewLog(kept), Bus: bus}
-	chat := &app.Chat{Library: library, Models: models, Settings: set, Prompts: []fs.FS{resources.Prompts}}
+	adapters := &app.Adapters{Dir: filepath.Join(data, "adapters"), Store: kept, Models: models, Jobs: runner, Bus: bus}
+	chat := &app.Chat{Library: library, Models: models, Settings: set, Prompts: []fs.FS{resources.Prompts}, Adapters: adapters}
+	datasets := &app.Datasets{Store: kept, Chat: chat, Bus: bus}
 	pages := app.OpenPages(library)
 	prompts := app.Prompts{Dir: filepath.Join(data, "prompts"), Shipped: resources.Prompts}
 	doctor := &app.Doctor{Library: library, Models: models, Engine: engine, Jobs: runner, Store: x, Data: data}
 	return &Services{
-		Prompts: prompts, Doctor: doctor,
+		Prompts: prompts, Doctor: doctor, Datasets: datasets, Adapters: adapters,
+		Training: &app.Training{Dir: filepath.Join(data, "runs"), Store: kept, Models: models, Datasets: datasets, Adapters: adapters, Jobs: runner, Bus: bus, Text: resources.Format},
+		Exams:    &app.Exams{Store: kept, Chat: chat, Datasets: datasets, Bus: bus},
 		Library: library, Chat: chat, Models: models, Engine: engine, Pages: pages, Settings: set, Jobs: runner, Bus: bus,
 		Conversations: &app.Conversations{Store: kept, Chat: chat, Bus: bus, Text: resources.Format},
 		Folders:       &app.Folders{Store: kept, Library: library, Bus: bus, Explain: func(err error) (string, string) { return resources.ErrorText("en", err) }},
@@ -143,8 +147,8 @@ func openShellAs(t *testing.T, language string, welcomed bool, disk store.Option
 
 func TestEveryScreenOpensInBothLanguages(t *testing.T) {
 	s, q := openShell(t, "ja")
-	if len(s.entries) != 5 {
-		t.Fatalf("%d screens, want 5", len(s.entries))
+	if len(s.entries) != 6 {
+		t.Fatalf("%d screens, want 6", len(s.entries))
 	}
 	for _, language := range resources.Languages {
 		if err := s.services.Settings.Update(func(set *settings.Settings) { set.Language = language }); err != nil {

@@ -22,7 +22,7 @@ import (
 )
 
 // rawKey is a key of the translations standing where a text should.
-var rawKey = regexp.MustCompile(`\b(ui|chat|documents|models|settings|help|welcome|chooser|folders|page|error|cli|stage|job)\.[a-z0-9_]+(\.[a-z0-9_]+)*\b`)
+var rawKey = regexp.MustCompile(`\b(ui|chat|documents|training|train|dataset|exam|adapter|models|settings|help|welcome|chooser|folders|page|error|cli|stage|job)\.[a-z0-9_]+(\.[a-z0-9_]+)*\b`)
 
 // No screen shows a raw key, and no text is wider than its place, in any language, with the largest text of the welcome in a
 // narrow window.
@@ -50,7 +50,14 @@ func TestNothingIsCutAtLargeText(t *testing.T) {
 		})
 	}
 	shown("chat.details")
-	filled := map[place.Screen]string{place.Chat: "chat.details", place.Documents: "documents.remove", place.Models: "models.details"}
+	asked := filepath.Join(t.TempDir(), "質問と答え.csv")
+	if err := os.WriteFile(asked, []byte("質問,答え\n年次有給休暇は何日付与されますか。,10日です。\n有給休暇はいつから付与されますか。,入社から6か月後です。\n,抜けた行\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.services.Datasets.Import(t.Context(), asked, app.ImportPlan{}, app.DatasetOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	filled := map[place.Screen]string{place.Training: "training.accept", place.Chat: "chat.details", place.Documents: "documents.remove", place.Models: "models.details"}
 	s.window.Resize(fyne.NewSize(1024, 720))
 	for _, language := range resources.Languages {
 		err := s.services.Settings.Update(func(set *settings.Settings) { set.Language, set.TextSize = language, 150 })
@@ -68,6 +75,9 @@ func TestNothingIsCutAtLargeText(t *testing.T) {
 				t.Errorf("%s: %s needs a width of %.0f", language, e.name, least.Width)
 			}
 			walkTexts(t, language+": "+string(e.name), s.window.Content())
+			if e.name == place.Training {
+				walkSteps(t, s, q, language)
+			}
 		}
 		s.openPalette()
 		walkTexts(t, language+": palette", s.window.Canvas().Overlays().Top())
@@ -80,6 +90,31 @@ func TestNothingIsCutAtLargeText(t *testing.T) {
 		press(s, fyne.KeyEscape)
 	}
 	s.Navigate(place.Chat)
+}
+
+// walkSteps looks at every step of the training, and comes back to the first.
+func walkSteps(t *testing.T, s *Shell, q *queue, language string) {
+	t.Helper()
+	turn := func(key string) {
+		for _, sc := range s.registered {
+			if sc.Text == key {
+				sc.Do()
+			}
+		}
+	}
+	const steps = 5
+	for step := 2; step <= steps; step++ {
+		turn("training.shortcut.next")
+		q.run()
+		if least := s.window.Content().MinSize(); least.Width > 1024 {
+			t.Errorf("%s: step %d of the training needs a width of %.0f", language, step, least.Width)
+		}
+		walkTexts(t, fmt.Sprintf("%s: training, step %d", language, step), s.window.Content())
+	}
+	for range steps - 1 {
+		turn("training.shortcut.before")
+		q.run()
+	}
 }
 
 // walkTexts looks at every text that is laid out below o.

@@ -98,7 +98,8 @@ func (l *opening) open(ctx context.Context) (*ui.Services, error) {
 	}
 	h := l.host
 	return &ui.Services{
-		Library: h.library, Chat: h.chat, Conversations: h.conversations, Models: h.models, Engine: h.engine, Pages: h.pages,
+		Library: h.library, Chat: h.chat, Conversations: h.conversations, Models: h.models, Datasets: h.datasets,
+		Training: h.training, Adapters: h.adapters, Exams: h.exams, Engine: h.engine, Pages: h.pages,
 		Folders: h.folders, Settings: h.settings, Prompts: h.prompts, Doctor: h.doctor(l.call), Jobs: h.library.Jobs, Bus: h.bus, Close: l.close,
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"kakoi/app"
 	"kakoi/app/job"
+	"kakoi/app/record"
 	"kakoi/core"
 )
 
@@ -53,6 +54,11 @@ type viewer interface {
 	View(ctx context.Context, q app.PageQuery) (app.PageView, error)
 }
 
+// learner is what the screen needs of app.Adapters.
+type learner interface {
+	Learned(ctx context.Context, documents ...string) ([]record.Adapter, error)
+}
+
 // part is a section of the screen.
 type part string
 
@@ -81,14 +87,15 @@ const (
 // model is the state of the screen.
 type model struct {
 	host
-	lib     useCases
-	links   linker
-	pages   viewer
-	samples fs.FS
-	dir     string // for the samples
-	explain func(error) (sentence, hint string)
-	changed func(change) // set by the view; nil before the first Build
-	ask     func(question)
+	lib      useCases
+	links    linker
+	pages    viewer
+	learners learner // may be nil
+	samples  fs.FS
+	dir      string // for the samples
+	explain  func(error) (sentence, hint string)
+	changed  func(change) // set by the view; nil before the first Build
+	ask      func(question)
 
 	part        part
 	list        list
@@ -105,6 +112,7 @@ type model struct {
 type question struct {
 	key    string // of the texts key.title, key.text, key.yes
 	args   []any  // of key.text
+	more   string // behind it
 	danger bool
 	then   func()
 }

@@ -167,7 +167,7 @@ func (c *collectionList) create(name string) {
 func (c *collectionList) remove(one app.CollectionStatus) {
 	m := c.m
 	n := one.Documents + one.Failed + one.Pending
-	m.ask(question{key: "documents.collection.remove", args: []any{one.Name, n}, danger: true, then: func() {
+	q := question{key: "documents.collection.remove", args: []any{one.Name, n}, danger: true, then: func() {
 		m.Go(func(ctx context.Context) {
 			_, err := m.links.UnlinkCollection(ctx, one.Name)
 			var e app.Erasure
@@ -186,5 +186,13 @@ func (c *collectionList) remove(one app.CollectionStatus) {
 				m.reload()
 			})
 		})
-	}})
+	}}
+	m.askKnowing(q, func(ctx context.Context) ([]string, error) {
+		docs, err := m.lib.List(ctx, one.Name)
+		ids := make([]string, len(docs))
+		for i, d := range docs {
+			ids[i] = d.ID
+		}
+		return ids, err
+	})
 }

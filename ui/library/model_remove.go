@@ -3,8 +3,11 @@ package library
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 
 	"kakoi/app"
+	"kakoi/app/record"
 	"kakoi/core"
 )
 
@@ -22,7 +25,39 @@ func (m *model) remove() {
 		q = question{key: "documents.remove.many", args: []any{len(docs)}, danger: true}
 	}
 	q.then = func() { m.erase(collection, docs) }
-	m.ask(q)
+	ids := make([]string, len(docs))
+	for i, d := range docs {
+		ids[i] = d.ID
+	}
+	m.askKnowing(q, func(context.Context) ([]string, error) { return ids, nil })
+}
+
+// askKnowing asks what removes documents, and names the adapters that learned from them: what those know stays.
+func (m *model) askKnowing(q question, documents func(ctx context.Context) ([]string, error)) {
+	if m.learners == nil {
+		m.ask(q)
+		return
+	}
+	m.Go(func(ctx context.Context) {
+		var names []string
+		ids, err := documents(ctx)
+		if err == nil {
+			var learned []record.Adapter
+			learned, err = m.learners.Learned(ctx, ids...)
+			for _, x := range learned {
+				names = append(names, x.Name)
+			}
+		}
+		if err != nil {
+			slog.Warn("who learned from documents", "error", err)
+		}
+		m.Post(func() {
+			if len(names) > 0 {
+				q.more = "\n\n" + m.Text("documents.remove.learned", strings.Join(names, ", "))
+			}
+			m.ask(q)
+		})
+	})
 }
 
 func (m *model) erase(collection string, docs []core.Document) {

@@ -33,6 +33,7 @@ type Params struct {
 	Library    useCases
 	Folders    linker
 	Pages      viewer
+	Adapters   learner // names those that learned from a document which is to be removed; nil is allowed
 	Bus        *app.Bus
 	Samples    fs.FS  // the sample documents
 	SamplesDir string // where they are written to be added
@@ -67,6 +68,7 @@ type section struct {
 // New makes the screen. Watched folders are followed from now on, until the window ends.
 func New(p Params) *Screen {
 	s := &Screen{p: p, m: newModel(p.Shell, p.Library, p.Folders, p.Pages)}
+	s.m.learners = p.Adapters
 	s.m.samples, s.m.dir = p.Samples, p.SamplesDir
 	s.m.explain = func(err error) (string, string) { return resources.ErrorText(p.Shell.Lang(), err) }
 	s.m.ask = s.ask
@@ -204,7 +206,7 @@ func (s *Screen) text(key string, args ...any) string { return s.p.Shell.Text(ke
 // ask puts a model's question to the person.
 func (s *Screen) ask(q question) {
 	s.p.Shell.Confirm(widget.Question{
-		Title: s.text(q.key + ".title"), Text: s.text(q.key+".text", q.args...), Yes: s.text(q.key + ".yes"), Danger: q.danger, Then: q.then,
+		Title: s.text(q.key + ".title"), Text: s.text(q.key+".text", q.args...) + q.more, Yes: s.text(q.key + ".yes"), Danger: q.danger, Then: q.then,
 	})
 }
 

@@ -115,9 +115,15 @@ func TestByKeyboardAlone(t *testing.T) {
 	if s.m.opened.is() || win.Canvas().Focused() != s.table.table.Focus() {
 		t.Fatalf("Escape leads to %T", win.Canvas().Focused())
 	}
+	learned := &pupils{}
+	s.m.learners = learned
 	key(win, false, fyne.KeyDelete)
-	if len(w.asked) != 1 || !w.asked[0].Danger || !strings.Contains(w.asked[0].Text, "paper 1.txt") {
+	w.until("asked", func() bool { return len(w.asked) == 1 })
+	if !w.asked[0].Danger || !strings.Contains(w.asked[0].Text, "paper 1.txt") || !strings.Contains(w.asked[0].Text, "Quick one, 規則") {
 		t.Fatalf("asked %+v", w.asked)
+	}
+	if len(learned.asked) != 1 || learned.asked[0] != core.DocumentID(filepath.Join(w.dir, "papers", "paper 1.txt")) {
+		t.Errorf("looked for who learned from %v", learned.asked)
 	}
 	w.asked[0].Then()
 	w.until("removed", func() bool { return len(w.toasts) > 0 && len(s.m.list.all) == 2 })
@@ -127,6 +133,14 @@ func TestByKeyboardAlone(t *testing.T) {
 	if len(w.errors) > 0 {
 		t.Errorf("errors: %v", w.errors)
 	}
+}
+
+// pupils are adapters that learned from everything.
+type pupils struct{ asked []string }
+
+func (p *pupils) Learned(_ context.Context, documents ...string) ([]record.Adapter, error) {
+	p.asked = documents
+	return []record.Adapter{{Name: "Quick one"}, {Name: "規則"}}, nil
 }
 
 // TestEveryPartByKeyboard: Tab and Enter reach all parts.

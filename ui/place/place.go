@@ -1,12 +1,13 @@
 // Package place names what the window can show, so that a screen can send a person to another without knowing it.
 package place
 
-// Screen is one of the five screens of the rail, or help.
+// Screen is one of the screens of the rail.
 type Screen string
 
 const (
 	Chat      Screen = "chat"
 	Documents Screen = "documents"
+	Training  Screen = "training"
 	Models    Screen = "models"
 	Settings  Screen = "settings"
 	Help      Screen = "help"

@@ -220,10 +220,14 @@ func (q *questions) focus() fyne.Focusable {
 func (q *questions) update(c change) {
 	m := q.s.m
 	d, ok := m.dataset()
+	flips := q.empty.Hidden != ok
 	q.empty.Hidden, q.full.Hidden = ok, !ok
+	if flips && q.s.shown && q.s.inside() {
+		defer q.s.Focus() // what had the keyboard is gone
+	}
 	if !ok {
 		for _, b := range q.all {
-			can(b, m.work == nil && m.loaded)
+			can(b, m.work == nil)
 		}
 		q.root.Refresh()
 		return
