@@ -58,7 +58,7 @@ func Build(ctx context.Context, p Params) (Result, error) {
 	if err := p.Validate(); err != nil {
 		return Result{}, err
 	}
-	b := &builder{Params: p, left: Left{}, documents: map[string]Document{}}
+	b := &builder{Params: p, left: Left{}, documents: map[string]Document{}, general: map[string]bool{}}
 	for _, d := range p.Documents {
 		b.documents[d.ID] = d
 	}
@@ -133,6 +133,7 @@ type builder struct {
 	documents map[string]Document
 	done      int64
 	asked     map[string]bool // folded questions of this collection's documents
+	general   map[string]bool // ids of rows that ask for what stands under a heading: other sentences there answer them too
 }
 
 func (b *builder) drop(r Reason) { b.left[r]++ }
@@ -228,6 +229,7 @@ func (b *builder) answered(ctx context.Context, given, drafts []Draft, most int)
 			b.drop(LeftTwice)
 		default:
 			rows = append(rows, m.row)
+			b.general[m.row.ID] = d.Kind == KindHeading
 		}
 	}
 	if err := b.each(ctx, given, total, func(d Draft, m made) bool { take(d, m); return true }); err != nil {

@@ -101,8 +101,7 @@ func readDraft(doc Document, c core.Chunk, text string) (Draft, bool) {
 	}
 	question = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(question), t.question))
 	answer, _, _ = strings.Cut(strings.TrimSpace(answer), "\n")
-	answer = strings.Trim(strings.TrimSpace(answer), "「」\"“”")
-	answer = bareAnswer(answer)
+	answer = strings.Trim(bareAnswer(answer), " 「」\"“”")
 	if strings.ContainsAny(question, "\n") || !asks(question, lang) || rag.Language(question) != lang {
 		return Draft{}, false
 	}

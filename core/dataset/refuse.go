@@ -21,7 +21,7 @@ func (b *builder) refusals(ctx context.Context, rows []core.Row, want int) ([]co
 	}
 	var from []core.Row
 	for _, r := range rows {
-		if !r.Refusal && r.Source != nil {
+		if !r.Refusal && r.Source != nil && !b.general[r.ID] {
 			from = append(from, r)
 		}
 	}

@@ -30,7 +30,8 @@ type asking struct {
 // prose it is about one sentence in two.
 func Drafts(doc Document) []Draft {
 	var out []Draft
-	head, title, small := "", titleOf(doc), smallWordsOf(doc)
+	head, title := "", titleOf(doc)
+	small, names := smallWordsOf(doc)
 	for _, p := range doc.Pages {
 		units := unitsOf(p, head)
 		for _, u := range units {
@@ -47,7 +48,7 @@ func Drafts(doc Document) []Draft {
 				asked = askEnglish(u, small)
 			}
 			if u.first && len(u.cells) == 0 {
-				asked = append(asked, askHeading(u, title, small)...)
+				asked = append(asked, askHeading(u, title, names)...)
 			}
 			for _, a := range asked {
 				if d, ok := u.draft(doc, a, title); ok {
@@ -78,7 +79,9 @@ func (u unit) draft(doc Document, a asking, title string) (Draft, bool) {
 		Question: strings.TrimSpace(a.question), Core: string(u.text[a.from:a.end]), Source: u.source(doc, a.from, a.end),
 		Origin: core.RowRule, Kind: a.kind, title: title,
 	}
-	d.Language = rag.Language(d.Question)
+	if d.Language = rag.Language(d.Question); d.Language == "ja" {
+		d.Question = varied(d.Question)
+	}
 	d.Answer = d.Core
 	if a.cap {
 		d.Answer = capital(d.Answer)
@@ -91,6 +94,23 @@ func (u unit) draft(doc Document, a asking, title string) (Draft, bool) {
 		d.Question = d.qualified()
 	}
 	return d, d.fit()
+}
+
+var plainAsk = regexp.MustCompile(`^(.+)は(?:何|いくら|いつ|どこ|どのくらい|いくつ|何[^か。]{1,6})(ですか|でしたか)。$`)
+
+// varied asks some questions as people type them: with a question mark, or to be told. Which ones is decided by the question.
+func varied(question string) string {
+	switch newPCG(0, question).below(8) {
+	case 0, 1:
+		if cut, ok := strings.CutSuffix(question, "か。"); ok {
+			return cut + "か？"
+		}
+	case 2:
+		if m := plainAsk.FindStringSubmatch(question); m != nil && m[2] == "ですか" && !strings.HasSuffix(m[1], "と") {
+			return m[1] + "を教えてください。"
+		}
+	}
+	return question
 }
 
 // qualified is the question with the document's title in it.
@@ -178,22 +198,24 @@ var (
 )
 
 // smallWordsOf are the words that a document writes with small letters, and seldom with a capital inside a sentence: at the
-// beginning of one they have lost theirs.
-func smallWordsOf(doc Document) map[string]bool {
+// beginning of one they have lost theirs. names are those that have a capital there.
+func smallWordsOf(doc Document) (small, names map[string]bool) {
 	count := map[string]int{}
+	names = map[string]bool{}
 	for _, p := range doc.Pages {
 		for _, m := range smallWord.FindAllStringSubmatch(p.Text, -1) {
 			count[m[1]]++
 		}
 		for _, m := range insideWord.FindAllStringSubmatch(p.Text, -1) {
 			count[strings.ToLower(m[1])] -= 3
+			names[strings.ToLower(m[1])] = true
 		}
 	}
-	out := map[string]bool{}
+	small = map[string]bool{}
 	for w, n := range count {
 		if n > 0 {
-			out[w] = true
+			small[w] = true
 		}
 	}
-	return out
+	return small, names
 }

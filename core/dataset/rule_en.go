@@ -26,7 +26,7 @@ var (
 	enPerson = regexp.MustCompile(`(?i)(?:manager|director|chair|chairman|chairwoman|president|owner|author|contact|secretary|head|editor|teacher|officer|leader|coordinator|founder|maintainer|administrator|person in charge)$`)
 	enName   = regexp.MustCompile(`^(?:(?:Mr|Mrs|Ms|Dr|Prof)\. )?[A-Z][a-z.]*(?: [A-Z][A-Za-z.'-]*)+$`)
 	// enVague: subjects that say something only where they stand.
-	enVague  = regexp.MustCompile(`(?i)\b(?:its|their|his|her|our|this|these|those|such|following|previous|above|former|latter|aforementioned|same)\b|^the (?:first|second|third|next|last|other|rest|result|idea|goal|problem|reason|answer|point|fact|end|main|only|whole|full|complete|list|purpose|aim|trick|solution|question|difference|simplest|easiest|best|most|advantage|drawback|choice|output|example|command|option|file|tool|program|user|system|default)(?: [a-z]+)?$`)
+	enVague  = regexp.MustCompile(`(?i)\b(?:its|their|his|her|our|this|these|those|such|following|previous|above|former|latter|aforementioned|same)\b|^the (?:first|second|third|next|last|other|rest|result|idea|goal|problem|reason|answer|point|fact|end|main|only|whole|full|complete|list|purpose|aim|trick|solution|question|difference|simplest|easiest|best|most|advantage|drawback|choice|output|example|command|option|file|tool|program|user|system|default|notable|usual|general|final|initial)(?: [a-z]+){0,2}$`)
 	enBadEnd = regexp.MustCompile(`(?i)\b(?:that|which|who|to|and|or|not|of|in|on|for|with|is|are|can|will|must|if|when|as|only|also|but|than)$`)
 	enInside = regexp.MustCompile(`(?i)\b(?:is|are|was|were|can|will|that|which|who|has|have|must|should|it|they|this|these|may|if|when|also|then|now|barely|often|usually|frequently|currently|still|already|both|even|generally|never|always|typically|only|does|do|did)\b`)
 )
@@ -99,6 +99,12 @@ type english struct {
 func (e english) answer(kind Kind, question string, from, end int) []asking {
 	if end < 0 {
 		end = len(e.core)
+		if m := enTurn.FindStringIndex(e.core[from:]); m != nil && (kind == KindPlace || kind == KindDate || kind == KindTime || kind == KindPerson) {
+			end = from + m[0]
+		}
+	}
+	if enThis.MatchString(e.core[from:end]) {
+		return nil
 	}
 	a := len([]rune(e.core[:from]))
 	return []asking{{kind: kind, question: question, from: a, end: a + len([]rune(e.core[from:end])), tail: ".", cap: true}}
@@ -123,6 +129,12 @@ func imperative(s string) bool {
 	}
 	return imperatives[first] && rest != "" && !regexp.MustCompile(`^(?:will|can|is|are|has|does|must|may|was)\b`).MatchString(rest)
 }
+
+var (
+	enTurn = regexp.MustCompile(`,? (?:but|which|although|where|so|and (?:they|it|only|the))\b`) // where the rest is of something else
+	enThis = regexp.MustCompile(`(?i)\b(?:this|these|those)\b`)                                  // an answer that is none without what stands before
+	enRole = regexp.MustCompile(`^(?:the|an?) (?:[a-z]+ ){0,3}(?:author|leader|founder|creator|developer|president|director|manager|editor|maintainer|inventor|chairman|writer)\b`)
+)
 
 func (e english) to() []asking {
 	m := enTo.FindStringSubmatchIndex(e.core)
@@ -222,8 +234,11 @@ func (e english) be() []asking {
 		}
 		return ask(KindNumber, "What", m[6])
 	case regexp.MustCompile(`^(?:an?|the) `).MatchString(y) && !plural(verb) && after == "":
-		if strings.Contains(y, ", and ") && len(y) > 100 {
+		if strings.Contains(y, ", and ") && len(y) > 100 || gerund.MatchString(x) {
 			return nil
+		}
+		if enRole.MatchString(y) {
+			return ask(KindPerson, "Who", m[6])
 		}
 		return ask(KindDefinition, "What", m[6])
 	}
@@ -232,6 +247,9 @@ func (e english) be() []asking {
 
 // elsewhere: the place is another part of the text.
 var elsewhere = regexp.MustCompile(`(?i)\b(?:section|chapter|appendix|figure|table|sidebar|page)\b`)
+
+// gerund: to do something is no thing that is asked what it is.
+var gerund = regexp.MustCompile(`^[A-Za-z]+ing (?:a|an|the|and|of|to|with)\b`)
 
 // passive: "X is done at a time, at a place, by somebody, in a way".
 func (e english) passive(x, aux, after, y string, at int) []asking {
@@ -278,7 +296,7 @@ func (e english) must() []asking {
 		return nil
 	}
 	x, verb, y := e.subject(e.core[m[2]:m[3]]), e.core[m[4]:m[5]], e.core[m[6]:m[7]]
-	if x == "" || verb == "have to" || regexp.MustCompile(`^(?:be|not|also|only|have|always|never|still|then|therefore|thus)\b`).MatchString(y) {
+	if x == "" || verb == "have to" || regexp.MustCompile(`^(?:be|not|also|only|have|always|never|still|then|therefore|thus|indeed|[a-z]+ly)\b`).MatchString(y) {
 		return nil
 	}
 	return e.answer(KindHow, "What "+verb+" "+x+" do?", m[6], -1)
@@ -341,6 +359,9 @@ func (e english) does() []asking {
 			return e.answer(KindNumber, "How many "+y[n[4]:n[5]]+" "+x+plain+"?", m[6]+n[0], m[6]+n[5])
 		}
 		return nil
+	}
+	if regexp.MustCompile(`^[a-z-]+ to `).MatchString(y) || regexp.MustCompile(`^(?:the |an? )?[a-zA-Z-]+ to [a-z]+`).MatchString(y) && (plain == "allow" || plain == "require") {
+		return nil // allows you to
 	}
 	if plain == "have" || strings.Contains(y, " that ") && len(y) > 90 {
 		return nil

@@ -9,10 +9,10 @@ import (
 // where these say enough.
 
 var (
-	jaLead = regexp.MustCompile(`^(?:また|なお|さらに|ただし|そして|一方|このうち|※|＊|\*)[、,]?\s*`)
+	jaLead = regexp.MustCompile(`^(?:また|なお|さらに|ただし|そして|一方|このうち|最後に|まず|次に|さて|なお|※|＊|\*)[、,]?\s*`)
 	// jaDeictic: sentences that say something of what stands before them.
-	jaDeictic = regexp.MustCompile(`^(?:これ|それ|あれ|ここ|そこ|この|その|あの|こう|そう|同|当該|上記|下記|以下|次の|前述|後述|前項|本項|例えば|たとえば|つまり|しかし|ところが|すると|従って|したがって|よって|彼|彼女|両|いずれ|どちら|すべて|全て|各自|もう|前は|後は|他の|ほかの|残り)`)
-	jaTopic   = regexp.MustCompile(`^([^、。はがを]{1,30}?(?:、[^、。はがを]{1,16})?)(には|では|とは|は)、?(.+)$`)
+	jaDeictic = regexp.MustCompile(`^(?:これ|それ|あれ|ここ|そこ|この|その|あの|こう|そう|同|当該|上記|下記|以下|次の|前述|後述|前項|本項|例えば|たとえば|つまり|しかし|ところが|すると|従って|したがって|よって|彼|彼女|私|我々|僕|筆者|当時|中でも|全員|自分|両|いずれ|どちら|すべて|全て|各自|各|もう|多く|いくつか|今|一部|ほとんど|通常|一般に|普通|最近|現在|実際|特に|例外|前は|後は|他の|ほかの|残り)`)
+	jaTopic   = regexp.MustCompile(`^([^、。は]{1,30}?(?:、[^、。はがを]{1,16})?)(には|では|とは|は)、?(.+)$`)
 	jaIs      = regexp.MustCompile(`^(.+?)(のことです|です|でした|とする|とします|となります|になります|となっています|である|であった|だ)$`)
 
 	jaNumber = `[0-9０-９][0-9０-９,，.．]*`
@@ -33,7 +33,7 @@ var (
 	jaTime = regexp.MustCompile(`^(?:[^、。]{0,12}の)?(?:` + jaDate + `の?(?:` + jaClock + `)?|` + jaClock + `)`)
 	jaCond = regexp.MustCompile(`^(.{3,44}?)(とき|時|場合|際)(?:に?は)、?(.{4,110})$`)
 	jaThen = regexp.MustCompile(`^([^、]{4,40}?[うくすつぬむるぐぶ]と)、(.{4,100})$`)
-	jaWhy  = regexp.MustCompile(`^(.{5,70}?)(?:ため|ので)、(.{5,80}(?:です|ます|ません|ました|でした))$`)
+	jaWhy  = regexp.MustCompile(`^(.{5,70}?)(?:ため|ので)、(.{5,42}(?:です|ます|ません|ました|でした))$`)
 	jaNeed = regexp.MustCompile(`^(.{2,40}?)が(必要(?:です|となります|になります|である))$`)
 	jaWho  = regexp.MustCompile(`^([^、がをに]{2,24}?)が(.{0,20}?(?:管理し|担当し|行い|行っ|対応し|実施し|主催し|承認し|作成し|決定し|保管し|運営し|指名し|任命し|発行し|判断し|点検し)(?:ています|ます|ました|ている|た)?)$`)
 	jaAt   = regexp.MustCompile(`^([^を]{2,30}?)(に(?:あります|ある|います|いる|置きます|置く|置いています|置いてあります|設置しています|設置します|位置します|保管しています|保管します)|で(?:行います|開催します|開きます|受け付けます|受け付けています|販売しています|実施します|行いました|開催しました))$`)
@@ -139,7 +139,7 @@ func (j japanese) condition() []asking {
 		return nil
 	}
 	when, then := j.core[m[2]:m[5]], j.core[m[6]:m[7]]
-	if strings.HasSuffix(j.core[m[2]:m[3]], "の") && len([]rune(when)) < 5 || strings.Contains(j.core[m[2]:m[3]], "は、") || !polite(then) && !plainVerb(then) {
+	if strings.HasSuffix(j.core[m[2]:m[3]], "の") && len([]rune(when)) < 5 || strings.Contains(j.core[m[2]:m[3]], "は、") || !polite(then) && !plainVerb(then) || jaSee.MatchString(then) {
 		return nil
 	}
 	question := when + "はどうなりますか。"
@@ -167,18 +167,20 @@ func (j japanese) topic() []asking {
 		return nil
 	}
 	x, particle, y := j.core[m[2]:m[3]], j.core[m[4]:m[5]], j.core[m[6]:m[7]]
-	if jaDeictic.MatchString(x) || strings.HasSuffix(x, "の") || strings.HasSuffix(x, "て") || strings.HasSuffix(x, "と") || strings.HasSuffix(x, "に") && particle == "は" {
+	if jaDeictic.MatchString(x) || strings.HasSuffix(x, "の") || strings.HasSuffix(x, "て") || strings.HasSuffix(x, "と") || strings.HasSuffix(x, "に") && particle == "は" || jaOpenClause.MatchString(x) {
 		return nil
 	}
 	subject := x + particle
 	if particle == "とは" {
 		subject = x + "は"
 	}
-	if n := jaNeed.FindStringSubmatchIndex(y); n != nil {
+	if n := jaNeed.FindStringSubmatchIndex(y); n != nil && !jaBroken.MatchString(y) && !strings.Contains(y[n[2]:n[3]], "、") {
 		a, b := j.part(m[6]+n[2], m[6]+n[3])
+		if particle == "は" {
+			subject = x + "には" // 申請は、承認が必要です
+		}
 		return []asking{{kind: KindHow, question: subject + "何が必要ですか。", from: a, end: b, tail: "です。"}}
 	}
-	// "申請は、部長の承認が必要です"
 	if particle == "は" {
 		if n := jaIs.FindStringSubmatchIndex(y); n != nil && n[0] == 0 {
 			return j.is(x, m[6]+n[2], m[6]+n[3], strings.HasSuffix(y, "でした") || strings.HasSuffix(y, "であった"))
@@ -208,6 +210,9 @@ func (j japanese) topic() []asking {
 	}
 	return nil
 }
+
+// jaOpenClause: what stands before は is no noun with a clause before it ("期限を過ぎた申請"), but another sort of clause.
+var jaOpenClause = regexp.MustCompile(`[がを].*(?:\p{Hiragana}|など|ため|とき|場合|以上|以外)$|^[^がを]{1,12}[が].*[がを]`)
 
 // when: "Xは、毎年9月に実施します".
 func (j japanese) when(subject string, at int, y string) []asking {
@@ -297,7 +302,7 @@ func (j japanese) is(x string, from, end int, past bool) []asking {
 	}
 	a, b := j.part(from, end)
 	topic := "は"
-	if kind == KindDefinition && wh == "何" && !past && len([]rune(y)) > 12 {
+	if kind == KindDefinition && wh == "何" && !past && len([]rune(y)) > 12 && !strings.ContainsFunc(strings.ReplaceAll(x, "の", ""), isHiragana) {
 		topic = "とは"
 	}
 	out := asking{kind: kind, question: x + topic + wh + is, from: a, end: b, tail: "です。", weak: weakSubject(x)}
@@ -308,7 +313,7 @@ func (j japanese) is(x string, from, end int, past bool) []asking {
 }
 
 // notNoun: predicates that no "what is" asks for.
-var notNoun = regexp.MustCompile(`(?:可能|必要|不要|不可|同じ|同様|有効|無効|便利|簡単|よう|はず|べき|ため|から|ので|こと|もの|とおり|通り|対象|だけ|のみ|など|場合|とき|ほど|禁止|無料|税込み|税別|任意|自由|大切|重要|安全|危険|限り|予定|単純|複雑|容易|困難|十分|不十分|明白|確実|最適|適切|的|豊富|強力|高速|柔軟|自明|好み|最高|例外|別|得意|苦手|初めて|少ない|多い|高い|低い|ない|たい|すい|くい|しい)$`)
+var notNoun = regexp.MustCompile(`(?:可能|必要|不要|不可|同じ|同様|有効|無効|便利|簡単|よう|はず|べき|ため|から|ので|こと|もの|とおり|通り|対象|だけ|のみ|など|場合|とき|ほど|禁止|無料|税込み|税別|任意|自由|大切|重要|安全|危険|限り|予定|単純|複雑|容易|困難|十分|不十分|明白|確実|最適|適切|的|豊富|強力|高速|柔軟|自明|好み|最高|例外|別|得意|苦手|一部|初めて|少ない|多い|高い|低い|ない|たい|すい|くい|しい)$`)
 
 var (
 	whoNouns   = regexp.MustCompile(`(?:担当者?|責任者|議長|委員長|社長|部長|課長|室長|所長|会長|組合長|校長|館長|代表者?|管理者|監督|講師|司会|連絡係|主催者|著者|作成者|発行者|氏名|委員|係|本部長|隊長)$`)
@@ -337,6 +342,9 @@ func whatIs(x, y string) (Kind, string) {
 			return KindDate, "いつからいつまで"
 		}
 	}
+	if termNouns.MatchString(x) && strings.HasSuffix(x, "期間") && jaAnyNumber.MatchString(y) && len([]rune(y)) > 12 {
+		return KindNumber, "どのくらい"
+	}
 	if jaDateOnly.MatchString(y) || strings.Contains(y, "営業日") || whenNouns.MatchString(x) && jaAnyNumber.MatchString(y) && !strings.HasSuffix(y, "円") {
 		if m := jaEndNumber.FindStringSubmatch(y); strings.HasPrefix(y, "毎月") && m != nil && m[2] == "日" {
 			return KindDate, "毎月何日"
@@ -349,7 +357,7 @@ func whatIs(x, y string) (Kind, string) {
 		if unit == "分" && strings.HasSuffix(y[:m[2]], "時間") {
 			wh = "何時間何分"
 		}
-		if wh == "どのくらい" && (strings.ContainsFunc(y[:m[2]], isLatin) || jaAnyNumber.MatchString(y[:m[2]])) {
+		if wh == "どのくらい" && (strings.ContainsFunc(y[:m[2]], isLatin) || jaAnyNumber.MatchString(y[:m[2]])) && !strings.ContainsFunc(y[:m[2]], isHiragana) {
 			wh = "" // AC100V 50/60Hz
 		}
 		lead := ""
@@ -371,7 +379,7 @@ func whatIs(x, y string) (Kind, string) {
 		}
 	}
 	switch {
-	case whoNouns.MatchString(x):
+	case whoNouns.MatchString(x), regexp.MustCompile(`(?:開発者|作者|著者|創設者|設立者|社長|会長|委員長)$`).MatchString(y):
 		return KindPerson, "誰"
 	case howNouns.MatchString(x):
 		return KindDefinition, "どう"
@@ -379,7 +387,7 @@ func whatIs(x, y string) (Kind, string) {
 		return KindPlace, "どこ"
 	case clockNouns.MatchString(x) && regexpClock.MatchString(y):
 		return KindTime, "何時"
-	case strings.HasSuffix(x, "者"), strings.Contains(x, "、"), jaOrdinal.MatchString(x), !jaNounEnd.MatchString(y), strings.HasSuffix(x, "例"), strings.HasSuffix(x, "詳細"):
+	case jaBroken.MatchString(y), strings.HasSuffix(x, "者"), strings.Contains(x, "、"), jaOrdinal.MatchString(x), !jaNounEnd.MatchString(y), !jaNounEnd.MatchString(x), strings.HasSuffix(x, "例"), strings.HasSuffix(x, "詳細"):
 		return "", ""
 	case len([]rune(y)) < 2 || len([]rune(y)) > 60 || strings.HasSuffix(y, "て") || strings.HasSuffix(y, "に") || strings.HasSuffix(y, "で"):
 		return "", ""
@@ -389,11 +397,15 @@ func whatIs(x, y string) (Kind, string) {
 	return KindDefinition, "何"
 }
 
+func isHiragana(r rune) bool { return r >= 'ぁ' && r <= 'ん' }
+
 func isLatin(r rune) bool { return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' }
 
 var (
 	// jaOrdinal: one of several that stand before.
 	jaOrdinal = regexp.MustCompile(`^(?:[0-9０-９一二三四五六七八九十]+\s*(?:番目|つ目|つめ)|第[0-9０-９一二三四五六七八九十]+の|もう一つ|もうひとつ|最初の|最後の|次の|残りの|別の|他の|ほかの|唯一の|結果|理由|目的|目標|問題|違い|答え)`)
+	// jaBroken: a predicate of several clauses.
+	jaBroken  = regexp.MustCompile(`(?:が|ので|から|ため|で|て|ば|り|たら)、|にも|でも`)
 	jaNounEnd = regexp.MustCompile(`[\p{Han}\p{Katakana}ーA-Za-z0-9０-９）)」』]$`)
 )
 

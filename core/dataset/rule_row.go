@@ -24,10 +24,13 @@ const maxKeyChars = 30
 func askRow(u unit) []asking {
 	key := u.cells[0]
 	crossed := genericHeads.MatchString(key.name)
-	if utf8.RuneCountInString(key.value) > maxKeyChars || key.value == "" || strings.ContainsAny(key.value, "。？?{}:;=<>") {
+	if utf8.RuneCountInString(key.value) > maxKeyChars && !isAsked.MatchString(key.name) || key.value == "" || strings.ContainsAny(key.value, "{}:;=<>") || !isAsked.MatchString(key.name) && strings.ContainsAny(key.value, "。？?") {
 		return nil
 	}
 	ja := rag.Language(u.String()) == "ja"
+	if isAsked.MatchString(key.name) {
+		return askFAQ(u)
+	}
 	var out []asking
 	for i, c := range u.cells {
 		if i == 0 || c.name == "" || c.value == "" || c.name == key.name || utf8.RuneCountInString(c.name) > maxKeyChars || strings.Contains(c.name, "(s)") || strings.HasSuffix(c.name, "?") {
@@ -60,6 +63,31 @@ func askRow(u unit) []asking {
 		}
 	}
 	return out
+}
+
+var (
+	isAsked    = regexp.MustCompile(`(?i)^(?:質問|質問内容|問い|question|q)$`)
+	isAnswered = regexp.MustCompile(`(?i)^(?:回答|答え|answer|a)$`)
+)
+
+// askFAQ takes the question that a table has.
+func askFAQ(u unit) []asking {
+	q := u.cells[0].value
+	if !asks(q, rag.Language(q)) {
+		return nil
+	}
+	for _, c := range u.cells[1:] {
+		if isAnswered.MatchString(c.name) && c.value != "" {
+			a := asking{kind: KindTable, question: q, from: c.from, end: c.end}
+			if rag.Language(q) == "ja" {
+				a.tail = tailOf(c.value)
+			} else {
+				a.tail, a.cap = stopOf(c.value), true
+			}
+			return []asking{a}
+		}
+	}
+	return nil
 }
 
 // namedBy is the cell that names the row best, the first one apart.
@@ -229,11 +257,23 @@ var enBadStart = regexp.MustCompile(`^(?:with|in|on|from|and|of|for|to|by|at|as|
 
 var headNumber = regexp.MustCompile(`^(?:第[0-9０-９一二三四五六七八九十百]+[章節部編条項]\s*|[■□▼▶#]+\s*|[0-9０-９]{1,2}(?:[.．][0-9０-９]{1,2})*[.．)）]?[\s　]+|(?:Chapter|Section|Appendix|Part)\s+[0-9A-Z]+[.:]?\s*)`)
 
+// lowerHeading begins a heading with a small letter, unless that is a name's.
+func lowerHeading(head string, names map[string]bool) string {
+	word, rest, _ := strings.Cut(head, " ")
+	if r := firstRune(rest); r >= 'A' && r <= 'Z' {
+		return head // a name, or Every Word So
+	}
+	if names[strings.ToLower(word)] || len(word) < 2 || word[1:] != strings.ToLower(word[1:]) {
+		return head
+	}
+	return strings.ToLower(head[:1]) + head[1:]
+}
+
 // shouted is the sort of a box in its heading: "NOTE", "GOING FURTHER".
 var shouted = regexp.MustCompile(`^(?:[A-Z]{4,}(?: [A-Z]{2,})*|TIP|IN PRACTICE|QUICK LOOK) `)
 
 // askHeading asks for what stands first below a heading.
-func askHeading(u unit, title string, small map[string]bool) []asking {
+func askHeading(u unit, title string, names map[string]bool) []asking {
 	head := strings.TrimSpace(headNumber.ReplaceAllString(u.head, ""))
 	s := u.String()
 	head = strings.TrimSuffix(shouted.ReplaceAllString(head, ""), "について")
@@ -266,7 +306,7 @@ func askHeading(u unit, title string, small map[string]bool) []asking {
 	if first, after, _ := strings.Cut(head, " "); strings.HasSuffix(first, "ing") && gerunds[strings.ToLower(first)] != "" && !enBadStart.MatchString(after) {
 		whole.question = "How do I " + gerunds[strings.ToLower(first)] + " " + lowerName(after) + "?"
 	} else {
-		whole.question = "What should I know about " + lowerFirst(head, small) + "?"
+		whole.question = "What should I know about " + lowerHeading(head, names) + "?"
 	}
 	whole.cap = true
 	return []asking{whole}

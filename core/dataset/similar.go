@@ -27,10 +27,12 @@ type print struct {
 	codes string   // its numbers and codes, sorted
 }
 
+var unmarked = strings.NewReplacer("。", "", "、", "", "?", "", "!", "", "「", "", "」", "")
+
 var codeWord = regexp.MustCompile(`[a-z]*[0-9][a-z0-9.:/-]*`)
 
 func printOf(question, answer string) print {
-	text := fold(question) + "\n" + fold(answer)
+	text := unmarked.Replace(fold(question)) + "\n" + unmarked.Replace(fold(answer))
 	codes := codeWord.FindAllString(text, -1)
 	slices.Sort(codes)
 	rs := []rune(text)
