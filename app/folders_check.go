@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"kakoi/core"
@@ -192,7 +193,11 @@ func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error
 			out.away++
 			continue
 		}
-		if _, err := os.Lstat(d.Source); errors.Is(err, fs.ErrNotExist) {
+		_, err := os.Lstat(d.Source)
+		if errors.Is(err, syscall.ENOTDIR) { // it was in an archive, which is there
+			_, err = ingest.Stat(d.Source)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
 			out.gone = append(out.gone, d)
 		}
 	}

@@ -8,11 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"syscall"
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/ingest"
 )
 
 // fileState says what became of the file that a document was read from.
@@ -34,26 +33,26 @@ type fileCheck struct {
 
 // check compares the file with the document: by size and time, and where only the time differs, by its bytes.
 func (p *Pages) check(ctx context.Context, doc core.Document) (fileState, error) {
-	info, err := os.Stat(doc.Source)
+	info, err := ingest.Stat(doc.Source) // which may lead into an archive
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+	case errors.Is(err, fs.ErrNotExist):
 		return fileGone, nil
-	case err != nil:
-		return fileUnreadable, fmt.Errorf("look at %q: %w", doc.Source, err)
-	case !info.Mode().IsRegular(), info.Size() != doc.Size:
+	case errors.Is(err, core.ErrUnsupported), err == nil && info.Size != doc.Size: // no file any more, or another one
 		return fileChanged, nil
-	case info.ModTime().Equal(doc.Modified):
+	case err != nil:
+		return fileUnreadable, err
+	case info.ModTime.Equal(doc.Modified):
 		return fileSame, nil
 	}
 	p.mu.Lock()
 	known := p.checked[doc.Source]
 	p.mu.Unlock()
-	if known.size != info.Size() || !known.modified.Equal(info.ModTime()) {
+	if known.size != info.Size || !known.modified.Equal(info.ModTime) {
 		sum, err := hashFile(ctx, doc.Source)
 		if err != nil {
 			return fileUnreadable, err
 		}
-		known = fileCheck{info.Size(), info.ModTime(), sum}
+		known = fileCheck{info.Size, info.ModTime, sum}
 		p.mu.Lock()
 		p.checked[doc.Source] = known
 		p.mu.Unlock()
@@ -66,9 +65,9 @@ func (p *Pages) check(ctx context.Context, doc core.Document) (fileState, error)
 
 // hashFile is the SHA-256 of a file, in hex.
 func hashFile(ctx context.Context, path string) (string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := ingest.Open(ctx, path)
 	if err != nil {
-		return "", fmt.Errorf("compare %q: %w", path, err)
+		return "", fmt.Errorf("compare: %w", err)
 	}
 	defer f.Close()
 	h := sha256.New()

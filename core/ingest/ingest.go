@@ -65,7 +65,7 @@ func (o Options) maxBytes(kind string) int64 {
 	return maxDocumentBytes
 }
 
-// Read reads the file at path. The Document has all that the file alone tells, also when an error comes
+// Read reads the file at path, which may lead into a zip archive. The Document has all that the file alone tells, also when an error comes
 // back; ID, Added, Chunks, State and Reason are the caller's.
 //
 // Every error but the end of ctx is a core.UserError that wraps one of core.ErrNotFound, ErrEmpty,
@@ -77,7 +77,13 @@ func Read(ctx context.Context, path string, opt Options) (core.Document, []core.
 		return doc, nil, fmt.Errorf("read %q: %w", path, err)
 	}
 	doc.Source = abs
-	data, err := load(ctx, abs, &doc, opt)
+	var data []byte
+	if in, ok := inside(abs); ok {
+		doc.Name = filepath.Base(in.archive) + "/" + in.name
+		data, err = in.load(ctx, &doc, opt)
+	} else {
+		data, err = load(ctx, abs, &doc, opt)
+	}
 	if err != nil {
 		return doc, nil, err
 	}

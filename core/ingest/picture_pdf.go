@@ -23,8 +23,9 @@ import (
 // openPDF is a document in an instance of PDFium of its own, which reads from the file as it needs to.
 type openPDF struct {
 	path     string
-	file     *os.File
-	info     os.FileInfo // when it was opened
+	at       string      // of the file on the disk: path, or the archive it leads into
+	file     *os.File    // nil when the document came out of an archive
+	info     os.FileInfo // of at, when it was opened
 	instance pdfium.Pdfium
 	stop     func() // ends the call the instance is in
 	doc      references.FPDF_DOCUMENT
@@ -44,31 +45,28 @@ func openPDFFile(ctx context.Context, abs string, doc *core.Document, opt Option
 	if doc.Kind != "pdf" {
 		return nil, core.Explain(fmt.Errorf("draw %q: %w", abs, core.ErrUnsupported), "error.file.kind", doc.Name)
 	}
-	file, err := openFile(ctx, abs, doc, opt)
+	o := &openPDF{path: abs, at: abs}
+	from, size, err := o.source(ctx, doc, opt)
 	if err != nil {
 		return nil, err
 	}
-	o := &openPDF{path: abs, file: file}
-	if o.info, err = file.Stat(); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
 	head := make([]byte, 1024)
-	n, err := io.ReadFull(file, head)
+	n, err := io.ReadFull(from, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, o.closeFile())
 	}
 	if !bytes.Contains(head[:n], []byte("%PDF-")) {
-		return nil, errors.Join(fmt.Errorf("no pdf header: %w", core.ErrCorrupt), file.Close())
+		return nil, errors.Join(fmt.Errorf("no pdf header: %w", core.ErrCorrupt), o.closeFile())
 	}
 	e, err := engine(opt)
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, o.closeFile())
 	}
 	if o.instance, o.stop, err = e.instance(ctx); err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, o.closeFile())
 	}
 	err = o.guard(ctx, func() error {
-		o.doc, err = openDocument(o.instance, &requests.OpenDocument{FileReader: o.file, FileReaderSize: o.info.Size()})
+		o.doc, err = openDocument(o.instance, &requests.OpenDocument{FileReader: from, FileReaderSize: size})
 		if err != nil {
 			return err
 		}
@@ -86,9 +84,35 @@ func openPDFFile(ctx context.Context, abs string, doc *core.Document, opt Option
 	return o, nil
 }
 
+// source opens what the document is read from: its file, or its bytes out of an archive.
+func (o *openPDF) source(ctx context.Context, doc *core.Document, opt Options) (from io.ReadSeeker, size int64, err error) {
+	if in, ok := inside(o.path); ok {
+		o.at = in.archive
+		if o.info, err = os.Stat(o.at); err != nil {
+			return nil, 0, fmt.Errorf("open %q: %w", o.at, err)
+		}
+		data, err := in.load(ctx, doc, opt)
+		return bytes.NewReader(data), int64(len(data)), err
+	}
+	if o.file, err = openFile(ctx, o.path, doc, opt); err != nil {
+		return nil, 0, err
+	}
+	if o.info, err = o.file.Stat(); err != nil {
+		return nil, 0, errors.Join(err, o.closeFile())
+	}
+	return o.file, o.info.Size(), nil
+}
+
+func (o *openPDF) closeFile() error {
+	if o.file == nil {
+		return nil
+	}
+	return o.file.Close()
+}
+
 // still says whether the file at path is the one that is open here, unchanged.
 func (o *openPDF) still(path string) bool {
-	info, err := os.Stat(path)
+	info, err := os.Stat(o.at)
 	return err == nil && path == o.path && os.SameFile(info, o.info) && info.Size() == o.info.Size() && info.ModTime().Equal(o.info.ModTime())
 }
 
@@ -122,7 +146,7 @@ func (o *openPDF) close() {
 		_ = o.instance.Close() // fails after a trap; the instance is thrown away as a whole all the same
 	}
 	o.stop()
-	_ = o.file.Close() // only read from
+	_ = o.closeFile() // only read from
 }
 
 func (o *openPDF) draw(ctx context.Context, number, dpi int) (Picture, error) {

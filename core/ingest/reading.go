@@ -93,6 +93,8 @@ func (r *reading) texts(kind string, data []byte) ([]string, error) {
 			return nil, err
 		}
 		return r.mailTexts(m)
+	case "zip":
+		return r.zipTexts(data)
 	case "rtf":
 		return one(rtfText(r.q, data))
 	case "ole", "msg", "doc", "xls":

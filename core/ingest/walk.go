@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"kakoi/core"
@@ -27,7 +28,7 @@ type Problem struct {
 	Err  error
 }
 
-// Walk finds the readable files at and below paths, each folder's entries in order of name. Hidden entries,
+// Walk finds the readable files at and below paths, each folder's entries in order of name, those of a zip archive in its own order. Hidden entries,
 // lock files of office programs and, inside folders, files of other kinds are passed over (Options.OnSkip hears
 // of the last). Symbolic links are followed; every file and folder is seen once, so loops end (Options.OnLoop hears of them).
 // A path that was named and cannot be read, and a folder that cannot be opened, become Problems; err is the end of ctx.
@@ -37,6 +38,10 @@ func Walk(ctx context.Context, paths []string, opt Options) (files []File, probl
 		abs, err := filepath.Abs(p)
 		if err != nil {
 			w.problem(p, err)
+			continue
+		}
+		if in, ok := inside(abs); ok {
+			w.inner(abs, in)
 			continue
 		}
 		real, err := filepath.EvalSymlinks(abs)
@@ -167,7 +172,58 @@ func (w *walker) file(path, real string, info fs.FileInfo, named bool) {
 		}
 		return
 	}
+	if doc.Kind == "zip" && w.archive(path, real, info) {
+		return
+	}
 	w.files = append(w.files, File{Path: path, Size: info.Size(), ModTime: info.ModTime(), Kind: doc.Kind})
+}
+
+// archive adds the readable files in a zip archive. One that cannot be opened, or holds none, is left to Read, which says why.
+func (w *walker) archive(path, real string, info fs.FileInfo) bool {
+	if info.Size() > maxArchiveBytes {
+		return false
+	}
+	f, err := os.OpenFile(real, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	entries, err := archiveEntries(f, info.Size())
+	if err != nil {
+		return false
+	}
+	found := false
+	for _, e := range entries {
+		inner := filepath.Join(path, filepath.FromSlash(e.name))
+		kind := Kind(e.name)
+		if kind == "" || e.UncompressedSize64 > uint64(1<<62) {
+			if w.opt.OnSkip != nil {
+				w.opt.OnSkip(inner)
+			}
+			continue
+		}
+		found = true
+		w.files = append(w.files, File{Path: inner, Size: int64(e.UncompressedSize64), ModTime: info.ModTime(), Kind: kind})
+	}
+	return found
+}
+
+// inner adds a file in an archive that was named.
+func (w *walker) inner(path string, in insidePath) {
+	if w.seen[path] {
+		return
+	}
+	w.seen[path] = true
+	f, err := Stat(path)
+	switch {
+	case err != nil:
+		w.problem(path, err)
+	case f.Kind == "":
+		err = core.Explain(fmt.Errorf("read %q: %w", path, core.ErrUnsupported), "error.file.kind", filepath.Base(in.archive)+"/"+in.name)
+		w.problems = append(w.problems, Problem{path, err})
+	default:
+		w.files = append(w.files, f)
+	}
 }
 
 // passedOver says whether a name is hidden (which covers LibreOffice's .~lock.x#) or Word's lock file ~$x.docx.
