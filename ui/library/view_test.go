@@ -1,6 +1,7 @@
 package library
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 
+	"kakoi/app/record"
 	"kakoi/core"
 	"kakoi/ui/place"
 	"kakoi/ui/theme"
@@ -122,7 +124,7 @@ func TestByKeyboardAlone(t *testing.T) {
 	if !w.asked[0].Danger || !strings.Contains(w.asked[0].Text, "paper 1.txt") || !strings.Contains(w.asked[0].Text, "Quick one, 規則") {
 		t.Fatalf("asked %+v", w.asked)
 	}
-	if len(learned.asked) != 1 || learned.asked[0] != core.DocumentID(filepath.Join(w.dir, "papers", "paper 1.txt")) {
+	if len(learned.asked) != 1 || learned.asked[0] != core.DocumentID(filepath.Join(w.dir, "docs", "paper 1.txt")) {
 		t.Errorf("looked for who learned from %v", learned.asked)
 	}
 	w.asked[0].Then()
