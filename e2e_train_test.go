@@ -86,7 +86,7 @@ func TestFromDocumentsToAdapter(t *testing.T) {
 	if whole.State != record.RunDone || whole.Step != whole.Steps || whole.Steps < 3 || whole.Adapter == "" || whole.BestStep == 0 || whole.Peak == 0 {
 		t.Fatalf("run %+v", whole)
 	}
-	for _, name := range []string{"loss.csv", "loss.png", "loss.svg"} {
+	for _, name := range []string{"losses.csv", "loss.png", "loss.svg"} {
 		if info, err := os.Stat(filepath.Join(data, "runs", whole.ID, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -18,8 +18,8 @@ const (
 	pictureText                 = 18
 )
 
-// Pictures writes a run's curves into its folder, in a language: loss.csv, loss.png and loss.svg, each over its earlier one. Run does it
-// at the end of each sitting.
+// Pictures draws a run's curves into its folder, in a language: loss.png and loss.svg, each over its earlier one. Run does it at the end of
+// each sitting. The figures themselves lie beside them in the trainer's losses.csv.
 func (t *Training) Pictures(ctx context.Context, id, lang string) error {
 	r, err := t.Find(ctx, id)
 	if err != nil {
@@ -43,7 +43,6 @@ func (t *Training) Pictures(ctx context.Context, id, lang string) error {
 	curves, look := t.Curves(r, points, lang), plot.Light(font, pictureText)
 	var errs []error
 	for name, write := range map[string]func(io.Writer) error{
-		"loss.csv": curves.CSV,
 		"loss.png": func(w io.Writer) error { return curves.PNG(w, pictureWidth, pictureHeight, look) },
 		"loss.svg": func(w io.Writer) error { return curves.SVG(w, pictureWidth, pictureHeight, look) },
 	} {

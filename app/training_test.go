@@ -176,9 +176,9 @@ func TestTrainingFromPlanToAdapter(t *testing.T) {
 	if err != nil || len(points) != 24 || points[0].Step != 1 || points[0].Loss <= points[23].Loss || points[5].HeldLoss == 0 || points[4].HeldLoss != 0 || points[23].HeldLoss == 0 {
 		t.Errorf("points %+v, %v", points, err)
 	}
-	raw, err := os.ReadFile(filepath.Join(c.training.Folder(r.ID), "loss.csv"))
-	if err != nil || strings.Count(string(raw), "\n") < 24 {
-		t.Errorf("loss.csv has %q, %v", raw, err)
+	raw, err := os.ReadFile(filepath.Join(c.training.Folder(r.ID), "loss.svg"))
+	if err != nil || !strings.HasPrefix(string(raw), "<svg") {
+		t.Errorf("loss.svg has %q, %v", raw, err)
 	}
 	f, err := os.Open(filepath.Join(c.training.Folder(r.ID), "loss.png"))
 	if err != nil {
