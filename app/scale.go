@@ -18,7 +18,10 @@ type kindScale struct {
 }
 
 // bytesPerChunk is the guess while nothing was read: text in UTF-8, Japanese and English mixed, and what formats wrap around it.
-var bytesPerChunk = map[string]int64{"txt": 450, "md": 450, "html": 1200, "docx": 1500, "pdf": 2500}
+var bytesPerChunk = map[string]int64{
+	"txt": 450, "md": 450, "html": 1200, "docx": 1500, "pdf": 2500, "csv": 450, "tsv": 450, "pptx": 8000, "xlsx": 200,
+	"odt": 1500, "ods": 500, "odp": 8000, "epub": 1500, "eml": 1000, "mht": 3000, "msg": 3000, "rtf": 2000, "doc": 2000, "xls": 500,
+}
 
 // guessWeight is how many chunks the guess counts for against what was seen.
 const guessWeight = 10

@@ -25,9 +25,9 @@ const (
 // Document is one file of a Collection.
 type Document struct {
 	ID       string        `json:"id"`       // DocumentID(Source)
-	Name     string        `json:"name"`     // file name
-	Source   string        `json:"source"`   // absolute path it was read from
-	Kind     string        `json:"kind"`     // "txt", "md", "html", "pdf", "docx"
+	Name     string        `json:"name"`     // file name; in an archive "archive.zip/folder/name"
+	Source   string        `json:"source"`   // absolute path it was read from, which may lead into a zip archive
+	Kind     string        `json:"kind"`     // "txt", "pdf", "docx", ...: what core/ingest reads
 	SHA256   string        `json:"sha256"`   // of the file's bytes, hex
 	Size     int64         `json:"size"`     // bytes
 	Modified time.Time     `json:"modified"` // of the file
@@ -48,7 +48,8 @@ func DocumentID(absPath string) string {
 	return hex.EncodeToString(h[:8])
 }
 
-// Page is one page of a Document: a sheet of a PDF, the whole of a format without pages.
+// Page is one page of a Document: a sheet of a PDF or a workbook, a slide, a chapter of a book, an attachment of a mail; the whole of a
+// format without pages.
 type Page struct {
 	Number int    `json:"number"` // from 1
 	Text   string `json:"text"`   // NFC not applied: offsets refer to exactly this text
