@@ -64,6 +64,8 @@ func run(args []string, proof closed.Proof) int {
 		err = bench(ctx, args[1:])
 	case "logits":
 		err = logits(ctx, args[1:])
+	case "train":
+		err = trainRequest(ctx, args[1:])
 	default:
 		err = core.Explain(fmt.Errorf("command %q: %w", args[0], core.ErrUsage), "error.engine.usage")
 	}

@@ -38,3 +38,7 @@ func loaders() server.Loaders {
 func logits(context.Context, []string) error {
 	return core.Explain(fmt.Errorf("logits: built without libtorch: %w", core.ErrNoDevice), "error.engine.bare")
 }
+
+func trainRequest(context.Context, []string) error {
+	return core.Explain(fmt.Errorf("train: built without libtorch: %w", core.ErrNoDevice), "error.engine.bare")
+}

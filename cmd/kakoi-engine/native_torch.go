@@ -109,6 +109,8 @@ func benches(ctx context.Context, kind string, options json.RawMessage, emit fun
 		return figure(p)
 	case "memory":
 		return benchMemory(ctx, o, figure)
+	case "train":
+		return benchTrain(ctx, o, figure)
 	case "embed":
 		opt := bert.BenchOptions{
 			Dir: o.Model, Load: bert.LoadOptions{Device: o.Device, DType: o.DType, Threads: threads(o.Threads)},
@@ -139,7 +141,7 @@ func benches(ctx context.Context, kind string, options json.RawMessage, emit fun
 		}
 		return err
 	}
-	return fmt.Errorf("bench %q: %w (load, prefill, decode, embed, memory)", kind, core.ErrUsage)
+	return fmt.Errorf("bench %q: %w (load, prefill, decode, embed, memory, train)", kind, core.ErrUsage)
 }
 
 // logits writes the logits of given tokens, for comparisons with other programs (core/neox/testdata/agreement.py).

@@ -14,7 +14,8 @@ func (n *net) pass(ctx context.Context, examples []example, number uint64, train
 	dev := n.base.Device()
 	var b *batch
 	kept := make([]*saved, n.base.Layers+1) // kept[i].x is the input of block i
-	var grad torch.Owner
+	var grad, end torch.Owner
+	var total torch.Tensor // read when all is done: reading waits for the device
 	defer func() {
 		_ = dev.Do(context.Background(), func(*torch.Scope) error {
 			for _, k := range kept {
@@ -23,6 +24,7 @@ func (n *net) pass(ctx context.Context, examples []example, number uint64, train
 				}
 			}
 			grad.Close()
+			end.Close()
 			if b != nil {
 				b.owner.Close()
 			}
@@ -60,11 +62,8 @@ func (n *net) pass(ctx context.Context, examples []example, number uint64, train
 	if err == nil {
 		err = dev.Do(ctx, func(s *torch.Scope) error {
 			sum, dx := n.loss(s, kept[n.base.Layers].x, b, train, factor)
-			dy = s.Keep(&grad, dx)
+			total, dy = s.Keep(&end, sum), s.Keep(&grad, dx)
 			kept[n.base.Layers].owner.Close()
-			var one [1]float32
-			s.Read(sum, one[:])
-			loss = float64(one[0])
 			return s.Err()
 		})
 	}
@@ -76,6 +75,14 @@ func (n *net) pass(ctx context.Context, examples []example, number uint64, train
 			kept[i] = nil
 			grad.Close()
 			dy = s.Keep(&grad, dx)
+			return s.Err()
+		})
+	}
+	if err == nil {
+		err = dev.Do(ctx, func(s *torch.Scope) error {
+			var one [1]float32
+			s.Read(total, one[:])
+			loss = float64(one[0])
 			return s.Err()
 		})
 	}

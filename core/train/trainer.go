@@ -162,7 +162,10 @@ func (t *Trainer) fit(p *prepared) error {
 	for _, e := range everything {
 		longest = max(longest, len(e.ids))
 	}
-	room := t.g.Room(p.dtype)
+	room, weights := t.g.Room(p.dtype), t.g.Info().Bytes
+	if outside := t.g.Outside(); outside > 0 {
+		weights = outside
+	}
 	free := t.g.Free()
 	x := &p.plan
 	x.Free = free
@@ -177,7 +180,7 @@ func (t *Trainer) fit(p *prepared) error {
 		}
 		return demand{
 			cfg: c, element: int64(p.dtype.Size()), places: p.params.places, optimizer: p.set.Optimizer, dropout: p.set.Dropout > 0, keep: p.keep,
-			tokens: tokens, counted: counted, chunk: min(int64(p.chunk), counted), weights: t.g.Info().Bytes, room: room,
+			tokens: tokens, counted: counted, chunk: min(int64(p.chunk), counted), weights: weights, room: room,
 		}.plan()
 	}
 	fits := func() bool {

@@ -1,0 +1,74 @@
+package train
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"kakoi/core/neox"
+)
+
+// BenchOptions says what Bench measures.
+type BenchOptions struct {
+	Shape    neox.Config // random weights of it
+	Load     neox.LoadOptions
+	Sequence int // tokens of a sequence (default 1024)
+	Batch    int // sequences of a micro-batch (default 12)
+	Rank     int // of the adapter on query_key_value (default 8)
+	Steps    int // of a figure, after two to warm up (default 4)
+}
+
+// BenchResult is one figure: a training step of one micro-batch, with the optimiser's part.
+type BenchResult struct {
+	Name        string  `json:"name"` // "matmul", "train", "train, natural lengths"
+	Device      string  `json:"device"`
+	DType       string  `json:"dtype"` // of the weights
+	Compute     string  `json:"compute,omitempty"`
+	Recompute   string  `json:"recompute,omitempty"`
+	Copies      bool    `json:"copies,omitempty"` // bf16 copies of the matrices are kept
+	Sequences   int     `json:"sequences,omitempty"`
+	Tokens      int     `json:"tokens,omitempty"`       // of a step, none of them padding
+	Milli       float64 `json:"milliseconds,omitempty"` // median of a step
+	Forward     float64 `json:"forward_milliseconds,omitempty"`
+	Optimiser   float64 `json:"optimiser_milliseconds,omitempty"` // gradients read, clipped, weights changed and written
+	PerSecond   float64 `json:"tokens_per_second,omitempty"`
+	Peak        int64   `json:"peak_bytes,omitempty"`    // measured, the weights counted in
+	Planned     int64   `json:"planned_bytes,omitempty"` // by the memory plan
+	GFLOPPerTok float64 `json:"gflop_per_token,omitempty"`
+	TFLOPs      float64 `json:"tflop_per_second,omitempty"`
+	OfLimit     float64 `json:"of_limit,omitempty"` // of the tokens a second that the matrix rate of this run would give without recomputing
+}
+
+// flops are the operations of one token of a sequence of length tokens, forward and backward through frozen weights without
+// recomputing: two products with every matrix (of layer 0 the backward one ends at the adapter, which is not counted here), the head
+// twice, and causal attention, whose backward pass takes two and a half times its forward one.
+func flops(c neox.Config, length float64) float64 {
+	d, f, v, l := float64(c.HiddenSize), float64(c.IntermediateSize), float64(c.VocabSize), float64(c.Layers)
+	return 4*l*(4*d*d+2*d*f) + 4*v*d + 3.5*2*length*d*l
+}
+
+// naturalLengths are the lengths of a natural mix of rows: lognormal, median 380, sigma 0.5, from 150 to 900.
+func naturalLengths(n int) []int {
+	r := rand.New(rand.NewPCG(1, 2))
+	out := make([]int, n)
+	for i := range out {
+		out[i] = int(min(900, max(150, 380*math.Exp(0.5*r.NormFloat64()))))
+	}
+	return out
+}
+
+// made are examples of random tokens.
+func made(lengths []int, vocab int) []example {
+	r := rand.New(rand.NewPCG(3, 4))
+	out := make([]example, len(lengths))
+	for i, n := range lengths {
+		out[i] = example{from: 1, ids: make([]int32, n)}
+		for k := range out[i].ids {
+			out[i].ids[k] = int32(r.IntN(vocab))
+		}
+	}
+	return out
+}
+
+// repeated is a list of n times v.
+func repeated(v, n int) []int { return slices.Repeat([]int{v}, n) }

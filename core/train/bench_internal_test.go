@@ -1,0 +1,47 @@
+//go:build torch
+
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"kakoi/core/internal/torch/torchtest"
+	"kakoi/core/neox"
+)
+
+// TestBench: every figure is there and makes sense, on a small shape, in full precision and over 4-bit weights.
+func TestBench(t *testing.T) {
+	torchtest.Setup(t)
+	var c neox.Config
+	if err := json.Unmarshal([]byte(`{"model_type":"gpt_neox","vocab_size":512,"hidden_size":128,"num_hidden_layers":2,"num_attention_heads":2,
+		"intermediate_size":512,"max_position_embeddings":1024,"use_parallel_residual":false,"rotary_pct":1.0}`), &c); err != nil {
+		t.Fatal(err)
+	}
+	for _, dtype := range []string{"fp32", "nf4"} {
+		var names []string
+		opt := BenchOptions{Shape: c, Load: neox.LoadOptions{Device: torchtest.Device(), DType: dtype, Threads: 2}, Sequence: 64, Batch: 2, Steps: 1}
+		err := Bench(context.Background(), opt, func(r BenchResult) error {
+			names = append(names, r.Name+r.Recompute)
+			if r.Name == "matmul" && r.TFLOPs <= 0 || r.Name != "matmul" && (r.PerSecond <= 0 || r.Tokens < 128 || r.OfLimit <= 0 || r.Peak <= 0 || r.Planned <= 0) {
+				t.Errorf("%+v", r)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"matmul", "trainnone", "traingelu", "trainlayer", "train, natural lengthsnone"}; !slices.Equal(names[:5], want) {
+			t.Errorf("%s: %v", dtype, names)
+		}
+	}
+}
+
+// TestFlops: facts/models.md B has 15.17 GFLOP a token at 1,024 tokens.
+func TestFlops(t *testing.T) {
+	if got := flops(neox.RinnaShape, 1024) / 1e9; got < 15.1 || got > 15.25 {
+		t.Errorf("%v GFLOP", got)
+	}
+}
