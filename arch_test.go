@@ -73,8 +73,8 @@ var never = []struct {
 	reached  string
 	reason   string
 }{
-	{false, []string{"core/ingest", "core/rag", "core/quant", "core/weights", "core/engine", "index", "app", "ui", "cmd/kakoi"}, "github.com/sugarme/gotch", "the user's process runs without libtorch"},
-	{true, []string{"core/ingest", "core/rag", "core/quant", "core/weights", "core/engine", "index", "app", "ui", "cmd/kakoi"}, "github.com/daulet/tokenizers", "the user's process runs without the tokenizer library"},
+	{false, []string{"core/ingest", "core/rag", "core/dataset", "core/quant", "core/weights", "core/engine", "index", "app", "ui", "cmd/kakoi"}, "github.com/sugarme/gotch", "the user's process runs without libtorch"},
+	{true, []string{"core/ingest", "core/rag", "core/dataset", "core/quant", "core/weights", "core/engine", "index", "app", "ui", "cmd/kakoi"}, "github.com/daulet/tokenizers", "the user's process runs without the tokenizer library"},
 	{false, []string{"core/engine/server", "cmd/kakoi-engine", "core/neox", "core/bert"}, "github.com/dgraph-io/badger", "the engine process never sees the library"},
 	{false, []string{"core/engine/server", "cmd/kakoi-engine", "core/neox", "core/bert"}, "kakoi/core/ingest", "the engine process never sees documents"},
 }

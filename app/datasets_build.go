@@ -295,6 +295,9 @@ func (d *Datasets) make(ctx context.Context, head record.Dataset, set dataset.Se
 		if err := work(ctx, m); err != nil {
 			return err
 		}
+		if len(m.rows) == 0 && head.Origin == record.FromFile {
+			return core.Explain(fmt.Errorf("make dataset %q: %w", head.Name, core.ErrEmpty), "error.dataset.rows_unfound")
+		}
 		if len(m.rows) == 0 {
 			return core.Explain(fmt.Errorf("make dataset %q: %w", head.Name, core.ErrEmpty), "error.dataset.rows_none")
 		}

@@ -131,7 +131,7 @@ func (d *Datasets) Questions(ctx context.Context, path string, plan ImportPlan, 
 	}
 	result, err := dataset.Build(ctx, dataset.Params{Documents: docs, Drafts: t.Drafts(), NoRules: true, Retriever: retriever, Progress: p})
 	if err == nil && len(result.Rows) == 0 {
-		err = core.Explain(fmt.Errorf("questions of %q: %w", path, core.ErrEmpty), "error.dataset.rows_none")
+		err = core.Explain(fmt.Errorf("questions of %q: %w", path, core.ErrEmpty), "error.dataset.rows_unfound")
 	}
 	return result.Rows, t, err
 }

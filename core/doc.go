@@ -18,15 +18,16 @@
 //	ui/chat, library, models, settings, help, welcome    one screen each: a view over a plain-Go model
 //	ui/widget             domain-free widgets; ui/theme: colours and fonts; ui/place: names of what can be shown
 //	ui/uitest             drives the real window in tests
-//	app                   use-cases: Library, Chat, Conversations, Models, Folders, Pages, Doctor; no Badger, no libtorch, no terminal
+//	app                   use-cases: Library, Chat, Conversations, Datasets, Models, Folders, Pages, Doctor; no Badger, no libtorch, no terminal
 //	app/amount            times and sizes written for people
 //	app/job               one runner for long work: start, progress, cancel, wait
 //	app/settings          typed, versioned settings with Validate
-//	app/record            conversations and corrections: typed records on the library's store
+//	app/record            conversations, corrections, datasets: typed records on the library's store
 //	app/paper             PDF files of text, for export
 //	core                  this package
 //	core/ingest           file -> Pages -> Chunks
 //	core/rag              fusion, passages, context budget, prompt, citations, refusal
+//	core/dataset          training rows: drafts from documents, files, corrections; refusal rows; split; duplicates
 //	core/engine           client of the engine process, its supervision; enginepb: schema; server: service
 //	core/closed           the closed network: seccomp filter, self-test, failing HTTP transport
 //	core/token            tokenizers; the only importer of daulet/tokenizers; spiece.model conversion
