@@ -61,7 +61,7 @@ func openServices(t *testing.T, data string, disk store.Options) *Services {
 		Prompts: prompts, Doctor: doctor, Datasets: datasets, Adapters: adapters,
 		Training: &app.Training{Dir: filepath.Join(data, "runs"), Store: kept, Models: models, Datasets: datasets, Adapters: adapters, Jobs: runner, Bus: bus, Text: resources.Format},
 		Exams:    &app.Exams{Store: kept, Chat: chat, Datasets: datasets, Bus: bus},
-		Library: library, Chat: chat, Models: models, Engine: engine, Pages: pages, Settings: set, Jobs: runner, Bus: bus,
+		Library:  library, Chat: chat, Models: models, Engine: engine, Pages: pages, Settings: set, Jobs: runner, Bus: bus,
 		Conversations: &app.Conversations{Store: kept, Chat: chat, Bus: bus, Text: resources.Format},
 		Folders:       &app.Folders{Store: kept, Library: library, Bus: bus, Explain: func(err error) (string, string) { return resources.ErrorText("en", err) }},
 		Close:         func() error { return errors.Join(pages.Close(), engine.Close(), x.Close()) },

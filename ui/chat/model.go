@@ -81,6 +81,7 @@ type Model struct {
 	shell         shell
 	conversations conversations
 	models        models
+	adapters      adapters // nil: there are none
 	library       library
 	pages         pages
 	now           func() time.Time
@@ -128,7 +129,7 @@ func (m *Model) Heard(t app.Topic) {
 		m.read(readTalks)
 	case app.TopicDocuments:
 		m.read(readStatus)
-	case app.TopicModels, app.TopicSettings:
+	case app.TopicModels, app.TopicSettings, app.TopicAdapters:
 		m.read(readModels)
 	}
 }
@@ -161,7 +162,13 @@ func (m *Model) read(parts int) {
 		part(readTalks, m.readTalks(ctx, id), changedList|changedTitle|changedRows|changedSources)
 		part(readModels, func() (func(), error) {
 			all, err := m.models.List(ctx)
-			return func() { m.modes.take(all) }, err
+			var has []app.AdapterInfo
+			if m.adapters != nil && err == nil {
+				has, err = m.adapters.List(ctx)
+			}
+			return func() {
+				m.modes.take(all, has, func(model string) string { return m.shell.Text("chat.mode.bare", model) })
+			}, err
 		}, changedModes|changedInput)
 		part(readStatus, func() (func(), error) {
 			status, err := m.library.Status(ctx)
@@ -283,11 +290,13 @@ func (m *Model) InputNote() string {
 		return m.shell.Text("chat.editing")
 	case m.modes.same():
 		return m.shell.Text("chat.mode.same")
+	case m.modes.mixed():
+		return m.shell.Text("chat.mode.mixed")
 	}
 	return ""
 }
 
 // CanAsk says whether Enter would send.
 func (m *Model) CanAsk() bool {
-	return m.live == nil && !m.TooLong() && !m.modes.same() && strings.TrimSpace(m.draft) != ""
+	return m.live == nil && !m.TooLong() && !m.modes.same() && !m.modes.mixed() && strings.TrimSpace(m.draft) != ""
 }

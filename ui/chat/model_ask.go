@@ -21,8 +21,7 @@ type live struct {
 	conversation string // "" until the question is stored
 	turn         record.Turn
 	started      bool
-	first        int // place of the first answer in Turn.Answers
-	names        []string
+	first        int        // place of the first answer in Turn.Answers
 	texts        []*growing // of the answers, in order
 	passages     [][]core.Passage
 	loading      core.Update
@@ -49,15 +48,16 @@ func (m *Model) Ask() {
 	if !m.CanAsk() {
 		return
 	}
+	models, adapters := m.modes.ask()
 	ask := app.AskTurn{
 		Conversation: m.open.ID, Parent: m.leaf(), Question: strings.TrimSpace(m.draft),
-		Collection: m.shell.Collection(), Models: m.modes.names(),
+		Collection: m.shell.Collection(), Models: models, Adapters: adapters,
 	}
 	if s := m.step(m.editing); s != nil {
 		ask.Parent = s.Parent
 	}
 	m.draft, m.editing, m.before = "", "", ""
-	m.begin(ask.Models, func(ctx context.Context, hear func(app.Event)) (record.Turn, error) {
+	m.begin(max(len(models), len(adapters)), func(ctx context.Context, hear func(app.Event)) (record.Turn, error) {
 		return m.conversations.Ask(ctx, ask, hear)
 	}, ask.Question)
 }
@@ -70,12 +70,13 @@ func (m *Model) AskThis(question string) {
 
 // Again has a turn answered once more, by the chosen models.
 func (m *Model) Again(turn string) {
-	if m.live != nil || m.open.ID == "" || m.modes.same() {
+	if m.live != nil || m.open.ID == "" || m.modes.same() || m.modes.mixed() {
 		return
 	}
-	id, names := m.open.ID, m.modes.names()
-	m.begin(names, func(ctx context.Context, hear func(app.Event)) (record.Turn, error) {
-		return m.conversations.Again(ctx, id, turn, names, app.AskOptions{}, hear)
+	id := m.open.ID
+	models, adapters := m.modes.ask()
+	m.begin(max(len(models), len(adapters)), func(ctx context.Context, hear func(app.Event)) (record.Turn, error) {
+		return m.conversations.Again(ctx, id, turn, models, app.AskOptions{Adapters: adapters}, hear)
 	}, "")
 }
 
@@ -86,11 +87,11 @@ func (m *Model) AgainLast() {
 	}
 }
 
-// begin runs one asking. unsent goes back into the field when nothing was stored.
-func (m *Model) begin(names []string, ask func(context.Context, func(app.Event)) (record.Turn, error), unsent string) {
+// begin runs one asking, of so many at once. unsent goes back into the field when nothing was stored.
+func (m *Model) begin(answers int, ask func(context.Context, func(app.Event)) (record.Turn, error), unsent string) {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &live{cancel: cancel, names: names}
-	for range max(1, len(names)) {
+	l := &live{cancel: cancel}
+	for range max(1, answers) {
 		l.texts = append(l.texts, &growing{})
 		l.passages = append(l.passages, nil)
 	}

@@ -46,7 +46,11 @@ func (m *Model) Details(turn, given string) []Section {
 func (m *Model) answerLines(g record.Given) []string {
 	t := m.shell.Text
 	a := g.Answer
-	lines := []string{t("chat.details.model", g.Model, g.At.Local().Format("2006-01-02 15:04:05"))}
+	who := g.Model
+	if g.Adapter != "" {
+		who += " + " + g.AdapterName
+	}
+	lines := []string{t("chat.details.model", who, g.At.Local().Format("2006-01-02 15:04:05"))}
 	r := a.Receipt
 	if r == nil {
 		return lines

@@ -295,6 +295,66 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// fakeAdapters are two of the model in use, the first its default, one that fits no more, and one of another model.
+type fakeAdapters struct{ all []app.AdapterInfo }
+
+func (f fakeAdapters) List(context.Context) ([]app.AdapterInfo, error) { return f.all, nil }
+
+func adapterOf(model, id, name string, chosen, fits bool) app.AdapterInfo {
+	return app.AdapterInfo{Adapter: record.Adapter{ID: id, Name: name, Model: model}, Default: chosen, Fits: fits}
+}
+
+func TestAdaptersAnswerAndAreCompared(t *testing.T) {
+	r := newRig(t)
+	has := &fakeAdapters{[]app.AdapterInfo{
+		adapterOf("starter", "aaaa11112222", "規程", true, true), adapterOf("starter", "bbbb11112222", "手順", false, true),
+		adapterOf("starter", "cccc11112222", "手順", false, true), adapterOf("starter", "dddd11112222", "古い", false, false), adapterOf("gemma", "eeee11112222", "別", false, true),
+	}}
+	r.m.adapters = has
+	r.m.Refresh()
+	r.settle()
+	lines := r.m.ModeLines()
+	if len(lines) != 6 || !strings.Contains(lines[0], "starter + 規程") || !strings.Contains(lines[1], "アダプターなし") || lines[2] != "starter + 手順" || lines[3] != "starter + 手順 (cccc1111)" || lines[4] != "gemma" {
+		t.Fatalf("modes: %q", lines)
+	}
+	asked := func(question string) app.AskTurn {
+		t.Helper()
+		r.ask(question)
+		return r.talks.asks[len(r.talks.asks)-1]
+	}
+	for line, want := range map[int][]string{0: nil, 1: {app.NoAdapter}, 2: {"bbbb11112222"}} {
+		r.m.SetMode(line)
+		if got := asked("誰が答える"); len(got.Models) != 0 || !slices.Equal(got.Adapters, want) {
+			t.Errorf("line %d asks models %q, adapters %q", line, got.Models, got.Adapters)
+		}
+	}
+	r.m.SetMode(5)
+	r.m.SetCompared(lines[1], "starter + 規程")
+	if got := asked("前と後"); len(got.Models) != 0 || !slices.Equal(got.Adapters, []string{app.NoAdapter, ""}) {
+		t.Errorf("compared are models %q, adapters %q", got.Models, got.Adapters)
+	}
+	r.m.SetCompared("gemma", "starter + 手順")
+	r.m.SetDraft("混ぜる")
+	if r.m.CanAsk() || r.m.InputNote() == "" {
+		t.Error("an adapter is compared with another model")
+	}
+	r.m.SetCompared("gemma", "starter + 規程") // two models, each as it usually answers
+	if got := asked("二つのモデル"); !slices.Equal(got.Models, []string{"gemma", "starter"}) || len(got.Adapters) != 0 {
+		t.Errorf("compared are models %q, adapters %q", got.Models, got.Adapters)
+	}
+	r.m.SetMode(2)
+	has.all = nil
+	r.m.Heard(app.TopicAdapters)
+	r.settle()
+	if r.m.Mode() != 0 || len(r.m.ModeLines()) != 3 {
+		t.Errorf("an adapter that is gone can still be chosen: %q", r.m.ModeLines())
+	}
+	g := record.Given{Model: "starter", Adapter: "aaaa11112222", AdapterName: "規程", Group: "g", Answer: core.Answer{Receipt: &core.Receipt{ModelID: "0123456789", AdapterID: "aaaa11112222"}}}
+	if got := r.m.caption(g); got != "starter + 規程 · 01234567 + aaaa1111" {
+		t.Errorf("the caption is %q", got)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	r := newRig(t)
 	pending := 0

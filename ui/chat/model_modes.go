@@ -1,96 +1,149 @@
 package chat
 
-import "kakoi/app"
+import (
+	"context"
+	"fmt"
+	"slices"
 
-// modes is who answers: the model in use, another one, or two that are compared.
-type modes struct {
-	chat        []string // names of the chat models
-	inUse       string
-	name        string // the chosen one; "" is the one in use
-	compare     bool
-	left, right string
+	"kakoi/app"
+)
+
+// adapters is app.Adapters.
+type adapters interface {
+	List(ctx context.Context) ([]app.AdapterInfo, error)
 }
 
-// take reads the models. A choice that is gone falls back to the one in use.
-func (o *modes) take(all []app.Model) {
-	o.chat, o.inUse = nil, ""
+// who is one that answers: a model, with or without an adapter.
+type who struct {
+	model   string
+	adapter string // as app.AskOptions.Adapter: "" the model's default one, app.NoAdapter the model as it is, or an ID
+	label   string
+}
+
+// is says whether two are the same.
+func (w who) is(o who) bool { return w.model == o.model && w.adapter == o.adapter }
+
+// modes is who answers: the model in use, with its default adapter where it has one; somebody else; or two that are compared.
+type modes struct {
+	all         []who // the first is the one in use, when there is one
+	used        bool  // it is there
+	chosen      who   // the zero value is the one in use
+	compare     bool
+	left, right who
+}
+
+// take reads the models and adapters. A choice that is gone falls back to the one in use.
+func (o *modes) take(all []app.Model, adapters []app.AdapterInfo, bare func(model string) string) {
+	o.all, o.used = nil, false
+	var used, others []who
 	for _, m := range all {
-		if m.Kind != app.KindChat {
-			continue
-		}
-		o.chat = append(o.chat, m.Name)
-		if m.InUse {
-			o.inUse = m.Name
+		switch {
+		case m.Kind != app.KindChat:
+		case m.InUse:
+			used = append(used, with(m.Name, adapters, bare)...)
+			o.used = true
+		default:
+			others = append(others, who{model: m.Name, label: m.Name})
 		}
 	}
-	if !o.has(o.name) {
-		o.name = ""
-	}
-	if len(o.chat) < 2 {
+	o.all = append(used, others...)
+	o.chosen = o.still(o.chosen, who{})
+	if len(o.all) < 2 {
 		o.compare = false
 		return
 	}
-	if !o.has(o.left) {
-		o.left = o.inUse
-		if o.left == "" {
-			o.left = o.chat[0]
-		}
+	right := o.all[1]
+	if o.left = o.still(o.left, o.all[0]); o.left.is(right) {
+		right = o.all[0]
 	}
-	if !o.has(o.right) {
-		o.right = o.chat[0]
-		if o.right == o.left {
-			o.right = o.chat[1]
-		}
-	}
+	o.right = o.still(o.right, right)
 }
 
-func (o *modes) has(name string) bool {
-	for _, n := range o.chat {
-		if n == name {
-			return true
+// with are those who answer with the model in use: as it usually does first.
+func with(model string, adapters []app.AdapterInfo, bare func(string) string) []who {
+	usual := who{model: model, label: model}
+	var out []who
+	for _, a := range adapters {
+		switch {
+		case a.Model != model || !a.Fits:
+		case a.Default:
+			usual.label = model + " + " + a.Name
+		default:
+			out = append(out, who{model, a.ID, model + " + " + a.Name})
 		}
 	}
-	return false
+	if usual.label != model {
+		out = append([]who{{model, app.NoAdapter, bare(model)}}, out...)
+	}
+	out = append([]who{usual}, out...)
+	for i := range out { // a chooser knows its lines by their texts
+		if slices.ContainsFunc(out[:i], func(w who) bool { return w.label == out[i].label }) {
+			out[i].label = fmt.Sprintf("%s (%s)", out[i].label, shortHash(out[i].adapter))
+		}
+	}
+	return out
 }
 
-// names are the models to ask; none is the one in use.
-func (o *modes) names() []string {
+// still is w as it is called now, or else what stands in for it.
+func (o *modes) still(w, instead who) who {
+	if i := slices.IndexFunc(o.all, w.is); i >= 0 {
+		return o.all[i]
+	}
+	return instead
+}
+
+// ask says whom to ask: names of models, none being the one in use, and adapters of the one model.
+func (o *modes) ask() (models, adapters []string) {
 	switch {
+	case o.compare && o.left.model == o.right.model:
+		return o.named(o.left), []string{o.left.adapter, o.right.adapter}
 	case o.compare:
-		return []string{o.left, o.right}
-	case o.name != "" && o.name != o.inUse:
-		return []string{o.name}
+		return []string{o.left.model, o.right.model}, nil
+	case o.chosen.model == "" || o.used && o.chosen.is(o.all[0]):
+		return nil, nil
+	case o.chosen.adapter != "":
+		return o.named(o.chosen), []string{o.chosen.adapter}
 	}
-	return nil
+	return o.named(o.chosen), nil
 }
 
-// same says whether a model would be compared with itself.
-func (o *modes) same() bool { return o.compare && o.left == o.right }
+// named is the model to be asked; none when it is the one in use.
+func (o *modes) named(w who) []string {
+	if o.used && w.model == o.all[0].model {
+		return nil
+	}
+	return []string{w.model}
+}
+
+// same says whether somebody would be compared with themselves.
+func (o *modes) same() bool { return o.compare && o.left.is(o.right) }
+
+// mixed says whether an adapter would be compared with another model: each question is put to two models, or to two adapters of one.
+func (o *modes) mixed() bool {
+	return o.compare && o.left.model != o.right.model && (o.left.adapter != "" || o.right.adapter != "")
+}
 
 // ModeLines are the choices of the selector: the model in use first, the others, and the comparison when there are two.
 func (m *Model) ModeLines() []string {
 	use := m.shell.Text("chat.mode.none")
-	if m.modes.inUse != "" {
-		use = m.shell.Text("chat.mode.use", m.modes.inUse)
+	if m.modes.used {
+		use = m.shell.Text("chat.mode.use", m.modes.all[0].label)
 	}
 	out := []string{use}
-	for _, n := range m.modes.others() {
-		out = append(out, n)
+	for _, w := range m.modes.others() {
+		out = append(out, w.label)
 	}
-	if len(m.modes.chat) > 1 {
+	if len(m.modes.all) > 1 {
 		out = append(out, m.shell.Text("chat.mode.compare"))
 	}
 	return out
 }
 
-func (o *modes) others() []string {
-	var out []string
-	for _, n := range o.chat {
-		if n != o.inUse {
-			out = append(out, n)
-		}
+func (o *modes) others() []who {
+	if o.used {
+		return o.all[1:]
 	}
-	return out
+	return o.all
 }
 
 // Mode is the chosen line of ModeLines.
@@ -99,32 +152,37 @@ func (m *Model) Mode() int {
 	if m.modes.compare {
 		return len(others) + 1
 	}
-	for i, n := range others {
-		if n == m.modes.name {
-			return i + 1
-		}
-	}
-	return 0
+	return slices.IndexFunc(others, m.modes.chosen.is) + 1
 }
 
 // SetMode chooses a line of ModeLines.
 func (m *Model) SetMode(line int) {
 	others := m.modes.others()
-	m.modes.compare = line == len(others)+1 && len(m.modes.chat) > 1
-	m.modes.name = ""
+	m.modes.compare = line == len(others)+1 && len(m.modes.all) > 1
+	m.modes.chosen = who{}
 	if line >= 1 && line <= len(others) {
-		m.modes.name = others[line-1]
+		m.modes.chosen = others[line-1]
 	}
 	m.tell(changedModes | changedInput)
 }
 
-// Compared are the models to choose from and the two that are compared; ok while comparing is chosen.
+// Compared are those to choose from and the two that are compared; ok while comparing is chosen.
 func (m *Model) Compared() (all []string, left, right string, ok bool) {
-	return m.modes.chat, m.modes.left, m.modes.right, m.modes.compare
+	for _, w := range m.modes.all {
+		all = append(all, w.label)
+	}
+	return all, m.modes.left.label, m.modes.right.label, m.modes.compare
 }
 
-// SetCompared chooses the two.
+// SetCompared chooses the two, by their lines of Compared.
 func (m *Model) SetCompared(left, right string) {
-	m.modes.left, m.modes.right = left, right
+	for _, w := range m.modes.all {
+		if w.label == left {
+			m.modes.left = w
+		}
+		if w.label == right {
+			m.modes.right = w
+		}
+	}
 	m.tell(changedInput)
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -202,14 +203,20 @@ func (m *Model) given(s *app.Step, g record.Given, number, numbers int) []Row {
 	})
 }
 
-// caption says who answered: "starter", when compared with the hash of what answered.
+// caption says who answered: "starter", with its adapter, and when compared with the hashes of what answered.
 func (m *Model) caption(g record.Given) string {
 	name := g.Model
 	if name == "" {
 		name = g.Answer.Model
 	}
+	if g.Adapter != "" {
+		name += " + " + cmp.Or(g.AdapterName, shortHash(g.Adapter))
+	}
 	if r := g.Answer.Receipt; g.Group != "" && r != nil && r.ModelID != "" {
 		name += " · " + shortHash(r.ModelID)
+		if r.AdapterID != "" {
+			name += " + " + shortHash(r.AdapterID)
+		}
 	}
 	if g.Stopped {
 		name = strings.TrimPrefix(name+" · "+m.shell.Text("chat.stopped"), " · ")

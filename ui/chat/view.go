@@ -22,11 +22,12 @@ type Shell interface {
 	PickSave(name string, then func(path string))
 }
 
-// Params are what the screen needs. Only Samples, Bus and Now may be nil.
+// Params are what the screen needs. Only Adapters, Samples, Bus and Now may be nil.
 type Params struct {
 	Shell         Shell
 	Conversations conversations
 	Models        models
+	Adapters      adapters
 	Library       library
 	Pages         pages
 	Bus           *app.Bus
@@ -68,6 +69,7 @@ func New(p Params) *Screen {
 	}
 	s := &Screen{p: p, state: arrangement{Left: 0.2, Right: 0.6, Cards: 0.4}}
 	s.m = newModel(p.Shell, p.Conversations, p.Models, p.Library, p.Pages, p.Now)
+	s.m.adapters = p.Adapters
 	p.Bus.Subscribe(func(t app.Topic) {
 		p.Shell.Post(func() {
 			if s.shown {

@@ -372,7 +372,7 @@ func (m *model) progress(r record.Run) progress {
 	if r.HeldLoss > 0 {
 		add(linePlain, "training.run.held", plot.Number(r.HeldLoss))
 	}
-	if r.BestStep > 0 {
+	if r.BestLoss > 0 {
 		add(linePlain, "training.run.best", plot.Number(r.BestLoss), r.BestStep)
 	}
 	if r.Tokens > 0 {
