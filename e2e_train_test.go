@@ -114,8 +114,9 @@ func TestFromDocumentsToAdapter(t *testing.T) {
 	if exam.State != record.RunDone || exam.Done != min(4, set.Counts.Held) || exam.Decision.Key == "" || exam.Base.Answerable+exam.Base.Unanswerable != exam.Done {
 		t.Errorf("exam %+v", exam)
 	}
-	if x := lines[app.AdapterInfo](t, must(t, data, "--json", "adapter", "list"))[0]; x.ID != whole.Adapter || x.Default || x.State != record.AdapterDraft || x.Exam != exam.ID || !x.Fits || x.Why == nil {
-		t.Errorf("adapter %+v", x)
+	x := lines[app.AdapterInfo](t, must(t, data, "--json", "adapter", "list"))[0]
+	if x.ID != whole.Adapter || x.Default || x.State != record.AdapterDraft || x.Exam != exam.ID || !x.Fits || x.Why == nil || len(x.Documents) == 0 {
+		t.Fatalf("adapter %+v", x)
 	}
 
 	must(t, data, "adapter", "use", "whole")
@@ -133,7 +134,7 @@ func TestFromDocumentsToAdapter(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "out")
 	must(t, data, "adapter", "export", "whole", out)
-	if told := must(t, data, "remove", "--yes", "就業規則.docx"); !strings.Contains(told, "whole") {
+	if told := must(t, data, "remove", "--yes", x.Documents[0].Name); !strings.Contains(told, "whole") {
 		t.Errorf("who learned from it is not told: %s", told)
 	}
 	must(t, data, "adapter", "remove", "--yes", "whole")

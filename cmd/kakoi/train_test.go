@@ -113,7 +113,7 @@ func TestFromDocumentsToAdapter(t *testing.T) {
 	w.want(0, "adapter", "back")
 	out := filepath.Join(w.docs, "out")
 	w.want(0, "adapter", "export", "parts", "out")
-	if r := w.want(0, "remove", "--yes", filepath.Join(w.docs, "house", "0.txt")); !strings.Contains(r.out, "parts") {
+	if r := w.want(0, "remove", "--yes", filepath.Join(w.docs, "house", x.Documents[0].Name)); !strings.Contains(r.out, "parts") {
 		t.Errorf("who learned from it is not told: %q", r.out)
 	}
 	if r := w.want(2, "adapter", "remove", "parts"); !strings.Contains(r.err, "--yes") {
