@@ -66,12 +66,14 @@ func epubTexts(q *budget, data []byte) ([]string, error) {
 		title = oneLine(book.Title[0])
 	}
 	var texts []string
+	seen := map[string]bool{}
 	for _, ref := range book.Spine {
 		name := places[ref.Ref]
-		if p.files[name] == nil {
+		if p.files[name] == nil || seen[name] {
 			texts = append(texts, "")
 			continue
 		}
+		seen[name] = true
 		if locked[name] {
 			return nil, fmt.Errorf("chapter %s: %w", name, core.ErrEncrypted)
 		}

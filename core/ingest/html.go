@@ -33,6 +33,9 @@ func readHTML(q *budget, data []byte) (string, error) {
 }
 
 func htmlText(q *budget, data []byte) (string, error) {
+	if len(data) > 2*maxTextBytes {
+		return "", fmt.Errorf("page of %d bytes: %w", len(data), errBomb)
+	}
 	root, err := html.Parse(contextReader{q.ctx, bytes.NewReader(data)})
 	if q.ctx.Err() != nil {
 		return "", q.ctx.Err()

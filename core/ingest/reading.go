@@ -63,7 +63,11 @@ func (r *reading) texts(kind string, data []byte) ([]string, error) {
 	if err := r.q.ctx.Err(); err != nil {
 		return nil, err
 	}
-	switch kind = actual(kind, data); kind {
+	kind = actual(kind, data)
+	if limit := r.opt.maxBytes(kind); r.depth > 0 && int64(len(data)) > limit {
+		return nil, fmt.Errorf("%d bytes in another file: %w", len(data), core.ErrTooLarge)
+	}
+	switch kind {
 	case "pdf":
 		pages, err := readPDF(r.q.ctx, data, r.opt)
 		texts := make([]string, len(pages))

@@ -29,7 +29,7 @@ type xlsSheet struct {
 	kind  byte // 0: cells
 }
 
-const maxXLSCells = 16 << 20 // 65,536 rows of 256 columns
+const maxXLSCells = 4 << 20 // of a sheet, which are kept until all are seen: 300 MB; a sheet may have four times as many
 
 // xlsTexts are the sheets of an old workbook, a page each, as xlsxTexts writes those of a new one.
 func xlsTexts(q *budget, c *cfbFile) ([]string, error) {
@@ -246,7 +246,10 @@ func (b *xlsBook) sheet(s xlsSheet) (string, error) {
 	}
 	var formula []byte // whose text is the next record
 	depth := 0
-	for at := s.start; cells < maxXLSCells; {
+	for at := s.start; ; {
+		if cells > maxXLSCells {
+			return "", fmt.Errorf("sheet of more than %d cells: %w", maxXLSCells, errBomb)
+		}
 		kind, body, next, ok := b.record(at)
 		if !ok {
 			break // what came before the damage is kept

@@ -165,7 +165,7 @@ func (b *xlsxBook) readShared(part string) error {
 				return x.skip()
 			}
 			s, err := stringItem(x)
-			if size += len(s); len(b.shared) >= maxShared || size > maxPartBytes {
+			if size += len(s); len(b.shared) >= maxShared || size > maxTextOfPages {
 				return fmt.Errorf("shared strings: %w", errBomb)
 			}
 			b.shared = append(b.shared, s)
@@ -342,7 +342,7 @@ func (b *xlsxBook) sheet(name, part string) (string, error) {
 					column = c
 				}
 				cell, err := b.cell(x, e)
-				if cell.text != "" && column < maxSheetColumns {
+				if cell.text != "" && column < maxSheetColumns && len(cells) < maxSheetColumns {
 					cell.column = column
 					cells = append(cells, cell)
 				}
