@@ -240,6 +240,7 @@ func (b *builder) answered(ctx context.Context, given, drafts []Draft, most int)
 	for _, d := range drafts {
 		if d.Kind == KindHeading {
 			if headings++; headings > mostHeadings {
+				b.drop(LeftHeading)
 				continue
 			}
 		}

@@ -102,11 +102,12 @@ const (
 	LeftTwice     Reason = "twice"     // a near-duplicate of another row
 	LeftElsewhere Reason = "elsewhere" // no refusal row: another passage holds the answer too
 	LeftModel     Reason = "model"     // the model's draft broke a rule
+	LeftHeading   Reason = "heading"   // more questions about headings than a tenth of the rows
 	LeftLong      Reason = "long"      // the question leaves no room for passages
 )
 
 // Reasons in the order they are told.
-var Reasons = []Reason{LeftFar, LeftAmbiguous, LeftSame, LeftTwice, LeftAnswer, LeftNothing, LeftElsewhere, LeftModel, LeftLong}
+var Reasons = []Reason{LeftFar, LeftAmbiguous, LeftSame, LeftTwice, LeftAnswer, LeftNothing, LeftElsewhere, LeftModel, LeftHeading, LeftLong}
 
 // Left counts what was left out.
 type Left map[Reason]int

@@ -130,9 +130,15 @@ func (d Draft) fit() bool {
 	if strings.ContainsAny(d.Question, "\n|\t") || strings.ContainsAny(d.Core, "\n|\t\ufffd") {
 		return false
 	}
+	if d.Language == "ja" && jaInside.MatchString(d.Question) {
+		return false
+	}
 	bare := fold(d.Core)
 	return bare != "" && !strings.Contains(fold(d.Question), bare) && strings.ContainsFunc(bare, isLetterOrDigit)
 }
+
+// jaInside: questions that ask for what stands before them in the text.
+var jaInside = regexp.MustCompile(`(?:この|その|これ|それ|あの|もう一つの|もうひとつの|前者|後者)`)
 
 func isLetterOrDigit(r rune) bool { return digit(r) || r >= 'a' && r <= 'z' || r > 0x7f }
 

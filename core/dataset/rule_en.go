@@ -103,6 +103,9 @@ func (e english) answer(kind Kind, question string, from, end int) []asking {
 			end = from + m[0]
 		}
 	}
+	if m := enAndIs.FindStringIndex(e.core[from:end]); m != nil && kind == KindDefinition {
+		end = from + m[0]
+	}
 	if enThis.MatchString(e.core[from:end]) {
 		return nil
 	}
@@ -132,8 +135,10 @@ func imperative(s string) bool {
 
 var (
 	enTurn = regexp.MustCompile(`,? (?:but|which|although|where|so|and (?:they|it|only|the))\b`) // where the rest is of something else
-	enThis = regexp.MustCompile(`(?i)\b(?:this|these|those)\b`)                                  // an answer that is none without what stands before
-	enRole = regexp.MustCompile(`^(?:the|an?) (?:[a-z]+ ){0,3}(?:author|leader|founder|creator|developer|president|director|manager|editor|maintainer|inventor|chairman|writer)\b`)
+	// enAndIs: where a second statement begins.
+	enAndIs = regexp.MustCompile(`,? and (?:is|are|was|can|has|have|saying|it|they)\b`)
+	enThis  = regexp.MustCompile(`(?i)\b(?:this|these|those)\b`) // an answer that is none without what stands before
+	enRole  = regexp.MustCompile(`^(?:the|an?) (?:[a-z]+ ){0,3}(?:author|leader|founder|creator|developer|president|director|manager|editor|maintainer|inventor|chairman|writer)\b`)
 )
 
 func (e english) to() []asking {
@@ -173,7 +178,7 @@ func (e english) forWhat() []asking {
 
 func (e english) why() []asking {
 	m := enWhy.FindStringSubmatchIndex(e.core)
-	if m == nil || enInside.MatchString(e.core[m[2]:m[3]]) {
+	if m == nil || enInside.MatchString(e.core[m[2]:m[3]]) || strings.HasPrefix(e.core[m[6]:m[7]], "then ") {
 		return nil
 	}
 	verb := e.core[m[4]:m[5]]
@@ -249,7 +254,7 @@ func (e english) be() []asking {
 var elsewhere = regexp.MustCompile(`(?i)\b(?:section|chapter|appendix|figure|table|sidebar|page)\b`)
 
 // gerund: to do something is no thing that is asked what it is.
-var gerund = regexp.MustCompile(`^[A-Za-z]+ing (?:a|an|the|and|of|to|with)\b`)
+var gerund = regexp.MustCompile(`^[A-Za-z]+ing \S+`)
 
 // passive: "X is done at a time, at a place, by somebody, in a way".
 func (e english) passive(x, aux, after, y string, at int) []asking {

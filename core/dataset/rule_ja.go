@@ -11,7 +11,7 @@ import (
 var (
 	jaLead = regexp.MustCompile(`^(?:また|なお|さらに|ただし|そして|一方|このうち|最後に|まず|次に|さて|なお|※|＊|\*)[、,]?\s*`)
 	// jaDeictic: sentences that say something of what stands before them.
-	jaDeictic = regexp.MustCompile(`^(?:これ|それ|あれ|ここ|そこ|この|その|あの|こう|そう|同|当該|上記|下記|以下|次の|前述|後述|前項|本項|例えば|たとえば|つまり|しかし|ところが|すると|従って|したがって|よって|彼|彼女|私|我々|僕|筆者|当時|中でも|全員|自分|両|いずれ|どちら|すべて|全て|各自|各|もう|多く|いくつか|今|一部|ほとんど|通常|一般に|普通|最近|現在|実際|特に|例外|前は|後は|他の|ほかの|残り)`)
+	jaDeictic = regexp.MustCompile(`^(?:これ|それ|あれ|ここ|そこ|この|その|あの|こう|そう|同|当該|上記|下記|以下|次の|前述|後述|前項|本項|例えば|たとえば|つまり|しかし|ところが|すると|従って|したがって|よって|彼|彼女|私|我々|僕|筆者|当時|中でも|全員|自分|すなわち|両|いずれ|どちら|すべて|全て|各自|各|もう|多く|いくつか|今|一部|ほとんど|通常|一般に|普通|最近|現在|実際|特に|例外|前は|後は|他の|ほかの|残り)`)
 	jaTopic   = regexp.MustCompile(`^([^、。は]{1,30}?(?:、[^、。はがを]{1,16})?)(には|では|とは|は)、?(.+)$`)
 	jaIs      = regexp.MustCompile(`^(.+?)(のことです|です|でした|とする|とします|となります|になります|となっています|である|であった|だ)$`)
 
@@ -116,7 +116,7 @@ func (j japanese) definition() []asking {
 
 func (j japanese) why() []asking {
 	m := jaWhy.FindStringSubmatchIndex(j.core)
-	if m == nil || jaDeictic.MatchString(j.core[m[4]:m[5]]) || strings.Contains(j.core[m[4]:m[5]], "必要") {
+	if m == nil || jaDeictic.MatchString(j.core[m[4]:m[5]]) || strings.Contains(j.core[m[4]:m[5]], "必要") || !strings.ContainsAny(j.core[m[4]:m[5]], "はが") {
 		return nil
 	}
 	tail := ""
@@ -153,7 +153,7 @@ func (j japanese) condition() []asking {
 // then: "Xすると、Yになります".
 func (j japanese) then() []asking {
 	m := jaThen.FindStringSubmatchIndex(j.core)
-	if m == nil || strings.HasSuffix(j.core[m[2]:m[3]], "こと") || strings.Contains(j.core[m[2]:m[3]], "という") || strings.HasSuffix(j.core[m[2]:m[3]], "による") || !polite(j.core[m[4]:m[5]]) || strings.Contains(j.core[m[2]:m[3]], "は") {
+	if m == nil || strings.HasSuffix(j.core[m[2]:m[3]], "こと") || strings.Contains(j.core[m[2]:m[3]], "という") || strings.HasSuffix(j.core[m[2]:m[3]], "によると") || strings.HasSuffix(j.core[m[2]:m[3]], "からすると") || !polite(j.core[m[4]:m[5]]) || strings.Contains(j.core[m[2]:m[3]], "は") {
 		return nil
 	}
 	a, b := j.part(m[4], m[5])
@@ -256,7 +256,7 @@ var regexpClock = regexp.MustCompile(jaClock)
 // amount: "Xは、24店が出店しました": the one number is asked for.
 func (j japanese) amount(subject string, at int, y string) []asking {
 	all := jaQuantity.FindAllStringSubmatchIndex(y, -1)
-	if len(all) != 1 || len(jaAnyNumber.FindAllString(y, -1)) != 1 || strings.Contains(y, "、") {
+	if len(all) != 1 || len(jaAnyNumber.FindAllString(y, -1)) != 1 || strings.ContainsAny(y, "、「") {
 		return nil
 	}
 	m := all[0]
@@ -387,7 +387,7 @@ func whatIs(x, y string) (Kind, string) {
 		return KindPlace, "どこ"
 	case clockNouns.MatchString(x) && regexpClock.MatchString(y):
 		return KindTime, "何時"
-	case jaBroken.MatchString(y), strings.HasSuffix(x, "者"), strings.Contains(x, "、"), jaOrdinal.MatchString(x), !jaNounEnd.MatchString(y), !jaNounEnd.MatchString(x), strings.HasSuffix(x, "例"), strings.HasSuffix(x, "詳細"):
+	case strings.HasPrefix(y, "「") && strings.HasSuffix(y, "」"), jaBroken.MatchString(y), strings.HasSuffix(x, "者"), strings.Contains(x, "、"), jaOrdinal.MatchString(x), !jaNounEnd.MatchString(y), !jaNounEnd.MatchString(x), strings.HasSuffix(x, "例"), strings.HasSuffix(x, "詳細"):
 		return "", ""
 	case len([]rune(y)) < 2 || len([]rune(y)) > 60 || strings.HasSuffix(y, "て") || strings.HasSuffix(y, "に") || strings.HasSuffix(y, "で"):
 		return "", ""

@@ -283,8 +283,11 @@ func askHeading(u unit, title string, names map[string]bool) []asking {
 	whole := asking{kind: KindHeading, from: 0, end: len(u.text)}
 	if rag.Language(head) == "ja" {
 		n := utf8.RuneCountInString(head)
-		if n < 3 || n > 24 || rag.Language(s) != "ja" || !strings.HasSuffix(s, "。") || jaDeictic.MatchString(s) || len(strings.Fields(head)) > 2 || len(u.text) < 15 || len(u.text) > 100 || regexp.MustCompile(`^(?:はじめに|概要|目次|序文|まとめ|注意|その他|備考|付録|索引)`).MatchString(head) {
+		if n < 3 || n > 24 || rag.Language(s) != "ja" || !strings.HasSuffix(s, "。") || jaDeictic.MatchString(s) || len(strings.Fields(head)) > 2 || len(u.text) < 15 || len(u.text) > 100 || jaLead.MatchString(s) || regexp.MustCompile(`^(?:はじめに|概要|目次|序文|まとめ|注意|その他|備考|付録|索引)`).MatchString(head) {
 			return nil
+		}
+		if strings.Contains(head, "を") && !regexp.MustCompile(`[うくすつぬむるぐぶ]$`).MatchString(head) && jaNounEnd.MatchString(head) && !strings.Contains(head, "した") && !strings.Contains(head, "する") {
+			return nil // "パッケージをインストール": half a sentence
 		}
 		whole.question = head + "について教えてください。"
 		switch {
@@ -300,7 +303,7 @@ func askHeading(u unit, title string, names map[string]bool) []asking {
 		return []asking{whole}
 	}
 	n := len(strings.Fields(head))
-	if rag.Language(s) != "en" || n < 2 || n > 6 || !strings.HasSuffix(s, ".") || enDeictic.MatchString(s) || len(u.text) < 30 || !regexp.MustCompile(`^[A-Z][A-Za-z-]*(?: [A-Za-z-]+)*$`).MatchString(head) {
+	if rag.Language(s) != "en" || n < 2 || n > 6 || !strings.HasSuffix(s, ".") || enDeictic.MatchString(s) || len(u.text) < 30 || enEach.MatchString(head) || enInside.MatchString(head) || !regexp.MustCompile(`^[A-Z][A-Za-z-]*(?: [A-Za-z-]+)*$`).MatchString(head) {
 		return nil
 	}
 	if first, after, _ := strings.Cut(head, " "); strings.HasSuffix(first, "ing") && gerunds[strings.ToLower(first)] != "" && !enBadStart.MatchString(after) {
