@@ -8,7 +8,7 @@ import (
 	"kakoi/ui/place"
 )
 
-// Navigate shows a place.Screen, place.Document or place.Conversation.
+// Navigate shows a place.Screen, place.Document, place.Conversation or place.Compare.
 func (s *Shell) Navigate(where any) {
 	name := s.current
 	switch w := where.(type) {
@@ -16,7 +16,7 @@ func (s *Shell) Navigate(where any) {
 		name = w
 	case place.Document:
 		name = place.Documents
-	case place.Conversation:
+	case place.Conversation, place.Compare:
 		name = place.Chat
 	}
 	s.show(name)

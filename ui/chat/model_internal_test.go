@@ -342,6 +342,15 @@ func TestAdaptersAnswerAndAreCompared(t *testing.T) {
 	if got := asked("二つのモデル"); !slices.Equal(got.Models, []string{"gemma", "starter"}) || len(got.Adapters) != 0 {
 		t.Errorf("compared are models %q, adapters %q", got.Models, got.Adapters)
 	}
+	// The card of an adapter leads to the chat.
+	for id, want := range map[string][]string{"bbbb11112222": {app.NoAdapter, "bbbb11112222"}, "aaaa11112222": {app.NoAdapter, ""}} {
+		r.m.SetMode(0)
+		r.m.Go(place.Compare{Adapter: id})
+		r.settle()
+		if got := asked("比べる"); !slices.Equal(got.Adapters, want) {
+			t.Errorf("from the card of %s: adapters %q", id, got.Adapters)
+		}
+	}
 	r.m.SetMode(2)
 	has.all = nil
 	r.m.Heard(app.TopicAdapters)

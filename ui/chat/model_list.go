@@ -139,11 +139,15 @@ func (m *Model) Open(id, turn string) {
 
 // Go shows a place.Conversation.
 func (m *Model) Go(where any) bool {
-	c, ok := where.(place.Conversation)
-	if ok {
-		m.Open(c.ID, c.Turn)
+	switch w := where.(type) {
+	case place.Conversation:
+		m.Open(w.ID, w.Turn)
+	case place.Compare:
+		m.CompareWith(w.Adapter)
+	default:
+		return false
 	}
-	return ok
+	return true
 }
 
 // OpenID is the shown conversation, "" while it has no question yet.

@@ -30,6 +30,7 @@ type modes struct {
 	chosen      who   // the zero value is the one in use
 	compare     bool
 	left, right who
+	wanted      string // Adapter.ID that is to be compared with its model alone, once it is known; "": none
 }
 
 // take reads the models and adapters. A choice that is gone falls back to the one in use.
@@ -57,6 +58,29 @@ func (o *modes) take(all []app.Model, adapters []app.AdapterInfo, bare func(mode
 		right = o.all[0]
 	}
 	o.right = o.still(o.right, right)
+	if o.wanted != "" {
+		o.compareWanted()
+	}
+}
+
+// compareWanted compares the wanted adapter with its model alone.
+func (o *modes) compareWanted() {
+	alone, adapter := o.all[0], o.all[0] // the usual one is the wanted one, when that is not in the list by itself
+	for _, w := range o.all {
+		if w.adapter == app.NoAdapter {
+			alone = w
+		}
+		if w.adapter == o.wanted {
+			adapter = w
+		}
+	}
+	o.left, o.right, o.compare, o.wanted = alone, adapter, !alone.is(adapter), ""
+}
+
+// CompareWith has the next question answered by an adapter of the model in use, and by the model alone.
+func (m *Model) CompareWith(adapter string) {
+	m.modes.wanted = adapter
+	m.read(readModels)
 }
 
 // with are those who answer with the model in use: as it usually does first.

@@ -30,6 +30,7 @@ type desk struct {
 	errors    []error
 	picked    []string
 	clip      string
+	went      []any
 }
 
 func (d *desk) Text(key string, args ...any) string { return resources.Format(d.lang, key, args...) }
@@ -39,6 +40,7 @@ func (d *desk) Clipboard(text string)               { d.clip = text }
 func (d *desk) Confirm(q widget.Question)           { d.questions = append(d.questions, q) }
 func (d *desk) Toast(text string)                   { d.toasts = append(d.toasts, text) }
 func (d *desk) ShowError(err error)                 { d.errors = append(d.errors, err) }
+func (d *desk) Navigate(where any)                  { d.went = append(d.went, where) }
 func (d *desk) PickFolder(then func([]string))      { then(d.picked) }
 
 func (d *desk) Post(f func()) {

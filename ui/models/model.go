@@ -19,6 +19,7 @@ type host interface {
 	ShowError(err error)
 	Confirm(q widget.Question)
 	Toast(text string)
+	Navigate(where any)
 }
 
 // modelStore is app.Models.
@@ -71,7 +72,12 @@ type model struct {
 	models  modelStore
 	library library
 	changed func() // redraws
-	home    string // the person's own folder; "" is none
+
+	adapters     adapterStore // nil: none are shown; with the next two
+	exams        examStore
+	losses       lossStore
+	adapterCards []*adapterCard
+	home         string // the person's own folder; "" is none
 
 	cards   []*card
 	loaded  bool
@@ -95,11 +101,16 @@ func (m *model) refresh() {
 		if err == nil {
 			status, err = m.library.Status(ctx)
 		}
+		var adapters []*adapterCard
+		if err == nil {
+			adapters, err = m.readAdapters(ctx)
+		}
 		m.host.Post(func() {
 			m.looking = false
 			if err != nil {
 				m.host.ShowError(err)
 			} else {
+				m.adapterCards = adapters
 				m.take(models, status)
 			}
 			if m.again {

@@ -22,10 +22,13 @@ type shell interface {
 
 // Params is what New needs.
 type Params struct {
-	Shell   shell
-	Models  *app.Models
-	Library *app.Library
-	Bus     *app.Bus
+	Shell    shell
+	Models   *app.Models
+	Library  *app.Library
+	Adapters *app.Adapters
+	Exams    *app.Exams
+	Training *app.Training
+	Bus      *app.Bus
 }
 
 // Screen is the models screen. Make it with New.
@@ -41,6 +44,7 @@ type Screen struct {
 	add     *widget.Button
 	cards   map[string]*cardView
 	folders map[int]*importView
+	trained map[string]*adapterView
 	shown   string // what the column holds: names of the cards and imports
 }
 
@@ -57,7 +61,11 @@ func newInk() ink {
 }
 
 // New makes the models screen.
-func New(p Params) *Screen { return newScreen(p.Shell, p.Models, p.Library, p.Bus) }
+func New(p Params) *Screen {
+	s := newScreen(p.Shell, p.Models, p.Library, p.Bus)
+	s.m.adapters, s.m.exams, s.m.losses = p.Adapters, p.Exams, p.Training
+	return s
+}
 
 func newScreen(s shell, models modelStore, l library, bus *app.Bus) *Screen {
 	screen := &Screen{shell: s, bus: bus}
@@ -72,6 +80,7 @@ func newScreen(s shell, models modelStore, l library, bus *app.Bus) *Screen {
 func (s *Screen) Build() fyne.CanvasObject {
 	s.ink = newInk()
 	s.cards, s.folders, s.shown = map[string]*cardView{}, map[int]*importView{}, ""
+	s.trained = map[string]*adapterView{}
 	s.add = widget.NewButton(s.shell.Text("models.import"), fynetheme.FolderOpenIcon(), s.pick)
 	s.add.OnFocus = func() { s.sheet.Top() }
 	s.column = widget.NewColumn(10)
@@ -84,7 +93,7 @@ func (s *Screen) Build() fyne.CanvasObject {
 func (s *Screen) Shown() {
 	if s.heard == nil {
 		s.heard = s.bus.Subscribe(func(t app.Topic) {
-			if t == app.TopicModels || t == app.TopicSettings || t == app.TopicDocuments {
+			if t == app.TopicModels || t == app.TopicSettings || t == app.TopicDocuments || t == app.TopicAdapters || t == app.TopicExams {
 				s.shell.Post(s.m.refresh)
 			}
 		})
@@ -102,6 +111,10 @@ func (s *Screen) Hidden() {
 
 // Drop takes model folders, and files of them.
 func (s *Screen) Drop(paths []string) bool {
+	if len(paths) == 1 && s.m.adapters != nil && adapterFolder(paths[0]) {
+		s.m.importAdapter(paths[0])
+		return true
+	}
 	dirs := folders(paths)
 	if len(dirs) == 0 {
 		return false
@@ -121,7 +134,7 @@ func (s *Screen) Shortcuts() []widget.Shortcut {
 
 func (s *Screen) pick() {
 	s.shell.PickFolder(func(paths []string) {
-		if len(paths) > 0 {
+		if len(paths) > 0 && !s.Drop(paths) {
 			s.m.importAll(paths)
 		}
 	})
@@ -138,6 +151,11 @@ func (s *Screen) update() {
 			if v := s.cards[r.name]; v != nil {
 				v.show(r)
 			}
+		}
+	}
+	for _, c := range s.m.adapterCards {
+		if v := s.trained[c.ID]; v != nil {
+			v.show(c)
 		}
 	}
 	for _, i := range s.m.imports {
@@ -165,6 +183,9 @@ func (s *Screen) arrange() string {
 		for _, r := range s.m.rows(k.kind) {
 			key += "\x01" + string(k.kind) + r.name
 		}
+	}
+	for _, c := range s.m.adapterCards {
+		key += "\x03" + c.ID
 	}
 	if s.m.loaded {
 		key += "\x02"
@@ -200,8 +221,25 @@ func (s *Screen) arrange() string {
 		if len(rows) == 0 {
 			s.column.Objects = append(s.column.Objects, s.prose(s.ink.body, widget.Run{Text: t("models.empty"), Color: theme.ColorSecondary}))
 		}
+		if k.kind == app.KindChat {
+			s.arrangeAdapters()
+		}
 	}
 	return key
+}
+
+// arrangeAdapters puts the adapters below the chat models that they belong to.
+func (s *Screen) arrangeAdapters() {
+	if len(s.m.adapterCards) == 0 {
+		return
+	}
+	s.column.Objects = append(s.column.Objects, widget.NewInset(0, 10, 0, 0, nil, s.prose(s.ink.body, widget.Run{Text: s.shell.Text("models.adapters"), Bold: true})))
+	for _, c := range s.m.adapterCards {
+		if s.trained[c.ID] == nil {
+			s.trained[c.ID] = newAdapterView(s, c.ID)
+		}
+		s.column.Objects = append(s.column.Objects, s.trained[c.ID].object)
+	}
 }
 
 func (s *Screen) prose(r *widget.Ruler, runs ...widget.Run) *widget.Prose {

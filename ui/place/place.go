@@ -21,6 +21,11 @@ type Document struct {
 	Start, End int    // characters in the page's text
 }
 
+// Compare is the chat, where the next question is answered by an adapter and by its model without one, side by side.
+type Compare struct {
+	Adapter string // record.Adapter.ID
+}
+
 // Conversation is a conversation, at one of its turns.
 type Conversation struct {
 	ID   string
