@@ -45,8 +45,10 @@ func (r *cpu4) traits() traits {
 // instructions is the instruction set that runs, for figures.
 func (r *cpu4) instructions() string { return r.model.Set().String() }
 
-// readWeights and multiply are what bounds the kernels, for figures.
-func (r *cpu4) readWeights() int64 { return r.model.ReadWeights() }
+// readWeights, in the ways it can be done, and multiply are what bounds the kernels, for figures.
+func (r *cpu4) readWeights(way int) int64 { return r.model.ReadWeights(way) }
+
+func (r *cpu4) readWays() int { return cpu.ReadWays }
 
 func (r *cpu4) multiply() float64 { return r.model.Multiply() }
 

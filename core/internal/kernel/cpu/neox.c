@@ -319,7 +319,7 @@ static size_t place(const kc_neox *m, run *r, int64_t n, int threads, char *at) 
   kc_act *acts[5] = {&r->one, &r->attended, &r->two, &r->wide, &r->last};
   for (int i = 0; i < 5; i++) {
     const int64_t cols = acts[i] != &r->wide ? m->hidden : m->ffn;
-    const int form = kc_form(m->set, r->prompt && acts[i] != &r->last, acts[i] == &r->one);
+    const int form = kc_form(m->set, r->prompt && acts[i] != &r->last, acts[i] == &r->one || acts[i] == &r->two);
     kc_act_set(acts[i], form, n, cols, at + used);
     used += up64(kc_act_bytes(form, n, cols));
   }

@@ -64,10 +64,11 @@ void kc_nib_row(const kc_nib *m, int64_t r, float *out);
 // Activations X [tokens, cols] in one of five forms. Whole numbers of a block share a scale, the columns of each 8 stand in
 // the order 0 4 1 5 2 6 3 7, and sum [tokens][blocks] are their sums.
 //   KC_BF16: bf16 [blocks][tokens/16][2][16][32]. AMX, prompts.
-//   KC_BYTE: uint8 [tokens][cols], value = scale * number + least; total are the sums of values. VNNI, prompts.
+//   KC_BYTE: uint8 [blocks][tokens][64], value = scale * number + least; total are the sums of values. VNNI, prompts.
 //   KC_BYTES: 128 * high + low, int8 [blocks][tokens][high, low][64]; then [blocks][tokens][0, high][64]. VNNI and AMX, up to 16
 //   tokens.
 //   KC_TWO: the same for a prompt, without the second part. VNNI.
+// Of the two for VNNI's prompts scale, least and the sums are [blocks][tokens/16][16].
 //   KC_WORD: int16 of 12 bits [tokens][cols]. AVX2, plain.
 enum { KC_BF16, KC_BYTE, KC_BYTES, KC_TWO, KC_WORD };
 typedef struct {
@@ -79,7 +80,7 @@ typedef struct {
 } kc_act;
 
 // kc_form is what a set's kernels read: many for a prompt's chunk, otherwise for at most 16 tokens at a time; fine for the inputs
-// whose rounding costs most, those of query_key_value.
+// whose rounding costs most, the norms' (query_key_value, dense_h_to_4h).
 int kc_form(int set, int many, int fine);
 
 // kc_act_bytes is the memory of activations of tokens tokens; kc_act_set lays them out in memory aligned to 64 bytes.

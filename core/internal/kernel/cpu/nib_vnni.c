@@ -208,24 +208,26 @@ static few_fn *const fews[2][9] = {{0, 0, few2_4, few3_4, few4_4, few5_4, few6_4
 // unsigned bytes: (number + rest) * (scale * byte + least), of which rest * (sum of activations) and least * (sum of numbers,
 // at wsum [4][16]) are added here.
 #define ZERO(t) __m512i a##t = _mm512_setzero_si512(), b##t = a##t, c##t = a##t, d##t = a##t;
-#define STEP(t)               \
-  v = four(q + t * x->cols);  \
-  dot(a##t, v, w0);           \
-  dot(b##t, v, w1);           \
-  dot(c##t, v, w2);           \
+#define STEP(t)         \
+  v = four(q + t * 64); \
+  dot(a##t, v, w0);     \
+  dot(b##t, v, w1);     \
+  dot(c##t, v, w2);     \
   dot(d##t, v, w3);
-#define PUT(t, acc, g)                                                                                                          \
-  _mm512_store_ps(sum + 64 * t + 16 * g,                                                                                        \
-                  _mm512_fmadd_ps(_mm512_fmadd_ps(_mm512_cvtepi32_ps(acc##t), v##t, _mm512_fmadd_ps(u##t, n##g, r##t)), f##g,   \
-                                  _mm512_load_ps(sum + 64 * t + 16 * g)));
-#define STORE(t)                                                                \
-  const int64_t at##t = (from + t) * x->blocks + b;                             \
-  const __m512 v##t = _mm512_set1_ps(x->scale[at##t]), u##t = _mm512_set1_ps(x->least[at##t]), r##t = _mm512_set1_ps(rest * x->total[at##t]); \
-  PUT(t, a, 0) PUT(t, b, 1) PUT(t, c, 2) PUT(t, d, 3)
+#define PUT(t, acc, g) \
+  _mm512_store_ps(sum + 64 * t + 16 * g, _mm512_fmadd_ps(_mm512_fmadd_ps(_mm512_cvtepi32_ps(acc##t), v, _mm512_fmadd_ps(u, n##g, r)), f##g, _mm512_load_ps(sum + 64 * t + 16 * g)));
+#define STORE(t)                                                                                                                   \
+  {                                                                                                                                \
+    const __m512 v = _mm512_set1_ps(scale[t]), u = _mm512_set1_ps(least[t]), r = _mm512_mul_ps(_mm512_set1_ps(total[t]), rests);   \
+    PUT(t, a, 0) PUT(t, b, 1) PUT(t, c, 2) PUT(t, d, 3)                                                                            \
+  }
 #define TALL(n)                                                                                                              \
   INLINE void tall##n(const int8_t *w, const float *wsum, float rest, __m512 f0, __m512 f1, __m512 f2, __m512 f3, const kc_act *x, int64_t from, int64_t b, \
                       float *sum) {                                                                                          \
-    const uint8_t *q = (const uint8_t *)x->q + from * x->cols + 64 * b;                                                      \
+    const int64_t at = b * 16 * x->tiles + from;                                                                             \
+    const uint8_t *q = (const uint8_t *)x->q + 64 * at;                                                                      \
+    const float *scale = x->scale + at, *least = x->least + at, *total = x->total + at;                                      \
+    const __m512 rests = _mm512_set1_ps(rest);                                                                               \
     EACH##n(ZERO)                                                                                                            \
     for (int k = 0; k < 16; k++, w += 256, q += 4) {                                                                         \
       __m512i v, w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(w + 64), w2 = _mm512_load_si512(w + 128),                 \
@@ -235,28 +237,33 @@ static few_fn *const fews[2][9] = {{0, 0, few2_4, few3_4, few4_4, few5_4, few6_4
     const __m512 n0 = _mm512_load_ps(wsum), n1 = _mm512_load_ps(wsum + 16), n2 = _mm512_load_ps(wsum + 32), n3 = _mm512_load_ps(wsum + 48); \
     EACH##n(STORE)                                                                                                           \
   }
-TALL(1) TALL(6)
+TALL(1) TALL(2) TALL(4) TALL(6)
 
 // wideN is tallN for activations of two bytes: high * number and low * number, unsigned numbers (zero added). Two groups at a time.
-#define ZERO_W(t) __m512i a##t = _mm512_setzero_si512(), b##t = a##t, c##t = _mm512_set1_epi32(-zero * x->sum[(from + t) * x->blocks + b]), d##t = c##t;
-#define STEP_W(t)                    \
-  v = four(q + t * 128);             \
-  dot(a##t, w0, v);                  \
-  dot(b##t, w1, v);                  \
-  v = four(q + t * 128 + 64);        \
-  dot(c##t, w0, v);                  \
+#define ZERO_W(t) __m512i a##t = _mm512_setzero_si512(), b##t = a##t, c##t = _mm512_set1_epi32(-zero * total[t]), d##t = c##t;
+#define STEP_W(t)               \
+  v = four(q + t * 128);        \
+  dot(a##t, w0, v);             \
+  dot(b##t, w1, v);             \
+  v = four(q + t * 128 + 64);   \
+  dot(c##t, w0, v);             \
   dot(d##t, w1, v);
-#define PUT_W(t, hi, lo, g)                                                                                                          \
-  _mm512_store_ps(sum + 64 * t + 16 * g,                                                                                             \
-                  _mm512_fmadd_ps(_mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(hi##t, 7), lo##t)), v##t, r##t), f##g, \
+#define PUT_W(t, hi, lo, g)                                                                                                     \
+  _mm512_store_ps(sum + 64 * t + 16 * g,                                                                                        \
+                  _mm512_fmadd_ps(_mm512_mul_ps(_mm512_add_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(hi##t, 7), lo##t)), r), v), f##g, \
                                   _mm512_load_ps(sum + 64 * t + 16 * g)));
-#define STORE_W(t)                                                                                                          \
-  const int64_t at##t = (from + t) * x->blocks + b;                                                                         \
-  const __m512 v##t = _mm512_set1_ps(x->scale[at##t]), r##t = _mm512_set1_ps(rest * x->scale[at##t] * (float)x->sum[at##t]); \
-  PUT_W(t, a, c, 0) PUT_W(t, b, d, 1)
+#define STORE_W(t)                                                                                               \
+  {                                                                                                              \
+    const __m512 v = _mm512_set1_ps(scale[t]), r = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_set1_epi32(total[t])), rests); \
+    PUT_W(t, a, c, 0) PUT_W(t, b, d, 1)                                                                          \
+  }
 #define WIDE(n)                                                                                                              \
   INLINE void wide##n(const uint8_t *w, int32_t zero, float rest, __m512 f0, __m512 f1, const kc_act *x, int64_t from, int64_t b, float *sum) { \
-    const int8_t *q = (const int8_t *)x->q + (b * 16 * x->tiles + from) * 128;                                               \
+    const int64_t at = b * 16 * x->tiles + from;                                                                             \
+    const int8_t *q = (const int8_t *)x->q + 128 * at;                                                                       \
+    const float *scale = x->scale + at;                                                                                      \
+    const int32_t *total = x->sum + at;                                                                                      \
+    const __m512 rests = _mm512_set1_ps(rest);                                                                               \
     EACH##n(ZERO_W)                                                                                                          \
     for (int k = 0; k < 16; k++, w += 256, q += 4) {                                                                         \
       __m512i v, w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(w + 64);                                                  \
@@ -264,7 +271,7 @@ TALL(1) TALL(6)
     }                                                                                                                        \
     EACH##n(STORE_W)                                                                                                         \
   }
-WIDE(1) WIDE(6)
+WIDE(1) WIDE(2) WIDE(4) WIDE(6)
 
 // many is the product of a panel of one plane and any number of tokens: the panel's bytes are made once, the sums of 48
 // tokens at a time stay in the first-level cache.
@@ -297,21 +304,27 @@ FOR_VNNI static void many(const kc_nib *m, const kc_act *x, int64_t tokens, int6
     for (int64_t b = 0; b < m->blocks; b++) {
       const uint8_t *wb = w + 4096 * b;
       const __m512 f0 = scales(s0 + 16 * b), f1 = scales(s1 + 16 * b), f2 = scales(s2 + 16 * b), f3 = scales(s3 + 16 * b);
+      const float *wn = wsum + 64 * b, rest = m->lut.rest;
+      const int8_t *ws = (const int8_t *)wb;
       int64_t t = 0;
+#define WIDE_AT(k)                                                            \
+  wide##k(wb, zero, rest, f0, f1, x, from + t, b, sum + 64 * t);              \
+  wide##k(wb + 128, zero, rest, f2, f3, x, from + t, b, sum + 64 * t + 32);   \
+  t += k
+#define TALL_AT(k)                                                            \
+  tall##k(ws, wn, rest, f0, f1, f2, f3, x, from + t, b, sum + 64 * t);        \
+  t += k
       if (two) {
-        for (; t + 6 <= n; t += 6) {
-          wide6(wb, zero, m->lut.rest, f0, f1, x, from + t, b, sum + 64 * t);
-          wide6(wb + 128, zero, m->lut.rest, f2, f3, x, from + t, b, sum + 64 * t + 32);
-        }
-        for (; t < n; t++) {
-          wide1(wb, zero, m->lut.rest, f0, f1, x, from + t, b, sum + 64 * t);
-          wide1(wb + 128, zero, m->lut.rest, f2, f3, x, from + t, b, sum + 64 * t + 32);
-        }
+        while (t + 6 <= n) { WIDE_AT(6); }
+        if (t + 4 <= n) { WIDE_AT(4); }
+        if (t + 2 <= n) { WIDE_AT(2); }
+        if (t < n) { WIDE_AT(1); }
         continue;
       }
-      const int8_t *signeds = (const int8_t *)wb;
-      for (; t + 6 <= n; t += 6) tall6(signeds, wsum + 64 * b, m->lut.rest, f0, f1, f2, f3, x, from + t, b, sum + 64 * t);
-      for (; t < n; t++) tall1(signeds, wsum + 64 * b, m->lut.rest, f0, f1, f2, f3, x, from + t, b, sum + 64 * t);
+      while (t + 6 <= n) { TALL_AT(6); }
+      if (t + 4 <= n) { TALL_AT(4); }
+      if (t + 2 <= n) { TALL_AT(2); }
+      if (t < n) { TALL_AT(1); }
     }
     for (int64_t t = 0; t < n; t++) memcpy(out + (from + t) * ld, sum + 64 * t, 64 * sizeof(float));
   }

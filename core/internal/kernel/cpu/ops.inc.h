@@ -148,20 +148,20 @@ FOR static void NAME(pack)(kc_act *x, int64_t t, int64_t from, const float *v, i
         s += e;
       }
       const float least = -largest_of(-lo), wide = largest_of(hi) - least, f = wide > 0 ? 255 / wide : 0;
-      const int64_t b = t * x->blocks + (from + k) / 64;
+      const int64_t b = (from + k) / 64 * 16 * x->tiles + t;
       x->scale[b] = wide / 255;
       x->least[b] = least;
       x->total[b] = sum_of(s);
       for (int i = 0; i < 64; i += 16) {
         const i16 q = near((load(v + k + i) - least) * f);
-        *(b16u *)((uint8_t *)x->q + t * x->cols + from + k + i) = __builtin_convertvector(__builtin_shuffle(q, order), b16u);
+        *(b16u *)((uint8_t *)x->q + 64 * b + i) = __builtin_convertvector(__builtin_shuffle(q, order), b16u);
       }
     }
     return;
   }
   for (int64_t k = 0; k < n; k += 64) {
     const float m = block_size(v + k), s = m > 0 ? top / m : 0;
-    const int64_t b = t * x->blocks + (from + k) / 64, at = t * x->cols + from + k;
+    const int64_t b = x->form == KC_TWO ? (from + k) / 64 * 16 * x->tiles + t : t * x->blocks + (from + k) / 64, at = t * x->cols + from + k;
     i16 sum = {0};
     x->scale[b] = m / top;
     for (int i = 0; i < 64; i += 16) {
@@ -251,6 +251,7 @@ INLINE void attend_few(const float *q, int64_t ldq, const int n, const uint16_t 
       for (int t = 0; t < n; t++) s[t] = all(0);
       for (int64_t j = 0; j < d / 2; j++) {
         const u16 pair = *(const u16u *)(k + 16 * j);
+        __builtin_prefetch(k + 16 * j + 8 * d); // of the next 16 keys
         for (int t = 0; t < n; t++) {
           s[t] += first(pair) * q[t * ldq + 2 * j];
           s[t] += second(pair) * q[t * ldq + 2 * j + 1];

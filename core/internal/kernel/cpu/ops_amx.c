@@ -28,11 +28,15 @@ FOR_AMX static void attend_tiles(const float *q, int64_t ldq, int n, const uint1
   }
   for (int64_t at = 0; at < seen + n - 1; at += KC_KEYS) {
     const uint16_t *k = keys + at * d;
+    // Tile loads wake no prefetcher: the next block of keys is asked for while this one is multiplied, and the values too.
+    const char *ask = (const char *)(k + KC_KEYS * d), *values_ask = (const char *)(values + (at + KC_KEYS) * d);
+    if (at + KC_KEYS >= seen + n - 1) ask = values_ask = (const char *)k; // there is none
     tile_zero(0);
     tile_zero(1);
     tile_zero(2);
     tile_zero(3);
     for (int64_t j = 0; j < d / 32; j++) {
+      for (int i = 0; i < 64; i++) _mm_prefetch(ask + (j * 64 + i) * 64, _MM_HINT_T0);
       tile_load(4, query + j * 512, 64);
       tile_load(5, k + j * 512, 64);
       tile_dpbf16(0, 4, 5);
@@ -57,6 +61,7 @@ FOR_AMX static void attend_tiles(const float *q, int64_t ldq, int n, const uint1
     }
     for (int64_t e = 0; e < d; e += 32) {
       const uint16_t *v = values + at * d + 2 * e;
+      for (int i = 0; i < 64; i++) _mm_prefetch(values_ask + (e / 32 * 64 + i) * 64, _MM_HINT_T0);
       tile_load(0, o + e, d * 4);
       tile_load(1, o + e + 16, d * 4);
       for (int h = 0; h < KC_KEYS / 32; h++) {

@@ -5,25 +5,74 @@
 #include "tile.h"
 #include <stdatomic.h>
 
+// What memory gives depends on how it is asked: one stream a thread carries two thirds of what several do, and how far ahead lines
+// are best asked for differs from machine to machine. So reading is tried in several ways, the kernels' own among them, and the
+// best one is the bound.
+typedef struct {
+  int streams; // per thread, each a whole group of rows
+  int ahead;   // bytes; 0: the processor's own prefetching alone
+} pattern;
+
+static const pattern patterns[KC_READ_WAYS] = {{1, 0}, {4, 0}, {8, 0}, {16, 0}, {4, 1024}, {8, 1024}, {16, 2048}, {4, 4096}};
+
 typedef struct {
   const kc_neox *m;
+  pattern way;
   _Atomic int64_t bytes;
   _Atomic int32_t kept; // so that the reading is not left out
 } reading;
 
+typedef uint64_t line __attribute__((vector_size(64), aligned(64)));
+
+// read_groups reads streams groups side by side, four lines of each in turn.
+static inline __attribute__((always_inline)) line read_groups(const uint8_t *p, int64_t bytes, const int streams, int ahead) {
+  line s[4] = {{0}};
+  for (int64_t at = 0; at < bytes; at += 256)
+    for (int k = 0; k < streams; k++) {
+      const uint8_t *q = p + k * bytes + at;
+      const int lines = bytes - at < 256 ? (int)(bytes - at) / 64 : 4;
+      for (int l = 0; ahead && l < lines; l++) __builtin_prefetch(q + 64 * l + ahead);
+      if (lines == 4)
+        for (int l = 0; l < 4; l++) s[l] ^= *(const line *)(q + 64 * l);
+      else
+        for (int l = 0; l < lines; l++) s[l] ^= *(const line *)(q + 64 * l);
+    }
+  return (s[0] ^ s[1]) ^ (s[2] ^ s[3]);
+}
+
+#define READ(name, FOR)                                                                                         \
+  FOR static int32_t name(const kc_nib *w, pattern way, int64_t lo, int64_t hi) {                               \
+    line s = {0};                                                                                               \
+    for (int64_t g = lo; g < hi;) {                                                                             \
+      const int n = g + way.streams <= hi ? way.streams : 1;                                                    \
+      switch (n) {                                                                                              \
+      case 16: s ^= read_groups(kc_codes(w, g), w->group_bytes, 16, way.ahead); break;                          \
+      case 8: s ^= read_groups(kc_codes(w, g), w->group_bytes, 8, way.ahead); break;                            \
+      case 4: s ^= read_groups(kc_codes(w, g), w->group_bytes, 4, way.ahead); break;                            \
+      default: s ^= read_groups(kc_codes(w, g), w->group_bytes, 1, way.ahead);                                  \
+      }                                                                                                         \
+      g += n;                                                                                                   \
+    }                                                                                                           \
+    uint64_t x = 0;                                                                                             \
+    for (int i = 0; i < 8; i++) x ^= s[i];                                                                      \
+    return (int32_t)x;                                                                                          \
+  }
+#if KC_X86
+READ(read_wide, FOR_VNNI)
+READ(read_half, FOR_AVX2)
+#endif
+READ(read_plain, )
+
 static void read_some(reading *r, const kc_nib *w, int part, int parts) {
   int64_t lo, hi;
-  const int64_t all = w->panels * 4 * w->group_bytes / 64;
-  kc_share(all, 1, part, parts, &lo, &hi);
-  // Whole lines, as the kernels read them; the compiler splits them into what the processor has.
-  typedef uint64_t wide __attribute__((vector_size(64), aligned(64)));
-  const wide *p = (const wide *)w->data;
-  wide s = {0};
-  for (int64_t i = lo; i < hi; i++) s ^= p[i];
-  uint64_t x = 0;
-  for (int i = 0; i < 8; i++) x ^= s[i];
-  r->kept ^= (int32_t)x;
-  r->bytes += (hi - lo) * 64;
+  kc_share(4 * w->panels, 4, part, parts, &lo, &hi);
+  int32_t (*read)(const kc_nib *, pattern, int64_t, int64_t) = read_plain;
+#if KC_X86
+  const kc_features f = kc_detect();
+  read = f.vnni ? read_wide : f.avx2 ? read_half : read_plain;
+#endif
+  r->kept ^= read(w, r->way, lo, hi);
+  r->bytes += (hi - lo) * w->group_bytes;
 }
 
 static void read_task(void *arg, int part, int parts) {
@@ -33,8 +82,8 @@ static void read_task(void *arg, int part, int parts) {
   read_some(r, &r->m->head, part, parts);
 }
 
-int64_t kc_read_weights(const kc_neox *m, kc_pool *pool) {
-  reading r = {.m = m};
+int64_t kc_read_weights(const kc_neox *m, kc_pool *pool, int way) {
+  reading r = {.m = m, .way = patterns[way]};
   kc_pool_run(pool, read_task, &r);
   return r.bytes;
 }

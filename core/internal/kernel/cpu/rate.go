@@ -5,9 +5,12 @@ package cpu
 // #include "rate.h"
 import "C"
 
-// ReadWeights reads what a step reads of the weights on all threads, and nothing more, and returns the bytes: its time is
-// the least that a step can take on this machine.
-func (n *Neox) ReadWeights() int64 { return int64(C.kc_read_weights(n.c, n.pool.c)) }
+// ReadWays is the number of ways in which ReadWeights reads: by one or several streams per thread, with lines asked for ahead or not.
+const ReadWays = C.KC_READ_WAYS
+
+// ReadWeights reads what a step reads of the weights on all threads, and nothing more, and returns the bytes: the least time of
+// all ways is the least that a step can take on this machine.
+func (n *Neox) ReadWeights(way int) int64 { return int64(C.kc_read_weights(n.c, n.pool.c, C.int(way))) }
 
 // Multiply has every thread issue the multiply-adds that a prompt's products are made of, on registers alone, and returns
 // their number; 0 where there is no such measure (plain C).

@@ -2,8 +2,11 @@
 #pragma once
 #include "neox.h"
 
-// kc_read_weights reads what one step reads of a model's weights, and does nothing else with it; the bytes it read.
-int64_t kc_read_weights(const kc_neox *m, kc_pool *pool);
+enum { KC_READ_WAYS = 8 };
+
+// kc_read_weights reads what one step reads of a model's weights, and does nothing else with it, in one of KC_READ_WAYS ways;
+// the bytes it read.
+int64_t kc_read_weights(const kc_neox *m, kc_pool *pool, int way);
 
 // kc_multiply has every thread issue multiply-adds of a prompt's products on registers and returns how many there were: tiles of
 // bf16 (AMX), bytes (VNNI), 16-bit numbers (AVX2). 0 for plain C.

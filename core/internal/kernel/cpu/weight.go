@@ -119,7 +119,7 @@ func (m *Weight) Close() {
 // Use is what a product is for, which decides about the form of its activations.
 type Use int
 
-// The uses: few tokens (decoding), a prompt's many, and those where a prompt's input wants more bits (query_key_value).
+// The uses: few tokens (decoding), a prompt's many, and those where a prompt's input wants more bits (the norms').
 const (
 	Few Use = iota
 	Prompt
