@@ -138,7 +138,7 @@ func TestTrainIsInterrupted(t *testing.T) {
 	w := newWorld(t)
 	questions := w.house(4, 8)
 	w.want(0, "dataset", "import", questions, "--name", "house", "--held", "0.25")
-	train := []string{"train", "--json", "--epochs", "6", "--batch", "2", "--accumulate", "1"}
+	train := []string{"train", "--json", "--epochs", "40", "--batch", "2", "--accumulate", "1"}
 	lines := strings.Split(strings.TrimSpace(w.want(0, train...).out), "\n")
 	whole := objects[record.Run](t, lines[len(lines)-1])[0]
 	w.env = []string{"KAKOI_TEST_STEP=100ms"}
