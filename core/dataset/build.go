@@ -145,12 +145,14 @@ func (b *builder) drafts(ctx context.Context) (given, ruled []Draft, err error) 
 	slices.SortFunc(documents, byName)
 	for i, d := range documents {
 		b.Progress.Report(core.Update{Stage: "draft", Done: int64(i), Total: int64(len(documents)), Note: d.Name})
-		if err := ctx.Err(); err != nil {
+		if b.NoRules {
+			continue
+		}
+		made, err := Drafts(ctx, d)
+		if err != nil {
 			return nil, nil, err
 		}
-		if !b.NoRules {
-			ruled = append(ruled, Drafts(d)...)
-		}
+		ruled = append(ruled, made...)
 	}
 	var loose []Draft // drafts of a model: given, but of no person
 	for _, d := range b.Drafts {

@@ -83,11 +83,18 @@ func (b *builder) answerOf(r core.Row) string {
 
 // elsewhere asks this collection the questions of others.
 func (b *builder) elsewhere(ctx context.Context, want int, twice *similar) ([]core.Row, error) {
+	if want == 0 {
+		return nil, nil
+	}
 	documents := slices.Clone(b.Elsewhere)
 	slices.SortFunc(documents, byName)
 	var drafts []Draft
 	for _, doc := range documents {
-		for _, d := range Drafts(doc) {
+		made, err := Drafts(ctx, doc)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range made {
 			if d.Kind != KindHeading && d.Kind != KindPair && !b.asked[fold(d.Question)] {
 				drafts = append(drafts, d)
 			}
@@ -95,9 +102,6 @@ func (b *builder) elsewhere(ctx context.Context, want int, twice *similar) ([]co
 	}
 	newPCG(b.Seed, "elsewhere").shuffle(len(drafts), func(i, j int) { drafts[i], drafts[j] = drafts[j], drafts[i] })
 	var out []core.Row
-	if want == 0 {
-		return nil, nil
-	}
 	total := b.done + int64(min(len(drafts), 3*want))
 	err := inOrder(ctx, drafts, b.other, func(d Draft, m made) (bool, error) {
 		if m.err != nil {

@@ -77,7 +77,7 @@ func askEnglish(u unit, small map[string]bool) []asking {
 			return asked
 		}
 	}
-	if enDeictic.MatchString(e.core) || !regexp.MustCompile(`^[A-Z]`).MatchString(e.core) {
+	if enDeictic.MatchString(e.core) || !enCapital.MatchString(e.core) {
 		return nil
 	}
 	for _, rule := range []func() []asking{e.why, e.be, e.must, e.does} {
@@ -128,9 +128,9 @@ var imperatives = func() map[string]bool {
 func imperative(s string) bool {
 	first, rest, _ := strings.Cut(s, " ")
 	if first == "you" {
-		return regexp.MustCompile(`^(?:can|should|must|need|have to|may|will need)\b`).MatchString(rest)
+		return enAdvice.MatchString(rest)
 	}
-	return imperatives[first] && rest != "" && !regexp.MustCompile(`^(?:will|can|is|are|has|does|must|may|was)\b`).MatchString(rest)
+	return imperatives[first] && rest != "" && !enAux.MatchString(rest)
 }
 
 var (
@@ -155,14 +155,14 @@ func (e english) condition() []asking {
 		return nil
 	}
 	word, when, then := strings.ToLower(e.core[m[2]:m[3]]), e.core[m[4]:m[5]], e.core[m[6]:m[7]]
-	if enBound.MatchString(when) || regexp.MustCompile(`^(?:it|they|he|she|so|in|of|necessary|needed|possible|[a-z]+$)`).MatchString(when) || len(strings.Fields(then)) < 3 {
+	if enBound.MatchString(when) || enBareWhen.MatchString(when) || len(strings.Fields(then)) < 3 {
 		return nil
 	}
 	question := "What happens " + word + " " + asI(when) + "?"
 	switch {
 	case imperative(then):
 		question = "What should I do " + word + " " + asI(when) + "?"
-	case word == "before" || word == "after" || !regexp.MustCompile(`^(?:the|a|an|all|each|no|your)\b`).MatchString(then) || enVague.MatchString(then):
+	case word == "before" || word == "after" || !enArticle.MatchString(then) || enVague.MatchString(then):
 		return nil
 	}
 	return e.answer(KindHow, question, m[6], -1)
@@ -207,7 +207,7 @@ func (e english) be() []asking {
 		return nil
 	}
 	x, verb, y := e.subject(e.core[m[2]:m[3]]), e.core[m[4]:m[5]], e.core[m[6]:m[7]]
-	if x == "" || regexp.MustCompile(`^(?:not|also|only|still|usually|often|normally|now|no|never|always|already|just|so|too|very|more|less|most|likely|able|possible|necessary|available|important|based|called|known|as|because|either|neither|both|to|being|one of|such)\b`).MatchString(y) {
+	if x == "" || enNoValue.MatchString(y) {
 		return nil
 	}
 	aux, after, _ := strings.Cut(verb, " ")
@@ -223,7 +223,7 @@ func (e english) be() []asking {
 	case enTime.MatchString(y) && !strings.HasPrefix(y, "for "):
 		return ask(KindDate, "When", m[6])
 	case enPlace.MatchString(y):
-		if regexp.MustCompile(`^(?:in (?:use|charge|order|general|progress|addition|place|effect|case)|on (?:sale|time|duty)|at (?:least|most|risk|once)|to )`).MatchString(y) {
+		if enNoPlace.MatchString(y) {
 			return nil
 		}
 		if elsewhere.MatchString(y) {
@@ -233,12 +233,12 @@ func (e english) be() []asking {
 	case strings.HasPrefix(y, "open ") && enTime.MatchString(y[5:]), strings.HasPrefix(y, "due ") && enTime.MatchString(y[4:]), strings.HasPrefix(y, "closed ") && enTime.MatchString(y[7:]), strings.HasPrefix(y, "available ") && enTime.MatchString(y[10:]):
 		word, _, _ := strings.Cut(y, " ")
 		return e.answer(KindTime, "When "+aux+" "+x+after+" "+word+"?", m[6]+len(word)+1, -1)
-	case enMoney.MatchString(y), regexp.MustCompile(`^(?:about |at least |up to )?[0-9]`).MatchString(y), enLong.MatchString(y):
+	case enMoney.MatchString(y), enNumber.MatchString(y), enLong.MatchString(y):
 		if plural(verb) {
 			return nil
 		}
 		return ask(KindNumber, "What", m[6])
-	case regexp.MustCompile(`^(?:an?|the) `).MatchString(y) && !plural(verb) && after == "":
+	case enThing.MatchString(y) && !plural(verb) && after == "":
 		if strings.Contains(y, ", and ") && len(y) > 100 || gerund.MatchString(x) {
 			return nil
 		}
@@ -276,19 +276,19 @@ func (e english) passive(x, aux, after, y string, at int) []asking {
 		return ask(KindNumber, "How often", "")
 	case enTime.MatchString(rest):
 		return ask(KindDate, "When", "")
-	case regexp.MustCompile(`^by (?:the|a|an|our|[A-Z])`).MatchString(rest) && !strings.Contains(rest, "ing "):
+	case enBy.MatchString(rest) && !strings.Contains(rest, "ing "):
 		a := e.answer(KindPerson, "By whom "+aux+" "+x+after+" "+verb+"?", at+m[4]+len("by "), -1)
-		if !regexp.MustCompile(`(?:head|desk|manager|customer|user|team|department|owner|office|staff|director|administrator|maintainer|developers?|author|[A-Z][a-z]+ [A-Z][a-z]+)\b`).MatchString(rest) {
+		if !enSomebody.MatchString(rest) {
 			return nil
 		}
 		return a
-	case regexp.MustCompile(`^(?:through|with|via|using|by [a-z]+ing) `).MatchString(rest):
+	case enMeans.MatchString(rest):
 		return ask(KindHow, "How", "")
-	case regexp.MustCompile(`^(?:in|on|at|under|next to) (?:the|a|an|room|[A-Z/~])`).MatchString(rest) && regexp.MustCompile(`^(?:stored|located|found|installed|placed|saved|kept|held|left|parked|defined|documented|listed|described)$`).MatchString(verb):
+	case enInPlace.MatchString(rest) && enKept.MatchString(verb):
 		return ask(KindPlace, "Where", "")
-	case strings.HasPrefix(rest, "for ") && regexp.MustCompile(`^(?:used|intended|designed|needed|required|meant)$`).MatchString(verb):
+	case strings.HasPrefix(rest, "for ") && enMeant.MatchString(verb):
 		return e.answer(KindDefinition, "What "+aux+" "+x+after+" "+verb+" for?", at+m[4]+len("for "), -1)
-	case strings.HasPrefix(rest, "to ") && regexp.MustCompile(`^(?:used|intended|designed|needed|required|meant)$`).MatchString(verb):
+	case strings.HasPrefix(rest, "to ") && enMeant.MatchString(verb):
 		return ask(KindDefinition, "What", " for")
 	}
 	return nil
@@ -301,7 +301,7 @@ func (e english) must() []asking {
 		return nil
 	}
 	x, verb, y := e.subject(e.core[m[2]:m[3]]), e.core[m[4]:m[5]], e.core[m[6]:m[7]]
-	if x == "" || verb == "have to" || regexp.MustCompile(`^(?:be|not|also|only|have|always|never|still|then|therefore|thus|indeed|[a-z]+ly)\b`).MatchString(y) {
+	if x == "" || verb == "have to" || enNoDuty.MatchString(y) {
 		return nil
 	}
 	return e.answer(KindHow, "What "+verb+" "+x+" do?", m[6], -1)
@@ -314,7 +314,7 @@ func (e english) does() []asking {
 		return nil
 	}
 	x, verb, y := e.subject(e.core[m[2]:m[3]]), e.core[m[4]:m[5]], e.core[m[6]:m[7]]
-	if x == "" || regexp.MustCompile(`^(?:not|also|only|been|to|up|out|no|and|or|as|that|more|less|over|away|down|off)\b`).MatchString(y) {
+	if x == "" || enNoObject.MatchString(y) {
 		return nil
 	}
 	plain := plainVerbEn(verb)
@@ -365,7 +365,7 @@ func (e english) does() []asking {
 		}
 		return nil
 	}
-	if regexp.MustCompile(`^[a-z-]+ to `).MatchString(y) || regexp.MustCompile(`^(?:the |an? )?[a-zA-Z-]+ to [a-z]+`).MatchString(y) && (plain == "allow" || plain == "require") {
+	if enWordTo.MatchString(y) || enSomethingTo.MatchString(y) && (plain == "allow" || plain == "require") {
 		return nil // allows you to
 	}
 	if plain == "have" || strings.Contains(y, " that ") && len(y) > 90 {
@@ -381,3 +381,26 @@ func asI(s string) string {
 	}
 	return s
 }
+
+// Shapes that are looked for in the rules above.
+var (
+	enCapital     = regexp.MustCompile(`^[A-Z]`)
+	enAdvice      = regexp.MustCompile(`^(?:can|should|must|need|have to|may|will need)\b`)
+	enAux         = regexp.MustCompile(`^(?:will|can|is|are|has|does|must|may|was)\b`)
+	enBareWhen    = regexp.MustCompile(`^(?:it|they|he|she|so|in|of|necessary|needed|possible|[a-z]+$)`)
+	enArticle     = regexp.MustCompile(`^(?:the|a|an|all|each|no|your)\b`)
+	enNoValue     = regexp.MustCompile(`^(?:not|also|only|still|usually|often|normally|now|no|never|always|already|just|so|too|very|more|less|most|likely|able|possible|necessary|available|important|based|called|known|as|because|either|neither|both|to|being|one of|such)\b`)
+	enNoPlace     = regexp.MustCompile(`^(?:in (?:use|charge|order|general|progress|addition|place|effect|case)|on (?:sale|time|duty)|at (?:least|most|risk|once)|to )`)
+	enNumber      = regexp.MustCompile(`^(?:about |at least |up to )?[0-9]`)
+	enThing       = regexp.MustCompile(`^(?:an?|the) `)
+	enBy          = regexp.MustCompile(`^by (?:the|a|an|our|[A-Z])`)
+	enSomebody    = regexp.MustCompile(`(?:head|desk|manager|customer|user|team|department|owner|office|staff|director|administrator|maintainer|developers?|author|[A-Z][a-z]+ [A-Z][a-z]+)\b`)
+	enMeans       = regexp.MustCompile(`^(?:through|with|via|using|by [a-z]+ing) `)
+	enInPlace     = regexp.MustCompile(`^(?:in|on|at|under|next to) (?:the|a|an|room|[A-Z/~])`)
+	enKept        = regexp.MustCompile(`^(?:stored|located|found|installed|placed|saved|kept|held|left|parked|defined|documented|listed|described)$`)
+	enMeant       = regexp.MustCompile(`^(?:used|intended|designed|needed|required|meant)$`)
+	enNoDuty      = regexp.MustCompile(`^(?:be|not|also|only|have|always|never|still|then|therefore|thus|indeed|[a-z]+ly)\b`)
+	enNoObject    = regexp.MustCompile(`^(?:not|also|only|been|to|up|out|no|and|or|as|that|more|less|over|away|down|off)\b`)
+	enWordTo      = regexp.MustCompile(`^[a-z-]+ to `)
+	enSomethingTo = regexp.MustCompile(`^(?:the |an? )?[a-zA-Z-]+ to [a-z]+`)
+)

@@ -379,7 +379,7 @@ func whatIs(x, y string) (Kind, string) {
 		}
 	}
 	switch {
-	case whoNouns.MatchString(x), regexp.MustCompile(`(?:開発者|作者|著者|創設者|設立者|社長|会長|委員長)$`).MatchString(y):
+	case whoNouns.MatchString(x), jaRole.MatchString(y):
 		return KindPerson, "誰"
 	case howNouns.MatchString(x):
 		return KindDefinition, "どう"
@@ -391,7 +391,7 @@ func whatIs(x, y string) (Kind, string) {
 		return "", ""
 	case len([]rune(y)) < 2 || len([]rune(y)) > 60 || strings.HasSuffix(y, "て") || strings.HasSuffix(y, "に") || strings.HasSuffix(y, "で"):
 		return "", ""
-	case regexp.MustCompile(`^\d+$`).MatchString(fold(y)):
+	case onlyDigits.MatchString(fold(y)):
 		return KindNumber, "いくつ"
 	}
 	return KindDefinition, "何"
@@ -522,3 +522,9 @@ func politeEnd(s string) string {
 	}
 	return ""
 }
+
+// Shapes that are looked for in the rules above.
+var (
+	jaRole     = regexp.MustCompile(`(?:開発者|作者|著者|創設者|設立者|社長|会長|委員長)$`)
+	onlyDigits = regexp.MustCompile(`^\d+$`)
+)

@@ -141,7 +141,7 @@ func tailOf(value string) string {
 		return "。"
 	case politeEnd(value) != "" && !jaAnyNumber.MatchString(value) && strings.ContainsAny(value, "をにがで") && !strings.HasSuffix(value, "こと"):
 		return "。" // 電源を切る
-	case regexp.MustCompile(`(?:ている|ていない|ない|れる|した|った)$`).MatchString(value):
+	case jaPlainEnd.MatchString(value):
 		return "。"
 	}
 	return "です。"
@@ -219,7 +219,7 @@ func askPairs(u unit) []asking {
 			continue
 		}
 		if rag.Language(c.name) == "ja" {
-			if len([]rune(c.name)) < 2 || jaDeictic.MatchString(c.name) || regexp.MustCompile(`(?:注意|注|例|備考|メモ|警告|参考|ヒント|重要)$`).MatchString(c.name) {
+			if len([]rune(c.name)) < 2 || jaDeictic.MatchString(c.name) || jaRemark.MatchString(c.name) {
 				continue
 			}
 			kind, wh := whatIs(c.name, value)
@@ -283,10 +283,10 @@ func askHeading(u unit, title string, names map[string]bool) []asking {
 	whole := asking{kind: KindHeading, from: 0, end: len(u.text)}
 	if rag.Language(head) == "ja" {
 		n := utf8.RuneCountInString(head)
-		if n < 3 || n > 24 || rag.Language(s) != "ja" || !strings.HasSuffix(s, "。") || jaDeictic.MatchString(s) || len(strings.Fields(head)) > 2 || len(u.text) < 15 || len(u.text) > 100 || jaLead.MatchString(s) || regexp.MustCompile(`^(?:はじめに|概要|目次|序文|まとめ|注意|その他|備考|付録|索引)`).MatchString(head) {
+		if n < 3 || n > 24 || rag.Language(s) != "ja" || !strings.HasSuffix(s, "。") || jaDeictic.MatchString(s) || len(strings.Fields(head)) > 2 || len(u.text) < 15 || len(u.text) > 100 || jaLead.MatchString(s) || jaNoTopic.MatchString(head) {
 			return nil
 		}
-		if strings.Contains(head, "を") && !regexp.MustCompile(`[うくすつぬむるぐぶ]$`).MatchString(head) && jaNounEnd.MatchString(head) && !strings.Contains(head, "した") && !strings.Contains(head, "する") {
+		if strings.Contains(head, "を") && !jaVerbEnd.MatchString(head) && jaNounEnd.MatchString(head) && !strings.Contains(head, "した") && !strings.Contains(head, "する") {
 			return nil // "パッケージをインストール": half a sentence
 		}
 		whole.question = head + "について教えてください。"
@@ -297,13 +297,13 @@ func askHeading(u unit, title string, names map[string]bool) []asking {
 				particle = "は"
 			}
 			whole.question = head + particle + "どうすればよいですか。"
-		case regexp.MustCompile(`[うくすつぬむるぐぶ]$`).MatchString(head):
+		case jaVerbEnd.MatchString(head):
 			whole.question = head + "にはどうすればよいですか。"
 		}
 		return []asking{whole}
 	}
 	n := len(strings.Fields(head))
-	if rag.Language(s) != "en" || n < 2 || n > 6 || !strings.HasSuffix(s, ".") || enDeictic.MatchString(s) || len(u.text) < 30 || enEach.MatchString(head) || enInside.MatchString(head) || !regexp.MustCompile(`^[A-Z][A-Za-z-]*(?: [A-Za-z-]+)*$`).MatchString(head) {
+	if rag.Language(s) != "en" || n < 2 || n > 6 || !strings.HasSuffix(s, ".") || enDeictic.MatchString(s) || len(u.text) < 30 || enEach.MatchString(head) || enInside.MatchString(head) || !enHeading.MatchString(head) {
 		return nil
 	}
 	if first, after, _ := strings.Cut(head, " "); strings.HasSuffix(first, "ing") && gerunds[strings.ToLower(first)] != "" && !enBadStart.MatchString(after) {
@@ -314,3 +314,12 @@ func askHeading(u unit, title string, names map[string]bool) []asking {
 	whole.cap = true
 	return []asking{whole}
 }
+
+// Shapes that are looked for in the rules above.
+var (
+	jaPlainEnd = regexp.MustCompile(`(?:ている|ていない|ない|れる|した|った)$`)
+	jaRemark   = regexp.MustCompile(`(?:注意|注|例|備考|メモ|警告|参考|ヒント|重要)$`)
+	jaNoTopic  = regexp.MustCompile(`^(?:はじめに|概要|目次|序文|まとめ|注意|その他|備考|付録|索引)`)
+	jaVerbEnd  = regexp.MustCompile(`[うくすつぬむるぐぶ]$`)
+	enHeading  = regexp.MustCompile(`^[A-Z][A-Za-z-]*(?: [A-Za-z-]+)*$`)
+)

@@ -13,6 +13,15 @@ func doc(name, text string) dataset.Document {
 	return dataset.Document{ID: core.DocumentID("/" + name), Name: name, Pages: []core.Page{{Number: 1, Text: text}}}
 }
 
+func drafts(t testing.TB, d dataset.Document) []dataset.Draft {
+	t.Helper()
+	out, err := dataset.Drafts(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // What a sentence says becomes a question in natural words, and the answer is what it says, letter for letter. Each line of the tables is a
 // sentence, the question (without its last mark) and the answer; no question means that none is asked.
 func TestDraftsBySentence(t *testing.T) {
@@ -61,7 +70,7 @@ func TestDraftsBySentence(t *testing.T) {
 	} {
 		var found []string
 		ok := false
-		for _, d := range dataset.Drafts(doc("a.txt", c[0]+"\n")) {
+		for _, d := range drafts(t, doc("a.txt", c[0]+"\n")) {
 			question := strings.TrimRight(d.Question, "。？?")
 			found = append(found, question+" -> "+d.Answer)
 			// Some questions are asked as "Xを教えてください".
@@ -97,7 +106,7 @@ const handbook = `就業規則
 // Rows of tables, lines of labels and headings become questions too.
 func TestDraftsOfTablesAndHeadings(t *testing.T) {
 	got := map[string]string{}
-	for _, d := range dataset.Drafts(doc("規則.docx", handbook)) {
+	for _, d := range drafts(t, doc("規則.docx", handbook)) {
 		got[strings.TrimRight(strings.NewReplacer("はいくらですか", "", "はどのくらいですか", "", "を教えてください", "", "はいつですか", "", "は誰ですか", "").Replace(d.Question), "。？?")] = d.Answer
 	}
 	for question, answer := range map[string]string{
@@ -120,7 +129,7 @@ func TestDraftsKeepTheirPlaces(t *testing.T) {
 		"Price $59 $89\nWarranty and returns\nThe warranty period is two years from the date of\npurchase.\n"
 	d := doc("lamp.pdf", text)
 	want := map[string]string{"$89.": "$89", "1.4 kg.": "1.4 kg", "Two years from the date of purchase.": "two years from the date of\npurchase"}
-	for _, draft := range dataset.Drafts(d) {
+	for _, draft := range drafts(t, d) {
 		rs := []rune(text)
 		at := string(rs[draft.Source.Start:draft.Source.End])
 		if !dataset.Holds(at, draft.Core) {
@@ -142,7 +151,7 @@ func TestDraftsKeepTheirPlaces(t *testing.T) {
 func TestNamesKeepTheirCapitals(t *testing.T) {
 	text := "Guide\n\nDebian is a distribution of free software. The use of Debian, installation included, is free.\nInstallation requires 256 MB of memory and two hours of time.\n"
 	found := ""
-	for _, d := range dataset.Drafts(doc("a.txt", text)) {
+	for _, d := range drafts(t, doc("a.txt", text)) {
 		found += d.Question + "\n"
 	}
 	if !strings.Contains(found, "What is Debian?") || !strings.Contains(found, "installation require?") {
