@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,8 @@ func (a *Adapters) Use(ctx context.Context, which string) (record.Adapter, error
 		return record.Adapter{}, err
 	}
 	if !x.Fits {
-		return x.Adapter, otherBase(x.Adapter, x.Model)
+		now, _ := a.Models.KnownGenerator(ctx, x.Model) // it has no ID where its folder is gone
+		return x.Adapter, otherBase(x.Adapter, x.Model, now.ID)
 	}
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -309,13 +311,14 @@ func (a *Adapters) lane(ctx context.Context, model core.GeneratorInfo, which str
 			return rag.Lane{}, record.Adapter{}, err
 		}
 		if x = found.Adapter; x.ModelID != model.ID {
-			return rag.Lane{}, x, otherBase(x, model.Name)
+			return rag.Lane{}, x, otherBase(x, model.Name, model.ID)
 		}
 	}
 	return rag.Lane{Adapter: x.ID, Dir: a.folder(x.ID)}, x, nil
 }
 
-func otherBase(x record.Adapter, model string) error {
-	err := fmt.Errorf("adapter %s of base %s, asked with %q: %w", x.ID, x.ModelID, model, core.ErrUnsupported)
-	return core.Explain(err, "error.adapter.base", x.Name, model, x.Model)
+// otherBase refuses an adapter for a model of a name and an ID.
+func otherBase(x record.Adapter, model, id string) error {
+	err := fmt.Errorf("adapter %s of base %s, asked with %q (%s): %w", x.ID, x.ModelID, model, id, core.ErrUnsupported)
+	return core.Explain(err, "error.adapter.base", x.Name, model, cmp.Or(id, "-"), x.Model, x.ModelID)
 }

@@ -62,8 +62,9 @@ func (a *Adapters) Import(ctx context.Context, dir string, opt AdapterImport) (r
 		}
 		base := gen.Info()
 		if x.Known = line["base_id"] != ""; x.Known && line["base_id"] != base.ID {
-			x.ModelID = line["base_id"]
-			return otherBase(x, x.Model)
+			other := x
+			other.Model, other.ModelID = line["base"], line["base_id"]
+			return otherBase(other, x.Model, base.ID)
 		}
 		shape, err := a.Models.shape(x.Model)
 		if err != nil {

@@ -81,7 +81,7 @@ func (e *Exams) Begin(ctx context.Context, plan ExamPlan, p core.Progress) (reco
 			return m, err
 		}
 		if other.ModelID != x.ModelID {
-			return m, otherBase(other.Adapter, x.Model)
+			return m, otherBase(other.Adapter, x.Model, x.ModelID)
 		}
 		m.Against = other.ID
 	}
