@@ -38,3 +38,28 @@ func TestCPU4(t *testing.T) {
 		})
 	}
 }
+
+// TestCPU4Plan holds the plan's figures of the CPU's 4-bit runner against the buffers themselves.
+func TestCPU4Plan(t *testing.T) {
+	cfg := shapes4["512 wide, heads of 64"]
+	p, err := NewPlan(PlanRequest{Config: cfg, Device: "cpu", DType: "nf4", Stored: "BF16", Embed: "BF16", Context: 256, Batch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, err := device.Open("cpu", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := loadCPU4(context.Background(), dev, cfg, randomSource{shapes: tensorShapes(cfg)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	weights := p.Bytes(BufferLayers) + p.Bytes(BufferHead) + p.Bytes(BufferEmbed) + p.Bytes(BufferRotary)
+	if got := r.bytes(); got != weights {
+		t.Errorf("weights of %d bytes, planned %d", got, weights)
+	}
+	if got, want := stepCPU4(cfg, int64(dev.Threads())), r.(*cpu4).model.ScratchBytes(chunkCPU4); cpu.Detect() == cpu.AMX && got != want || got < want {
+		t.Errorf("a step's workspace is planned with %d bytes, %d are taken", got, want)
+	}
+}

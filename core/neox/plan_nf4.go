@@ -1,11 +1,6 @@
 package neox
 
-import (
-	"slices"
-
-	"kakoi/core/internal/kernel/cuda"
-	"kakoi/core/lora"
-)
+import "kakoi/core/internal/kernel/cuda"
 
 // nf4Bytes is n weights in bitsandbytes' form with double quantisation: 4 bits, a byte per 64, a float32 per 64 x 256.
 func nf4Bytes(n int64) int64 {
@@ -109,19 +104,25 @@ func (p *Plan) cpu4(r PlanRequest) error {
 	} else {
 		p.add("load", BufferStaging, 2*(nf4Bytes(widest)+widest/64*8), Loading)
 	}
-	// The workspace of a step is made for a prompt's chunk when the model is loaded (kc_neox_scratch): x, q k v and attention as float32,
-	// sums of a matrix's ranges (on the tile unit), and four sets of activations in two bytes with their scales.
-	const n = planChunkCPU4
-	step := 4*n*(d+(3*d+63)/64*64+d+max((3*d+63)/64*64, f)) + 2*n*(3*d+f) + n/64*8*(3*d+f)
-	if r.Adapters > 0 {
-		step += 4 * n * 4 * int64(r.Rank)
-		if slices.Contains(r.Targets, lora.Down) {
-			step += 4 * n * f
-		}
-	}
-	p.add("prefill", BufferActivations, pages4(step+planThreads*(4*max(d, f)+4*n*64+64*max(d, f)+256<<10)), Always)
+	p.add("prefill", BufferActivations, pages4(stepCPU4(c, planThreads)), Always)
 	p.add("decode", BufferLogits, 4*v*int64(r.Batch), Running)
 	return nil
+}
+
+// stepCPU4 is the workspace of a step (place in kernel/cpu/neox.c), which is made for a prompt's chunk when a model is loaded, with
+// the tile unit; without it a matrix's sums are not there.
+func stepCPU4(c Config, threads int64) int64 {
+	const n, rank = int64(planChunkCPU4), 512
+	d, f := int64(c.HiddenSize), int64(c.IntermediateSize)
+	up := func(n int64) int64 { return (n + 63) / 64 * 64 }
+	ld, wide := up(3*d), max(d, f)
+	numbers := up(4*n*d) + up(4*n*ld) + up(4*n*d) + up(4*n*f) // x, q k v, attention, and the MLP's for an adapter
+	sums := up(4 * n * max(ld, d, up(f)))
+	lists := up(16*n) + up(8*n) + up(8*(10*int64(c.Layers)+4))
+	private := up(4*wide) + up(4*n*64) + up(68*wide+256<<10)
+	act := func(cols, bytes int64) int64 { return bytes*up(n*cols) + 3*up(n*cols/64*4) }
+	acts := 3*act(d, 2) + act(f, 2) + act(d, 4) // of the norms and attention, of the MLP, of the last norm
+	return numbers + sums + lists + threads*private + acts + 4*n*4*rank
 }
 
 // pages4 is what n bytes take: whole pages, large ones from one large page on (kernel/cpu/memory.c).

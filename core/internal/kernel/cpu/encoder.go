@@ -106,8 +106,15 @@ func (e *Encoder) Instructions() string {
 	return C.GoString(C.ke_product_name(C.int(e.shape.Codes), min(C.int(Detect()), e.m.set)))
 }
 
+// halfWide and halfEmulated stand for AVX-VNNI and its emulation: 8-bit products that no set chooses on a processor with AVX-512.
+const (
+	halfWide Set = 100 + iota
+	halfEmulated
+)
+
 // product is one raw matrix product by the kernel of a set: a [rows, row bytes of k] as the kernels take it, w [n, k] fp32
-// -> sums [rows, n] as int32 or fp32 bits, and the scale of each output (Int8). For tests.
+// -> sums [rows, n] as int32 or fp32 bits, and the scale of each output (Int8). For tests. The sets halfWide and halfEmulated are
+// AVX-VNNI's; core.ErrUnsupported where the processor cannot.
 func product(c Codes, set Set, a []byte, rows int, w []float32, n, k int) (sums []uint32, scale []float32, err error) {
 	row := C.ke_row_bytes(C.int(c), C.int(k))
 	up := func(n int) int { return (n + C.ke_cols - 1) / C.ke_cols * C.ke_cols }
@@ -130,7 +137,14 @@ func product(c Codes, set Set, a []byte, rows int, w []float32, n, k int) (sums 
 	copy(left.Bytes(), a)
 	scale, total := make([]float32, np), make([]int32, np)
 	C.ke_pack(C.int(c), floats(w), C.int(n), C.int(k), row, packed.Pointer(), floats(scale), ints(total))
-	C.ke_product_once(C.int(c), C.int(set), left.Pointer(), row, C.int(rows), packed.Pointer(), C.int(np/C.ke_panel), out.Pointer())
+	switch set {
+	case halfWide, halfEmulated:
+		if C.ke_product_half(C.int(set-halfWide), left.Pointer(), row, C.int(rows), packed.Pointer(), C.int(np/C.ke_panel), out.Pointer()) == 0 {
+			return nil, nil, core.ErrUnsupported
+		}
+	default:
+		C.ke_product_once(C.int(c), C.int(set), left.Pointer(), row, C.int(rows), packed.Pointer(), C.int(np/C.ke_panel), out.Pointer())
+	}
 	all := unsafe.Slice((*uint32)(out.Pointer()), rp*np)
 	for r := range rows {
 		sums = append(sums, all[r*np:r*np+n]...)

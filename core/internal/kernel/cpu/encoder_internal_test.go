@@ -4,10 +4,13 @@ package cpu
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"kakoi/core"
 )
 
 // Every product of every set against plain Go, over shapes that fill no register, no tile and no panel, and ones that do.
@@ -55,6 +58,14 @@ func TestEncoderProducts(t *testing.T) {
 			}
 			if !slices.Equal(got, first) {
 				t.Errorf("int8 %v %v: other sums than the plain kernel's", set, shape)
+			}
+		}
+		for _, set := range []Set{halfWide, halfEmulated} {
+			got, _, err := product(Int8, set, a, rows, w, n, k)
+			if set == halfWide && errors.Is(err, core.ErrUnsupported) || set == halfEmulated && Detect() < AVX2 {
+				t.Logf("this processor lacks what set %d needs", int(set))
+			} else if err != nil || !slices.Equal(got, first) {
+				t.Errorf("int8, AVX-VNNI (%d) %v: other sums than the plain kernel's, %v", int(set), shape, err)
 			}
 		}
 		row = rowBytes(BFloat, k)

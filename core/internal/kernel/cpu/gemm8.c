@@ -64,3 +64,14 @@ void ke_product_once(int kind, int set, const void *a, int64_t row, int rows, co
   ke_product_of(kind, set)(a, row, rows, w, row, panels, c, panels * ke_panel);
   ke_tiles_off(set);
 }
+
+int ke_product_half(int emulated, const void *a, int64_t row, int rows, const void *w, int panels, void *c) {
+#ifdef KC_X86
+  const kc_features f = kc_detect();
+  if (emulated ? !f.avx2 : !f.avxvnni) return 0;
+  (emulated ? ke_i8_emulated : ke_i8_avxvnni)(a, row, rows, w, row, panels, c, panels * ke_panel);
+  return 1;
+#else
+  return 0;
+#endif
+}

@@ -37,11 +37,16 @@ void ke_pack(int kind, const float *w, int n, int k, int64_t row, void *dst, flo
 // ke_product_once is one product of rows that lie row bytes apart, with all its preparations. For tests.
 void ke_product_once(int kind, int set, const void *a, int64_t row, int rows, const void *w, int panels, void *c);
 
+// ke_product_half is ke_product_once in 8 bits by AVX-VNNI, which no set chooses where there is AVX-512; emulated: by the same code
+// with AVX2 in place of its instruction. 0 when this processor cannot.
+int ke_product_half(int emulated, const void *a, int64_t row, int rows, const void *w, int panels, void *c);
+
 int64_t ke_row_bytes(int kind, int k);
 
 void ke_i8_plain(const void *, int64_t, int, const void *, int64_t, int, void *, int64_t);
 void ke_i8_avx2(const void *, int64_t, int, const void *, int64_t, int, void *, int64_t);
 void ke_i8_avxvnni(const void *, int64_t, int, const void *, int64_t, int, void *, int64_t);
+void ke_i8_emulated(const void *, int64_t, int, const void *, int64_t, int, void *, int64_t);
 void ke_i8_vnni(const void *, int64_t, int, const void *, int64_t, int, void *, int64_t);
 void ke_i8_amx(const void *, int64_t, int, const void *, int64_t, int, void *, int64_t);
 void ke_bf16_plain(const void *, int64_t, int, const void *, int64_t, int, void *, int64_t);

@@ -35,3 +35,8 @@ void *kc_memory(size_t bytes) {
 void kc_memory_free(void *p, size_t bytes) {
   if (p) munmap(p, bytes == 0 ? 1 : bytes < large ? bytes : rounded(bytes));
 }
+
+size_t kc_memory_held(size_t bytes) {
+  const size_t small = 4096;
+  return bytes < large ? (bytes + small - 1) / small * small : rounded(bytes);
+}

@@ -31,6 +31,9 @@ func Alloc(n int64) (Memory, error) {
 	return Memory{p, n}, nil
 }
 
+// held is what n bytes take of the machine: whole pages, large ones from one large page on.
+func held(n int64) int64 { return int64(C.kc_memory_held(C.size_t(n))) }
+
 // Free gives the memory back; again is harmless.
 func (m *Memory) Free() {
 	if m.p != nil {

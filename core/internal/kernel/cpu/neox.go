@@ -135,11 +135,16 @@ func (n *Neox) keep(v []float32, size int) (*C.float, error) {
 // Set is the instruction set whose kernels run.
 func (n *Neox) Set() Set { return n.set }
 
-// Bytes is the memory of the weights.
+// Bytes is the memory of the weights, as the machine gives it: whole pages.
 func (n *Neox) Bytes() int64 {
-	b := n.rows.n + n.read
+	b := held(n.rows.n) + held(int64(n.c.head.bytes))
+	for i := range n.layers {
+		for k := range n.layers[i].linear {
+			b += held(int64(n.layers[i].linear[k].w.bytes))
+		}
+	}
 	for _, m := range n.owned {
-		b += m.n
+		b += held(m.n)
 	}
 	return b
 }
