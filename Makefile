@@ -11,7 +11,7 @@ WINDOW = -modfile=bin/build/window.mod -tags x11
 NATIVE = . ./core/internal/... ./core/neox ./core/bert ./core/token ./cmd/kakoi-engine
 GO_TEST = go test -count=1 -timeout 30m
 
-.PHONY: help run build test test-window screenshots check bench test-gpu cuda golden clean test-ime package icon setup setup-tests
+.PHONY: help run build test test-window screenshots check bench test-gpu cuda kernels golden clean test-ime package icon setup setup-tests
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -52,6 +52,9 @@ bench: build ## figures of this machine, against its own limits
 
 cuda: build ## fetch the libraries for an NVIDIA GPU (2.5 GB)
 	@bash .setup/setup.sh --cuda && bash .setup/layout.sh
+
+kernels: setup ## every CUDA kernel for every generation of GPUs, without one: make kernels NVRTC=FOLDER (of libnvrtc.so.13)
+	@$(ENGINE_ENV) && LD_LIBRARY_PATH="$(NVRTC):$$LD_LIBRARY_PATH" go run -tags torch ./core/internal/kernel/cuda/kernels -nvrtc "$(NVRTC)"
 
 test-gpu: build setup-tests ## the self-test and the golden tests on the GPU of this machine
 	@bash .setup/test-gpu.sh

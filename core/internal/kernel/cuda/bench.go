@@ -15,6 +15,9 @@ import (
 // Reference4B is the shape of a 4B model, with a bf16 head.
 var Reference4B = Shape{Layers: 36, Hidden: 2816, Heads: 22, Inner: 11264, Vocab: 65536, Rotary: 128, Eps: 1e-5}
 
+// Starter is the shape of the starter model.
+var Starter = Shape{Layers: 12, Hidden: 512, Heads: 8, Inner: 2048, Vocab: 20480, Rotary: 64, Eps: 1e-5}
+
 // Bench measures the kernels at shape s and prints a table: the copy bandwidth, the quantising and dequantising, and the
 // decode step for several numbers of lanes and lengths of context, with random weights and an adapter of rank 8 on
 // QKV. variants adds kernels that leave something out, to see what it costs.
@@ -32,7 +35,7 @@ func (g *GPU) Bench(s Shape, variants bool, print func(format string, args ...an
 			all = append(all, v.options)
 		}
 	}
-	if err := g.precompile([]Shape{s}, all); err != nil {
+	if err := g.precompile([]Shape{s}, MaxLanes, all); err != nil {
 		return err
 	}
 	print("copy: %.0f GB/s read and written", copied)
@@ -290,9 +293,9 @@ func (t *tester) stepRates(s Shape, copied float64, variants bool, print func(st
 		}
 		ms, _, err := t.best(6, func() error {
 			if n == 1 {
-				return d.start(0, lanes, 0, sets, u[:1], 1, wantChoice)
+				return d.start(0, lanes, nil, sets, u[:1], 1, wantChoice)
 			}
-			return d.start(0, lanes, 0, sets, u, n, wantChoice|feedBack)
+			return d.start(0, lanes, nil, sets, u, n, wantChoice|feedBack)
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -388,7 +391,7 @@ func (t *tester) trace(d *Decoder, s Shape, lanes []Lane, print func(string, ...
 	defer func() { d.traced = false }()
 	var rate float64
 	for range 3 {
-		ms, err := t.gpu.Time(0, func() error { return d.start(0, lanes, 0, sets, u, 1, wantChoice) })
+		ms, err := t.gpu.Time(0, func() error { return d.start(0, lanes, nil, sets, u, 1, wantChoice) })
 		if err != nil {
 			return err
 		}

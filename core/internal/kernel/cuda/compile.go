@@ -109,9 +109,7 @@ func (g *GPU) module(name, source string, options []string) (C.kg_handle, error)
 		return nil, fmt.Errorf("kernels %s: %w", name, err)
 	}
 	if path != "" {
-		if err := keep(path, cubin); err != nil {
-			return nil, fmt.Errorf("keep compiled kernels: %w", err)
-		}
+		_ = keep(path, cubin) // a folder that cannot be written costs the next start its time, no more
 	}
 	return m, nil
 }

@@ -6,7 +6,7 @@
 
 // add_bias adds a bias [D] to x, each block its share.
 __device__ __forceinline__ void add_bias(const float *bias) {
-  for (int i = blockIdx.x * THREADS + threadIdx.x; i < p.lanes_n * D; i += gridDim.x * THREADS) fixed_add(p.x + i, bias[i % D]);
+  for (int i = blockIdx.x * THREADS + threadIdx.x; i < p.lanes_n * D; i += gridDim.x * THREADS) fixed_add(p.x + i, bias[i % D], i / D);
 }
 
 // The products, each warp's share. They stand in functions of their own so that what they keep in registers is theirs alone,
@@ -180,6 +180,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
     for (int i = blockIdx.x * THREADS + tid; i < lanes * (D / 2); i += gridDim.x * THREADS) {
       int n = i / (D / 2), e = i % (D / 2);
       u32 v = *(const u32 *)(p.embed + (s64)tb.token[n] * D + 2 * e);
+      if (!(fabsf(bf16_low(v)) < SUM_LIMIT && fabsf(bf16_high(v)) < SUM_LIMIT)) p.status[n] = 1;
       ((ulonglong2 *)p.x)[i] = make_ulonglong2(fixed(bf16_low(v)), fixed(bf16_high(v)));
     }
     clear(p.qkv, (s64)lanes * 3 * D);

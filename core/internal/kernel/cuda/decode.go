@@ -77,7 +77,7 @@ type Decoder struct {
 
 // space says where things lie in the workspace.
 type space struct {
-	x, qkv, h, t, sums, normed, part, ml, logits, scores, best, seen, adapters, barrier, clock, input, out, total int64
+	x, qkv, h, t, sums, normed, part, ml, logits, scores, best, seen, adapters, barrier, clock, input, status, out, total int64
 }
 
 // The call's own tables, one copy to the device: offsets in the pinned memory and at space.input.
@@ -86,7 +86,8 @@ const (
 	atGroups  = atLanes + 16*MaxLanes
 	atUsed    = atGroups + 8*MaxLanes
 	atChoice  = atUsed + 4*MaxLanes
-	atUniform = atChoice + 32*MaxLanes
+	atPrior   = atChoice + 32*MaxLanes
+	atUniform = atPrior + 8*MaxLanes
 )
 
 // clockStamps is how many numbers one traced step may write.
@@ -108,10 +109,14 @@ func lay(s Shape, sms int, c Cache, o DecoderOptions) space {
 	p.logits, p.scores = take(4*l*s.Vocab), take(4*l*s.Vocab)
 	p.best, p.seen = take(8*l*sms), take(4*c.Rows*words(s))
 	p.adapters, p.barrier, p.clock = take(24*4*s.Layers*max(1, o.Adapters)), take(8), take(8*clockStamps)
-	p.input, p.out = take(inputBytes(o)), take(4*l*max(o.Steps, 1, c.Capacity/l+1))
+	p.input = take(inputBytes(o))
+	p.status, p.out = take(statusBytes), take(4*l*max(o.Steps, 1, c.Capacity/l+1))
 	p.total = at
 	return p
 }
+
+// statusBytes is the room of the status, one number per lane; the tokens stand behind it.
+const statusBytes = 256
 
 func words(s Shape) int { return (s.Vocab + 31) / 32 }
 
@@ -136,7 +141,7 @@ func (g *GPU) NewDecoder(w Weights, c Cache, workspace uintptr, o DecoderOptions
 	d := &Decoder{gpu: g, weights: w, cache: c, options: o, space: lay(s, g.sms, c, o), ranks: make([][4]int, o.Adapters+1)}
 	for _, p := range []*int64{
 		&d.space.x, &d.space.qkv, &d.space.h, &d.space.t, &d.space.sums, &d.space.normed, &d.space.part, &d.space.ml, &d.space.logits, &d.space.scores,
-		&d.space.best, &d.space.seen, &d.space.adapters, &d.space.barrier, &d.space.clock, &d.space.input, &d.space.out,
+		&d.space.best, &d.space.seen, &d.space.adapters, &d.space.barrier, &d.space.clock, &d.space.input, &d.space.status, &d.space.out,
 	} {
 		*p += int64(workspace)
 	}
@@ -144,6 +149,8 @@ func (g *GPU) NewDecoder(w Weights, c Cache, workspace uintptr, o DecoderOptions
 	if err != nil {
 		return nil, err
 	}
+	// Side by side where there is a cache; what goes wrong is told when the kernels are loaded.
+	_ = g.precompile([]Shape{s}, o.Lanes, [][]string{nil})
 	for _, f := range list {
 		k, err := g.stepKernel(s, f, nil)
 		if k.module != nil {
@@ -157,8 +164,10 @@ func (g *GPU) NewDecoder(w Weights, c Cache, workspace uintptr, o DecoderOptions
 	if err := check("pin memory", C.kg_host_alloc(&d.pinned, size)); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	if err := g.Fill(0, uintptr(d.space.barrier), 0, 8); err != nil {
-		return nil, errors.Join(err, d.Close())
+	for at, n := range map[int64]int64{d.space.barrier: 8, d.space.status: statusBytes} {
+		if err := g.Fill(0, uintptr(at), 0, n); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
 	}
 	if err := g.Fill(0, uintptr(d.space.seen), 0, int64(4*c.Rows*words(s))); err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -216,7 +225,7 @@ func (d *Decoder) Step(stream uintptr, lanes []Lane, logits bool) error {
 		mode = wantLogits
 	}
 	return d.each(lanes, func(at, n int) error {
-		return d.start(stream, lanes[at:at+n], at, nil, nil, 1, mode)
+		return d.start(stream, lanes[at:at+n], lanes[:at], nil, nil, 1, mode)
 	})
 }
 
@@ -228,6 +237,13 @@ func (d *Decoder) ReadLogits(stream uintptr, i int, dst []float32) error {
 	v := d.weights.Layout.Shape.Vocab
 	if len(dst) != v || i < 0 || i >= d.options.Lanes {
 		return fmt.Errorf("logits of lane %d into %d numbers: %w", i, len(dst), core.ErrUsage)
+	}
+	var status [1]uint32
+	if err := d.gpu.Download(stream, bytesOf(status[:]), uintptr(d.space.status)+uintptr(4*i)); err != nil {
+		return err
+	}
+	if status[0] != 0 {
+		return d.failed(stream)
 	}
 	return d.gpu.Download(stream, unsafe.Slice((*byte)(unsafe.Pointer(&dst[0])), 4*v), d.Logits()+uintptr(4*v*i))
 }
@@ -262,17 +278,18 @@ func (d *Decoder) mark(stream uintptr, row int, ids []int32, fresh int32) error 
 
 // Choose is Step and the choice of each lane's next token by its sampling and a uniform number in [0, 1). Chosen tokens
 // are not marked as seen: of several lanes of one row the caller decides how many count (MarkSeen). Lanes of one row
-// see the tokens of the lanes before them as seen. Logits that hold no finite number are core.ErrCorrupt.
+// see the tokens of the lanes before them as seen. A lane whose logits hold no finite number, or whose numbers went wrong on the
+// way, has the token -1; where all lanes' did, that is core.ErrCorrupt.
 func (d *Decoder) Choose(stream uintptr, lanes []Lane, set []core.Sampling, u []float64) ([]int32, error) {
 	if len(set) != len(lanes) || len(u) != len(lanes) {
 		return nil, fmt.Errorf("choose for %d lanes: %d settings, %d numbers: %w", len(lanes), len(set), len(u), core.ErrUsage)
 	}
 	var ids []int32
 	err := d.each(lanes, func(at, n int) error {
-		if err := d.start(stream, lanes[at:at+n], at, set[at:at+n], [][]float64{u[at : at+n]}, 1, wantChoice); err != nil {
+		if err := d.start(stream, lanes[at:at+n], lanes[:at], set[at:at+n], [][]float64{u[at : at+n]}, 1, wantChoice); err != nil {
 			return err
 		}
-		part, err := d.chosen(stream, n)
+		part, err := d.chosen(stream, at, n, 1)
 		ids = append(ids, part...)
 		return err
 	})
@@ -280,7 +297,7 @@ func (d *Decoder) Choose(stream uintptr, lanes []Lane, set []core.Sampling, u []
 }
 
 // Run decodes n tokens for each lane, one lane per row: each chosen token is marked as seen and is the next step's input. u
-// is [n][lanes]; the result is [n][lanes]. Positions advance by n.
+// is [n][lanes]; the result is [n][lanes], -1 as in Choose. Positions advance by n.
 func (d *Decoder) Run(stream uintptr, lanes []Lane, set []core.Sampling, u [][]float64, n int) ([][]int32, error) {
 	if n < 1 || n > max(1, d.options.Steps) || len(set) != len(lanes) || len(u) != n {
 		return nil, fmt.Errorf("run %d steps of %d lanes: %d settings, %d numbers: %w", n, len(lanes), len(set), len(u), core.ErrUsage)
@@ -303,10 +320,10 @@ func (d *Decoder) Run(stream uintptr, lanes []Lane, set []core.Sampling, u [][]f
 			}
 			numbers[i] = v[at:end]
 		}
-		if err := d.start(stream, lanes[at:end], 0, set[at:end], numbers, n, wantChoice|feedBack); err != nil {
+		if err := d.start(stream, lanes[at:end], nil, set[at:end], numbers, n, wantChoice|feedBack); err != nil {
 			return nil, err
 		}
-		flat, err := d.chosen(stream, n*(end-at))
+		flat, err := d.chosen(stream, 0, end-at, n)
 		if err != nil {
 			return nil, err
 		}
@@ -320,17 +337,37 @@ func (d *Decoder) Run(stream uintptr, lanes []Lane, set []core.Sampling, u [][]f
 // mostLanes is how many lanes one launch takes.
 func (d *Decoder) mostLanes() int { return d.kernels[len(d.kernels)-1].lanes }
 
-// chosen reads n tokens and waits.
-func (d *Decoder) chosen(stream uintptr, n int) ([]int32, error) {
-	ids := make([]int32, n)
-	if err := d.gpu.Download(stream, unsafe.Slice((*byte)(unsafe.Pointer(&ids[0])), 4*n), uintptr(d.space.out)); err != nil {
+// chosen reads the tokens of some steps of n lanes, the first of which is the at-th of its call, and waits. A lane whose numbers
+// went wrong has tokens of -1; where all lanes' did, that is the error.
+func (d *Decoder) chosen(stream uintptr, at, n, steps int) ([]int32, error) {
+	all := make([]int32, statusBytes/4+n*steps)
+	if err := d.gpu.Download(stream, bytesOf(all), uintptr(d.space.status)); err != nil {
 		return nil, err
 	}
 	d.busy = false
-	for _, id := range ids {
-		if id < 0 {
-			return nil, fmt.Errorf("sample: logits hold no finite number: %w", core.ErrCorrupt)
+	ids, bad := all[statusBytes/4:], 0
+	for i, v := range all[at : at+n] {
+		if v == 0 {
+			continue
+		}
+		bad++
+		for step := range steps {
+			ids[step*n+i] = -1
 		}
 	}
-	return ids, nil
+	switch bad {
+	case 0:
+		return ids, nil
+	case n:
+		return nil, d.failed(stream)
+	}
+	return ids, d.gpu.Fill(stream, uintptr(d.space.status), 0, statusBytes)
+}
+
+// failed is the error of numbers that went wrong; it clears the status.
+func (d *Decoder) failed(stream uintptr) error {
+	if err := d.gpu.Fill(stream, uintptr(d.space.status), 0, statusBytes); err != nil {
+		return err
+	}
+	return core.Explain(fmt.Errorf("decode: numbers that are not finite or too large: %w", core.ErrCorrupt), "error.model.numbers")
 }

@@ -18,6 +18,7 @@ var (
 	cubins       = flag.String("cubins", "", "folder for compiled kernels")
 	tables       = flag.Bool("tables", false, "print the tables of figures")
 	variants     = flag.Bool("variants", false, "figures of kernels that leave something out, too")
+	narrow       = flag.Bool("narrow", false, "leave the wide shape out of the self-test")
 	checks       = flag.Bool("checks", true, "run the self-test")
 )
 
@@ -35,6 +36,9 @@ func TestDevice(t *testing.T) {
 	n := 0
 	if *checks {
 		test := g.Selftest
+		if *narrow {
+			test = g.SelftestNarrow
+		}
 		if testing.Short() {
 			test = g.SelftestSmall
 		}

@@ -156,8 +156,8 @@ func (g *GPU) stepKernel(s Shape, f fit, extra []string) (stepKernel, error) {
 	return k, nil
 }
 
-// precompile compiles the decode kernels of several shapes into the cache, side by side.
-func (g *GPU) precompile(shapes []Shape, extra [][]string) error {
+// precompile compiles the decode kernels of several shapes for up to so many lanes into the cache, side by side.
+func (g *GPU) precompile(shapes []Shape, lanes int, extra [][]string) error {
 	if g.cache == "" {
 		return nil
 	}
@@ -165,20 +165,23 @@ func (g *GPU) precompile(shapes []Shape, extra [][]string) error {
 	var mu sync.Mutex
 	var errs []error
 	for _, s := range shapes {
-		list, err := fits(s, MaxLanes, g.sms, g.shared)
+		list, err := fits(s, lanes, g.sms, g.shared)
 		if err != nil {
 			return err
 		}
 		for _, f := range list {
 			for _, more := range extra {
-				wg.Go(func() {
-					options := append(s.options(f), more...)
-					path := filepath.Join(g.cache, cubinName("decode", stepSource(), g.arch, options))
-					if b, err := os.ReadFile(path); err == nil {
-						if _, ok := opened(b); ok {
-							return
-						}
+				options := append(s.options(f), more...)
+				path := filepath.Join(g.cache, cubinName("decode", stepSource(), g.arch, options))
+				if b, err := os.ReadFile(path); err == nil {
+					if _, ok := opened(b); ok {
+						continue
 					}
+				}
+				if g.Compiling != nil {
+					g.Compiling()
+				}
+				wg.Go(func() {
 					cubin, err := compile("decode", stepSource(), g.arch, options)
 					if err == nil {
 						err = keep(path, cubin)

@@ -68,9 +68,11 @@ struct Step {
   const Lora *adapters;      // [adapter-1][layer][matrix]
   const int *used;           // adapters of these lanes
   const Choice *choice;      // [lane]
+  const int2 *prior;         // row, token: lanes of the same call that an earlier launch computed
   const double *uniform;     // [step][lane]
   u32 *seen;                 // [row][VOCAB/32 up]
   int *out;                  // [step][lane]
+  u32 *status;               // [lane]: 0, or 1: numbers went wrong
   u32 *barrier;              // two counters, zero between launches
   u64 *clock;                // stamps of block 0, or 0
   s64 layer;                 // bytes of a layer
@@ -80,6 +82,7 @@ struct Step {
   int steps, mode, rows, capacity;
   float eps;
   int low_tiles;  // of 16 ranks, in the adapters in use
+  int prior_n, pad;
 };
 
 __constant__ Step p;  // set before each launch
@@ -261,10 +264,13 @@ __device__ void make_table() {
   }
 }
 
-// fixed adds v to a sum over all blocks. Integers add exactly, so the order of arrival does not show in the result.
-__device__ __forceinline__ void fixed_add(s64 *to, float v) {
-  s64 n = __float2ll_rn(v * ONE);
-  asm volatile("red.global.add.u64 [%0], %1;" ::"l"(to), "l"(n) : "memory");
+// fixed_add adds v, of lane n, to a sum over all blocks. Integers add exactly, so the order of arrival does not show in the result. A
+// number that is none, or that a sum of a few hundred like it could not hold, is noted.
+#define SUM_LIMIT 4194304.0f
+__device__ __forceinline__ void fixed_add(s64 *to, float v, int n) {
+  if (!(fabsf(v) < SUM_LIMIT)) p.status[n] = 1;
+  s64 add = __float2ll_rn(v * ONE);
+  asm volatile("red.global.add.u64 [%0], %1;" ::"l"(to), "l"(add) : "memory");
 }
 __device__ __forceinline__ s64 fixed(float v) { return __float2ll_rn(v * ONE); }
 __device__ __forceinline__ float real(s64 v) { return __ll2float_rn(v) * (1.0f / ONE); }
@@ -297,7 +303,7 @@ __device__ __forceinline__ void flush(float acc[NT][4], s64 *out, int ld, int ti
 #pragma unroll
     for (int q = 0; q < 4; q++) {
       int n = i * 8 + 2 * t + (q & 1);
-      if (n < lanes) fixed_add(out + (s64)n * ld + tile * 16 + g + (q >> 1) * 8, acc[i][q] * factor);
+      if (n < lanes) fixed_add(out + (s64)n * ld + tile * 16 + g + (q >> 1) * 8, acc[i][q] * factor, n);
       acc[i][q] = 0;
     }
 }

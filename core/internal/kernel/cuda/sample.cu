@@ -35,6 +35,7 @@ __device__ __forceinline__ float score_of(float logit, int n, int id) {
   if (c.penalty != 1) {
     bool seen = load4(p.seen + (s64)tb.row[n] * ((VOCAB + 31) / 32) + (id >> 5)) >> (id & 31) & 1;
     for (int i = 0; i <= n; i++) seen |= tb.row[i] == tb.row[n] && tb.token[i] == id;
+    for (int i = 0; i < p.prior_n; i++) seen |= p.prior[i].x == tb.row[n] && p.prior[i].y == id;
     if (seen) logit = logit < 0 ? logit * c.penalty : __fdiv_rn(logit, c.penalty);
   }
   if (c.temperature > 0 && c.temperature != 1) logit = __fdiv_rn(logit, c.temperature);

@@ -20,6 +20,11 @@ type Report func(name string, ok bool, detail string)
 // The error tells what kept it from running; a kernel that computes something else is told to report.
 func (g *GPU) Selftest(report Report) error { return g.selftest(selftestShapes, report) }
 
+// SelftestNarrow is Selftest without the wide shape, whose reference takes long on the host.
+func (g *GPU) SelftestNarrow(report Report) error {
+	return g.selftest(slices.DeleteFunc(slices.Clone(selftestShapes), func(s Shape) bool { return s.Hidden > 1024 }), report)
+}
+
 // SelftestSmall is Selftest at one small shape, for running under a checker of memory accesses.
 func (g *GPU) SelftestSmall(report Report) error {
 	return g.selftest([]Shape{{Layers: 3, Hidden: 128, Heads: 2, Inner: 256, Vocab: 128, Rotary: 64, Eps: 1e-5}}, report)
@@ -28,7 +33,7 @@ func (g *GPU) SelftestSmall(report Report) error {
 func (g *GPU) selftest(shapes []Shape, report Report) error {
 	t := &tester{gpu: g, report: report}
 	defer t.freeAll()
-	if err := g.precompile(shapes, [][]string{nil}); err != nil {
+	if err := g.precompile(shapes, MaxLanes, [][]string{nil}); err != nil {
 		return err
 	}
 	for _, f := range []func() error{t.quantising, t.prefill} {
@@ -50,6 +55,8 @@ var selftestShapes = []Shape{
 	{Layers: 2, Hidden: 512, Heads: 8, Inner: 2048, Vocab: 1024, Rotary: 64, Eps: 1e-5},
 	{Layers: 2, Hidden: 256, Heads: 4, Inner: 1024, Vocab: 1008, Rotary: 16, Eps: 1e-5, Parallel: true, Act: GeluTanh},
 	{Layers: 3, Hidden: 320, Heads: 4, Inner: 640, Vocab: 512, Rotary: 20, Eps: 1e-5, Head4: true},
+	// A context beyond 1,024 tokens (decoding), whose parts are longer than the shortest, and past the place where calls are split.
+	{Layers: 2, Hidden: 128, Heads: 2, Inner: 192, Vocab: 512, Rotary: 32, Eps: 1e-5},
 	{Layers: 1, Hidden: 2816, Heads: 22, Inner: 11264, Vocab: 2048, Rotary: 128, Eps: 1e-5},
 }
 

@@ -3,7 +3,9 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -118,8 +120,11 @@ func (t *tester) randomMatrix(rows, cols int, p Placed) ([]float32, error) {
 func (t *tester) decoding(s Shape) error {
 	name := fmt.Sprintf("decode %d x %d", s.Layers, s.Hidden)
 	capacity, length := 160, 140
-	if s.Hidden > 1024 {
-		capacity, length = 160, 72
+	switch {
+	case s.Hidden > 1024:
+		length = 72
+	case s.Hidden < 256:
+		capacity, length = 1120, 1090
 	}
 	m, w, adapter, err := t.randomModel(s, capacity, s.Hidden <= 512)
 	if err != nil {
@@ -232,7 +237,98 @@ func (t *tester) decoding(s Shape) error {
 			t.report(name+", 16 rows", ok, "")
 		}
 	}
-	return t.choosing(name, d, s, ids, one)
+	if err := t.choosing(name, d, s, ids, one); err != nil {
+		return err
+	}
+	if err := t.penalised(name, d, s, ids, one); err != nil {
+		return err
+	}
+	return t.broken(name, d, w, ids, one)
+}
+
+// penalised chooses for many tokens of a row in one call, which the kernel may have to take in pieces: a token counts as seen for itself
+// and those after it, and for no other row.
+func (t *tester) penalised(name string, d *Decoder, s Shape, ids []int32, logits [][]float32) error {
+	const n = 12
+	row, at := 2, len(ids)-n-1
+	if at > 1024 {
+		at = 1024 - n/2 // the call is split
+	}
+	set := core.Sampling{RepetitionPenalty: 4}
+	var lanes []Lane
+	for i := range n {
+		lanes = append(lanes, Lane{Row: row, Position: at + i, ID: ids[at+i]})
+	}
+	lanes = append(lanes, Lane{Row: 9, Position: 0, ID: ids[0]})
+	for _, r := range []int{row, 9} {
+		if err := d.SetSeen(0, r, ids[20:24]); err != nil {
+			return err
+		}
+	}
+	got, err := d.Choose(0, lanes, slices.Repeat([]core.Sampling{set}, n+1), make([]float64, n+1))
+	if err != nil {
+		return err
+	}
+	seen := map[int32]bool{}
+	for _, id := range ids[20:24] {
+		seen[id] = true
+	}
+	alone := maps.Clone(seen)
+	wrong := 0
+	for i := range n {
+		seen[ids[at+i]] = true
+		if want, _, _ := hostChoice(logits[at+i], seen, set, 0); got[i] != want {
+			wrong++
+		}
+	}
+	alone[ids[0]] = true
+	if want, _, _ := hostChoice(logits[0], alone, set, 0); got[n] != want {
+		wrong++
+	}
+	t.report(name+", penalty among tokens of a row", wrong == 0, fmt.Sprintf("%d of %d wrong", wrong, n+1))
+	return nil
+}
+
+// broken sees that numbers which are none are told as an error, and that the decoder works as before afterwards.
+func (t *tester) broken(name string, d *Decoder, w Weights, ids []int32, logits [][]float32) error {
+	s := w.Layout.Shape
+	last := s.Layers - 1
+	for _, x := range []struct {
+		what string
+		at   int64
+		with float32
+	}{
+		{"NaN", w.Layout.Bias(last, QKV), float32(math.NaN())}, {"infinite", w.Layout.Bias(last, Up), float32(math.Inf(1))},
+		{"huge", w.Layout.Bias(last, Down), 1e9},
+	} {
+		at := w.Block + uintptr(x.at)
+		was, err := get[float32](t, at, 1)
+		if err != nil {
+			return err
+		}
+		if err := t.gpu.Upload(0, at, bytesOf([]float32{x.with})); err != nil {
+			return err
+		}
+		lane := []Lane{{Row: 8, Position: 0, ID: ids[0]}}
+		_, chose := d.Choose(0, lane, make([]core.Sampling, 1), make([]float64, 1))
+		if err := d.Step(0, lane, true); err != nil {
+			return err
+		}
+		got := make([]float32, s.Vocab)
+		read := d.ReadLogits(0, 0, got)
+		t.report(name+", a bias that is "+x.what, errors.Is(chose, core.ErrCorrupt) && errors.Is(read, core.ErrCorrupt), fmt.Sprint(chose))
+		if err := t.gpu.Upload(0, at, bytesOf(was)); err != nil {
+			return err
+		}
+		if err := d.Step(0, lane, true); err != nil {
+			return err
+		}
+		if err := d.ReadLogits(0, 0, got); err != nil {
+			return err
+		}
+		t.report(name+", after a bias that was "+x.what, slices.Equal(got, logits[0]), "")
+	}
+	return nil
 }
 
 // like compares logits: the relative root mean square error, and the worst single one.

@@ -317,7 +317,7 @@ __device__ __forceinline__ void low_add(const Low &w, int m, int from) {
 #pragma unroll
     for (int q = 0; q < 4; q++) {
       int n = j * 8 + 2 * t + (q & 1), r = w.row + (q >> 1) * 8;
-      if (n < lanes && tb.adapter[n] == w.adapter && r < 64) fixed_add(p.t + (m * LMAX + n) * 64 + r, c[q]);
+      if (n < lanes && tb.adapter[n] == w.adapter && r < 64) fixed_add(p.t + (m * LMAX + n) * 64 + r, c[q], n);
     }
   }
 }
@@ -337,7 +337,7 @@ __device__ __noinline__ void add_low(int layer, int m) {
   stage_low(m);
   __syncthreads();
   for (int i = blockIdx.x * THREADS + threadIdx.x; i < p.lanes_n * D; i += gridDim.x * THREADS)
-    fixed_add(p.x + i, low_rank(layer, m, i / D, i % D));
+    fixed_add(p.x + i, low_rank(layer, m, i / D, i % D), i / D);
 }
 
 // clear sets this block's share of n numbers to zero.

@@ -25,7 +25,8 @@ type step struct {
 	x, qkv, h, t, sums, normed, part, ml       int64
 	logits, scores, best                       int64
 	lanes, groups, adapters, used              int64
-	choice, uniform, seen, out, barrier, clock int64
+	choice, prior, uniform, seen, out          int64
+	status, barrier, clock                     int64
 	layer                                      int64
 	codes, scales, factor, bias                [4]int64
 	norm                                       [2]int64
@@ -34,6 +35,7 @@ type step struct {
 	steps, mode, rows, capacity                int32
 	eps                                        float32
 	lowTiles                                   int32
+	nPrior, _                                  int32
 }
 
 // choice is struct Choice.
@@ -78,8 +80,9 @@ func (d *Decoder) each(lanes []Lane, f func(at, n int) error) error {
 	return nil
 }
 
-// start queues steps for lanes whose results go to the places from at on.
-func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Sampling, u [][]float64, steps int, mode int32) error {
+// start queues steps for lanes whose results go to the places after those of prior, the lanes of the same call that an earlier launch
+// computed: their tokens count as seen.
+func (d *Decoder) start(stream uintptr, lanes, prior []Lane, set []core.Sampling, u [][]float64, steps int, mode int32) error {
 	s, w := d.weights.Layout.Shape, d.weights
 	if d.busy {
 		if err := d.gpu.Wait(stream); err != nil {
@@ -123,6 +126,13 @@ func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Samplin
 			}
 		}
 	}
+	if len(prior) > MaxLanes {
+		return fmt.Errorf("%d lanes before: %w", len(prior), core.ErrUsage)
+	}
+	before := unsafe.Slice((*[2]int32)(unsafe.Pointer(&in[atPrior])), MaxLanes)
+	for i, l := range prior {
+		before[i] = [2]int32{int32(l.Row), l.ID}
+	}
 	size := atUniform
 	if set != nil {
 		list := unsafe.Slice((*choice)(unsafe.Pointer(&in[atChoice])), MaxLanes)
@@ -156,12 +166,13 @@ func (d *Decoder) start(stream uintptr, lanes []Lane, at int, set []core.Samplin
 	*p = step{
 		block: w.Block, embed: w.Embed, head: w.Head, cos: w.Cos, sin: w.Sin, keys: d.cache.K, values: d.cache.V,
 		x: sp.x, qkv: sp.qkv, h: sp.h, t: sp.t, sums: sp.sums, normed: sp.normed, part: sp.part, ml: sp.ml,
-		logits: sp.logits + int64(4*s.Vocab*at), scores: sp.scores, best: sp.best,
+		logits: sp.logits + int64(4*s.Vocab*len(prior)), scores: sp.scores, best: sp.best,
 		lanes: sp.input + atLanes, groups: sp.input + atGroups, adapters: sp.adapters, used: sp.input + atUsed,
-		choice: sp.input + atChoice, uniform: sp.input + atUniform, seen: sp.seen, out: sp.out, barrier: sp.barrier, clock: d.clock(),
+		choice: sp.input + atChoice, prior: sp.input + atPrior, uniform: sp.input + atUniform, seen: sp.seen, out: sp.out,
+		status: sp.status + int64(4*len(prior)), barrier: sp.barrier, clock: d.clock(),
 		layer: l.layer, bias: l.bias, norm: l.norm, final: l.final, headScales: l.head.scales, headFactor: l.head.factor,
 		nLanes: int32(len(lanes)), nGroups: int32(nGroups), nUsed: int32(nUsed), lora: lora,
-		steps: int32(steps), mode: mode, rows: int32(d.cache.Rows), capacity: int32(d.cache.Capacity), eps: s.Eps, lowTiles: int32(tiles),
+		steps: int32(steps), mode: mode, rows: int32(d.cache.Rows), capacity: int32(d.cache.Capacity), eps: s.Eps, lowTiles: int32(tiles), nPrior: int32(len(prior)),
 	}
 	for m, v := range l.matrix {
 		p.codes[m], p.scales[m], p.factor[m] = v.codes, v.scales, v.factor
