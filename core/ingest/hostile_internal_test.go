@@ -75,6 +75,9 @@ func repack(t testing.TB, data []byte, at int, change func([]byte) []byte) []byt
 	var b bytes.Buffer
 	out := zip.NewWriter(&b)
 	for i, f := range z.File {
+		if f.FileInfo().IsDir() {
+			continue
+		}
 		r, err := f.Open()
 		if err != nil {
 			t.Fatal(err)

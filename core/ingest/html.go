@@ -19,7 +19,7 @@ import (
 // declared finds the charset of an XML declaration or a meta element in the first bytes of a page.
 var declared = regexp.MustCompile(`(?i)<(?:\?xml[^>]*encoding|meta[^>]*charset)\s*=\s*["']?\s*([a-z0-9_:.-]+)`)
 
-// readHTML is the text of a page as a browser shows it, without navigation, scripts and readings (ruby).
+// readHTML is the text of a page as a browser shows it, without navigation, scripts and readings (ruby); what surrounds the text stands after it.
 func readHTML(q *budget, data []byte) (string, error) {
 	charset := ""
 	if m := declared.FindSubmatch(data[:min(len(data), 4096)]); m != nil {
@@ -44,11 +44,17 @@ func htmlText(q *budget, data []byte) (string, error) {
 		return "", fmt.Errorf("parse html: %w: %w", err, core.ErrCorrupt)
 	}
 	w := htmlWriter{q: q, generated: generated(root)}
+	var all linkShare
+	w.shares, all = shares(q, root)
+	w.prose = all.text-all.linked >= someProse
 	w.children(root)
 	if q.err != nil {
 		return "", q.err
 	}
 	body := w.String()
+	if len(w.around) > 0 {
+		body = strings.TrimRight(body, "\n") + "\n\n" + strings.Join(w.around, "\n\n")
+	}
 	if title := oneLine(textOf(find(root, atom.Title))); title != "" && !strings.HasPrefix(body, title) {
 		body = title + "\n\n" + body
 	}
@@ -79,8 +85,12 @@ type htmlWriter struct {
 	pre    int
 	// People break lines anywhere in Japanese text, programs only where there was a space.
 	generated bool
-	mark      int                // length of b after a list mark: no line may end there
-	numbers   map[*html.Node]int // of the next item of each numbered list
+	mark      int                      // length of b after a list mark: no line may end there
+	numbers   map[*html.Node]int       // of the next item of each numbered list
+	shares    map[*html.Node]linkShare // nil where nothing is set apart
+	prose     bool                     // the page is more than links
+	own       int                      // main parts that are open
+	around    []string                 // what was set apart
 }
 
 func (w *htmlWriter) String() string { return w.b.String() }
@@ -153,6 +163,16 @@ func (w *htmlWriter) node(n *html.Node) {
 	}
 	if n.Type == html.ElementNode && dropped(n) {
 		return
+	}
+	if w.shares != nil && n.Type == html.ElementNode {
+		if w.own == 0 && w.apart(n) {
+			w.setApart(n)
+			return
+		}
+		if mainPart(n) {
+			w.own++
+			defer func() { w.own-- }()
+		}
 	}
 	switch n.DataAtom {
 	case atom.Br:

@@ -122,18 +122,22 @@ func TestReadText(t *testing.T) {
 
 func TestReadHTMLTraps(t *testing.T) {
 	for in, want := range map[string]string{
-		"<p>a<p>b":                                  "a\n\nb",
-		"<title>T</title><p>x y\n z</p>":            "T\n\nx y z",
-		"<p>日本\n語 ABC\n日本</p>":                      "日本語 ABC 日本",
-		"<ol start=3><li>x<li><p>y</p></ol>":        "3. x\n4. y",
-		"<table><tr><td>a<td>b</table>":             "a | b",
-		"<table><tr><td><h1>L</h1><td>b</table>":    "L\n\nb",
-		"<table><tr><th>K<th>V</table>":             "K | V",
-		"<table><tr><td colspan=9999999>a</table>":  "a",
-		"<p style='Display : none'>x</p><p>y</p>":   "y",
-		"&lt;b&gt;&nbsp;&#12354;<!-- c -->":         "<b>\u00a0あ",
-		"<p>a<br><br>b</p>":                         "a\n\nb",
-		"x<script>alert('<p>')</script><noscript>n": "x",
+		"<p>a<p>b":                                 "a\n\nb",
+		"<title>T</title><p>x y\n z</p>":           "T\n\nx y z",
+		"<p>日本\n語 ABC\n日本</p>":                     "日本語 ABC 日本",
+		"<ol start=3><li>x<li><p>y</p></ol>":       "3. x\n4. y",
+		"<table><tr><td>a<td>b</table>":            "a | b",
+		"<table><tr><td><h1>L</h1><td>b</table>":   "L\n\nb",
+		"<table><tr><th>K<th>V</table>":            "K | V",
+		"<table><tr><td colspan=9999999>a</table>": "a",
+		"<p style='Display : none'>x</p><p>y</p>":  "y",
+		"&lt;b&gt;&nbsp;&#12354;<!-- c -->":        "<b>\u00a0あ",
+		"<p>a<br><br>b</p>":                        "a\n\nb",
+		"<header>社名</header><aside>広告</aside><main><p>本文</p><footer>署名</footer></main><footer>住所</footer>": "本文\n\n署名\n\n社名\n\n広告\n\n住所",
+		"<header><h1>表題</h1></header><p>本文</p>":                                                                             "表題\n\n本文",
+		"<ul><li><a href=a>甲</a><li><a href=b>乙</a><li><a href=c>丙</a><li><a href=d>丁</a></ul><p>本文</p>":                    "- 甲\n- 乙\n- 丙\n- 丁\n\n本文",
+		"<div><a href=a>甲</a> <a href=b>乙</a> <a href=c>丙</a> <a href=d>丁</a></div><p>" + strings.Repeat("本", 200) + "</p>": strings.Repeat("本", 200) + "\n\n甲 乙 丙 丁",
+		"x<script>alert('<p>')</script><noscript>n":                                                                         "x",
 	} {
 		_, pages, err := read(t, write(t, "a.html", []byte(in)))
 		if err != nil || pages[0].Text != want {
