@@ -124,6 +124,14 @@ func TestReadingEnds(t *testing.T) {
 		{"md", []byte(strings.Repeat("a *b* c\n", 20_000)), 200}, // one paragraph
 		{"html", []byte(prose), 200},
 		{"docx", wordFile(t, strings.Repeat("<w:p><w:r><w:t>年次有給休暇</w:t></w:r></w:p>", 20_000)), 200},
+		{"xlsx", workbook(t, "<worksheet><sheetData>"+strings.Repeat(`<row><c t="str"><v>年次</v></c><c><v>1</v></c></row>`, 5000)+"</sheetData></worksheet>"), 200},
+		{"odt", odf(t, strings.Repeat("<t:p>年次有給休暇</t:p>", 20_000)), 200},
+		{"ods", odf(t, "<o:spreadsheet><t:table t:name='S'>"+strings.Repeat("<t:table-row><t:table-cell><t:p>年次</t:p></t:table-cell></t:table-row>", 5000)+"</t:table></o:spreadsheet>"), 200},
+		{"rtf", []byte(`{\rtf1 ` + strings.Repeat(`{\b a}\par `, 10_000) + "}"), 200},
+		{"csv", []byte(strings.Repeat("年次,1\n", 20_000)), 200},
+		{"doc", load1(t, "office.doc"), 5},
+		{"xls", load1(t, "ledger.xls"), 50},
+		{"eml", []byte("Subject: x\nContent-Type: text/html\n\n" + prose), 200},
 	} {
 		whole := &endingContext{Context: context.Background()}
 		if pages, err := parse(whole, f.kind, f.data, Options{}); err != nil || len(pages) != 1 {
