@@ -252,6 +252,9 @@ func (s *Screen) changed(c change) {
 	if c&changedStep != 0 || moved {
 		s.root.Refresh()
 	}
+	if b, ok := s.shell.Window().Canvas().Focused().(*widget.Button); ok && !b.Visible() && s.shown {
+		s.Focus() // the button that was pressed is gone: the keyboard goes to what comes next
+	}
 }
 
 // inside says whether nothing but the steps has the keyboard: then it goes along to another page.

@@ -58,8 +58,7 @@ func (p *adoptPage) update(c change) {
 	}
 	a, ok := m.trained()
 	e, sat := m.currentExam()
-	had := p.s.shell.Window().Canvas().Focused()
-	p.decide.Hidden = !sat || e.State != record.RunDone || e.Adopted || a.Default
+	p.decide.Hidden = !sat || !e.Decision.Better || e.Adopted || a.Default
 	p.use.Hidden = !ok || a.Default
 	p.back.Hidden = !ok || !a.Default
 	for _, b := range []*widget.Button{p.decide, p.use, p.back} {
@@ -80,10 +79,10 @@ func (p *adoptPage) update(c change) {
 		if sat {
 			lines = m.decided(e)
 		}
-		if a.State == record.AdapterDraft && a.Why != nil {
+		if a.State == record.AdapterDraft && a.Why != nil && len(lines) == 0 {
 			lines = append(lines, line{m.sentence(a.Why.Err()), lineWarn})
 		}
-		if !sat {
+		if !sat && a.Why == nil {
 			lines = append(lines, line{s.text("training.adopt.noexam"), lineWarn})
 		}
 		say(p.told, runs(lines)...)
@@ -97,7 +96,4 @@ func (p *adoptPage) update(c change) {
 	p.buttons.Refresh()
 	p.column.Refresh()
 	p.sheet.Fit()
-	if b, ok := had.(*widget.Button); ok && b != nil && !b.Visible() {
-		s.Focus()
-	}
 }

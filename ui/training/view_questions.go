@@ -90,7 +90,7 @@ func (q *questions) makeFull() *fyne.Container {
 	})
 	export := s.button("training.export", fynetheme.DocumentSaveIcon(), fynewidget.LowImportance, s.exportFile)
 	remove := s.button("training.remove", fynetheme.DeleteIcon(), fynewidget.LowImportance, s.m.remove)
-	q.tools = widget.NewFlow(gap, append(buttons, container.New(widget.AtLeast{Width: 320 * s.ink.scale}, q.choose), export, remove)...)
+	q.tools = widget.NewFlow(gap, append(buttons, container.New(widget.AtLeast{Width: 320 * s.ink.scale}, q.choose))...)
 	q.about = s.prose(s.ink.small)
 	q.issues = s.button("training.problems.show", nil, fynewidget.LowImportance, s.showProblems)
 	q.filter = widget.NewEntry()
@@ -113,7 +113,7 @@ func (q *questions) makeFull() *fyne.Container {
 	})
 	q.shows.Choose(max(0, indexOf(shows, r.show)))
 	q.count = s.aside("")
-	find := widget.NewFlow(gap, container.New(widget.AtLeast{Width: 220 * s.ink.scale}, q.filter), container.New(widget.AtLeast{Width: 170 * s.ink.scale}, q.shows), q.issues)
+	find := widget.NewFlow(gap, container.New(widget.AtLeast{Width: 220 * s.ink.scale}, q.filter), container.New(widget.AtLeast{Width: 170 * s.ink.scale}, q.shows), export, remove, q.issues)
 	q.table = q.makeTable()
 	q.detail = s.prose(s.ink.body)
 	q.acts = []*widget.Button{
@@ -126,7 +126,7 @@ func (q *questions) makeFull() *fyne.Container {
 	next := s.button("training.next.settings", fynetheme.NavigateNextIcon(), fynewidget.HighImportance, func() { s.leaf(1) })
 	foot := widget.NewFlow(gap, q.acts[0], q.acts[1], q.acts[2], q.source, undo, next)
 	sheet := widget.NewSheet(0, widget.NewInset(10, 6, 10, 6, widget.NewPanelBack(fynetheme.ColorNameInputBackground), q.detail))
-	return container.New(widget.Down{Fill: 3, Gap: gap}, q.tools, q.about, find, q.table, q.count, container.New(widget.AtLeast{Height: 5.6 * s.ink.body.Line()}, sheet), foot)
+	return container.New(widget.Down{Fill: 3, Gap: gap}, q.tools, q.about, find, q.table, q.count, container.New(widget.AtLeast{Height: 4.4 * s.ink.body.Line()}, sheet), foot)
 }
 
 func indexOf[T comparable](all []T, one T) int {

@@ -139,7 +139,6 @@ func (p *runPage) update(c change) {
 		p.bar.SetValue(told.share)
 	}
 	runs := r.State == record.RunRunning
-	had := p.has(p.pause, p.goOn, p.keep, p.discard)
 	p.pause.Hidden, p.goOn.Hidden = !runs, runs || r.State == record.RunDone
 	p.keep.Hidden = r.State == record.RunDone || r.Checkpoint == 0 && r.BestStep == 0
 	p.discard.Hidden, p.next.Hidden = runs, r.State != record.RunDone || r.Adapter == ""
@@ -158,18 +157,4 @@ func (p *runPage) update(c change) {
 	p.buttons.Refresh()
 	p.tools.Refresh()
 	p.root.Refresh()
-	if had && !p.has(p.pause, p.goOn, p.keep, p.discard) {
-		p.s.Focus() // the button is gone
-	}
-}
-
-// has says whether one of the buttons that are shown has the keyboard.
-func (p *runPage) has(buttons ...*widget.Button) bool {
-	f := p.s.shell.Window().Canvas().Focused()
-	for _, b := range buttons {
-		if f == fyne.Focusable(b) && b.Visible() {
-			return true
-		}
-	}
-	return false
 }
