@@ -201,6 +201,8 @@ func (t *Training) List(ctx context.Context) ([]record.Run, []record.Damage, err
 	for i, r := range all {
 		if s := t.running[r.ID]; s != nil {
 			all[i] = s.run()
+		} else if r.State == record.RunRunning { // its end could not be written, on a full disk say
+			all[i].State, all[i].Interrupted = record.RunPaused, true
 		}
 	}
 	return all, damaged, err

@@ -38,12 +38,12 @@ type TrainingEvent struct {
 
 // sitting is a run while it runs: from one Run to its end.
 type sitting struct {
-	began time.Time
-	done  chan struct{} // closed when it has ended and is stored
+	began  time.Time
+	cancel context.CancelFunc // of the job, also while that waits for its turn
+	done   chan struct{}      // closed when it has ended and is stored
 
 	mu        sync.Mutex
-	cancel    context.CancelFunc // of the job
-	keep      bool               // stop for good, with the best
+	keep      bool // stop for good, with the best
 	now       record.Run
 	before    float64            // seconds trained in earlier sittings
 	points    []record.LossPoint // not stored yet
@@ -89,27 +89,21 @@ func (s *sitting) report(told TrainingEvent) {
 // Errors: core.ErrBusy (it runs already), core.ErrNotFound, core.ErrUsage (it is done; its dataset is another by now), core.ErrNoModel
 // (its base is another by now), and those of the trainer.
 func (t *Training) Run(ctx context.Context, id string, hear func(TrainingEvent)) (record.Run, error) {
-	s, err := t.sit(ctx, id, hear)
+	work, cancel := context.WithCancel(ctx) // ends the wait for the job's turn too
+	defer cancel()
+	s, err := t.sit(ctx, id, cancel, hear)
 	if err != nil {
 		return record.Run{}, err
 	}
-	j := t.Jobs.Start(ctx, job.Name{Key: "job.train", Note: s.now.Name}, func(ctx context.Context, p core.Progress) error {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		s.mu.Lock()
-		if s.cancel != nil { // paused while it waited for its turn
-			cancel()
-		}
-		s.cancel = cancel
-		s.mu.Unlock()
+	j := t.Jobs.Start(work, job.Name{Key: "job.train", Note: s.now.Name}, func(ctx context.Context, p core.Progress) error {
 		return t.train(ctx, s, p)
 	}, nil)
 	err = j.Wait(context.Background())
-	return t.rise(ctx, s, err)
+	return t.rise(ctx, s, err, work.Err() != nil)
 }
 
-// sit begins a sitting.
-func (t *Training) sit(ctx context.Context, id string, hear func(TrainingEvent)) (*sitting, error) {
+// sit begins a sitting, which cancel ends.
+func (t *Training) sit(ctx context.Context, id string, cancel context.CancelFunc, hear func(TrainingEvent)) (*sitting, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.running[id] != nil {
@@ -126,10 +120,11 @@ func (t *Training) sit(ctx context.Context, id string, hear func(TrainingEvent))
 		return nil, core.Explain(fmt.Errorf("run %s is done: %w", id, core.ErrUsage), "error.training.done", r.Name)
 	}
 	r.State, r.Interrupted, r.Failure, r.Changed = record.RunRunning, false, nil, time.Now().UTC()
+	r.Result, r.End = "", "" // the weights of an earlier sitting are old as soon as this one has a checkpoint
 	if err := t.book().PutRun(ctx, r); err != nil {
 		return nil, err
 	}
-	s := &sitting{began: time.Now(), written: time.Now(), done: make(chan struct{}), now: r, before: r.Seconds}
+	s := &sitting{began: time.Now(), cancel: cancel, written: time.Now(), done: make(chan struct{}), now: r, before: r.Seconds}
 	if hear != nil {
 		s.listeners = append(s.listeners, &trainingListener{hear})
 	}
@@ -209,10 +204,10 @@ func (t *Training) train(ctx context.Context, s *sitting, p core.Progress) error
 	}
 }
 
-// begun says whether the trainer has left a checkpoint in a run's folder.
+// begun says whether the trainer has left a checkpoint in a run's folder. One that it was killed over does not count.
 func begun(dir string) bool {
-	entries, err := os.ReadDir(filepath.Join(dir, "checkpoints"))
-	return err == nil && len(entries) > 0
+	steps, err := checkpointsIn(dir)
+	return err == nil && len(steps) > 0
 }
 
 // heard takes a report over.
@@ -255,9 +250,20 @@ func (t *Training) heard(ctx context.Context, s *sitting, ev core.TrainEvent, p 
 	s.cut = s.cut || isPoint
 	s.mu.Unlock()
 	if first { // what was trained beyond the checkpoint is trained again
-		if err := t.book().CutLosses(context.WithoutCancel(ctx), r.ID, point.Step-1); err != nil {
+		last := point.Step - 1
+		if ev.Kind == core.TrainEvaluated {
+			last = point.Step // the step was done in the sitting before, only its evaluation was left
+		}
+		kept, err := t.book().CutLosses(context.WithoutCancel(ctx), r.ID, last)
+		if err != nil {
 			slog.Warn("losses of a run", "run", r.ID, "error", err)
 		}
+		s.mu.Lock()
+		s.points = record.Until(s.points, last)
+		if n := len(kept); n > 0 && kept[n-1].Step == point.Step && len(s.points) == 0 {
+			s.points = kept[n-1:] // the evaluation becomes part of it
+		}
+		s.mu.Unlock()
 	}
 	if isPoint {
 		s.mu.Lock()
@@ -325,8 +331,8 @@ func (t *Training) write(ctx context.Context, s *sitting) {
 	t.Bus.Tell(TopicTraining)
 }
 
-// rise ends a sitting: what the work came to is stored, and a run that is done gives its adapter.
-func (t *Training) rise(ctx context.Context, s *sitting, err error) (record.Run, error) {
+// rise ends a sitting, which was to be paused or not: what the work came to is stored, and a run that is done gives its adapter.
+func (t *Training) rise(ctx context.Context, s *sitting, err error, paused bool) (record.Run, error) {
 	keepCtx := context.WithoutCancel(ctx)
 	s.mu.Lock()
 	r, keep := s.now, s.keep
@@ -335,7 +341,8 @@ func (t *Training) rise(ctx context.Context, s *sitting, err error) (record.Run,
 	switch {
 	case err == nil && r.End != core.TrainStopped, stopped && keep:
 		r, err = t.finish(keepCtx, r)
-	case err == nil || stopped:
+	case err == nil || stopped, errors.Is(err, core.ErrEngine) && paused:
+		// An engine that was lost over the pause takes nothing with it that the next sitting does not do again.
 		r.State = record.RunPaused
 		if err == nil {
 			err = context.Canceled
@@ -419,10 +426,6 @@ func (s *sitting) stop(keep bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keep = s.keep || keep
-	if s.cancel == nil { // it waits for its turn
-		s.cancel = func() {}
-		return
-	}
 	s.cancel()
 }
 
@@ -439,13 +442,15 @@ func (t *Training) Stop(ctx context.Context, id string) (record.Run, error) {
 			return s.run(), ctx.Err()
 		}
 		r := s.run()
-		if r.State == record.RunDone {
+		switch {
+		case r.State == record.RunDone:
 			return r, nil
-		}
-		if r.Failure != nil {
+		case r.Failure != nil:
 			return r, r.Failure.Err()
+		case !begun(t.Folder(id)):
+			return r, core.Explain(fmt.Errorf("run %s has no weights yet: %w", id, core.ErrEmpty), "error.training.nothing")
 		}
-		return r, core.Explain(fmt.Errorf("run %s has no weights yet: %w", id, core.ErrEmpty), "error.training.nothing")
+		// The engine was lost over it: what the checkpoints have is taken below.
 	}
 	r, err := t.book().Run(ctx, id)
 	if errors.Is(err, core.ErrNotFound) {
@@ -454,8 +459,8 @@ func (t *Training) Stop(ctx context.Context, id string) (record.Run, error) {
 	if err != nil || r.State == record.RunDone {
 		return r, err
 	}
-	if resultOf(t.Folder(r.ID), r.Result) == "" && begun(t.Folder(r.ID)) {
-		// It was killed: there are checkpoints, and the trainer makes the weights of them.
+	if r.Result == "" && begun(t.Folder(r.ID)) {
+		// It was killed: there are checkpoints, and the trainer makes the weights of them. Weights of an earlier sitting are older.
 		r, err = t.Run(ctx, id, func(ev TrainingEvent) {
 			t.mu.Lock()
 			s := t.running[id]
@@ -494,8 +499,10 @@ func (t *Training) Watch(id string, hear func(TrainingEvent)) (stop func()) {
 }
 
 // Checkpoints are the steps of a run that are safe on disk, as the trainer named its files.
-func (t *Training) Checkpoints(id string) ([]int, error) {
-	entries, err := os.ReadDir(filepath.Join(t.Folder(id), "checkpoints"))
+func (t *Training) Checkpoints(id string) ([]int, error) { return checkpointsIn(t.Folder(id)) }
+
+func checkpointsIn(dir string) ([]int, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "checkpoints"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list checkpoints: %w", err)
 	}

@@ -331,6 +331,41 @@ func TestStopAndKeepTheBest(t *testing.T) {
 	if got, err = c.training.Stop(t.Context(), r.ID); err != nil || got.State != record.RunDone || got.Adapter == "" {
 		t.Errorf("of a paused one: %+v, %v", got, err)
 	}
+	// Of one that was paused, went on and was killed: the weights that the pause left are old.
+	r = c.create("old weights")
+	ctx, cancel = context.WithCancel(t.Context())
+	if _, err := c.training.Run(ctx, r.ID, func(ev app.TrainingEvent) {
+		if ev.Event.Step == 8 {
+			cancel()
+		}
+	}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	old := t.TempDir()
+	result := filepath.Join(c.training.Folder(r.ID), "adapter")
+	if err := os.CopyFS(old, os.DirFS(result)); err != nil {
+		t.Fatal(err)
+	}
+	c.client.Training = func(step int) error {
+		if step == 14 {
+			return errors.New("killed")
+		}
+		return nil
+	}
+	if _, err := c.training.Run(t.Context(), r.ID, nil); err == nil {
+		t.Fatal("the run was not killed")
+	}
+	c.client.Training = nil
+	if err := errors.Join(os.RemoveAll(result), os.CopyFS(result, os.DirFS(old))); err != nil {
+		t.Fatal(err)
+	}
+	before, err := lora.Read(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err = c.training.Stop(t.Context(), r.ID); err != nil || got.State != record.RunDone || got.Adapter == "" || got.Adapter == before.ID {
+		t.Errorf("of one that was killed later: %+v with the weights %s, %v", got, before.ID, err)
+	}
 	// Of one that was killed: its weights are made of the last checkpoint.
 	r = c.create("killed")
 	c.client.Training = func(step int) error {
@@ -348,6 +383,100 @@ func TestStopAndKeepTheBest(t *testing.T) {
 	}
 	if got, err = c.training.Stop(t.Context(), r.ID); err != nil || got.State != record.RunDone || got.Adapter == "" || got.Step > 14 || got.Step < 12 {
 		t.Errorf("of one that was killed: %+v, %v", got, err)
+	}
+}
+
+// TestTrainingKilledOverItsFirstCheckpoint: half a checkpoint is none; the run begins anew.
+func TestTrainingKilledOverItsFirstCheckpoint(t *testing.T) {
+	c := newCourse(t)
+	r := c.create("half")
+	dir := filepath.Join(c.training.Folder(r.ID), "checkpoints")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "step-00000006.ckpt.part"), []byte("KAKOI"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.training.Run(t.Context(), r.ID, nil); err != nil || r.State != record.RunDone {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestEvaluationAfterAPause: a step whose evaluation is left to the next sitting keeps its training loss in the curve.
+func TestEvaluationAfterAPause(t *testing.T) {
+	c := newCourse(t)
+	r := c.create("pause")
+	if _, err := c.training.Run(t.Context(), r.ID, func(ev app.TrainingEvent) {
+		if ev.Event.Step == 6 && ev.Event.Kind == core.TrainStepped {
+			c.training.Pause(r.ID)
+		}
+	}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if _, err := c.training.Run(t.Context(), r.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	points, err := c.training.Losses(t.Context(), r.ID)
+	if err != nil || len(points) != 24 {
+		t.Fatalf("%d points, %v", len(points), err)
+	}
+	for i, p := range points {
+		if p.Step != i+1 || p.Loss == 0 || (p.HeldLoss != 0) != (p.Step%6 == 0) {
+			t.Errorf("point %d is %+v", i, p)
+		}
+	}
+}
+
+// TestEngineLostOverAPause: the run is paused, as it was told to be, and goes on.
+func TestEngineLostOverAPause(t *testing.T) {
+	c := newCourse(t)
+	r := c.create("hung")
+	c.client.Training = func(step int) error {
+		if step == 8 {
+			c.training.Pause(r.ID)
+			return fmt.Errorf("it hung: %w", core.ErrEngine)
+		}
+		return nil
+	}
+	if r, err := c.training.Run(t.Context(), r.ID, nil); !errors.Is(err, core.ErrEngine) || r.State != record.RunPaused || r.Failure != nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	c.client.Training = nil
+	if r, err := c.training.Run(t.Context(), r.ID, nil); err != nil || r.State != record.RunDone {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// runless is a store that writes no more runs when it is full.
+type runless struct {
+	app.Store
+	full *bool
+}
+
+func (s runless) PutRecord(ctx context.Context, kind, id string, value []byte) error {
+	if kind == "run" && *s.full {
+		return core.ErrNoSpace
+	}
+	return s.Store.PutRecord(ctx, kind, id, value)
+}
+
+// TestTrainingOnAFullDisk: a run whose end could not be written is not shown as running for ever.
+func TestTrainingOnAFullDisk(t *testing.T) {
+	c := newCourse(t)
+	full := false
+	c.training.Store = runless{c.store, &full}
+	r := c.create("full")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if _, err := c.training.Run(ctx, r.ID, func(ev app.TrainingEvent) {
+		if full = ev.Event.Step >= 3; full {
+			cancel()
+		}
+	}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if r, err := c.training.Find(t.Context(), r.ID); err != nil || r.State != record.RunPaused {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if open, err := c.training.Unfinished(t.Context()); err != nil || len(open) != 1 {
+		t.Errorf("%+v, %v", open, err)
 	}
 }
 
@@ -459,10 +588,15 @@ func TestTrainingWaitsForItsTurn(t *testing.T) {
 	for c.training.Pause(r.ID) == false {
 		time.Sleep(time.Millisecond)
 	}
-	close(release)
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
+	select { // the other job goes on
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a run that waits for its turn is not paused before it has that")
 	}
+	close(release)
 	if err := other.Wait(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -29,7 +29,8 @@ type memory struct {
 	Step   int               `json:"step"`
 	Labels map[string]string `json:"labels"` // by prompt
 	Best   float64           `json:"best"`
-	At     int               `json:"at"` // step of the best
+	At     int               `json:"at"`            // step of the best
+	Due    bool              `json:"due,omitempty"` // it was stopped before an evaluation
 }
 
 const memoryFile = "memory.json"
@@ -82,7 +83,9 @@ func (g generator) Train(ctx context.Context, req core.TrainRequest, emit func(c
 	m := memory{Labels: map[string]string{}}
 	file := filepath.Join(req.Dir, "checkpoints", "step-000001.ckpt")
 	if req.Resume {
-		if m, err = readMemory(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if m, err = readMemory(file); errors.Is(err, fs.ErrNotExist) {
+			return result, core.Explain(fmt.Errorf("resume without a checkpoint: %w", core.ErrNotFound), "error.train.resume.none")
+		} else if err != nil {
 			return result, err
 		}
 	}
@@ -111,11 +114,25 @@ func (g generator) Train(ctx context.Context, req core.TrainRequest, emit func(c
 	if every == 0 {
 		every = plan.EpochStep
 	}
+	evaluate := func() error {
+		held := m.loss(req.Held)
+		best := m.At == 0 || held < m.Best
+		if best {
+			m.Best, m.At = held, m.Step
+		}
+		m.Due = false
+		return tell(core.TrainEvent{Kind: core.TrainEvaluated, HeldLoss: held, Best: best})
+	}
+	if m.Due {
+		if err := evaluate(); err != nil {
+			return result, err
+		}
+	}
 	size := plan.Batch * plan.Accumulate
 	for m.Step < plan.Steps {
 		if g.client.Training != nil {
 			if err := g.client.Training(m.Step); err != nil {
-				return result, err
+				return core.TrainResult{Step: m.Step, Steps: plan.Steps}, err
 			}
 		}
 		for i := range size {
@@ -128,13 +145,9 @@ func (g generator) Train(ctx context.Context, req core.TrainRequest, emit func(c
 		}
 		stop := ctx.Err() != nil
 		if m.Step%every == 0 || m.Step == plan.Steps || stop {
-			if len(req.Held) > 0 && (!stop || m.Step%every == 0) {
-				held := m.loss(req.Held)
-				best := m.At == 0 || held < m.Best
-				if best {
-					m.Best, m.At = held, m.Step
-				}
-				if err := tell(core.TrainEvent{Kind: core.TrainEvaluated, HeldLoss: held, Best: best}); err != nil {
+			m.Due = stop && len(req.Held) > 0 && (m.Step%every == 0 || m.Step == plan.Steps) // a step is finished, an evaluation not begun
+			if len(req.Held) > 0 && !stop {
+				if err := evaluate(); err != nil {
 					return result, err
 				}
 			}

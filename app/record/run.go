@@ -144,26 +144,26 @@ func (b Book) PutLosses(ctx context.Context, run string, points []LossPoint) err
 	return put(ctx, b, lossKind+run, fmt.Sprintf("%012d", points[0].Step), points)
 }
 
-// CutLosses drops the points behind a step: they are trained again.
-func (b Book) CutLosses(ctx context.Context, run string, step int) error {
+// CutLosses drops the points behind a step, which are trained again, and gives those that are left.
+func (b Book) CutLosses(ctx context.Context, run string, step int) ([]LossPoint, error) {
 	all, _, err := b.Losses(ctx, run)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	kept := Until(all, step)
 	if len(kept) == len(all) {
-		return nil
+		return kept, nil
 	}
 	ids, err := b.Store.RecordIDs(ctx, lossKind+run)
 	if err != nil {
-		return fmt.Errorf("list losses: %w", err)
+		return nil, fmt.Errorf("list losses: %w", err)
 	}
 	for _, id := range ids {
 		if err := b.Store.DeleteRecord(ctx, lossKind+run, id); err != nil {
-			return fmt.Errorf("drop losses: %w", err)
+			return nil, fmt.Errorf("drop losses: %w", err)
 		}
 	}
-	return b.PutLosses(ctx, run, kept)
+	return kept, b.PutLosses(ctx, run, kept)
 }
 
 // EraseRun removes a run and its losses with all their bytes.
