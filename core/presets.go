@@ -26,9 +26,9 @@ func Recommended() TrainSettings {
 		Preset: "recommended",
 		Rank:   16, Alpha: 32, Dropout: 0.05, Targets: []string{"query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"},
 		Epochs: 8, Batch: 4, Accumulate: 2, Packing: true, MaxTokens: 1024, LossOn: LossAnswer,
-		LearningRate: 2e-4, Schedule: "cosine", WarmupSteps: 10,
+		LearningRate: 5e-4, Schedule: "cosine", WarmupSteps: 10,
 		Optimizer: "adamw_8bit", Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, ClipNorm: 1,
-		Compute: "auto", Recompute: "auto", Keep: 2, Best: true, Patience: 3, Workers: 2, Seed: 42,
+		Compute: "auto", Recompute: "auto", Keep: 2, Best: true, Patience: 2, Workers: 2, Seed: 42,
 	}
 }
 

@@ -4,7 +4,7 @@
 // It can also be run by hand:
 //
 //	kakoi-engine selftest [--device cpu|cuda:0]
-//	kakoi-engine bench load|prefill|decode|embed --model DIR [--shape rinna-4b] [...]
+//	kakoi-engine bench load|prefill|decode|embed|train --model DIR [--shape rinna-4b] [...]
 //	kakoi-engine logits --model DIR --ids FILE --out FILE [--path prefill|lanes] [--adapter DIR] [--device D] [--dtype T]
 //	kakoi-engine train --model DIR --request FILE [--device D] [--dtype T] [--threads N]
 //	kakoi-engine --version

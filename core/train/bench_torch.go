@@ -169,8 +169,8 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 		if err := n.read(b.ctx, grads); err != nil {
 			return err
 		}
-		clip(grads, 1, s.ClipNorm)
-		opt.update(masters, grads, 1e-4, runtime.GOMAXPROCS(0))
+		_, by, _ := norm(grads, 1, s.ClipNorm)
+		opt.update(masters, grads, by, 1e-4, runtime.GOMAXPROCS(0))
 		if err := n.load(b.ctx, masters); err != nil {
 			return err
 		}

@@ -148,9 +148,7 @@ func (n *net) turn(s *torch.Scope, qkv torch.Tensor, b *batch, sin torch.Tensor)
 		return
 	}
 	all := s.View(qkv, b.n, int64(n.base.Heads), 3, int64(n.base.HeadDim()))
-	both := s.Narrow(all, 2, 0, 2)
-	s.Rotary(both, b.cos, sin)
-	s.Drop(both)
+	s.Turn(all, b.cos, sin)
 	s.Drop(all)
 }
 

@@ -83,6 +83,8 @@ func (r *run) whole(ctx context.Context) (res core.TrainResult, err error) {
 	}
 	end, err := r.loop(ctx)
 	if err != nil {
+		r.emit = func(core.TrainEvent) error { return nil }
+		_ = r.stop() // what was learnt is worth keeping; the error that counts is the first
 		return core.TrainResult{Step: r.at.Step, Steps: r.plan.Steps}, err
 	}
 	return r.finish(ctx, end)
@@ -236,7 +238,7 @@ func (r *run) step(ctx context.Context) (lost bool, err error) {
 	if err := r.net.read(ctx, r.grads); err != nil {
 		return false, err
 	}
-	norm, finite := clip(r.grads, 1/scale, r.set.ClipNorm)
+	size, by, finite := norm(r.grads, 1/scale, r.set.ClipNorm)
 	lr := rate(r.set, r.at.Updates, r.plan.Steps)
 	good := r.at.Scaler.next(finite && !math.IsNaN(loss) && !math.IsInf(loss, 0))
 	if !good && (!r.at.Scaler.On || r.at.Scaler.Scale < 1.0/65536) {
@@ -246,7 +248,7 @@ func (r *run) step(ctx context.Context) (lost bool, err error) {
 		if r.at.Watch.see(loss, r.net.base.VocabSize) {
 			return true, nil
 		}
-		r.opt.update(r.masters, r.grads, lr, runtime.GOMAXPROCS(0))
+		r.opt.update(r.masters, r.grads, by, lr, runtime.GOMAXPROCS(0))
 		r.at.Updates++
 	}
 	if err := r.net.load(ctx, r.masters); err != nil {
@@ -266,10 +268,10 @@ func (r *run) step(ctx context.Context) (lost bool, err error) {
 	r.here += tokens
 	r.at.Seconds = r.before + time.Since(r.began).Seconds()
 	if good {
-		r.at.Losses = append(r.at.Losses, point{Step: r.at.Step, Epoch: r.inEpochs(), Loss: loss, Rate: lr, Norm: norm})
+		r.at.Losses = append(r.at.Losses, point{Step: r.at.Step, Epoch: r.inEpochs(), Loss: loss, Rate: lr, Norm: size})
 	}
 	e := core.TrainEvent{
-		Kind: core.TrainStepped, Loss: loss, Rate: lr, Norm: norm, Tokens: float64(tokens) / took.Seconds(),
+		Kind: core.TrainStepped, Loss: loss, Rate: lr, Norm: size, Tokens: float64(tokens) / took.Seconds(),
 		Left: r.took.Seconds() / float64(r.steps) * float64(r.plan.Steps-r.at.Step), Peak: r.peak(),
 	}
 	if !good {
@@ -280,8 +282,8 @@ func (r *run) step(ctx context.Context) (lost bool, err error) {
 
 // evaluate measures the rows held back, and takes note of the best.
 func (r *run) evaluate(ctx context.Context) error {
-	r.at.Due = false
 	if len(r.held.examples) == 0 {
+		r.at.Due = false
 		return nil
 	}
 	loss, counted := 0.0, 0
@@ -298,6 +300,7 @@ func (r *run) evaluate(ctx context.Context) error {
 		loss += l
 	}
 	loss /= float64(counted)
+	r.at.Due = false
 	best := !math.IsNaN(loss) && (!r.at.HasBest || loss < r.at.BestLoss)
 	if best {
 		r.at.HasBest, r.at.BestStep, r.at.BestLoss, r.at.Waited = true, r.at.Step, loss, 0

@@ -312,6 +312,18 @@ func TestStoppedRunGoesOn(t *testing.T) {
 	}
 	stop(7)
 	stop(9) // an evaluation was due
+	gone := errors.New("nobody listens")
+	if _, err := New(g).Train(context.Background(), req, func(e core.TrainEvent) error {
+		if e.Kind == core.TrainStepped && e.Step == 11 {
+			return gone
+		}
+		return nil
+	}); !errors.Is(err, gone) {
+		t.Fatal(err)
+	}
+	if steps, err := checkpointSteps(dir); err != nil || steps[len(steps)-1] != 11 {
+		t.Errorf("checkpoints %v, %v", steps, err)
+	}
 	for name, change := range map[string]func(*core.TrainRequest){
 		"rows":     func(r *core.TrainRequest) { r.Rows = r.Rows[1:] },
 		"held":     func(r *core.TrainRequest) { r.Held = nil },

@@ -28,7 +28,7 @@ static int64_t longest(const int64_t *first, int64_t n) {
 struct InOrder {
   at::Context &c = at::globalContext();
   bool on = c.deterministicAlgorithms(), warn = c.deterministicAlgorithmsWarnOnly(), fill = c.deterministicFillUninitializedMemory();
-  InOrder() { c.setDeterministicAlgorithms(true, true); c.setDeterministicFillUninitializedMemory(false); }
+  InOrder() { c.setDeterministicAlgorithms(true, false); c.setDeterministicFillUninitializedMemory(false); }
   ~InOrder() { c.setDeterministicAlgorithms(on, warn); c.setDeterministicFillUninitializedMemory(fill); }
 };
 
@@ -81,7 +81,6 @@ static at::Tensor attend_back(const at::Tensor &go, const at::Tensor &x, const a
   }
   at::Tensor q = x.select(2, 0), k = x.select(2, 1), v = x.select(2, 2);
   int64_t most = longest(first, n);
-  InOrder guard;
   auto put = [&](const at::Tensor &dq, const at::Tensor &dk, const at::Tensor &dv) {
     dx.select(2, 0).copy_(dq);
     dx.select(2, 1).copy_(dk);
@@ -89,6 +88,7 @@ static at::Tensor attend_back(const at::Tensor &go, const at::Tensor &x, const a
   };
   if (flash(x)) {
     at::Tensor none = at::empty({0}, x.options().dtype(at::kLong));
+    InOrder guard;
     auto r = at::_flash_attention_backward(dO, q, k, v, o, lse, cu, cu, most, most, 0.0, true, none, none);
     put(std::get<0>(r), std::get<1>(r), std::get<2>(r));
     return dx;
@@ -128,6 +128,14 @@ int kk_attend(kk_tensor qkv, const int64_t *first, int64_t n, kk_tensor cu, kk_t
 
 kk_tensor kk_attend_back(kk_tensor d_o, kk_tensor qkv, kk_tensor o, kk_tensor lse, const int64_t *first, int64_t n, kk_tensor cu) {
   TRY(return give(attend_back(T(d_o), T(qkv), T(o), T(lse), first, n, T(cu)));, nullptr)
+}
+
+// With q and k of a head as [x1, x2, rest], x1 and x2 of R/2 each: x1' = x1 cos - x2 sin, x2' = x2 cos + x1 sin (arXiv 2104.09864), in
+// place and in few passes.
+int kk_turn_(kk_tensor xh, kk_tensor ch, kk_tensor sh) {
+  TRY(const at::Tensor &c = T(ch); const at::Tensor &s = T(sh); int64_t half = c.size(-1); at::Tensor both = T(xh).narrow(2, 0, 2);
+      at::Tensor x1 = both.narrow(-1, 0, half); at::Tensor x2 = both.narrow(-1, half, half); at::Tensor y1 = x1 * c; y1.addcmul_(x2, s, -1);
+      x2.mul_(c); x2.addcmul_(x1, s); x1.copy_(y1); return 0;, -1)
 }
 
 // A GPU's generator counts from its seed, the same for any two calls of one shape; a CPU's is made for the call.

@@ -18,6 +18,9 @@ kk_tensor kk_act_back(kk_tensor dy, kk_tensor x, int kind);
 int kk_attend(kk_tensor qkv, const int64_t *first, int64_t n, kk_tensor cu, kk_tensor *out);
 kk_tensor kk_attend_back(kk_tensor d_o, kk_tensor qkv, kk_tensor o, kk_tensor lse, const int64_t *first, int64_t n, kk_tensor cu);
 
+// Turns q and k of qkv [N, H, 3, D] in place by the angles of cos and sin [N, 1, 1, R/2].
+int kk_turn_(kk_tensor qkv, kk_tensor cos, kk_tensor sin);
+
 // Dropout with the numbers of a seed, the same ones for the same seed and shape: out = { x * mask / (1-p), mask }.
 int kk_dropout(kk_tensor x, double p, uint64_t seed, kk_tensor *out);
 kk_tensor kk_masked(kk_tensor dy, kk_tensor mask, double scale);

@@ -119,6 +119,13 @@ func (s *Scope) AttendBack(do, qkv, o, lse Tensor, x Stretches) Tensor {
 	return t
 }
 
+// Turn turns q and k of qkv [N, H, 3, D] in place by the angles of cos and sin [N, 1, 1, R/2] (RoFormer, arXiv 2104.09864).
+func (s *Scope) Turn(qkv, cos, sin Tensor) {
+	if s.ready("turn", qkv, cos, sin) && C.kk_turn_(C.kk_tensor(qkv.c), C.kk_tensor(cos.c), C.kk_tensor(sin.c)) != 0 {
+		s.failed("turn")
+	}
+}
+
 // Dropout leaves out a share p of x's numbers and makes the others larger by 1/(1-p). The same seed leaves out the same ones of the same
 // shape, on the same kind of device. mask goes to Masked.
 func (s *Scope) Dropout(x Tensor, p float64, seed uint64) (y, mask Tensor) {
