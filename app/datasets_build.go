@@ -131,7 +131,7 @@ func compareStrings(a, b string) int {
 	return 0
 }
 
-// narrowModel is a chat model too small to draft questions: what it writes breaks the rules (checked with the starter model: none of 40).
+// narrowModel is the width below which a chat model is not asked to draft questions: such small models are made to answer, and write none.
 const narrowModel = 1024
 
 // Build makes a dataset from a collection's documents, and from corrections made in chats about it. It is a job; when that is cancelled
