@@ -56,7 +56,7 @@ func (r *reading) mailTexts(m *mail) ([]string, error) {
 		names = append(names, name)
 	}
 	var b strings.Builder
-	if m.subject != "" {
+	if m.subject != "" && !(m.web && strings.HasPrefix(m.body, m.subject)) {
 		b.WriteString(m.subject + "\n\n")
 	}
 	if !m.web {
