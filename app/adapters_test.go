@@ -39,6 +39,10 @@ func TestAdapterAnswersByDefault(t *testing.T) {
 	if !ok || g.Mode != record.ModeAdapter || g.Adapter != x.Adapter || g.AdapterName != "one" || !g.Answer.Refused {
 		t.Errorf("in a conversation: %+v", g)
 	}
+	var exported strings.Builder
+	if err := c.Export(t.Context(), turn.Conversation, &exported, "md", "en"); err != nil || !strings.Contains(exported.String(), "starter + one ("+x.Adapter+")") {
+		t.Errorf("exported: %s, %v", exported.String(), err)
+	}
 	if again, err := c.Replay(t.Context(), turn.Conversation, turn.ID, g.ID, nil); err != nil || !again.Identical {
 		t.Errorf("replayed: %+v, %v", again, err)
 	}

@@ -110,7 +110,7 @@ func (e *Exams) Begin(ctx context.Context, plan ExamPlan, p core.Progress) (reco
 		}
 	}
 	if err := e.book().PutExam(ctx, m); err != nil {
-		return m, err
+		return m, errors.Join(err, e.book().EraseExam(context.WithoutCancel(ctx), m.ID))
 	}
 	e.Bus.Tell(TopicExams)
 	return m, nil

@@ -138,7 +138,7 @@ func (s *script) given(g record.Given) {
 		s.quote(k.Text)
 	}
 	s.verdict(g)
-	s.add(blockMeta, s.text("export.by", g.Model, g.At.Local().Format(time.DateTime)))
+	s.add(blockMeta, s.text("export.by", g.By(), g.At.Local().Format(time.DateTime)))
 }
 
 func (s *script) verdict(g record.Given) {

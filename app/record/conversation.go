@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"time"
 
 	"kakoi/core"
@@ -53,6 +54,14 @@ const (
 	ModeAdapter = "adapter" // one chat model with an adapter
 	ModeCompare = "compare" // one of two that answered side by side
 )
+
+// By names who gave the answer: the model, and the adapter with the hash of its weights.
+func (g Given) By() string {
+	if g.Adapter == "" {
+		return g.Model
+	}
+	return fmt.Sprintf("%s + %s (%s)", g.Model, g.AdapterName, g.Adapter)
+}
 
 // Verdict is what a person thinks of an answer.
 type Verdict string

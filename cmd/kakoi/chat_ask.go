@@ -95,7 +95,7 @@ func (c *call) answering(o *chatOptions, ask func(hear func(app.Event)) (record.
 			if streamed {
 				fmt.Fprintln(c.Out)
 			} else {
-				begin(answeredBy(e.Answer))
+				begin(e.Answer.By())
 			}
 			if e.Answer.Failure == nil && !e.Answer.Stopped {
 				c.printGiven(e.Answer, o.details, streamed)
@@ -118,14 +118,6 @@ func (c *call) answering(o *chatOptions, ask func(hear func(app.Event)) (record.
 		return errUnanswered
 	}
 	return nil
-}
-
-// answeredBy names who gave an answer.
-func answeredBy(g record.Given) string {
-	if g.Adapter == "" {
-		return g.Model
-	}
-	return g.Model + " + " + g.AdapterName + " (" + g.Adapter + ")"
 }
 
 // printGiven prints an answer with what is to be said about it.
@@ -213,7 +205,7 @@ func chatShow(ctx context.Context, c *call, o *chatOptions, args []string) error
 				continue
 			}
 			if shown.Group != "" {
-				fmt.Fprintf(c.Out, "— %s\n", sanitize(answeredBy(g), false))
+				fmt.Fprintf(c.Out, "— %s\n", sanitize(g.By(), false))
 			}
 			c.printGiven(g, o.details, false)
 		}

@@ -59,15 +59,7 @@ func runExam(ctx context.Context, c *call) error {
 	case o.remove != "":
 		return examRemove(ctx, c, o)
 	}
-	m, err := c.host.exams.Find(ctx, o.resume)
-	if o.resume == "" {
-		if o.plan.Questions != "" {
-			o.plan.Questions = c.path(o.plan.Questions)
-		}
-		b := c.newBar()
-		m, err = c.host.exams.Begin(ctx, o.plan, b.progress())
-		b.clear()
-	}
+	m, err := examOf(ctx, c, o)
 	if err != nil {
 		return err
 	}
@@ -89,6 +81,19 @@ func runExam(ctx context.Context, c *call) error {
 		}
 	}
 	return c.printExam(ctx, m, o.details)
+}
+
+// examOf is the exam to go on with, or a new one.
+func examOf(ctx context.Context, c *call, o *examOptions) (record.Exam, error) {
+	if o.resume != "" {
+		return c.host.exams.Find(ctx, o.resume)
+	}
+	if o.plan.Questions != "" {
+		o.plan.Questions = c.path(o.plan.Questions)
+	}
+	b := c.newBar()
+	defer b.clear()
+	return c.host.exams.Begin(ctx, o.plan, b.progress())
 }
 
 // printExam prints what both came to, and what follows from it.
