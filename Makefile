@@ -8,7 +8,7 @@ ENGINE_ENV = . .setup/env.sh && kakoi_engine_env
 # The window: X11 only, over the GLFW that .setup/window.sh changes for input methods.
 WINDOW = -modfile=bin/build/window.mod -tags x11
 # Packages that need libtorch or the tokenizer library (build tag torch).
-NATIVE = . ./core/internal/... ./core/neox ./core/bert ./core/token ./cmd/kakoi-engine
+NATIVE = . ./core/internal/... ./core/neox ./core/bert ./core/token ./core/train ./cmd/kakoi-engine
 GO_TEST = go test -count=1 -timeout 30m
 
 .PHONY: help run build test test-window screenshots check bench test-gpu cuda kernels golden clean test-ime package icon setup setup-tests
