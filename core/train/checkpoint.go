@@ -72,6 +72,22 @@ type point struct {
 	Held  *float64 `json:"held,omitempty"`
 }
 
+// evaluated takes note of the loss of the rows held back, and says whether it is the best so far. One that is no finite number is
+// never the best, and stands nowhere: JSON has none.
+func (p *progress) evaluated(loss float64, patience int) (best bool) {
+	finite := !math.IsNaN(loss) && !math.IsInf(loss, 0)
+	if best = finite && (!p.HasBest || loss < p.BestLoss); best {
+		p.HasBest, p.BestStep, p.BestLoss, p.Waited = true, p.Step, loss, 0
+	} else {
+		p.Waited++
+	}
+	p.Early = patience > 0 && p.Waited >= patience
+	if n := len(p.Losses); n > 0 && finite {
+		p.Losses[n-1].Held = &loss
+	}
+	return best
+}
+
 // checkpointName is the file of a step.
 func checkpointName(dir string, step int) string {
 	return filepath.Join(dir, checkpointFolder, fmt.Sprintf("step-%08d.ckpt", step))

@@ -154,6 +154,28 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// TestEvaluated: the best is the least finite loss; one that is no number waits like any worse one, and the checkpoint can be written.
+func TestEvaluated(t *testing.T) {
+	p, dir := progress{}, t.TempDir()
+	for i, loss := range []float64{math.Inf(1), math.NaN(), 3, 2, 2, math.Inf(-1), 2.5} {
+		p.Step = i + 1
+		p.Losses = append(p.Losses, point{Step: p.Step, Loss: 1})
+		best := p.evaluated(loss, 3)
+		if want := loss == 3 || i == 3; best != want {
+			t.Errorf("step %d, loss %v: best %v", p.Step, loss, best)
+		}
+		if err := writeCheckpoint(dir, p, nil, newAdamW(core.TrainSettings{}, nil)); err != nil {
+			t.Errorf("step %d, loss %v: %v", p.Step, loss, err)
+		}
+		if p.Early != (i == 6) {
+			t.Errorf("step %d: waited %d, early %v", p.Step, p.Waited, p.Early)
+		}
+	}
+	if p.BestStep != 4 || p.BestLoss != 2 || p.Losses[0].Held != nil || *p.Losses[6].Held != 2.5 {
+		t.Errorf("%+v", p)
+	}
+}
+
 // TestOrder: every epoch has every example once, the same for the same seed; budgets hold; steps are counted as the Hugging Face
 // trainer does.
 func TestOrder(t *testing.T) {

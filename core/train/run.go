@@ -301,16 +301,7 @@ func (r *run) evaluate(ctx context.Context) error {
 	}
 	loss /= float64(counted)
 	r.at.Due = false
-	best := !math.IsNaN(loss) && (!r.at.HasBest || loss < r.at.BestLoss)
-	if best {
-		r.at.HasBest, r.at.BestStep, r.at.BestLoss, r.at.Waited = true, r.at.Step, loss, 0
-	} else {
-		r.at.Waited++
-	}
-	r.at.Early = r.set.Patience > 0 && r.at.Waited >= r.set.Patience
-	if n := len(r.at.Losses); n > 0 && !math.IsNaN(loss) && !math.IsInf(loss, 0) {
-		r.at.Losses[n-1].Held = &loss
-	}
+	best := r.at.evaluated(loss, r.set.Patience)
 	if err := r.tell(core.TrainEvent{Kind: core.TrainEvaluated, HeldLoss: loss, Best: best, Peak: r.peak()}); err != nil {
 		return err
 	}
