@@ -241,6 +241,9 @@ func (m *model) take(sets []record.Dataset, runs []record.Run, exams []record.Ex
 	first := !m.loaded
 	m.loaded = true
 	if _, ok := m.dataset(); !ok {
+		if m.set != "" { // it was removed: what was trained on it is not shown with another one
+			m.run, m.exam = "", ""
+		}
 		m.set = ""
 		if len(sets) > 0 {
 			m.set = sets[0].ID
