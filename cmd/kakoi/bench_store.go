@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -62,11 +64,8 @@ func benchIngest(ctx context.Context, c *call, o *benchOptions) (err error) {
 	for _, f := range files {
 		byKind[f.Kind] = append(byKind[f.Kind], f)
 	}
-	for _, kind := range []string{"txt", "md", "html", "pdf", "docx"} {
+	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
 		files := byKind[kind]
-		if len(files) == 0 {
-			continue
-		}
 		var pages, chunks, chars int
 		var bytes int64
 		seconds, err := timed(ctx, rounds, func() error {
