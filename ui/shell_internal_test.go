@@ -329,6 +329,23 @@ func TestPaletteJumps(t *testing.T) {
 	}
 }
 
+// Fyne sends Ctrl+Z under a name of its own: under that the screen's shortcut has to be registered.
+func TestUndoIsRegisteredAsFyneSendsIt(t *testing.T) {
+	s, _ := openShell(t, "en")
+	s.Navigate(place.Training)
+	found := false
+	for _, sc := range s.registered {
+		undo := shortcutOf(sc.Key, sc.Modifier).ShortcutName() == (&fyne.ShortcutUndo{}).ShortcutName()
+		if undo != (sc.Text == "training.shortcut.undo") {
+			t.Errorf("%s is registered as %q", sc.Keys(), shortcutOf(sc.Key, sc.Modifier).ShortcutName())
+		}
+		found = found || undo
+	}
+	if !found {
+		t.Error("the training has no way to undo")
+	}
+}
+
 // Both Enter keys are the same key, also with Ctrl.
 func TestEnterOfTheNumberPad(t *testing.T) {
 	s, _ := openShell(t, "en")

@@ -34,7 +34,7 @@ func (s *Shell) registerShortcuts() {
 	canvas := s.window.Canvas()
 	for _, sc := range s.registered {
 		for _, name := range keysOf(sc) {
-			canvas.RemoveShortcut(&desktop.CustomShortcut{KeyName: name, Modifier: sc.Modifier})
+			canvas.RemoveShortcut(shortcutOf(name, sc.Modifier))
 		}
 	}
 	s.registered = s.own()
@@ -48,7 +48,7 @@ func (s *Shell) registerShortcuts() {
 			continue // a plain key: Fyne sends it to the focus or to the canvas
 		}
 		for _, name := range keysOf(sc) {
-			canvas.AddShortcut(&desktop.CustomShortcut{KeyName: name, Modifier: sc.Modifier}, func(fyne.Shortcut) {
+			canvas.AddShortcut(shortcutOf(name, sc.Modifier), func(fyne.Shortcut) {
 				if !s.covered() {
 					sc.Do()
 				}
@@ -56,6 +56,14 @@ func (s *Shell) registerShortcuts() {
 		}
 	}
 	canvas.SetOnTypedKey(s.typed)
+}
+
+// shortcutOf is a shortcut as Fyne sends it: that of undoing has a name of its own.
+func shortcutOf(key fyne.KeyName, modifier fyne.KeyModifier) fyne.Shortcut {
+	if key == fyne.KeyZ && modifier == fyne.KeyModifierControl {
+		return &fyne.ShortcutUndo{}
+	}
+	return &desktop.CustomShortcut{KeyName: key, Modifier: modifier}
 }
 
 // keysOf are the keys of a shortcut: there are two with Enter on them, the other one on the number pad.
