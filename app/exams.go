@@ -85,9 +85,24 @@ func (e *Exams) Begin(ctx context.Context, plan ExamPlan, p core.Progress) (reco
 		}
 		m.Against = other.ID
 	}
+	var against record.Adapter
 	asked, err := e.questions(ctx, &m, x.Adapter, plan, p)
 	if err != nil {
 		return m, err
+	}
+	if plan.Questions == "" {
+		if m.Against != "" {
+			if against, err = e.book().Adapter(ctx, m.Against); err != nil {
+				return m, err
+			}
+		}
+		n := len(asked)
+		if asked, err = e.unlearned(ctx, m.DatasetSum, asked, x.Adapter, against); err != nil {
+			return m, err
+		}
+		if m.Learned = n - len(asked); len(asked) == 0 {
+			return m, core.Explain(fmt.Errorf("exam of adapter %s on what it learned: %w", x.ID, core.ErrEmpty), "error.exam.learned", m.DatasetName)
+		}
 	}
 	if n := len(asked); plan.Limit > 0 && n > plan.Limit {
 		some := make([]core.Row, plan.Limit)
@@ -97,10 +112,14 @@ func (e *Exams) Begin(ctx context.Context, plan ExamPlan, p core.Progress) (reco
 		asked = some
 	}
 	m.Total = len(asked)
+	// The exam comes first: whatever interrupts this, its questions, which hold text of documents, can be found and erased.
+	if err := e.book().PutExam(ctx, m); err != nil {
+		return m, err
+	}
 	for i, r := range asked {
 		item := record.ExamItem{
 			ID: r.ID, Place: i, Question: r.Question, Expected: r.Answer, Refusal: r.Refusal, Language: r.Language, Source: r.Source,
-			Gold: e.gold(ctx, m.Collection, r), Inputs: r.Inputs,
+			Gold: e.gold(ctx, m.Collection, r), Inputs: r.Inputs, Shown: r.Shown,
 		}
 		if item.Expected == "" {
 			item.Expected = strings.TrimSpace(r.Labels)
@@ -108,9 +127,6 @@ func (e *Exams) Begin(ctx context.Context, plan ExamPlan, p core.Progress) (reco
 		if err := e.book().PutExamItem(ctx, m.ID, item); err != nil {
 			return m, errors.Join(err, e.book().EraseExam(context.WithoutCancel(ctx), m.ID))
 		}
-	}
-	if err := e.book().PutExam(ctx, m); err != nil {
-		return m, errors.Join(err, e.book().EraseExam(context.WithoutCancel(ctx), m.ID))
 	}
 	e.Bus.Tell(TopicExams)
 	return m, nil
@@ -160,6 +176,43 @@ func (e *Exams) questions(ctx context.Context, m *record.Exam, x record.Adapter,
 	return held, nil
 }
 
+// unlearned are the rows of a dataset with such a sum that none of the adapters learned from: those held back from an adapter's own
+// dataset are; of another one, or of its own after it was changed, rows of documents that it learned from are left out, and rows that it
+// learned.
+func (e *Exams) unlearned(ctx context.Context, sum string, rows []core.Row, adapters ...record.Adapter) ([]core.Row, error) {
+	documents, ids := map[string]bool{}, map[string]bool{}
+	for _, x := range adapters {
+		if x.DatasetSum == sum {
+			continue
+		}
+		for _, d := range x.Documents {
+			if d.Rows > 0 {
+				documents[d.ID] = true
+			}
+		}
+		if x.Dataset == "" {
+			continue
+		}
+		train, _, err := e.Datasets.Training(ctx, x.Dataset)
+		if errors.Is(err, core.ErrNotFound) { // it is removed: its documents are known
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range train {
+			ids[r.ID] = true
+		}
+	}
+	var out []core.Row
+	for _, r := range rows {
+		if !ids[r.ID] && (r.Source == nil || !documents[r.Source.Document]) {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
 // gold is the text at the place a row was made of; "" where it is not known, or gone by now.
 func (e *Exams) gold(ctx context.Context, collection string, r core.Row) string {
 	if r.Source == nil || r.Refusal || r.Source.Document == "" {
@@ -179,7 +232,15 @@ func (e *Exams) gold(ctx context.Context, collection string, r core.Row) string 
 
 // List are all exams, newest first.
 func (e *Exams) List(ctx context.Context) ([]record.Exam, []record.Damage, error) {
-	return e.book().Exams(ctx)
+	all, damaged, err := e.book().Exams(ctx)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, m := range all {
+		if m.State == record.RunRunning && !e.running[m.ID] { // its end could not be written, on a full disk say
+			all[i].State = record.RunPaused
+		}
+	}
+	return all, damaged, err
 }
 
 // Find finds the exam a person means: by ID or its beginning (4 digits or more); "" is the newest.
@@ -237,7 +298,7 @@ func (e *Exams) Remove(ctx context.Context, id string) error {
 
 // Sweep turns exams that were running when the program ended into paused ones. It is for the opener of the data folder.
 func (e *Exams) Sweep(ctx context.Context) error {
-	all, _, err := e.List(ctx)
+	all, _, err := e.book().Exams(ctx)
 	for _, m := range all {
 		if m.State == record.RunRunning {
 			m.State = record.RunPaused

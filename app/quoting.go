@@ -12,11 +12,14 @@ type Quotes struct {
 	Conversations []record.Conversation
 	Corrections   []record.Correction
 	Adapters      []record.Adapter // that learned from them
+	Runs          []record.Run     // whose checkpoints did
+	Exams         []record.Exam    // with prompts that show them
 	Datasets      []record.Dataset // with rows of them
 }
 
-// Quoting finds the conversations, corrections and datasets that hold text of documents, and the adapters that learned from them: whoever removes
-// one is told, since a question and its answer stay with the words that the model read, and an adapter with what it learned.
+// Quoting finds the conversations, corrections, datasets and exams that hold text of documents, and the adapters and runs that learned from
+// them: whoever removes one is told, since a question and its answer stay with the words that the model read, and an adapter with what it
+// learned.
 func (c *Conversations) Quoting(ctx context.Context, documents ...string) (Quotes, error) {
 	var q Quotes
 	heads, _, err := c.List(ctx)
@@ -49,7 +52,35 @@ func (c *Conversations) Quoting(ctx context.Context, documents ...string) (Quote
 	if q.Datasets, err = datasetsOf(ctx, c.book(), documents); err != nil {
 		return q, err
 	}
+	runs, _, err := c.book().Runs(ctx)
+	if err != nil {
+		return q, err
+	}
+	for _, r := range runs {
+		if slices.ContainsFunc(r.Documents, func(d record.AdapterDocument) bool { return slices.Contains(documents, d.ID) }) {
+			q.Runs = append(q.Runs, r)
+		}
+	}
+	exams, _, err := c.book().Exams(ctx)
+	if err != nil {
+		return q, err
+	}
+	for _, m := range exams {
+		items, _, err := c.book().ExamItems(ctx, m.ID)
+		if err != nil {
+			return q, err
+		}
+		if slices.ContainsFunc(items, func(i record.ExamItem) bool { return asks(i, documents) }) {
+			q.Exams = append(q.Exams, m)
+		}
+	}
 	return q, nil
+}
+
+// asks says whether a question of an exam was made of any of the documents, or shows one.
+func asks(i record.ExamItem, documents []string) bool {
+	return i.Source != nil && slices.Contains(documents, i.Source.Document) ||
+		slices.ContainsFunc(i.Shown, func(id string) bool { return slices.Contains(documents, id) })
 }
 
 func quotes(t record.Turn, documents []string) bool {

@@ -32,7 +32,8 @@ type Exam struct {
 	Margin      float64       `json:"margin"`
 	Seed        uint64        `json:"seed"`
 
-	Total    int           `json:"total"` // questions
+	Learned  int           `json:"learned,omitempty"` // rows held back that are not asked: an adapter learned from their documents
+	Total    int           `json:"total"`             // questions
 	Done     int           `json:"done"`
 	Base     exam.Score    `json:"base"`
 	Tuned    exam.Score    `json:"tuned"`
@@ -51,8 +52,9 @@ type ExamItem struct {
 	Refusal  bool            `json:"refusal,omitempty"`
 	Language string          `json:"language,omitempty"`
 	Source   *core.RowSource `json:"source,omitempty"`
-	Gold     string          `json:"gold,omitempty"` // text at Source
-	Inputs   string          `json:"inputs"`         // the prompt
+	Gold     string          `json:"gold,omitempty"`  // text at Source
+	Inputs   string          `json:"inputs"`          // the prompt
+	Shown    []string        `json:"shown,omitempty"` // Document.IDs of its passages
 	Asked    bool            `json:"asked"`
 	Base     exam.Mark       `json:"base"`
 	Tuned    exam.Mark       `json:"tuned"`

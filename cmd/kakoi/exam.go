@@ -121,6 +121,9 @@ func (c *call) printExam(ctx context.Context, m record.Exam, details bool) error
 		before = m.Against
 	}
 	c.say("cli.exam.head", m.ID, sanitize(m.AdapterName, false), m.Done, m.Total)
+	if m.Learned > 0 {
+		c.say("cli.exam.learned", m.Learned)
+	}
 	fmt.Fprintf(c.Out, "%s  %s  %s\n", pad("", 34), pad(before, 26), m.Adapter)
 	for _, line := range []struct {
 		key         string

@@ -106,9 +106,15 @@ func removeAll(ctx context.Context, c *call, o *removeOptions) error {
 
 func (c *call) prove(e app.Erasure) { c.say("cli.remove.proof", e.Before.Total()) }
 
-// quotedBy are the ids of the conversations and corrections that still hold text of what was removed.
+// quotedBy are the ids of all that still holds text of what was removed, or learned from it.
 func quotedBy(q app.Quotes) map[string][]string {
-	ids := map[string][]string{"conversations": {}, "corrections": {}, "datasets": {}, "adapters": {}}
+	ids := map[string][]string{"conversations": {}, "corrections": {}, "datasets": {}, "adapters": {}, "runs": {}, "exams": {}}
+	for _, r := range q.Runs {
+		ids["runs"] = append(ids["runs"], r.ID)
+	}
+	for _, m := range q.Exams {
+		ids["exams"] = append(ids["exams"], m.ID)
+	}
 	for _, s := range q.Datasets {
 		ids["datasets"] = append(ids["datasets"], s.ID)
 	}
@@ -130,6 +136,12 @@ func (c *call) tellQuotes(q app.Quotes) {
 	}
 	for _, x := range q.Adapters {
 		c.say("cli.remove.trained", sanitize(x.Name, false), x.ID)
+	}
+	for _, r := range q.Runs {
+		c.say("cli.remove.run", sanitize(r.Name, false), r.ID)
+	}
+	for _, m := range q.Exams {
+		c.say("cli.remove.exam", sanitize(m.AdapterName, false), m.ID)
 	}
 	if len(q.Conversations)+len(q.Corrections) == 0 {
 		return
