@@ -51,7 +51,8 @@ type Screen struct {
 	root      *fyne.Container
 	pages     [nSteps]*page
 	questions *questions
-	at        step // page that stands in the center
+	wants     *widget.Button // has the keyboard for want of anything else
+	at        step           // page that stands in the center
 }
 
 // page is one step as it is shown.
@@ -140,12 +141,14 @@ func (s *Screen) Focus() {
 	if s.root == nil {
 		return
 	}
+	s.wants = nil
 	if p := s.pages[s.m.step]; p != nil {
 		if f := p.focus(); f != nil {
 			s.shell.Window().Canvas().Focus(f)
 			return
 		}
 	}
+	s.wants = s.steps[s.m.step] // until the page has something to press
 	s.shell.Window().Canvas().Focus(s.steps[s.m.step])
 }
 
@@ -252,7 +255,7 @@ func (s *Screen) changed(c change) {
 	if c&changedStep != 0 || moved {
 		s.root.Refresh()
 	}
-	if b, ok := s.shell.Window().Canvas().Focused().(*widget.Button); ok && !b.Visible() && s.shown {
+	if b, ok := s.shell.Window().Canvas().Focused().(*widget.Button); ok && s.shown && (!b.Visible() || b == s.wants) {
 		s.Focus() // the button that was pressed is gone: the keyboard goes to what comes next
 	}
 }
