@@ -3,9 +3,9 @@ package dataset
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // readJSON reads one object a line, or one array of objects. Values may be texts, numbers or lists of texts; a list of
@@ -49,7 +49,7 @@ func readJSON(ctx context.Context, text string) (names []string, lines []fields,
 				line := 1 + strings.Count(text[:at], "\n")
 				var raw json.RawMessage
 				if err := d.Decode(&raw); err != nil {
-					lines = append(lines, fields{line: line, err: &Problem{Line: line, Key: "error.dataset.line.json", Args: []any{err.Error()}}})
+					lines = append(lines, fields{line: line, err: &Problem{Line: line, Key: "error.dataset.line.json", Args: []any{around([]byte(text[at:]), 0)}}})
 					break
 				}
 				add(line, raw)
@@ -76,12 +76,33 @@ func readJSON(ctx context.Context, text string) (names []string, lines []fields,
 	return names, lines, nil
 }
 
-// jsonPlace says where a line stops being JSON.
-func jsonPlace(raw json.RawMessage, err error) string {
-	if syntax, ok := err.(*json.SyntaxError); ok {
-		return fmt.Sprintf("%s (%d)", syntax.Error(), len([]rune(string(raw[:max(0, min(int(syntax.Offset), len(raw)))]))))
+// jsonPlace is the text around the place where a line stops being JSON: no words, so it is the same in every language.
+func jsonPlace(raw []byte, err error) string {
+	syntax, ok := err.(*json.SyntaxError)
+	if !ok {
+		return "{...}"
 	}
-	return "{...}"
+	return around(raw, int(syntax.Offset))
+}
+
+// around is a little of a text before and behind a place, on one line.
+func around(raw []byte, at int) string {
+	const most = 16 // characters on either side
+	at = max(0, min(at, len(raw)))
+	before, after := []rune(string(raw[:at])), []rune(string(raw[at:min(len(raw), at+8*most)]))
+	text := string(before[max(0, len(before)-most):]) + string(after[:min(len(after), most)])
+	if len(before) > most {
+		text = "…" + text
+	}
+	if len(after) > most {
+		text += "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // textsOf reads a value of a column.

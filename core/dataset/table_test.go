@@ -252,3 +252,23 @@ func FuzzReadTable(f *testing.F) {
 		}
 	})
 }
+
+// TestJSONProblemShowsThePlace: what is wrong with a line is shown by its text, never by a Go error's words; control characters do not reach
+// the terminal.
+func TestJSONProblemShowsThePlace(t *testing.T) {
+	good := "{\"question\": \"a\", \"answer\": \"b\"}"
+	for text, want := range map[string]string{
+		good + "\n{bad\n": "{bad",
+		good + "\n{\"question\": \"長い長い質問です\", \"answer\" \"b\x1b[31m\"}\n": "…問です\", \"answer\" \"b [31m\"}",
+		"[" + good + ",\n {bad, and much that follows behind it]\n":         "{bad, and much t…",
+	} {
+		table, err := dataset.ReadTable(t.Context(), "x.jsonl", []byte(text), dataset.Columns{})
+		if err != nil || len(table.Problems) != 1 || table.Problems[0].Line != 2 {
+			t.Errorf("%q: %+v, %v", text, table.Problems, err)
+			continue
+		}
+		if got := fmt.Sprint(table.Problems[0].Args...); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
