@@ -119,12 +119,16 @@ func (m *model) adapterRow(c *adapterCard) adapterRow {
 		r.data += t("models.adapter.documents", strings.Join(names, t("training.comma")))
 	}
 	if e := c.exam; e != nil {
-		change := func(key string, before, after exam.Rate) string {
-			return t("models.adapter.score", t("training.bar."+key), 100*before.Share, 100*after.Share)
+		var scores []string
+		change := func(key string, before, after exam.Rate) {
+			if after.Of > 0 { // no question of that kind: no figure
+				scores = append(scores, t("models.adapter.score", t("training.bar."+key), 100*before.Share, 100*after.Share))
+			}
 		}
-		r.scores = strings.Join([]string{
-			change("right", e.Base.Right, e.Tuned.Right), change("false", e.Base.FalseAnswers, e.Tuned.FalseAnswers), change("refused", e.Base.FalseRefusals, e.Tuned.FalseRefusals),
-		}, "  ·  ")
+		change("right", e.Base.Right, e.Tuned.Right)
+		change("false", e.Base.FalseAnswers, e.Tuned.FalseAnswers)
+		change("refused", e.Base.FalseRefusals, e.Tuned.FalseRefusals)
+		r.scores = strings.Join(scores, "  ·  ")
 	}
 	switch {
 	case !c.Fits:

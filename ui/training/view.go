@@ -368,6 +368,15 @@ func row(facts []line) []widget.Run {
 	return out
 }
 
+// visible shows or hides a button: one that was made hidden has no icon yet, and gets it when it is shown.
+func visible(b *widget.Button, yes bool) {
+	if yes {
+		b.Show()
+	} else {
+		b.Hide()
+	}
+}
+
 func can(b *widget.Button, yes bool) {
 	if yes == b.Disabled() {
 		if yes {
@@ -422,7 +431,7 @@ func (b *banner) act() {
 func (b *banner) update() {
 	m := b.s.m
 	text, share := "", -1.0
-	b.goOn.Hidden, b.stop.Hidden = true, true
+	goOn, stop := false, false
 	r, ok := m.currentRun()
 	switch w := m.work; {
 	case w != nil:
@@ -439,19 +448,21 @@ func (b *banner) update() {
 		if w.state.Left > 0 {
 			text += "  " + b.s.text("cli.left", amount.Clock(w.state.Left))
 		}
-		b.stop.Hidden = false
+		stop = true
 	case m.waits != "":
 		text = b.s.text(m.waits)
-		b.goOn.Hidden = false
+		goOn = true
 	case ok && m.unfinished(r) && m.step != stepRun:
 		text = b.s.text("training.unfinished", r.Name, r.Step, max(r.Steps, r.Plan.Steps))
-		b.goOn.Hidden = false
+		goOn = true
 	case m.click:
 		text = b.s.text("training.clicking")
 	}
 	if m.click && m.work != nil {
 		text = b.s.text("training.clicking") + "  " + text
 	}
+	visible(b.goOn, goOn)
+	visible(b.stop, stop)
 	b.bar.Hidden = share < 0
 	if share >= 0 {
 		b.bar.SetValue(share)

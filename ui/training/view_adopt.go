@@ -58,9 +58,9 @@ func (p *adoptPage) update(c change) {
 	}
 	a, ok := m.trained()
 	e, sat := m.currentExam()
-	p.decide.Hidden = !sat || !e.Decision.Better || e.Adopted || a.Default
-	p.use.Hidden = !ok || a.Default
-	p.back.Hidden = !ok || !a.Default
+	visible(p.decide, sat && e.Decision.Better && !e.Adopted && !a.Default)
+	visible(p.use, ok && !a.Default)
+	visible(p.back, ok && a.Default)
 	for _, b := range []*widget.Button{p.decide, p.use, p.back} {
 		can(b, m.work == nil)
 	}

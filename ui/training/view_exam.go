@@ -120,7 +120,9 @@ func (p *examPage) update(c change) {
 	if c&(changedStep|changedExam) != 0 {
 		_, trained := m.trained()
 		done := ok && e.State == record.RunDone
-		p.begin.Hidden, p.adopt.Hidden, p.png.Hidden = done, !done, !ok
+		visible(p.begin, !done)
+		visible(p.adopt, done)
+		visible(p.png, ok)
 		can(p.begin, trained && m.work == nil)
 		can(p.adopt, m.work == nil)
 		p.split.Hidden = !ok
@@ -158,7 +160,7 @@ func (p *examPage) update(c change) {
 func (p *examPage) item() {
 	s, m := p.s, p.s.m
 	i, ok := m.paper.item()
-	p.source.Hidden = !ok || i.Source == nil
+	visible(p.source, ok && i.Source != nil)
 	if !ok {
 		p.asked.SetRuns(nil)
 		p.answers[0].SetRuns(nil)

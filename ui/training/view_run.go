@@ -139,9 +139,11 @@ func (p *runPage) update(c change) {
 		p.bar.SetValue(told.share)
 	}
 	runs := r.State == record.RunRunning
-	p.pause.Hidden, p.goOn.Hidden = !runs, runs || r.State == record.RunDone
-	p.keep.Hidden = r.State == record.RunDone || r.Checkpoint == 0 && r.BestStep == 0
-	p.discard.Hidden, p.next.Hidden = runs, r.State != record.RunDone || r.Adapter == ""
+	visible(p.pause, runs)
+	visible(p.goOn, !runs && r.State != record.RunDone)
+	visible(p.keep, r.State != record.RunDone && (r.Checkpoint > 0 || r.BestStep > 0))
+	visible(p.discard, !runs)
+	visible(p.next, r.State == record.RunDone && r.Adapter != "")
 	for _, b := range []*widget.Button{p.pause, p.keep, p.discard} {
 		can(b, m.work == nil)
 	}
