@@ -230,7 +230,10 @@ func (t *Training) heard(ctx context.Context, s *sitting, ev core.TrainEvent, p 
 		}
 		write = true
 	case core.TrainStepped:
-		r.Loss, r.Rate, r.Tokens, r.Left = ev.Loss, ev.Rate, ev.Tokens, ev.Left
+		r.Rate, r.Tokens, r.Left = ev.Rate, ev.Tokens, ev.Left
+		if ev.Loss != 0 { // a step that overflowed has none
+			r.Loss = ev.Loss
+		}
 		write = time.Since(s.written) > writeEvery
 	case core.TrainEvaluated:
 		r.HeldLoss = ev.HeldLoss

@@ -24,7 +24,7 @@ import (
 func (s *Shell) makeScreens() {
 	v := s.services
 	s.documents = library.New(library.Params{
-		Shell: s, Library: v.Library, Folders: v.Folders, Pages: v.Pages, Adapters: v.Adapters, Bus: v.Bus, Samples: resources.Samples, SamplesDir: filepath.Join(s.p.Data, "samples"),
+		Shell: s, Library: v.Library, Folders: v.Folders, Pages: v.Pages, Quotes: v.Conversations, Bus: v.Bus, Samples: resources.Samples, SamplesDir: filepath.Join(s.p.Data, "samples"),
 	})
 	s.entries = []*entry{
 		{name: place.Chat, icon: chatIcon, screen: chat.New(chat.Params{

@@ -6,7 +6,6 @@ import (
 
 	"kakoi/app"
 	"kakoi/app/job"
-	"kakoi/app/record"
 	"kakoi/core"
 )
 
@@ -54,9 +53,9 @@ type viewer interface {
 	View(ctx context.Context, q app.PageQuery) (app.PageView, error)
 }
 
-// learner is what the screen needs of app.Adapters.
-type learner interface {
-	Learned(ctx context.Context, documents ...string) ([]record.Adapter, error)
+// quoter is what the screen needs of app.Conversations.
+type quoter interface {
+	Quoting(ctx context.Context, documents ...string) (app.Quotes, error)
 }
 
 // part is a section of the screen.
@@ -87,15 +86,15 @@ const (
 // model is the state of the screen.
 type model struct {
 	host
-	lib      useCases
-	links    linker
-	pages    viewer
-	learners learner // may be nil
-	samples  fs.FS
-	dir      string // for the samples
-	explain  func(error) (sentence, hint string)
-	changed  func(change) // set by the view; nil before the first Build
-	ask      func(question)
+	lib     useCases
+	links   linker
+	pages   viewer
+	quotes  quoter // may be nil
+	samples fs.FS
+	dir     string // for the samples
+	explain func(error) (sentence, hint string)
+	changed func(change) // set by the view; nil before the first Build
+	ask     func(question)
 
 	part        part
 	list        list

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"kakoi/app"
-	"kakoi/app/record"
 	"kakoi/core"
 )
 
@@ -32,32 +31,53 @@ func (m *model) remove() {
 	m.askKnowing(q, func(context.Context) ([]string, error) { return ids, nil })
 }
 
-// askKnowing asks what removes documents, and names the adapters that learned from them: what those know stays.
+// askKnowing asks what removes documents, and names what holds text of them elsewhere or learned from them: all that stays.
 func (m *model) askKnowing(q question, documents func(ctx context.Context) ([]string, error)) {
-	if m.learners == nil {
+	if m.quotes == nil {
 		m.ask(q)
 		return
 	}
 	m.Go(func(ctx context.Context) {
-		var names []string
+		var found app.Quotes
 		ids, err := documents(ctx)
 		if err == nil {
-			var learned []record.Adapter
-			learned, err = m.learners.Learned(ctx, ids...)
-			for _, x := range learned {
-				names = append(names, x.Name)
-			}
+			found, err = m.quotes.Quoting(ctx, ids...)
 		}
 		if err != nil {
-			slog.Warn("who learned from documents", "error", err)
+			slog.Warn("what holds text of documents", "error", err)
 		}
 		m.Post(func() {
-			if len(names) > 0 {
-				q.more = "\n\n" + m.Text("documents.remove.learned", strings.Join(names, ", "))
-			}
+			q.more = m.staying(found)
 			m.ask(q)
 		})
 	})
+}
+
+// staying says what a removal leaves elsewhere; "" for nothing.
+func (m *model) staying(q app.Quotes) string {
+	more := ""
+	if len(q.Adapters) > 0 {
+		names := make([]string, len(q.Adapters))
+		for i, x := range q.Adapters {
+			names[i] = x.Name
+		}
+		more = "\n\n" + m.Text("documents.remove.learned", strings.Join(names, ", "))
+	}
+	var parts []string
+	for _, x := range []struct {
+		key string
+		n   int
+	}{
+		{"conversations", len(q.Conversations)}, {"corrections", len(q.Corrections)}, {"datasets", len(q.Datasets)}, {"runs", len(q.Runs)}, {"exams", len(q.Exams)},
+	} {
+		if x.n > 0 {
+			parts = append(parts, m.Text("documents.remove.in."+x.key, x.n))
+		}
+	}
+	if len(parts) > 0 {
+		more += "\n\n" + m.Text("documents.remove.quoted", strings.Join(parts, ", "))
+	}
+	return more
 }
 
 func (m *model) erase(collection string, docs []core.Document) {

@@ -33,7 +33,7 @@ type Params struct {
 	Library    useCases
 	Folders    linker
 	Pages      viewer
-	Adapters   learner // names those that learned from a document which is to be removed; nil is allowed
+	Quotes     quoter // says what else holds a document that is to be removed; nil is allowed
 	Bus        *app.Bus
 	Samples    fs.FS  // the sample documents
 	SamplesDir string // where they are written to be added
@@ -68,7 +68,7 @@ type section struct {
 // New makes the screen. Watched folders are followed from now on, until the window ends.
 func New(p Params) *Screen {
 	s := &Screen{p: p, m: newModel(p.Shell, p.Library, p.Folders, p.Pages)}
-	s.m.learners = p.Adapters
+	s.m.quotes = p.Quotes
 	s.m.samples, s.m.dir = p.Samples, p.SamplesDir
 	s.m.explain = func(err error) (string, string) { return resources.ErrorText(p.Shell.Lang(), err) }
 	s.m.ask = s.ask

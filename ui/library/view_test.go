@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 
+	"kakoi/app"
 	"kakoi/app/record"
 	"kakoi/core"
 	"kakoi/ui/place"
@@ -118,10 +119,11 @@ func TestByKeyboardAlone(t *testing.T) {
 		t.Fatalf("Escape leads to %T", win.Canvas().Focused())
 	}
 	learned := &pupils{}
-	s.m.learners = learned
+	s.m.quotes = learned
 	key(win, false, fyne.KeyDelete)
 	w.until("asked", func() bool { return len(w.asked) == 1 })
-	if !w.asked[0].Danger || !strings.Contains(w.asked[0].Text, "paper 1.txt") || !strings.Contains(w.asked[0].Text, "Quick one, 規則") {
+	if !w.asked[0].Danger || !strings.Contains(w.asked[0].Text, "paper 1.txt") || !strings.Contains(w.asked[0].Text, "Quick one, 規則") ||
+		!strings.Contains(w.asked[0].Text, "datasets: 1, training runs: 2, exams: 1") {
 		t.Fatalf("asked %+v", w.asked)
 	}
 	if len(learned.asked) != 1 || learned.asked[0] != core.DocumentID(filepath.Join(w.dir, "docs", "paper 1.txt")) {
@@ -137,12 +139,14 @@ func TestByKeyboardAlone(t *testing.T) {
 	}
 }
 
-// pupils are adapters that learned from everything.
+// pupils are adapters that learned from everything, and what else holds it.
 type pupils struct{ asked []string }
 
-func (p *pupils) Learned(_ context.Context, documents ...string) ([]record.Adapter, error) {
+func (p *pupils) Quoting(_ context.Context, documents ...string) (app.Quotes, error) {
 	p.asked = documents
-	return []record.Adapter{{Name: "Quick one"}, {Name: "規則"}}, nil
+	return app.Quotes{
+		Adapters: []record.Adapter{{Name: "Quick one"}, {Name: "規則"}}, Datasets: make([]record.Dataset, 1), Runs: make([]record.Run, 2), Exams: make([]record.Exam, 1),
+	}, nil
 }
 
 // TestEveryPartByKeyboard: Tab and Enter reach all parts.

@@ -225,7 +225,9 @@ func (l *live) take() {
 		}
 		switch e.Event.Kind {
 		case core.TrainStepped:
-			l.stepped(e.Event.Step, e.Event.Loss)
+			if e.Event.Loss != 0 { // a step that overflowed has none
+				l.stepped(e.Event.Step, e.Event.Loss)
+			}
 		case core.TrainEvaluated:
 			l.evaluated(e.Event.Step, e.Event.HeldLoss, e.Event.Best)
 		}
