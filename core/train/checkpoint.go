@@ -34,6 +34,7 @@ var crcTable = crc64.MakeTable(crc64.ECMA)
 // progress is how far a run is: a checkpoint's header.
 type progress struct {
 	Base     string             `json:"base"` // core.GeneratorInfo.ID
+	Form     string             `json:"form"` // in which its numbers are held: GeneratorInfo.DType
 	Settings core.TrainSettings `json:"settings"`
 	Rows     string             `json:"rows"` // hash of the rows and those held back
 

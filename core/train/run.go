@@ -76,6 +76,11 @@ func (r *run) whole(ctx context.Context) (res core.TrainResult, err error) {
 			return res, err
 		}
 	}
+	if r.reformed {
+		if err := r.tell(core.TrainEvent{Kind: core.TrainWarned, Note: "train.warn.form"}); err != nil {
+			return res, err
+		}
+	}
 	if r.set.Best && len(r.held.examples) == 0 {
 		if err := r.tell(core.TrainEvent{Kind: core.TrainWarned, Note: "train.warn.held"}); err != nil {
 			return res, err
@@ -105,12 +110,13 @@ func (r *run) begin() error {
 		}
 		r.masters = r.params.first(r.set.Seed)
 		r.at = progress{
-			Base: r.g.Info().ID, Settings: r.req.Settings, Rows: hashRows(r.req.Rows, r.req.Held), Fill: r.fill, Accumulate: r.accumulate,
+			Base: r.g.Info().ID, Form: r.g.Info().DType, Settings: r.req.Settings, Rows: hashRows(r.req.Rows, r.req.Held), Fill: r.fill, Accumulate: r.accumulate,
 			Recompute: r.keep, Compute: r.plan.Compute, Scaler: newScaler(r.dtype == torch.Float16),
 		}
 		return nil
 	}
 	r.at = *r.from
+	r.at.Form = r.g.Info().DType
 	r.masters = make([]float32, r.params.total)
 	if err := restore(r.body, r.masters, r.opt); err != nil {
 		return err

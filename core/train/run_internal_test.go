@@ -367,6 +367,40 @@ func TestStoppedRunGoesOn(t *testing.T) {
 	}
 }
 
+// TestResumeInAnotherForm: a run that goes on over weights in another number format than before is told that it is not the run it was.
+func TestResumeInAnotherForm(t *testing.T) {
+	torchtest.Setup(t)
+	folder := tinyFolder(t, golden(t).Cases[0].Config)
+	g := load(t, folder, "fp32")
+	req := tinyRequest(t.TempDir())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if _, err := New(g).Train(ctx, req, func(e core.TrainEvent) error {
+		if e.Step == 4 {
+			cancel()
+		}
+		return nil
+	}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	req.Resume = true
+	for form, want := range map[string]int{"fp32": 0, "bf16": 1} {
+		again := req
+		again.Dir = t.TempDir()
+		if err := os.CopyFS(again.Dir, os.DirFS(req.Dir)); err != nil {
+			t.Fatal(err)
+		}
+		var events record
+		if _, err := New(load(t, folder, form)).Train(context.Background(), again, events.add); err != nil {
+			t.Fatal(err)
+		}
+		w := events.of(core.TrainWarned)
+		if len(w) != want || want > 0 && w[0].Note != "train.warn.form" {
+			t.Errorf("on with %s: warnings %+v", form, w)
+		}
+	}
+}
+
 // fullFile has no space after some bytes.
 type fullFile struct {
 	fileOut

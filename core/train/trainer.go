@@ -41,6 +41,7 @@ type prepared struct {
 	from       *progress // of the checkpoint to go on from; nil: none
 	body       []byte    // its masters and moments
 	damaged    bool      // a later checkpoint is damaged
+	reformed   bool      // the base is held in another number format than before the checkpoint
 }
 
 // PlanTraining says what a run will need and do.
@@ -91,7 +92,7 @@ func (t *Trainer) prepare(ctx context.Context, req core.TrainRequest) (*prepared
 		}
 	}
 	if req.Resume {
-		if err := p.resume(t.g.Info().ID); err != nil {
+		if err := p.resume(t.g.Info()); err != nil {
 			return nil, err
 		}
 		compute = p.from.Compute
@@ -114,7 +115,7 @@ func (t *Trainer) prepare(ctx context.Context, req core.TrainRequest) (*prepared
 }
 
 // resume finds the last whole checkpoint that belongs to the request.
-func (p *prepared) resume(base string) error {
+func (p *prepared) resume(base core.GeneratorInfo) error {
 	steps, err := checkpointSteps(p.req.Dir)
 	if err != nil {
 		return err
@@ -128,13 +129,14 @@ func (p *prepared) resume(base string) error {
 		if err != nil {
 			return err
 		}
-		if from.Base != base {
-			return core.Explain(fmt.Errorf("resume: the checkpoint is of model %s, this is %s: %w", from.Base, base, core.ErrUsage), "error.train.resume.base")
+		if from.Base != base.ID {
+			return core.Explain(fmt.Errorf("resume: the checkpoint is of model %s, this is %s: %w", from.Base, base.ID, core.ErrUsage), "error.train.resume.base")
 		}
 		if from.Rows != hashRows(p.req.Rows, p.req.Held) || !same(from.Settings, p.req.Settings) {
 			return core.Explain(fmt.Errorf("resume with other rows or settings: %w", core.ErrUsage), "error.train.resume.changed")
 		}
 		p.from, p.body = &from, body
+		p.reformed = from.Form != "" && from.Form != base.DType
 		p.fill, p.accumulate, p.keep = from.Fill, from.Accumulate, from.Recompute
 		return nil
 	}
