@@ -103,6 +103,9 @@ func (p *examPage) makeTable() *widget.Table {
 }
 
 func (p *examPage) focus() fyne.Focusable {
+	if p.s.m.work != nil {
+		return nil // the button that comes next waits for the end of it
+	}
 	for _, b := range []*widget.Button{p.adopt, p.begin} {
 		if b.Visible() && !b.Disabled() {
 			return b
