@@ -152,6 +152,13 @@ func (e *Engine) Hold(dir string) (done func()) {
 	}
 }
 
+// Held says whether somebody uses a model of a folder in several calls.
+func (e *Engine) Held(dir string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.held[dir] > 0
+}
+
 // Release gives back the memory of the chat models and embedders that lie in other folders than keep and that nobody holds.
 // Calls that use one come to their end first; a load that is on its way is closed when it is done.
 func (e *Engine) Release(keep ...string) {

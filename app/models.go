@@ -199,6 +199,8 @@ func (m *Models) Removable(ctx context.Context, name string) (Model, error) {
 		return model, core.Explain(fmt.Errorf("remove model %q: %w", name, core.ErrUnsupported), "error.model.bundled", name)
 	case model.InUse:
 		return model, core.Explain(fmt.Errorf("remove model %q: %w", name, core.ErrBusy), "error.model.inuse", name)
+	case m.Engine.Held(model.Dir): // a run would lose its base, and its adapter the tokenizer
+		return model, core.Explain(fmt.Errorf("remove model %q: held: %w", name, core.ErrBusy), "error.model.held", name)
 	}
 	return model, nil
 }

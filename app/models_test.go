@@ -65,6 +65,12 @@ func TestImportUseRemove(t *testing.T) {
 	if err != nil || again.InUse || again.Bundled || again.ID != m.ID {
 		t.Errorf("listed as %+v, %v", again, err)
 	}
+	done := b.models.Engine.Hold(again.Dir) // as a training on it does, whatever model answers
+	wantError(t, b.models.Remove(ctx, "mine"), "error.model.held", core.ErrBusy)
+	done()
+	if _, err := b.models.Removable(ctx, "mine"); err != nil {
+		t.Errorf("a model that nobody uses any more: %v", err)
+	}
 	if _, err := b.models.Verify(ctx, again, nil); err != nil {
 		t.Errorf("verify: %v", err)
 	}
