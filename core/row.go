@@ -48,7 +48,7 @@ type Row struct {
 	Origin   RowOrigin  `json:"origin"`
 	Source   *RowSource `json:"source,omitempty"` // where the answer stands; of a refusal without it: what was taken out
 	Gold     int        `json:"gold,omitempty"`   // place of the gold passage among the prompt's passages, from 1; 0: not in it
-	Shown    []string   `json:"shown,omitempty"` // Document.IDs of the prompt's passages
+	Shown    []string   `json:"shown,omitempty"`  // Document.IDs of the prompt's passages
 	State    RowState   `json:"state,omitempty"`
 	Held     bool       `json:"held,omitempty"`     // kept back for the exam and for validation
 	Language string     `json:"language,omitempty"` // "ja", "en": of the template

@@ -51,12 +51,9 @@ const leastContext = 1024
 // dtypes are the floating-point types of a model by their names.
 var dtypes = map[string]torch.DType{"fp32": torch.Float32, "bf16": torch.BFloat16, "fp16": torch.Float16}
 
-// chooseDType is what "auto" means: the exact form where it is small or fits easily, 4 bits for large models. On the CPU
-// a small model runs in fp32, a large one in 4 bits where there are kernels for it. On a GPU a model runs in bf16 where the
-// whole context fits, otherwise in 4 bits. The rest runs in what it takes: bf16.
-//
-// The 8-bit table of the CPU kernels changes one of some forty tokens of the starter model (docs/decisions/0017), and its
-// fp32 is quick enough; the GPU's kernels wait for more runs on more cards (0016).
+// chooseDType is what "auto" means: 4 bits where the weights are stored so or the model is large, and there are kernels for
+// its shape. Otherwise the exact form: fp32 on the CPU where it fits, bf16 on a GPU. The rest runs in what it takes: bf16.
+// What the 4-bit kernels do to answers is in docs/decisions/0016 (GPU) and 0017 (CPU).
 func chooseDType(r PlanRequest, free int64) string {
 	fits := func(dtype string) bool {
 		r := r
@@ -66,16 +63,12 @@ func chooseDType(r PlanRequest, free int64) string {
 	}
 	four := runs4Bit(r.Device, r.Config)
 	switch {
-	case r.Device == "cuda" && (fits("bf16") || !four):
-		return "bf16"
-	case r.Device == "cuda":
+	case four && (r.Stored == "NF4" || r.Config.Parameters() >= largeModel):
 		return "nf4"
-	case four && r.Config.Parameters() >= largeModel:
+	case r.Device == "cuda" && four && !fits("bf16"):
 		return "nf4"
-	case fits("fp32"):
+	case r.Device != "cuda" && fits("fp32"):
 		return "fp32"
-	case four && r.Stored == "NF4":
-		return "nf4"
 	}
 	return "bf16"
 }

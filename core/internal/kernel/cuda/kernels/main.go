@@ -8,7 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
+	"log"
 
 	"kakoi/core"
 	"kakoi/core/internal/kernel/cuda"
@@ -19,6 +19,7 @@ func main() {
 	out := flag.String("out", "", "folder to keep the compiled kernels in")
 	arch := flag.Int("arch", 0, "one architecture only, as in 90")
 	flag.Parse()
+	log.SetFlags(0)
 	if *arch != 0 {
 		var some []cuda.Generation
 		for _, g := range cuda.Generations {
@@ -41,10 +42,8 @@ func main() {
 	})
 	switch {
 	case errors.Is(err, core.ErrNoDevice):
-		fmt.Fprintf(os.Stderr, "NVRTC was not found. Unpack the wheel nvidia-cuda-nvrtc somewhere and name the folder that holds libnvrtc.so.13:\n  make kernels NVRTC=FOLDER\n(%v)\n", err)
-		os.Exit(2)
+		log.Fatalf("NVRTC was not found. Unpack the wheel nvidia-cuda-nvrtc somewhere and name the folder that holds libnvrtc.so.13:\n  make kernels NVRTC=FOLDER\n(%v)", err)
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "%d of %d modules do not compile.\n", failed, n)
-		os.Exit(1)
+		log.Fatalf("%d of %d modules do not compile.", failed, n)
 	}
 }
