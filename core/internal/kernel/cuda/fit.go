@@ -48,7 +48,7 @@ func fitStep(s Shape, lanes, wide, sms, shared int) (fit, error) {
 	f.stride = 256
 	f.depth = min(24/f.wide, (shared-2*tableAt)/codes, (tableAt-1024-f.scratch-table)/scales)
 	if lanes == 1 { // what shared memory leaves is first-level cache: a shorter ring is faster (docs/decisions/0016)
-		f.depth = min(f.depth, max(16/f.wide, fewestSlots))
+		f.depth = min(f.depth, max(8/f.wide, fewestSlots))
 	}
 	f.shared = 2*tableAt + f.depth*codes
 	if f.depth*f.wide < 8 {
