@@ -34,7 +34,7 @@ test-window: build setup-tests ## the window alone, on a screen of its own: keyb
 	@$(GO_TEST) -v -tags window -run '^TestWindow' .
 
 screenshots: build setup-tests ## the same run takes the pictures of docs/screenshots anew
-	@KAKOI_SHOTS=$$PWD/docs/screenshots $(GO_TEST) -v -tags window -run '^TestWindow$$' .
+	@KAKOI_SHOTS=$$PWD/docs/screenshots $(GO_TEST) -v -tags window -run '^TestWindow' .
 
 check: setup ## format, vet and the pure tests under the race detector
 	@test -z "$$(gofmt -l app cmd core index resources ui *.go | tee /dev/stderr)" || { echo "run gofmt -w on these files" >&2; exit 1; }
