@@ -4,13 +4,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"slices"
 	"strings"
 
 	"kakoi/app"
 	"kakoi/app/amount"
 	"kakoi/app/record"
-	"kakoi/core"
 	"kakoi/resources"
 )
 
@@ -29,11 +27,8 @@ func adapterFlags(fs *flag.FlagSet, c *call) {
 	c.options = o
 }
 
-// adapterVerb is a word behind `kakoi adapter`, with the number of arguments that follow it.
-type adapterVerb struct {
-	least, most int
-	run         func(ctx context.Context, c *call, o *adapterOptions, args []string) error
-}
+// adapterVerb is a word behind `kakoi adapter`.
+type adapterVerb = verb[*adapterOptions]
 
 func adapterVerbs() map[string]adapterVerb {
 	return map[string]adapterVerb{
@@ -47,25 +42,8 @@ func runAdapter(ctx context.Context, c *call) error {
 	if len(c.args) == 0 {
 		return adapterList(ctx, c, o, nil)
 	}
-	verbs := adapterVerbs()
-	verb, ok := verbs[c.args[0]]
-	if !ok {
-		err := fmt.Errorf("adapter %q: %w", c.args[0], core.ErrUsage)
-		var names []string
-		for name := range verbs {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		if near := nearest(c.args[0], names); near != "" {
-			return core.Explain(err, "error.usage.command_near", "adapter "+c.args[0], "adapter "+near)
-		}
-		return core.Explain(err, "error.usage.command", "adapter "+c.args[0])
-	}
-	most := verb.most
-	if most >= 0 {
-		most++
-	}
-	if err := c.want(1+verb.least, most); err != nil {
+	verb, err := verbOf(c, adapterVerbs())
+	if err != nil {
 		return err
 	}
 	return verb.run(ctx, c, o, c.args[1:])

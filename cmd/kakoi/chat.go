@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -48,11 +47,8 @@ func chatFlags(fs *flag.FlagSet, c *call) {
 	c.options = o
 }
 
-// chatVerb is a word behind `kakoi chat`, with the number of arguments that follow it.
-type chatVerb struct {
-	least, most int
-	run         func(ctx context.Context, c *call, o *chatOptions, args []string) error
-}
+// chatVerb is a word behind `kakoi chat`.
+type chatVerb = verb[*chatOptions]
 
 func chatVerbs() map[string]chatVerb {
 	judge := func(v record.Verdict) chatVerb {
@@ -83,26 +79,8 @@ func runChat(ctx context.Context, c *call) error {
 	if len(c.args) == 0 {
 		return chatList(ctx, c, o, nil)
 	}
-	verbs := chatVerbs()
-	name := c.args[0]
-	verb, ok := verbs[name]
-	if !ok {
-		err := fmt.Errorf("chat %q: %w", name, core.ErrUsage)
-		var names []string
-		for n := range verbs {
-			names = append(names, n)
-		}
-		slices.Sort(names)
-		if near := nearest(name, names); near != "" {
-			return core.Explain(err, "error.usage.command_near", "chat "+name, "chat "+near)
-		}
-		return core.Explain(err, "error.usage.command", "chat "+name)
-	}
-	most := verb.most
-	if most >= 0 {
-		most++
-	}
-	if err := c.want(verb.least+1, most); err != nil {
+	verb, err := verbOf(c, chatVerbs())
+	if err != nil {
 		return err
 	}
 	if err := o.check(c); err != nil {

@@ -73,11 +73,8 @@ func datasetFlags(fs *flag.FlagSet, c *call) {
 	c.options = o
 }
 
-// datasetVerb is a word behind `kakoi dataset`, with the number of arguments that follow it.
-type datasetVerb struct {
-	least, most int
-	run         func(ctx context.Context, c *call, o *datasetOptions, args []string) error
-}
+// datasetVerb is a word behind `kakoi dataset`.
+type datasetVerb = verb[*datasetOptions]
 
 func datasetVerbs() map[string]datasetVerb {
 	mark := func(s core.RowState) datasetVerb {
@@ -114,25 +111,8 @@ func runDataset(ctx context.Context, c *call) error {
 	if len(c.args) == 0 {
 		return datasetList(ctx, c, o, nil)
 	}
-	verbs := datasetVerbs()
-	verb, ok := verbs[c.args[0]]
-	if !ok {
-		err := fmt.Errorf("dataset %q: %w", c.args[0], core.ErrUsage)
-		var names []string
-		for name := range verbs {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		if near := nearest(c.args[0], names); near != "" {
-			return core.Explain(err, "error.usage.command_near", "dataset "+c.args[0], "dataset "+near)
-		}
-		return core.Explain(err, "error.usage.command", "dataset "+c.args[0])
-	}
-	most := verb.most
-	if most >= 0 {
-		most++
-	}
-	if err := c.want(1+verb.least, most); err != nil {
+	verb, err := verbOf(c, datasetVerbs())
+	if err != nil {
 		return err
 	}
 	return verb.run(ctx, c, o, c.args[1:])

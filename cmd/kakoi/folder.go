@@ -50,11 +50,7 @@ func runFolder(ctx context.Context, c *call) error {
 		}
 		return folderUnlink(ctx, c)
 	default:
-		err := fmt.Errorf("folder %q: %w", verb, core.ErrUsage)
-		if near := nearest(verb, folderVerbs); near != "" {
-			return core.Explain(err, "error.usage.command_near", "folder "+verb, "folder "+near)
-		}
-		return core.Explain(err, "error.usage.command", "folder "+verb)
+		return c.unknownVerb(folderVerbs)
 	}
 }
 

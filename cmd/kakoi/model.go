@@ -9,7 +9,6 @@ import (
 
 	"kakoi/app"
 	"kakoi/app/amount"
-	"kakoi/core"
 	"kakoi/resources"
 )
 
@@ -41,11 +40,7 @@ func runModel(ctx context.Context, c *call) error {
 	}
 	run, ok := verbs[verb]
 	if !ok {
-		err := fmt.Errorf("model %q: %w", verb, core.ErrUsage)
-		if near := nearest(verb, []string{"list", "import", "use", "remove", "check", "speed", "quantize", "plan"}); near != "" {
-			return core.Explain(err, "error.usage.command_near", "model "+verb, "model "+near)
-		}
-		return core.Explain(err, "error.usage.command", "model "+verb)
+		return c.unknownVerb([]string{"list", "import", "use", "remove", "check", "speed", "quantize", "plan"})
 	}
 	if err := c.want(2, 2); err != nil {
 		return err
