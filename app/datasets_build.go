@@ -134,16 +134,22 @@ func compareStrings(a, b string) int {
 // narrowModel is the width below which a chat model is not asked to draft questions: such small models are made to answer, and write none.
 const narrowModel = 1024
 
+// planned is what a plan asks for, and the collection it is for.
+func (d *Datasets) planned(ctx context.Context, plan DatasetPlan) (dataset.Settings, core.Collection, error) {
+	set, err := plan.settings()
+	if err != nil {
+		return set, core.Collection{}, err
+	}
+	c, err := d.Chat.Library.Collection(ctx, plan.Collection)
+	return set, c, err
+}
+
 // Build makes a dataset from a collection's documents, and from corrections made in chats about it. It is a job; when that is cancelled
 // nothing is kept.
 //
 // Errors: core.ErrUsage (numbers out of range), core.ErrNotFound, core.ErrEmpty (no documents; no rows), those of the models.
 func (d *Datasets) Build(ctx context.Context, plan DatasetPlan, opt DatasetOptions) (record.Dataset, error) {
-	set, err := plan.settings()
-	if err != nil {
-		return record.Dataset{}, err
-	}
-	c, err := d.Chat.Library.Collection(ctx, plan.Collection)
+	set, c, err := d.planned(ctx, plan)
 	if err != nil {
 		return record.Dataset{}, err
 	}
@@ -185,11 +191,7 @@ func (d *Datasets) Build(ctx context.Context, plan DatasetPlan, opt DatasetOptio
 
 // Corrections makes a dataset of the corrections made in chats about a collection, and of nothing else.
 func (d *Datasets) Corrections(ctx context.Context, plan DatasetPlan, opt DatasetOptions) (record.Dataset, error) {
-	set, err := plan.settings()
-	if err != nil {
-		return record.Dataset{}, err
-	}
-	c, err := d.Chat.Library.Collection(ctx, plan.Collection)
+	set, c, err := d.planned(ctx, plan)
 	if err != nil {
 		return record.Dataset{}, err
 	}

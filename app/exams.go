@@ -271,7 +271,7 @@ func (e *Exams) Unfinished(ctx context.Context) ([]record.Exam, error) {
 	all, _, err := e.List(ctx)
 	var open []record.Exam
 	for _, m := range all {
-		if m.State == record.RunPaused || m.State == record.RunFailed {
+		if m.State.GoesOn() {
 			open = append(open, m)
 		}
 	}

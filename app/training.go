@@ -236,7 +236,7 @@ func (t *Training) Unfinished(ctx context.Context) ([]record.Run, error) {
 	all, _, err := t.List(ctx)
 	var open []record.Run
 	for _, r := range all {
-		if r.State == record.RunPaused || r.State == record.RunFailed {
+		if r.State.GoesOn() {
 			open = append(open, r)
 		}
 	}

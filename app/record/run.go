@@ -20,6 +20,9 @@ const (
 	RunDone    RunState = "done"
 )
 
+// GoesOn says whether it can go on from here.
+func (s RunState) GoesOn() bool { return s == RunPaused || s == RunFailed }
+
 // Run is one training of an adapter, as far as it has come.
 type Run struct {
 	ID      string    `json:"id"` // 16 hex digits

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kakoi/core"
+	"kakoi/ui/widget"
 )
 
 // column is a column of the table.
@@ -147,46 +148,16 @@ func (l *list) at() int {
 	return max(0, slices.IndexFunc(l.rows, func(r row) bool { return r.doc.ID == l.cursor }))
 }
 
-// ways of going to a row, as in ui/widget.Table.
-type way int
-
-const (
-	wayOnly way = iota
-	wayToggle
-	wayExtend
-	wayCursor
-)
-
 // goTo follows a person to a row.
-func (l *list) goTo(i int, how way) {
+func (l *list) goTo(i int, how widget.Move) {
 	if i < 0 || i >= len(l.rows) {
 		return
 	}
 	from := l.at()
 	l.cursor = l.rows[i].doc.ID
-	switch how {
-	case wayOnly:
-		clear(l.marked)
+	widget.Mark(l.marked, &l.anchor, how, from, i, len(l.rows), func(k int) string { return l.rows[k].doc.ID })
+	if how == widget.MoveOnly {
 		l.marked[l.cursor] = true
-		l.anchor = ""
-	case wayToggle:
-		if l.marked[l.cursor] {
-			delete(l.marked, l.cursor)
-		} else {
-			l.marked[l.cursor] = true
-		}
-		l.anchor = ""
-	case wayExtend:
-		if l.anchor == "" {
-			l.anchor = l.rows[from].doc.ID
-		}
-		start := slices.IndexFunc(l.rows, func(r row) bool { return r.doc.ID == l.anchor })
-		clear(l.marked)
-		for k := min(start, i); k <= max(start, i); k++ {
-			if k >= 0 {
-				l.marked[l.rows[k].doc.ID] = true
-			}
-		}
 	}
 	l.m.tell(changedSelected)
 }

@@ -14,6 +14,7 @@ import (
 	"kakoi/app"
 	"kakoi/app/job"
 	"kakoi/core"
+	"kakoi/ui/widget"
 )
 
 // shelf is a library of a test: nothing in it but lists.
@@ -225,22 +226,22 @@ func marks(l *list) string {
 func TestMarking(t *testing.T) {
 	m, d, _ := loaded(t, &shelf{docs: docs(8)})
 	l := &m.list
-	l.goTo(1, wayOnly)
-	l.goTo(3, wayExtend)
-	l.goTo(4, wayExtend)
+	l.goTo(1, widget.MoveOnly)
+	l.goTo(3, widget.MoveExtend)
+	l.goTo(4, widget.MoveExtend)
 	if got := marks(l); got != "d1 d2 d3 d4" {
 		t.Errorf("from 1 to 4: %s", got)
 	}
-	l.goTo(2, wayExtend)
+	l.goTo(2, widget.MoveExtend)
 	if got := marks(l); got != "d1 d2" {
 		t.Errorf("back to 2: %s", got)
 	}
-	l.goTo(6, wayToggle)
-	l.goTo(1, wayToggle)
+	l.goTo(6, widget.MoveToggle)
+	l.goTo(1, widget.MoveToggle)
 	if got := marks(l); got != "d2 d6" {
 		t.Errorf("one more, one less: %s", got)
 	}
-	l.goTo(7, wayCursor)
+	l.goTo(7, widget.MoveCursor)
 	if got := marks(l); got != "d2 d6" || l.cursor != "d7" {
 		t.Errorf("cursor alone: %s, at %s", got, l.cursor)
 	}
@@ -261,8 +262,8 @@ func TestMarking(t *testing.T) {
 func TestRemoveErasesWhatIsMarked(t *testing.T) {
 	s := &shelf{docs: docs(5)}
 	m, d, l := loaded(t, s)
-	m.list.goTo(1, wayOnly)
-	m.list.goTo(2, wayExtend)
+	m.list.goTo(1, widget.MoveOnly)
+	m.list.goTo(2, widget.MoveExtend)
 	m.remove()
 	d.until("removed", func() bool { return len(d.toasts) == 1 })
 	if got := strings.Join(s.erased, " "); got != "d1 d2" || strings.Join(l.left, " ") != "d1 d2" {
@@ -425,8 +426,8 @@ func BenchmarkTable20000(b *testing.B) {
 	})
 	b.Run("mark", func(b *testing.B) {
 		for b.Loop() {
-			m.list.goTo(10_000, wayOnly)
-			m.list.goTo(19_000, wayExtend)
+			m.list.goTo(10_000, widget.MoveOnly)
+			m.list.goTo(19_000, widget.MoveExtend)
 		}
 	})
 }

@@ -19,8 +19,8 @@ import (
 func TestRemoveWhileOpen(t *testing.T) {
 	s := &shelf{docs: docs(5)}
 	m, d, _ := loaded(t, s)
-	m.list.goTo(1, wayOnly)
-	m.list.goTo(2, wayExtend)
+	m.list.goTo(1, widget.MoveOnly)
+	m.list.goTo(2, widget.MoveExtend)
 	m.opened.doc, m.opened.collection = s.docs[4], m.list.collection
 	m.remove()
 	d.until("removed", func() bool { return len(d.toasts) == 1 })

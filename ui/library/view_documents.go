@@ -86,7 +86,7 @@ func (d *documents) makeTable() *widget.Table {
 	t.Sorted = func() (int, bool) { return int(l.sort), l.down }
 	t.OnSort = func(col int) { l.sortBy(column(col)) }
 	t.OnMove = func(row int, how widget.Move) {
-		l.goTo(row, map[widget.Move]way{widget.MoveToggle: wayToggle, widget.MoveExtend: wayExtend, widget.MoveCursor: wayCursor}[how])
+		l.goTo(row, how)
 	}
 	t.OnOpen = func(row int) { s.m.opened.open(l.rows[row].doc, 1) }
 	t.OnAll = l.markAll

@@ -218,8 +218,8 @@ func TestLooks(t *testing.T) {
 			s := New(Params{Shell: d, Library: &shelf{docs: all}, Folders: &links{}, Bus: d.bus})
 			w := onWindow(t, d, s, c.mode, c.percent, fyne.NewSize(760, 380))
 			if c.n > 0 {
-				s.m.list.goTo(0, wayOnly)
-				s.m.list.goTo(1, wayExtend)
+				s.m.list.goTo(0, widget.MoveOnly)
+				s.m.list.goTo(1, widget.MoveExtend)
 				s.Focus()
 			}
 			test.AssertImageMatches(t, c.name+".png", w.Canvas().Capture())

@@ -52,22 +52,10 @@ func (p *paper) open() {
 		p.items, p.rows, p.at = nil, nil, 0
 	}
 	p.exam = e.ID
-	p.reads++
-	reads := p.reads
-	p.m.host.Go(func(ctx context.Context) {
-		items, err := p.m.exams.Items(ctx, e.ID)
-		p.m.host.Post(func() {
-			if reads != p.reads {
-				return
-			}
-			if err != nil {
-				p.m.host.ShowError(err)
-				return
-			}
-			p.items = slices.DeleteFunc(items, func(i record.ExamItem) bool { return !i.Asked })
-			p.arrange()
-			p.m.tell(changedExam)
-		})
+	latest(p.m.host, &p.reads, func(ctx context.Context) ([]record.ExamItem, error) { return p.m.exams.Items(ctx, e.ID) }, func(items []record.ExamItem) {
+		p.items = slices.DeleteFunc(items, func(i record.ExamItem) bool { return !i.Asked })
+		p.arrange()
+		p.m.tell(changedExam)
 	})
 }
 
@@ -116,7 +104,7 @@ func (m *model) examine() {
 		return
 	}
 	now, rests := m.currentExam()
-	rests = rests && now.Adapter == a.ID && (now.State == record.RunPaused || now.State == record.RunFailed)
+	rests = rests && now.Adapter == a.ID && now.State.GoesOn()
 	set := m.set
 	if r, ok := m.currentRun(); ok {
 		set = r.Dataset

@@ -9,6 +9,7 @@ import (
 	"kakoi/app/record"
 	"kakoi/core"
 	"kakoi/ui/place"
+	"kakoi/ui/widget"
 )
 
 // start is a model that has read its records.
@@ -316,7 +317,7 @@ func TestReview(t *testing.T) {
 		t.Errorf("%d refusals", len(r.rows))
 	}
 	r.setShow(showAll)
-	r.goTo(4, wayOnly)
+	r.goTo(4, widget.MoveOnly)
 	id := r.cursor
 	r.edit(id, "How much?", "Ten.", func(err error) {
 		if err != nil {

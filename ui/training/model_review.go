@@ -9,6 +9,7 @@ import (
 
 	"kakoi/app"
 	"kakoi/core"
+	"kakoi/ui/widget"
 )
 
 // show is which rows the review shows.
@@ -201,44 +202,14 @@ func (r *review) current() (*entry, bool) {
 	return r.at(i), true
 }
 
-// way is how a person went to a row, as in ui/widget.Table.
-type way int
-
-const (
-	wayOnly way = iota
-	wayToggle
-	wayExtend
-	wayCursor
-)
-
 // goTo follows a person to a row.
-func (r *review) goTo(row int, how way) {
+func (r *review) goTo(row int, how widget.Move) {
 	if row < 0 || row >= len(r.rows) {
 		return
 	}
 	from := max(0, r.place())
 	r.cursor = r.at(row).id
-	switch how {
-	case wayOnly:
-		clear(r.marked)
-		r.anchor = ""
-	case wayToggle:
-		if r.marked[r.cursor] {
-			delete(r.marked, r.cursor)
-		} else {
-			r.marked[r.cursor] = true
-		}
-		r.anchor = ""
-	case wayExtend:
-		if r.anchor == "" {
-			r.anchor = r.at(from).id
-		}
-		start := slices.IndexFunc(r.rows, func(i int) bool { return r.all[i].id == r.anchor })
-		clear(r.marked)
-		for k := max(0, min(start, row)); k <= max(start, row); k++ {
-			r.marked[r.at(k).id] = true
-		}
-	}
+	widget.Mark(r.marked, &r.anchor, how, from, row, len(r.rows), func(k int) string { return r.at(k).id })
 	r.m.tell(changedMarks)
 }
 

@@ -78,29 +78,17 @@ func (l *live) open() {
 		l.loss = plot.Loss{Best: -1}
 	}
 	l.run = r.ID
-	l.reads++
-	reads := l.reads
-	l.m.host.Go(func(ctx context.Context) {
-		points, err := l.m.trainer.Losses(ctx, r.ID)
-		l.m.host.Post(func() {
-			if reads != l.reads {
-				return
+	latest(l.m.host, &l.reads, func(ctx context.Context) ([]record.LossPoint, error) { return l.m.trainer.Losses(ctx, r.ID) }, func(points []record.LossPoint) {
+		l.loss = plot.Loss{Best: -1}
+		for _, p := range points {
+			if p.Loss != 0 {
+				l.loss.Train = append(l.loss.Train, plot.Point{Step: float64(p.Step), Loss: p.Loss})
 			}
-			if err != nil {
-				l.m.host.ShowError(err)
-				return
+			if p.HeldLoss != 0 {
+				l.evaluated(p.Step, p.HeldLoss, p.Best)
 			}
-			l.loss = plot.Loss{Best: -1}
-			for _, p := range points {
-				if p.Loss != 0 {
-					l.loss.Train = append(l.loss.Train, plot.Point{Step: float64(p.Step), Loss: p.Loss})
-				}
-				if p.HeldLoss != 0 {
-					l.evaluated(p.Step, p.HeldLoss, p.Best)
-				}
-			}
-			l.m.tell(changedRun)
-		})
+		}
+		l.m.tell(changedRun)
 	})
 }
 

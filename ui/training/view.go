@@ -343,25 +343,17 @@ func lineColor(k lineKind) fyne.ThemeColorName {
 }
 
 // runs of lines, one below the other.
-func runs(lines []line) []widget.Run {
+func runs(lines []line) []widget.Run { return joined(lines, "\n") }
+
+// row of facts beside each other.
+func row(facts []line) []widget.Run { return joined(facts, "   ") }
+
+func joined(lines []line, between string) []widget.Run {
 	var out []widget.Run
 	for i, l := range lines {
 		text := l.text
 		if i < len(lines)-1 {
-			text += "\n"
-		}
-		out = append(out, widget.Run{Text: text, Color: lineColor(l.kind)})
-	}
-	return out
-}
-
-// row of facts beside each other.
-func row(facts []line) []widget.Run {
-	var out []widget.Run
-	for i, l := range facts {
-		text := l.text
-		if i < len(facts)-1 {
-			text += "   "
+			text += between
 		}
 		out = append(out, widget.Run{Text: text, Color: lineColor(l.kind)})
 	}

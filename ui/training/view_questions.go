@@ -179,7 +179,7 @@ func (q *questions) makeTable() *widget.Table {
 	}
 	t.Marked = func(row int) bool { return r.marked[r.at(row).id] }
 	t.OnMove = func(row int, how widget.Move) {
-		r.goTo(row, map[widget.Move]way{widget.MoveToggle: wayToggle, widget.MoveExtend: wayExtend, widget.MoveCursor: wayCursor}[how])
+		r.goTo(row, how)
 	}
 	t.OnOpen = func(int) { s.editRow() }
 	t.OnAll = r.markAll

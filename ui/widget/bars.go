@@ -19,8 +19,7 @@ type Bars struct {
 	version int
 	inks    inks
 	picture *canvas.Raster
-	drawn   image.Image
-	as      drawnAs
+	drawn   drawn
 }
 
 // NewBars makes a widget without bars.
@@ -45,17 +44,7 @@ func (b *Bars) SavePNG(w io.Writer) error { return b.bars.PNG(w, 1200, plot.Ligh
 func (b *Bars) SaveSVG(w io.Writer) error { return b.bars.SVG(w, 900, plot.Light(b.inks.font(), 15)) }
 
 func (b *Bars) draw(w, h int) image.Image {
-	scale := 1.0
-	if width := b.Size().Width; width > 0 {
-		scale = float64(w) / float64(width)
-	}
-	as := drawnAs{w, h, b.version, b.inks.look(scale)}
-	if b.drawn == nil || b.as != as {
-		img := image.NewRGBA(image.Rect(0, 0, w, h))
-		b.bars.Draw(img, as.look)
-		b.drawn, b.as = img, as
-	}
-	return b.drawn
+	return b.drawn.of(w, h, b.version, b.Size().Width, &b.inks, b.bars.Draw)
 }
 
 // HeightFor is the height in any width.

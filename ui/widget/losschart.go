@@ -34,18 +34,11 @@ type LossChart struct {
 	inks    inks
 
 	picture    *canvas.Raster
-	drawn      image.Image
-	drawnAs    drawnAs
+	drawn      drawn
 	line       *canvas.Line
 	dots       [2]*canvas.Circle
 	tip, frame *canvas.Rectangle
 	tipTexts   [3]*canvas.Text
-}
-
-// drawnAs is what a drawn picture is of: as long as it is the same, so is the picture.
-type drawnAs struct {
-	width, height, version int
-	look                   plot.Look
 }
 
 // NewLossChart makes a chart of at least a size. Words are taken with SetLoss.
@@ -105,17 +98,7 @@ func (c *LossChart) SaveSVG(w io.Writer) error {
 
 // draw is the picture for a size in pixels.
 func (c *LossChart) draw(w, h int) image.Image {
-	scale := 1.0
-	if width := c.Size().Width; width > 0 {
-		scale = float64(w) / float64(width)
-	}
-	as := drawnAs{w, h, c.version, c.inks.look(scale)}
-	if c.drawn == nil || c.drawnAs != as {
-		img := image.NewRGBA(image.Rect(0, 0, w, h))
-		c.loss.Draw(img, as.look)
-		c.drawn, c.drawnAs = img, as
-	}
-	return c.drawn
+	return c.drawn.of(w, h, c.version, c.Size().Width, &c.inks, c.loss.Draw)
 }
 
 // nearest is the place of the step that is next to one.
