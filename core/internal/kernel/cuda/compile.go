@@ -92,7 +92,7 @@ func function(m C.kg_handle, name string) (C.kg_handle, error) {
 func (g *GPU) module(name, source string, options []string) (C.kg_handle, error) {
 	path := ""
 	if g.cache != "" {
-		path = filepath.Join(g.cache, cubinName(name, source, g.arch, options))
+		path = filepath.Join(g.cache, cubinName(name, source, g.target, options))
 		if m, err := g.loadFile(path); err == nil {
 			return m, nil
 		}
@@ -100,7 +100,7 @@ func (g *GPU) module(name, source string, options []string) (C.kg_handle, error)
 	if g.Compiling != nil {
 		g.Compiling()
 	}
-	cubin, err := compile(name, source, g.arch, options)
+	cubin, err := compile(name, source, g.target, options)
 	if err != nil {
 		return nil, err
 	}
@@ -164,18 +164,21 @@ func keep(path string, cubin []byte) error {
 }
 
 // cubinName depends on all that the result depends on.
-func cubinName(name, source string, arch int, options []string) string {
+func cubinName(name, source, target string, options []string) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d\n%d\n%q\n%s", arch, int(C.kg_nvrtc_version()), options, source)
-	return fmt.Sprintf("%s-sm%d-%s.cubin", name, arch, hex.EncodeToString(h.Sum(nil)[:16]))
+	fmt.Fprintf(h, "%s\n%d\n%q\n%s", target, int(C.kg_nvrtc_version()), options, source)
+	return fmt.Sprintf("%s-%s-%s.cubin", name, target, hex.EncodeToString(h.Sum(nil)[:16]))
 }
 
-// compile makes a cubin for an architecture; it needs no GPU.
-func compile(name, source string, arch int, options []string) ([]byte, error) {
+// target is an architecture as compile wants it.
+func target(arch int) string { return fmt.Sprintf("sm_%d", arch) }
+
+// compile makes a cubin for a target ("sm_90"), or PTX for a virtual one ("compute_75"); it needs no GPU.
+func compile(name, source, target string, options []string) ([]byte, error) {
 	if C.kg_has_nvrtc() == 0 {
 		return nil, fmt.Errorf("compile kernels: %w: NVRTC (libnvrtc.so) was not found", core.ErrNoDevice)
 	}
-	all := append([]string{fmt.Sprintf("--gpu-architecture=sm_%d", arch), "--std=c++17"}, options...)
+	all := append([]string{"--gpu-architecture=" + target, "--std=c++17"}, options...)
 	list := make([]*C.char, len(all))
 	for i, o := range all {
 		list[i] = C.CString(o)
@@ -193,7 +196,7 @@ func compile(name, source string, arch int, options []string) ([]byte, error) {
 	defer C.free(unsafe.Pointer(cubin))
 	defer C.free(unsafe.Pointer(log))
 	if e != 0 {
-		return nil, fmt.Errorf("compile kernels %s for sm_%d: NVRTC error %d\n%s", name, arch, int(e), C.GoString(log))
+		return nil, fmt.Errorf("compile kernels %s for %s: NVRTC error %d\n%s", name, target, int(e), C.GoString(log))
 	}
 	return C.GoBytes(unsafe.Pointer(cubin), C.int(size)), nil
 }

@@ -22,7 +22,7 @@ __device__ __noinline__ void product(int m, int layer, s64 *out) {
   low.adapter = 0;
   if (m < 4 && p.lora >> m & 1) low_find(low, m, layer, 0);
   Stream s = table().stream[warp];
-  u32 lane4 = lane * 4 | (STRIDE == 256 ? TABLE : 0);
+  u32 lane4 = lane % COPIES * 4 | (STRIDE == 256 ? TABLE : 0);
   const u8 *ring = room() + RING + warp * DEPTH * SLOT + lane * 16, *scales = room() + SCALES + warp * DEPTH * (SLOT / 16) + (lane >> 2) * 4;
   int k = u % c, tile = u / c % tiles;
   const u8 *xs = room() + XS + (u / c / tiles * c + k - table().from[m]) * 2 * lanes * 64;

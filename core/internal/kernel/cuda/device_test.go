@@ -19,13 +19,15 @@ var (
 	tables       = flag.Bool("tables", false, "print the tables of figures")
 	variants     = flag.Bool("variants", false, "figures of kernels that leave something out, too")
 	narrow       = flag.Bool("narrow", false, "leave the wide shape out of the self-test")
+	as           = flag.Int("as", 0, "run the kernels of this lesser compute capability, as in 75")
+	shared       = flag.Int("shared", 0, "of as many bytes of shared memory per block, as in 65536")
 	checks       = flag.Bool("checks", true, "run the self-test")
 )
 
 // On a machine with a GPU this is the whole self-test; on one without, the error has to say so.
 func TestDevice(t *testing.T) {
 	runtime.LockOSThread() // the device's context belongs to it
-	g, err := cuda.Open(cuda.Options{Cache: *cubins, Folders: strings.Split(*nvrtcFolders, ",")})
+	g, err := cuda.Open(cuda.Options{Cache: *cubins, Folders: strings.Split(*nvrtcFolders, ","), As: *as, Shared: *shared})
 	if err != nil {
 		if !errors.Is(err, core.ErrNoDevice) {
 			t.Fatal(err)

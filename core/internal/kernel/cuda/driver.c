@@ -45,6 +45,8 @@
   F(nvrtcCompileProgram, (void *, int, const char **))                                                              \
   F(nvrtcGetCUBINSize, (void *, size_t *))                                                                          \
   F(nvrtcGetCUBIN, (void *, char *))                                                                                \
+  F(nvrtcGetPTXSize, (void *, size_t *))                                                                            \
+  F(nvrtcGetPTX, (void *, char *))                                                                                  \
   F(nvrtcGetProgramLogSize, (void *, size_t *))                                                                     \
   F(nvrtcGetProgramLog, (void *, char *))                                                                           \
   F(nvrtcDestroyProgram, (void **))
@@ -162,8 +164,10 @@ int kg_compile(const char *source, const char *name, int n, const char **options
       p_nvrtcGetProgramLog(program, *log);
       (*log)[logsize] = 0;
     }
-  } else if (!(e = p_nvrtcGetCUBINSize(program, size)) && (*cubin = malloc(*size))) {
-    e = p_nvrtcGetCUBIN(program, *cubin);
+  } else if (!(e = p_nvrtcGetCUBINSize(program, size)) && *size) {
+    if ((*cubin = malloc(*size))) e = p_nvrtcGetCUBIN(program, *cubin);
+  } else if (!e && !(e = p_nvrtcGetPTXSize(program, size)) && (*cubin = malloc(*size))) { // a virtual architecture
+    e = p_nvrtcGetPTX(program, *cubin);
   }
   p_nvrtcDestroyProgram(&program);
   return e;

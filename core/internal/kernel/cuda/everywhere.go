@@ -64,9 +64,9 @@ func CompileEverywhere(folders []string, out string, shapes []Shape, report func
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for w := range next {
-				cubin, err := compile(w.module, w.source, w.arch, w.options)
+				cubin, err := compile(w.module, w.source, target(w.arch), w.options)
 				if err == nil && out != "" {
-					err = os.WriteFile(filepath.Join(out, cubinName(w.module, w.source, w.arch, w.options)), cubin, 0o600)
+					err = os.WriteFile(filepath.Join(out, cubinName(w.module, w.source, target(w.arch), w.options)), cubin, 0o600)
 				}
 				mu.Lock()
 				report(w.name, len(cubin), err)

@@ -21,6 +21,7 @@ const (
 	stepThreads = 32 * stepWarps
 	tableAt     = 64 << 10 // where the table of pairs stands
 	fewestSlots = 3
+	pickerBytes = 33 << 10 // struct Picker; half of it with the short table
 )
 
 // stepLanes are the numbers of lanes that kernels are built for: a call takes the smallest that holds it.
@@ -31,17 +32,18 @@ type fit struct{ lanes, wide, depth, stride, scratch, shared int }
 
 // fitStep finds the deepest ring for a shape on a device with so much shared memory and so many multiprocessors.
 func fitStep(s Shape, lanes, wide, sms, shared int) (fit, error) {
-	f := fit{lanes: lanes, wide: wide, scratch: 33 << 10} // the Picker
+	f, rest := fit{lanes: lanes, wide: wide}, 0
 	for _, m := range []Matrix{QKV, Dense, Up, Down, Head} {
 		n := s.staged(m, wide, sms)
-		f.scratch = max(f.scratch, n*128*lanes)
+		rest = max(rest, n*128*lanes)
 		if _, cols := s.Size(m); n > 2*chunk(m, cols/64) && m != Head {
 			return f, fmt.Errorf("the decode kernel for width %d on %d multiprocessors: %w", s.Inner, sms, core.ErrUnsupported)
 		}
 	}
 	pairs := s.HeadDim() / 2
 	worker := lanes*2*(s.HeadDim()+8) + lanes*256 + 3*4*lanes + lanes*s.HeadDim()*4 + lanes*pairs*8 + 48
-	f.scratch = (max(f.scratch, 4*((worker+15)&^15)) + 255) &^ 255
+	rest = (max(rest, 4*((worker+15)&^15)) + 255) &^ 255
+	f.scratch = max(rest, pickerBytes)
 	table := 48*stepWarps + 4*5*(stepWarps+1) + 480*lanes + 300 // struct Table
 	codes, scales := stepWarps*512*f.wide, stepWarps*32*f.wide  // of a slot
 	// With the table at 64 KB what is staged lies below it and the ring above.
@@ -53,8 +55,12 @@ func fitStep(s Shape, lanes, wide, sms, shared int) (fit, error) {
 	f.shared = 2*tableAt + f.depth*codes
 	if f.depth*f.wide < 8 {
 		f.stride = 128
-		f.depth = min(24/f.wide, (shared-128*256-f.scratch-table)/(codes+scales))
-		f.shared = 128*256 + f.depth*(codes+scales) + f.scratch + table
+		f.depth = min(24/f.wide, (shared-256*f.stride-f.scratch-table)/(codes+scales))
+		if f.depth < fewestSlots && wide == 1 { // as on devices with 64 KB
+			f.stride, f.scratch = 32, max(rest, pickerBytes/2)
+			f.depth = min(24/f.wide, (shared-256*f.stride-f.scratch-table)/(codes+scales))
+		}
+		f.shared = 256*f.stride + f.depth*(codes+scales) + f.scratch + table
 	}
 	if f.depth < fewestSlots {
 		return f, fmt.Errorf("the decode kernel for %d lanes of width %d needs more shared memory than the device has (%d bytes): %w", lanes, s.Hidden, shared, core.ErrUnsupported)
@@ -175,7 +181,7 @@ func (g *GPU) precompile(shapes []Shape, lanes int, extra [][]string) error {
 		for _, f := range list {
 			for _, more := range extra {
 				options := append(s.options(f), more...)
-				path := filepath.Join(g.cache, cubinName("decode", stepSource(), g.arch, options))
+				path := filepath.Join(g.cache, cubinName("decode", stepSource(), g.target, options))
 				if b, err := os.ReadFile(path); err == nil {
 					if _, ok := opened(b); ok {
 						continue
@@ -185,7 +191,7 @@ func (g *GPU) precompile(shapes []Shape, lanes int, extra [][]string) error {
 					g.Compiling()
 				}
 				wg.Go(func() {
-					cubin, err := compile("decode", stepSource(), g.arch, options)
+					cubin, err := compile("decode", stepSource(), g.target, options)
 					if err == nil {
 						err = keep(path, cubin)
 					}

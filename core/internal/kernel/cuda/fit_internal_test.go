@@ -20,8 +20,8 @@ func TestFits(t *testing.T) {
 	}{
 		{"H200", Reference4B, 132, 232448, []int{1, 8, 16}},
 		{"A100", Reference4B, 108, 166912, []int{1, 8}},
-		{"RTX 4090", Reference4B, 128, 101376, []int{1, 4}},
-		{"T4", Reference4B, 40, 65536, nil},
+		{"RTX 4090", Reference4B, 128, 101376, []int{1, 8}},
+		{"T4", Reference4B, 40, 65536, []int{1, 4}},
 		{"H200, starter", starter, 132, 232448, []int{1, 8, 16}},
 	} {
 		list, err := fits(x.shape, MaxLanes, x.sms, x.shared)

@@ -21,6 +21,7 @@ type GPU struct {
 	index   int
 	name    string
 	arch    int
+	target  string // what kernels are compiled for
 	sms     int
 	shared  int // bytes of shared memory that a block may ask for
 	cache   string
@@ -38,6 +39,9 @@ type Options struct {
 	Cache   string   // folder for compiled kernels; made if missing; "" keeps none
 	Folders []string // where libnvrtc.so.* is looked for before the system's own folders: beside libtorch, say
 
+	// For tests, the kernels of a lesser device run on this one: As, where set, is its compute capability (75), Shared its shared memory per block.
+	As, Shared int
+
 	Compiling func() // GPU.Compiling
 }
 
@@ -54,6 +58,13 @@ func Open(o Options) (*GPU, error) {
 		return nil, fmt.Errorf("open GPU %d: %w: %s", o.Index, core.ErrNoDevice, C.GoString(C.kg_error(e)))
 	}
 	g.name, g.arch, g.sms, g.shared = C.GoString(&name[0]), int(arch), int(sms), int(shared)
+	g.target = target(g.arch)
+	if o.As != 0 && o.As < g.arch {
+		g.arch, g.target = o.As, fmt.Sprintf("compute_%d", o.As)
+	}
+	if o.Shared != 0 {
+		g.shared = min(g.shared, o.Shared)
+	}
 	if g.arch < 75 {
 		g.Close()
 		return nil, fmt.Errorf("open GPU %d: %s has compute capability %d.%d, 7.5 is needed: %w", o.Index, g.name, arch/10, arch%10, core.ErrUnsupported)

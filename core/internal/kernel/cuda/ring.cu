@@ -1,12 +1,12 @@
 // The weights' way to the tensor cores. The options define the shape: LAYERS D HEADS DH ROT F VOCAB PARALLEL ACT HEAD4,
 // C_QKV C_DENSE C_UP C_DOWN (blocks of columns per chunk), and the build: LMAX (1, 8 or 16 lanes), WIDE (units per slot of
-// a ring, 2 where all chunks are even), DEPTH (slots of a warp's ring), STRIDE (bytes between the entries of the table, 128
-// or 256), SCRATCH (bytes after the ring).
+// a ring, 2 where all chunks are even), DEPTH (slots of a warp's ring), STRIDE (bytes between the entries of the table: 256 or
+// 128, or 32 where shared memory is short), SCRATCH (bytes after the ring).
 //
 // A warp's share of a matrix is a run of units (place_codes), so one run of memory. Each thread copies the 16 bytes
 // that it needs itself into its own places of a ring in shared memory, DEPTH units ahead, on through all phases of all
 // layers: the copies never wait for activations. A byte of codes is two weights of a row: the table turns it into two
-// bf16 in one look-up, with one copy of the table per lane of a warp so that no two lanes meet in a bank.
+// bf16 in one look-up, with one copy of the table per lane of a warp so that no two lanes meet in a bank (but with STRIDE 32).
 
 #define WARPS 16
 #define THREADS (32 * WARPS)
@@ -28,6 +28,7 @@
 #define XS (SCALES + SCALE_BYTES)
 #define TABLES (XS + SCRATCH)
 #endif
+#define COPIES (STRIDE < 128 ? STRIDE / 4 : 32)  // of the table: one per lane, or lanes share
 #define PHASES (4 * LAYERS)
 #define NT ((LMAX + 7) / 8)
 #define FULL 0xffffffffu
@@ -246,21 +247,21 @@ __device__ __forceinline__ u32 operand_bf16(u32 v) {
 #endif
 }
 
-// look gives the two weights of byte i of w. lane4: four times the lane, and the table's place.
+// look gives the two weights of byte i of w. lane4: four times the lane's copy, and the table's place.
 __device__ __forceinline__ u32 look(u32 w, int i, u32 lane4) {
 #if STRIDE == 256
   u32 at = __byte_perm(w, lane4, 0x7604 | i << 4), v;
   asm("ld.shared.u32 %0, [%1];" : "=r"(v) : "r"(at));
   return v;
 #else
-  return *(const u32 *)(dynamic + ((w >> 8 * i & 255) << 7 | lane4));
+  return *(const u32 *)(dynamic + (w >> 8 * i & 255) * STRIDE + lane4);
 #endif
 }
 
 __device__ void make_table() {
-  for (int i = threadIdx.x; i < 256 * 32; i += THREADS) {
-    int b = i >> 5;
-    *(u32 *)(room() + TABLE + b * STRIDE + (i & 31) * 4) = operand(nf4[b >> 4], nf4[b & 15]);
+  for (int i = threadIdx.x; i < 256 * COPIES; i += THREADS) {
+    int b = i / COPIES;
+    *(u32 *)(room() + TABLE + b * STRIDE + i % COPIES * 4) = operand(nf4[b >> 4], nf4[b & 15]);
   }
 }
 

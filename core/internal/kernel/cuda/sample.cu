@@ -1,8 +1,8 @@
 // The choice of the next token, by core/neox's sampler: repetition penalty, temperature, top-k, top-p, then the
 // inverse of the cumulative distribution at a uniform number, most likely token first, equal ones by id.
 
-#define BINS 2048
-#define GATHER 1024
+#define BINS (STRIDE < 128 ? 1024 : 2048)
+#define GATHER (BINS / 2)
 #define REACH 60.0f  // how far below the best score a token may lie (sampler.go: unreachable)
 
 struct Picker {
@@ -24,7 +24,7 @@ __device__ __forceinline__ u64 key_of(float score, int id) { return (u64)ordered
 
 // A probability in units of 2^-40 of the best one's: integers, so that sums do not depend on their order.
 __device__ __forceinline__ u64 mass_of(float score, float top) { return (u64)(expf(score - top) * 1099511627776.0f); }
-__device__ __forceinline__ int bin_of(float score, float top) { return min(BINS - 1, (int)((top - score) * 32)); }
+__device__ __forceinline__ int bin_of(float score, float top) { return min(BINS - 1, (int)((top - score) * (BINS / 64))); }
 __device__ __forceinline__ bool reachable(float score, float top) { return top - score <= REACH; }
 
 // score is a logit after the penalty and the temperature. Tokens of the row count as seen, and those of the
