@@ -32,6 +32,16 @@ type arena4 struct {
 // whole chunks.
 const chunk4 = 1024
 
+// cut4 is the number of tokens that prompts are cut at on a device with so many multiprocessors, at most chunk. Half of chunk4 costs a
+// seventh of a prompt's time on large devices, where a prompt takes milliseconds (docs/decisions/0015); on smaller ones products of 512
+// rows keep all multiprocessors busy, and a kept beginning saves what a person waits for.
+func cut4(chunk, sms int) int {
+	if sms < 100 {
+		return min(chunk, chunk4/2)
+	}
+	return chunk
+}
+
 // copies4 is the bytes of bf16 copies of the matrices that a model keeps on a device with so much free: they save a
 // prompt the dequantising (a seventh of its time), and are made where they are an eighth of what is free.
 func copies4(c Config, free int64) int64 {

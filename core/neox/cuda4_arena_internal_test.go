@@ -78,3 +78,12 @@ func TestStaging4(t *testing.T) {
 		t.Errorf("%d bytes in all", total)
 	}
 }
+
+// Large devices take whole chunks, small ones half of them; a model of few positions has one chunk.
+func TestCut4(t *testing.T) {
+	for _, x := range []struct{ chunk, sms, want int }{{1024, 132, 1024}, {1024, 100, 1024}, {1024, 40, 512}, {300, 40, 300}, {300, 132, 300}} {
+		if got := cut4(x.chunk, x.sms); got != x.want {
+			t.Errorf("chunk %d on %d multiprocessors: cut at %d, not %d", x.chunk, x.sms, got, x.want)
+		}
+	}
+}

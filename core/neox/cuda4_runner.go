@@ -130,7 +130,8 @@ func (r *cuda4) placed(layer int, m cuda.Matrix) cuda.Placed {
 // traits: a lane's numbers do not depend on the other lanes; those of a prompt's tokens only on the size of their chunk.
 func (r *cuda4) traits() traits {
 	head := 2 * int64(r.VocabSize) * int64(r.HiddenSize)
-	return traits{dtype: "nf4", chunk: r.chunk, lanes: cuda.MaxLanes, exact: r.decodes, grain: chunk4, read: r.layout.Bytes() + head}
+	cut := cut4(r.chunk, r.gpu.SMs())
+	return traits{dtype: "nf4", chunk: cut, lanes: cuda.MaxLanes, exact: r.decodes, grain: cut, read: r.layout.Bytes() + head}
 }
 
 // steps is how many tokens a state decodes without the host.
