@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"kakoi/core"
 	"kakoi/core/engine/server"
@@ -55,7 +56,10 @@ func benchTrain(ctx context.Context, o server.BenchOptions, figure func(any) err
 	}
 	opt := train.BenchOptions{
 		Shape: neox.RinnaShape, Load: neox.LoadOptions{Device: o.Device, DType: o.DType, Threads: threads(o.Threads)}, Sequence: o.Tokens, Batch: o.Batch,
-		Rank: o.LoRA, Steps: o.Rounds,
+		Rank: o.LoRA, Steps: o.Rounds, Profile: o.Profile,
+	}
+	if o.Setting != "" {
+		opt.Figures = strings.Split(o.Setting, ",")
 	}
 	return train.Bench(ctx, opt, func(r train.BenchResult) error { return figure(r) })
 }

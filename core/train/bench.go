@@ -16,27 +16,33 @@ type BenchOptions struct {
 	Batch    int // sequences of a micro-batch (default 12)
 	Rank     int // of the adapter on query_key_value (default 8)
 	Steps    int // of a figure, after two to warm up (default 4)
+
+	// "none", "gelu", "layer", "natural"; "low", without bf16 copies: "gelu", "layer". nil: all of these. "plain": "none" by libtorch's
+	// operations instead of our own kernels.
+	Figures []string
+	Profile bool     // where a step's time goes, too
 }
 
 // BenchResult is one figure: a training step of one micro-batch, with the optimiser's part.
 type BenchResult struct {
-	Name        string  `json:"name"` // "matmul", "train", "train, natural lengths"
-	Device      string  `json:"device"`
-	DType       string  `json:"dtype"` // of the weights
-	Compute     string  `json:"compute,omitempty"`
-	Recompute   string  `json:"recompute,omitempty"`
-	Copies      bool    `json:"copies,omitempty"` // bf16 copies of the matrices are kept
-	Sequences   int     `json:"sequences,omitempty"`
-	Tokens      int     `json:"tokens,omitempty"`       // of a step, none of them padding
-	Milli       float64 `json:"milliseconds,omitempty"` // median of a step
-	Forward     float64 `json:"forward_milliseconds,omitempty"`
-	Optimiser   float64 `json:"optimiser_milliseconds,omitempty"` // gradients read, clipped, weights changed and written
-	PerSecond   float64 `json:"tokens_per_second,omitempty"`
-	Peak        int64   `json:"peak_bytes,omitempty"`    // measured, the weights counted in
-	Planned     int64   `json:"planned_bytes,omitempty"` // by the memory plan
-	GFLOPPerTok float64 `json:"gflop_per_token,omitempty"`
-	TFLOPs      float64 `json:"tflop_per_second,omitempty"`
-	OfLimit     float64 `json:"of_limit,omitempty"` // of the tokens a second that the matrix rate of this run would give without recomputing
+	Name        string             `json:"name"` // "matmul", "train", "train, natural lengths"
+	Device      string             `json:"device"`
+	DType       string             `json:"dtype"` // of the weights
+	Compute     string             `json:"compute,omitempty"`
+	Recompute   string             `json:"recompute,omitempty"`
+	Copies      bool               `json:"copies,omitempty"` // bf16 copies of the matrices are kept
+	Sequences   int                `json:"sequences,omitempty"`
+	Tokens      int                `json:"tokens,omitempty"`       // of a step, none of them padding
+	Milli       float64            `json:"milliseconds,omitempty"` // median of a step
+	Forward     float64            `json:"forward_milliseconds,omitempty"`
+	Optimiser   float64            `json:"optimiser_milliseconds,omitempty"` // gradients read, clipped, weights changed and written
+	PerSecond   float64            `json:"tokens_per_second,omitempty"`
+	Peak        int64              `json:"peak_bytes,omitempty"`    // measured, the weights counted in
+	Planned     int64              `json:"planned_bytes,omitempty"` // by the memory plan
+	GFLOPPerTok float64            `json:"gflop_per_token,omitempty"`
+	TFLOPs      float64            `json:"tflop_per_second,omitempty"`
+	Parts       map[string]float64 `json:"parts_milliseconds,omitempty"` // of the device's time in one step, with Profile
+	OfLimit     float64            `json:"of_limit,omitempty"`           // of the tokens a second that the matrix rate of this run would give without recomputing
 }
 
 // flops are the operations of one token of a sequence of length tokens, forward and backward through frozen weights without
@@ -68,6 +74,11 @@ func made(lengths []int, vocab int) []example {
 		}
 	}
 	return out
+}
+
+// wants says whether a figure is to be measured.
+func (o BenchOptions) wants(figure string) bool {
+	return o.Figures == nil || slices.Contains(o.Figures, figure)
 }
 
 // repeated is a list of n times v.

@@ -27,7 +27,7 @@ type run struct {
 
 	net       *net
 	at        progress
-	masters   []float32
+	masters   []float32 // the net's, as grads
 	grads     []float32
 	opt       *adamw
 	epoch     int     // whose micro-batches batches are; -1: none
@@ -98,7 +98,7 @@ func (r *run) whole(ctx context.Context) (res core.TrainResult, err error) {
 // begin sets the run up anew or from its checkpoint.
 func (r *run) begin() error {
 	r.opt = newAdamW(r.set, r.params.parts)
-	r.grads = make([]float32, r.params.total)
+	r.masters, r.grads = r.net.masters, r.net.gradients
 	r.epoch, r.saved, r.savedStep = -1, time.Now(), -1
 	if r.from == nil {
 		steps, err := checkpointSteps(r.req.Dir)
@@ -108,7 +108,7 @@ func (r *run) begin() error {
 		if len(steps) > 0 {
 			return core.Explain(fmt.Errorf("%q holds checkpoints: %w", r.req.Dir, core.ErrUsage), "error.train.begun")
 		}
-		r.masters = r.params.first(r.set.Seed)
+		copy(r.masters, r.params.first(r.set.Seed))
 		r.at = progress{
 			Base: r.g.Info().ID, Form: r.g.Info().DType, Settings: r.req.Settings, Rows: hashRows(r.req.Rows, r.req.Held), Fill: r.fill, Accumulate: r.accumulate,
 			Recompute: r.keep, Compute: r.plan.Compute, Scaler: newScaler(r.dtype == torch.Float16),
@@ -117,7 +117,6 @@ func (r *run) begin() error {
 	}
 	r.at = *r.from
 	r.at.Form = r.g.Info().DType
-	r.masters = make([]float32, r.params.total)
 	if err := restore(r.body, r.masters, r.opt); err != nil {
 		return err
 	}
@@ -149,7 +148,7 @@ func (r *run) inEpochs() float64 {
 
 // loop runs steps, evaluations and checkpoints until the run ends or ctx does.
 func (r *run) loop(ctx context.Context) (core.TrainEnd, error) {
-	if err := r.net.load(ctx, r.masters); err != nil {
+	if err := r.net.load(ctx); err != nil {
 		return "", err
 	}
 	for {
@@ -241,7 +240,7 @@ func (r *run) step(ctx context.Context) (lost bool, err error) {
 		}
 		loss += l / float64(counted)
 	}
-	if err := r.net.read(ctx, r.grads); err != nil {
+	if err := r.net.read(ctx); err != nil {
 		return false, err
 	}
 	size, by, finite := norm(r.grads, 1/scale, r.set.ClipNorm)
@@ -257,7 +256,7 @@ func (r *run) step(ctx context.Context) (lost bool, err error) {
 		r.opt.update(r.masters, r.grads, by, lr, runtime.GOMAXPROCS(0))
 		r.at.Updates++
 	}
-	if err := r.net.load(ctx, r.masters); err != nil {
+	if err := r.net.load(ctx); err != nil {
 		return false, err
 	}
 	r.at.Number += uint64(len(group))

@@ -154,11 +154,6 @@ func same(a, b core.TrainSettings) bool {
 // What a checkpoint has settled stays.
 func (t *Trainer) fit(p *prepared) error {
 	c, cuda := t.g.Config(), t.g.Device().CUDA()
-	head := int64(64 << 20)
-	if cuda {
-		head = 512 << 20
-	}
-	p.chunk = chunkOf(c.VocabSize, head)
 	everything := slices.Concat(p.rows.examples, p.held.examples)
 	longest := 0
 	for _, e := range everything {
@@ -175,6 +170,7 @@ func (t *Trainer) fit(p *prepared) error {
 		x.Free = -1
 	}
 	bytes := func() []core.TrainBytes {
+		p.chunk = chunkOf(c.VocabSize, headRoom(cuda, p.keep))
 		tokens := int64(p.fill.most(everything))
 		counted := tokens
 		if p.set.LossOn == core.LossAnswer {
@@ -182,7 +178,7 @@ func (t *Trainer) fit(p *prepared) error {
 		}
 		return demand{
 			cfg: c, element: int64(p.dtype.Size()), places: p.params.places, optimizer: p.set.Optimizer, dropout: p.set.Dropout > 0, keep: p.keep,
-			tokens: tokens, counted: counted, chunk: min(int64(p.chunk), counted), weights: weights, room: room,
+			tokens: tokens, counted: counted, chunk: min(int64(p.chunk), counted), weights: weights, room: room, fast: cuda && p.dtype == torch.BFloat16,
 		}.plan()
 	}
 	fits := func() bool {
