@@ -25,6 +25,9 @@ type TrainingPlan struct {
 	Settings   core.TrainSettings `json:"settings"`
 	Build      *DatasetPlan       `json:"build,omitempty"` // how the dataset was built, where the plan began there
 	Plan       core.TrainPlan     `json:"plan"`            // what the training will need; zero before Training.Plan
+	// Warnings are keys of the translations, each with KEY.hint: what has changed since the dataset's prompts were built. Training.Plan
+	// sets them.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Plan says what a training will need and do, without beginning it. The base model is loaded for that, and stays so.
@@ -51,6 +54,11 @@ func (t *Training) Plan(ctx context.Context, plan TrainingPlan, p core.Progress)
 		return plan, fmt.Errorf("plan training on %q: %w", r.DatasetName, err)
 	}
 	plan.Version, plan.Model, plan.ModelID, plan.Dataset, plan.DatasetSum, plan.Plan = planVersion, r.Model, base.ID, r.Dataset, r.DatasetSum, planned
+	set, err := t.Datasets.Find(ctx, r.Dataset)
+	if err != nil {
+		return plan, err
+	}
+	plan.Warnings = t.Datasets.Stale(ctx, set, r.Model)
 	return plan, nil
 }
 

@@ -26,6 +26,7 @@ type rowShelf struct {
 	set         record.Dataset
 	train, held []core.Row
 	file        []core.Row
+	stale       []string
 }
 
 func (s *rowShelf) Find(_ context.Context, which string) (record.Dataset, error) {
@@ -38,6 +39,8 @@ func (s *rowShelf) Find(_ context.Context, which string) (record.Dataset, error)
 func (s *rowShelf) Training(context.Context, string) (train, held []core.Row, err error) {
 	return s.train, s.held, nil
 }
+
+func (s *rowShelf) Stale(context.Context, record.Dataset, string) []string { return s.stale }
 
 func (s *rowShelf) Questions(context.Context, string, app.ImportPlan, core.Progress) ([]core.Row, dataset.Table, error) {
 	return s.file, dataset.Table{}, nil

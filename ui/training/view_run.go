@@ -134,7 +134,7 @@ func (p *runPage) update(c change) {
 	told := m.progress(r)
 	p.state.SetRuns([]widget.Run{{Text: told.state.text, Color: lineColor(told.state.kind), Bold: true}})
 	p.facts.SetRuns(row(told.facts))
-	p.bar.Hidden = told.share < 0
+	p.bar.Hidden = told.share < 0 || r.State == record.RunDone // one that ended early would look unfinished
 	if told.share >= 0 {
 		p.bar.SetValue(told.share)
 	}
