@@ -381,7 +381,11 @@ func (m *model) progress(r record.Run) progress {
 	case predicted > 0:
 		add(lineQuiet, "training.run.memory.plan", amount.Bytes(predicted))
 	}
-	if r.Checkpoint > 0 {
+	_, has := m.adapter(r.Adapter)
+	switch gone := r.State == record.RunDone && r.Adapter != "" && !has; {
+	case gone:
+		add(lineWarn, "training.run.gone")
+	case r.Checkpoint > 0:
 		add(lineQuiet, "training.run.checkpoint", r.Checkpoint)
 	}
 	for _, n := range r.Notes {

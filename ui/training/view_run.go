@@ -143,7 +143,8 @@ func (p *runPage) update(c change) {
 	visible(p.goOn, !runs && r.State != record.RunDone)
 	visible(p.keep, r.State != record.RunDone && (r.Checkpoint > 0 || r.BestStep > 0))
 	visible(p.discard, !runs)
-	visible(p.next, r.State == record.RunDone && r.Adapter != "")
+	_, has := m.adapter(r.Adapter)
+	visible(p.next, r.State == record.RunDone && has)
 	for _, b := range []*widget.Button{p.pause, p.keep, p.discard} {
 		can(b, m.work == nil)
 	}
