@@ -207,15 +207,21 @@ static void attend(worker *w, int64_t layer) {
   run *r = w->r;
   const kc_neox *m = r->m;
   const int64_t ld = KC_PANEL * m->layer[layer].linear[KC_QKV].w.panels;
-  for (int64_t i; (i = take(w, r->tiles * m->heads)) >= 0;) {
-    const query_tile *q = &r->tile[i / m->heads];
-    const int64_t head = i % m->heads;
+  const int64_t items = r->tiles * m->heads;
+  for (int64_t i = w->part < items ? w->part : -1, next; i >= 0; i = next) {
+    next = take_next(w, items);
+    const query_tile *q = &r->tile[i / m->heads], *q2 = &r->tile[(next < 0 ? i : next) / m->heads];
+    const int64_t head = i % m->heads, head2 = (next < 0 ? i : next) % m->heads;
     const kc_token *k = &r->tokens[q->first];
+    const uint16_t *keys = cached(m, k, layer, 0, head), *values = cached(m, k, layer, 1, head);
+    const float *query = r->qkv + q->first * ld + 3 * head * m->dim, scale = 1 / sqrtf((float)m->dim);
     if (r->fused)
       for (int t = 0; t < q->n; t++) store(r, layer, q->first + t, head);
     float *o = r->att + q->first * m->hidden + head * m->dim;
-    r->ops->attend(r->qkv + q->first * ld + 3 * head * m->dim, ld, q->n, cached(m, k, layer, 0, head), cached(m, k, layer, 1, head),
-                   k->position + 1, m->dim, 1 / sqrtf((float)m->dim), o, m->hidden, w->scratch);
+    if (r->prompt && r->ops->attend_many)
+      r->ops->attend_many(query, ld, q->n, keys, values, k->position + 1, m->dim, scale, o, m->hidden, w->scratch);
+    else
+      r->ops->attend(query, ld, q->n, keys, values, k->position + 1, m->dim, scale, o, m->hidden, cached(m, &r->tokens[q2->first], layer, 0, head2));
     if (m->dim % KC_BLOCK == 0)
       for (int t = 0; t < q->n; t++) r->ops->pack(&r->attended, q->first + t, head * m->dim, o + t * m->hidden, m->dim);
   }
