@@ -237,7 +237,6 @@ func (x *Index) write(s uint32, level int, to []entry) {
 			atomic.StoreUint32(&row[i], id)
 		}
 	}
-	x.dirty.link(s, level)
 }
 
 // addEdge makes to a neighbour of from, and chooses a full row anew. With hang the edge is one of the tree, or is not made
@@ -280,7 +279,6 @@ func (x *Index) addEdge(w *walker, from, to uint32, level int, hang bool) bool {
 		x.write(from, level, x.choose(w, w.near, len(row)))
 		return true
 	}
-	x.dirty.link(from, level)
 	return true
 }
 

@@ -82,7 +82,6 @@ func (x *Index) release(s uint32) {
 	x.wipe(s)
 	for l := range x.about.some[s].level() + 1 {
 		clearRow(x.row(s, l))
-		x.dirty.link(s, l)
 	}
 	x.dead.some[s>>6] &^= 1 << (s & 63)
 	x.free = append(x.free, s)
@@ -227,9 +226,6 @@ func (x *Index) regrow() {
 		}
 		x.hangNear(w, s, seen)
 		spread(s)
-	}
-	for b := range x.dirty.blocks {
-		x.dirty.blocks[b] |= 2
 	}
 }
 

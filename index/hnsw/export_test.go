@@ -84,3 +84,11 @@ func (x *Index) Check() error {
 	}
 	return nil
 }
+
+// Narrow is a float16.
+func Narrow(f float32) uint16 { return narrow(f) }
+
+// Code is the code of a slot, as it lies in the files.
+func (x *Index) Code(s uint32) []byte {
+	return append([]byte(nil), x.codes.some[int(s)*x.stride : (int(s)+1)*x.stride][:x.p.Dimension]...)
+}

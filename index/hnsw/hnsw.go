@@ -15,7 +15,7 @@ import (
 type Params struct {
 	Dimension      int
 	M              int       // neighbours of a new vector in each layer, twice as many in layer 0 at most; 0: 16, at most 64
-	EfConstruction int       // how many candidates its neighbours are chosen from; 0: 200
+	EfConstruction int       // how many candidates its neighbours are chosen from; 0: 128
 	Resident       bool      // keep the vectors in float16 beside the codes; without, Vectors must be set to search
 	Center         []float32 // [Dimension] mean of the vectors to come, at best (Mean); nil: zero
 	Seed           uint64    // of the layers
@@ -27,7 +27,7 @@ func (p *Params) Validate() error {
 		p.M = 16
 	}
 	if p.EfConstruction == 0 {
-		p.EfConstruction = 200
+		p.EfConstruction = 128
 	}
 	if p.Dimension < 1 || p.Dimension > 1<<14 || p.M < 4 || p.M > maxM || p.EfConstruction < p.M || p.Center != nil && len(p.Center) != p.Dimension {
 		return fmt.Errorf("vector index of dimension %d, M %d, efConstruction %d, centre of %d: %w",
@@ -94,6 +94,7 @@ type Index struct {
 	half   slab[byte]   // [slots, stride] float16, where Resident
 
 	dirty   dirty
+	saved   uint32 // version of the snapshot that this came from or went to
 	walkers sync.Pool
 }
 
