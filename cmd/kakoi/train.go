@@ -249,7 +249,11 @@ func (c *call) printPlan(plan app.TrainingPlan) {
 	}
 	c.say("cli.train.steps", p.Steps, p.EpochStep, p.Batch, p.Accumulate, p.Compute, p.Recompute)
 	if p.Seconds > 0 {
-		c.say("cli.train.time", amount.Clock(seconds(p.Seconds)))
+		key := "cli.train.time"
+		if p.SecondsFrom != "" {
+			key += "." + string(p.SecondsFrom)
+		}
+		c.say(key, amount.Clock(seconds(p.Seconds)))
 	}
 	for _, b := range p.Bytes {
 		c.say("cli.train.part", pad(c.text("train.part."+b.Part), 24), amount.Bytes(b.Bytes))

@@ -1,26 +1,46 @@
 package train
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 
+	"kakoi/core"
 	"kakoi/core/neox"
 )
 
 // BenchOptions says what Bench measures.
 type BenchOptions struct {
 	Shape    neox.Config // random weights of it
+	Model    string      // a model's folder instead
 	Load     neox.LoadOptions
-	Sequence int // tokens of a sequence (default 1024)
-	Batch    int // sequences of a micro-batch (default 12)
+	Sequence int // tokens of a sequence (default 1024; on the CPU 256)
+	Batch    int // sequences of a micro-batch (default 12; on the CPU 2)
 	Rank     int // of the adapter on query_key_value (default 8)
-	Steps    int // of a figure, after two to warm up (default 4)
+	Steps    int // of a figure, after two to warm up (default 4; on the CPU 2)
 
 	// "none", "gelu", "layer", "natural"; "low", without bf16 copies: "gelu", "layer". nil: all of these. "plain": "none" by libtorch's
-	// operations instead of our own kernels.
+	// operations instead of our own kernels. Whole runs, asked for only: "recipe", "recipe-auto", "chat", "full", "fp32".
 	Figures []string
-	Profile bool     // where a step's time goes, too
+	Profile bool // where a step's time goes, too
+}
+
+// complete puts in what was left open, and refuses what makes no sense.
+func (o *BenchOptions) complete(cuda bool) error {
+	usual := []int{1024, 12, 8, 4}
+	if !cuda {
+		usual = []int{256, 2, 8, 2}
+	}
+	for i, to := range []*int{&o.Sequence, &o.Batch, &o.Rank, &o.Steps} {
+		if *to == 0 {
+			*to = usual[i]
+		}
+	}
+	if o.Sequence < 2 || o.Sequence > o.Shape.MaxPositionEmbeddings || o.Batch < 1 {
+		return fmt.Errorf("bench train with %d sequences of %d tokens: %w", o.Batch, o.Sequence, core.ErrUsage)
+	}
+	return nil
 }
 
 // BenchResult is one figure: a training step of one micro-batch, with the optimiser's part.

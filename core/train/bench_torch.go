@@ -5,7 +5,6 @@ package train
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"time"
@@ -17,30 +16,28 @@ import (
 )
 
 // Bench measures training steps over random weights of a shape: sequences of one length with each way of recomputing, the last one
-// once more without bf16 copies of the matrices, and a natural mix of lengths, packed; in the same run the device's matrix rate.
-func Bench(ctx context.Context, opt BenchOptions, emit func(BenchResult) error) error {
-	for _, x := range []struct {
-		to        *int
-		otherwise int
-	}{{&opt.Sequence, 1024}, {&opt.Batch, 12}, {&opt.Rank, 8}, {&opt.Steps, 4}} {
-		if *x.to == 0 {
-			*x.to = x.otherwise
-		}
-	}
-	if opt.Sequence < 2 || opt.Sequence > opt.Shape.MaxPositionEmbeddings || opt.Batch < 1 {
-		return fmt.Errorf("bench train with %d sequences of %d tokens: %w", opt.Batch, opt.Sequence, core.ErrUsage)
-	}
+// once more without bf16 copies of the matrices, and a natural mix of lengths, packed; in the same run the device's matrix rate. Results are
+// BenchResult, and RunResult of whole runs.
+func Bench(ctx context.Context, opt BenchOptions, emit func(any) error) error {
 	rate := 0.0
 	for _, copies := range []bool{true, false} {
 		if !copies && !opt.wants("low") {
 			break
 		}
-		g, err := neox.Random(ctx, opt.Shape, opt.Load, copies)
+		g, err := openBench(ctx, &opt, copies)
 		if err != nil {
 			return err
 		}
+		if err := opt.complete(g.Device().CUDA()); err != nil {
+			return errors.Join(err, g.Close())
+		}
 		b := benchRun{ctx: ctx, opt: opt, g: g, emit: emit, copies: copies && g.Outside() > 0, rate: rate}
-		err = b.all()
+		if copies {
+			err = b.runs()
+		}
+		if err == nil && opt.steps() {
+			err = b.all()
+		}
 		rate = b.rate
 		if err = errors.Join(err, g.Close()); err != nil {
 			return err
@@ -56,7 +53,7 @@ type benchRun struct {
 	ctx    context.Context
 	opt    BenchOptions
 	g      *neox.Generator
-	emit   func(BenchResult) error
+	emit   func(any) error
 	copies bool
 	rate   float64 // matrix operations a second
 }
@@ -158,10 +155,9 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 	if need := onDevice(parts, !dev.CUDA()); free > 0 && need > free {
 		return nil // no room: no figure
 	}
-	if dev.CUDA() {
-		if err := dev.Do(b.ctx, func(*torch.Scope) error { return torch.ResetPeak(dev.Index()) }); err != nil {
-			return err
-		}
+	memory, err := newMeter(b.ctx, b.g)
+	if err != nil {
+		return err
 	}
 	masters, grads, opt := n.masters, n.gradients, newAdamW(s, p.parts)
 	copy(masters, p.first(1))
@@ -209,7 +205,6 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 		return err
 	}
 	forward := time.Since(start).Seconds()
-	r := run{Trainer: &Trainer{b.g}}
 	total := 0.0
 	for _, t := range whole {
 		total += t
@@ -218,7 +213,7 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 	per := float64(tokens) / total
 	out := BenchResult{
 		Name: name, Device: b.g.Info().Device, DType: b.g.Info().DType, Compute: compute, Recompute: keep, Copies: b.copies, Sequences: sequences,
-		Tokens: tokens / len(whole), Milli: 1e3 * median(whole), Forward: 1e3 * forward, Optimiser: 1e3 * median(ends), PerSecond: per, Peak: r.peak(),
+		Tokens: tokens / len(whole), Milli: 1e3 * median(whole), Forward: 1e3 * forward, Optimiser: 1e3 * median(ends), PerSecond: per, Peak: memory.peak(),
 		Parts: partsTime, Planned: weights + onDevice(parts, !dev.CUDA()), GFLOPPerTok: perToken / 1e9, TFLOPs: per * perToken / 1e12, OfLimit: per * perToken / b.rate,
 	}
 	return b.emit(out)

@@ -25,6 +25,7 @@ type net struct {
 	weights torch.Tensor // of the adapter, all of them, as computed with
 	grads   torch.Tensor // fp32
 	fast    *fast        // our own kernels; nil: libtorch's operations
+	alive   func()       // told after every block; nil: nobody
 
 	// In the host's memory, page-locked where there is a GPU: the masters, and the gradients as read.
 	masters, gradients    []float32

@@ -16,6 +16,11 @@ func (n *net) pass(ctx context.Context, examples []example, number uint64, train
 	kept := make([]*saved, n.base.Layers+1) // kept[i].x is the input of block i
 	var grad, end torch.Owner
 	var total torch.Tensor // read when all is done: reading waits for the device
+	alive := func() {
+		if n.alive != nil {
+			n.alive()
+		}
+	}
 	defer func() {
 		_ = dev.Do(context.Background(), func(*torch.Scope) error {
 			for _, k := range kept {
@@ -57,6 +62,7 @@ func (n *net) pass(ctx context.Context, examples []example, number uint64, train
 			s.Annotate("layer %d", i)
 			return s.Err()
 		})
+		alive()
 	}
 	var dy torch.Tensor
 	if err == nil {
@@ -77,6 +83,7 @@ func (n *net) pass(ctx context.Context, examples []example, number uint64, train
 			dy = s.Keep(&grad, dx)
 			return s.Err()
 		})
+		alive()
 	}
 	if err == nil {
 		err = dev.Do(ctx, func(s *torch.Scope) error {

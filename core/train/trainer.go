@@ -111,6 +111,12 @@ func (t *Trainer) prepare(ctx context.Context, req core.TrainRequest) (*prepared
 	x.Rows, x.TooLong, x.NoLabels, x.Held = len(p.rows.examples), p.rows.tooLong+p.held.tooLong, p.rows.noLabels+p.held.noLabels, len(p.held.examples)
 	x.Tokens, x.Steps, x.EpochStep = p.rows.tokens(), sum(p.epochs), p.epochs[0]
 	x.Recompute, x.Batch, x.Accumulate = p.keep, p.fill.Batch, p.accumulate
+	if x.Seconds, err = t.seconds(ctx, p); err != nil {
+		return nil, err
+	}
+	if x.Seconds > 0 {
+		x.SecondsFrom = core.SecondsComputed
+	}
 	return p, nil
 }
 

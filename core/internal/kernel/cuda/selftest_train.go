@@ -179,7 +179,7 @@ func (t *trainTester) all() error {
 		s1, s2 := 0.0, 0.0
 		g := make([]float64, w)
 		for k := range w {
-			g[k] = (float64(dyv[i*w+k]) + more[i*w+k]) * float64(weightv[k])
+			g[k] = float64(fromBF16(toBF16(float32(float64(dyv[i*w+k])+more[i*w+k])))) * float64(weightv[k]) // the sum is kept in bf16
 			s1, s2 = s1+g[k]/float64(w), s2+g[k]*hat[i*w+k]/float64(w)
 		}
 		for k := range w {
