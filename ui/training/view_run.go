@@ -96,6 +96,9 @@ func (s *Screen) saveTo(path string, write func(io.Writer) error) {
 }
 
 func (p *runPage) focus() fyne.Focusable {
+	if !p.none.Hidden {
+		return nil // the buttons wait for a run, which may be on its way
+	}
 	for _, b := range []*widget.Button{p.goOn, p.next, p.pause} {
 		if b.Visible() && !b.Disabled() {
 			return b
