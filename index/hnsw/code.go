@@ -16,7 +16,7 @@ type query struct {
 	scale float32
 	shift int32   // what the 128 of the other side adds
 	base  float32 // what every score has
-	bias  float32 // 1: the bias of the other side counts
+	bias  bool    // the bias of the other side counts
 }
 
 func (x *Index) newQuery() query {
@@ -51,21 +51,24 @@ func (q *query) widen() {
 	}
 }
 
-// ask makes q of a vector: v times a slot's vector is v times the centre, and v times what is left, which the code is of.
+// ask makes q of a vector: v times a slot's vector is v times the centre, which is the same for all slots and left out, and
+// v times what is left, which the code is of.
 func (x *Index) ask(q *query, v []float32) {
-	clear(q.code)
-	largest := float32(0)
+	most := uint32(0) // the bits of positive numbers are in the order of the numbers
 	for _, f := range v {
-		largest = max(largest, abs(f))
+		most = max(most, math.Float32bits(f)&^(1<<31))
 	}
-	q.scale = max(largest, 1e-20) / 127
-	sum := int32(0)
+	largest := max(math.Float32frombits(most), 1e-20)
+	q.scale = largest / 127
+	by, sum := 127/largest, int32(0)
+	code := q.code[:len(v)]
 	for i, f := range v {
-		c := round(f / q.scale)
-		q.code[i] = int8(c)
+		c := round(f * by)
+		code[i] = int8(c)
 		sum += c
 	}
-	q.shift, q.base, q.bias = 128*sum, dot(v, x.centre), 0
+	clear(q.code[len(v):])
+	q.shift, q.base, q.bias = 128*sum, 0, false
 	q.widen()
 }
 
@@ -78,7 +81,7 @@ func (x *Index) left(q *query, s uint32) {
 		binary.LittleEndian.PutUint64(to[i:], binary.LittleEndian.Uint64(row[i:])^0x8080808080808080)
 	}
 	a := &x.about.some[s]
-	q.scale, q.shift, q.base, q.bias = a.scale, 128*a.sum, x.norm+a.bias, 1
+	q.scale, q.shift, q.base, q.bias = x.scales.some[s], 128*a.sum, x.norm+a.bias, true
 	q.widen()
 }
 
@@ -91,7 +94,7 @@ func (x *Index) encode(s uint32, v []float32, label uint64) {
 	}
 	scale := max(largest, 1e-20) / 127
 	a := &x.about.some[s]
-	a.scale, a.sum, a.bias = scale, 0, 0
+	x.scales.some[s], a.sum, a.bias = scale, 0, 0
 	for i := range row {
 		row[i] = 128
 	}
@@ -119,7 +122,7 @@ func (x *Index) wipe(s uint32) {
 		clear(x.half.some[2*int(s)*x.stride : 2*(int(s)+1)*x.stride])
 	}
 	a := &x.about.some[s]
-	a.scale, a.bias, a.sum = 0, 0, 0
+	x.scales.some[s], a.bias, a.sum = 0, 0, 0
 	x.labels.some[s] = 0
 	x.dirty.code(s)
 }
@@ -129,8 +132,16 @@ func (x *Index) check(v []float32) error {
 	if len(v) != x.p.Dimension {
 		return fmt.Errorf("vector is %d wide, not %d: %w", len(v), x.p.Dimension, core.ErrDimension)
 	}
+	const most = 0x477fe000 // 65504; what is no number has more
+	bad := uint32(0)
+	for _, f := range v {
+		bad |= (most - math.Float32bits(f)&^(1<<31)) >> 31
+	}
+	if bad == 0 {
+		return nil
+	}
 	for i, f := range v {
-		if a := abs(f); !(a < 65504) {
+		if a := abs(f); !(a <= 65504) {
 			return fmt.Errorf("component %d of a vector is %v: %w", i, f, core.ErrCorrupt)
 		}
 	}

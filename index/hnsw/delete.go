@@ -15,7 +15,7 @@ func (x *Index) Delete(slots ...uint32) int {
 	defer x.mu.RUnlock()
 	n := 0
 	for _, s := range slots {
-		if int(s) < x.slots && x.about.some[s].scale != 0 && !x.isDead(s) {
+		if int(s) < x.slots && x.scales.some[s] != 0 && !x.isDead(s) {
 			x.bury(s)
 			x.count.Add(-1)
 			n++
@@ -96,7 +96,7 @@ func (x *Index) relink() {
 		defer x.walkers.Put(w)
 		for from, to := next(); from >= 0; from, to = next() {
 			for s := uint32(from); s < uint32(to); s++ {
-				if x.about.some[s].scale == 0 || x.isDead(s) {
+				if x.scales.some[s] == 0 || x.isDead(s) {
 					continue
 				}
 				for l := range x.about.some[s].level() + 1 {
@@ -170,7 +170,7 @@ func (x *Index) newEntry() {
 	if x.isDead(uint32(at)) {
 		best, level := none, -1
 		for s := range uint32(x.slots) {
-			if a := x.about.some[s]; a.scale != 0 && !x.isDead(s) && a.level() > level {
+			if a := x.about.some[s]; x.scales.some[s] != 0 && !x.isDead(s) && a.level() > level {
 				best, level = s, a.level()
 			}
 		}
@@ -221,7 +221,7 @@ func (x *Index) regrow() {
 	}
 	spread(x.root.Load())
 	for s := range uint32(x.slots) {
-		if x.about.some[s].scale == 0 || x.isDead(s) || seen[s] {
+		if x.scales.some[s] == 0 || x.isDead(s) || seen[s] {
 			continue
 		}
 		x.hangNear(w, s, seen)

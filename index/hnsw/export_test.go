@@ -30,7 +30,7 @@ func (x *Index) Check() error {
 	hangs := make([]int, x.slots)
 	for s := range uint32(x.slots) {
 		a := x.about.some[s]
-		if a.scale == 0 {
+		if x.scales.some[s] == 0 {
 			continue
 		}
 		used++
@@ -49,7 +49,7 @@ func (x *Index) Check() error {
 					hangs[id&slotMask]++
 				}
 				id &= slotMask
-				if end || seen[id] || int(id) >= x.slots || x.about.some[id].scale == 0 || x.about.some[id].level() < l {
+				if end || seen[id] || int(id) >= x.slots || x.scales.some[id] == 0 || x.about.some[id].level() < l {
 					return fmt.Errorf("slot %d, layer %d: neighbour %d in %v", s, l, id, x.row(s, l))
 				}
 				seen[id] = true

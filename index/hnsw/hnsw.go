@@ -45,9 +45,8 @@ const (
 	maxSlots = int(slotMask) >> 1 // as 32-bit machines count too
 )
 
-// about is what a score of a slot needs besides its code.
+// about is what is known of a slot besides its code and scale.
 type about struct {
-	scale float32 // of the code; 0: the slot is free
 	bias  float32 // centre times what is left of the vector
 	sum   int32   // of the code
 	upper uint32  // first row of the layers above 0, times 16, plus the highest layer
@@ -85,13 +84,14 @@ type Index struct {
 	free     []uint32      // slots to use again
 	uppers   int           // rows of upper in use
 
-	codes  slab[byte]   // [slots, stride] uint8, 128 is zero
-	about  slab[about]  // [slots]
-	links  slab[uint32] // [slots, 2M]
-	upper  slab[uint32] // [uppers, M]
-	labels slab[uint64] // [slots]
-	dead   slab[uint64] // a bit for each slot
-	half   slab[byte]   // [slots, stride] float16, where Resident
+	codes  slab[byte]    // [slots, stride] uint8, 128 is zero
+	scales slab[float32] // [slots], of the codes; 0: the slot is free
+	about  slab[about]   // [slots]
+	links  slab[uint32]  // [slots, 2M]
+	upper  slab[uint32]  // [uppers, M]
+	labels slab[uint64]  // [slots]
+	dead   slab[uint64]  // a bit for each slot
+	half   slab[byte]    // [slots, stride] float16, where Resident
 
 	dirty   dirty
 	saved   uint32 // version of the snapshot that this came from or went to
@@ -124,7 +124,7 @@ func (x *Index) Close() error {
 	x.count.Store(0)
 	x.stale.Store(0)
 	x.entry.Store(uint64(none))
-	return errors.Join(x.codes.free(), x.about.free(), x.links.free(), x.upper.free(), x.labels.free(), x.dead.free(), x.half.free())
+	return errors.Join(x.codes.free(), x.scales.free(), x.about.free(), x.links.free(), x.upper.free(), x.labels.free(), x.dead.free(), x.half.free())
 }
 
 // Params are those it was made with, defaults filled in.
@@ -152,7 +152,7 @@ func (x *Index) Each(fn func(slot uint32, label uint64)) {
 	x.changing.Lock()
 	defer x.changing.Unlock()
 	for s := range x.slots {
-		if x.about.some[s].scale != 0 && !x.isDead(uint32(s)) {
+		if x.scales.some[s] != 0 && !x.isDead(uint32(s)) {
 			fn(uint32(s), x.labels.some[s])
 		}
 	}
@@ -230,7 +230,7 @@ func (x *Index) room(n int) ([]uint32, error) {
 // grow makes the slabs hold n slots, and some more: address space costs nothing.
 func (x *Index) grow(n int) error {
 	words := (more(n) + 63) / 64
-	err := errors.Join(x.codes.grow(more(n)*x.stride), x.about.grow(more(n)), x.links.grow(more(n)*2*x.p.M), x.labels.grow(more(n)), x.dead.grow(words))
+	err := errors.Join(x.codes.grow(more(n)*x.stride), x.scales.grow(more(n)), x.about.grow(more(n)), x.links.grow(more(n)*2*x.p.M), x.labels.grow(more(n)), x.dead.grow(words))
 	if x.p.Resident {
 		err = errors.Join(err, x.half.grow(more(n)*2*x.stride))
 	}

@@ -69,10 +69,14 @@ func (x *Index) score(w *walker, q *query, n int, next *uint32) {
 		w.ids[i] = w.ids[0]
 	}
 	x.kernel.dots(q.pointer(), unsafe.SliceData(x.codes.some), uintptr(x.stride), &w.ids[0], uintptr(n), &w.sums[0], next)
-	abouts := x.about.some
+	scales := x.scales.some
 	for i, id := range w.ids[:n] {
-		a := &abouts[id]
-		w.scores[i] = q.base + q.bias*a.bias + q.scale*a.scale*float32(w.sums[i]-q.shift)
+		w.scores[i] = q.base + q.scale*scales[id]*float32(w.sums[i]-q.shift)
+	}
+	if q.bias {
+		for i, id := range w.ids[:n] {
+			w.scores[i] += x.about.some[id].bias
+		}
 	}
 }
 
@@ -136,12 +140,10 @@ func (x *Index) walk(w *walker, q *query, level, ef int) {
 				break
 			}
 			id &= slotMask
-			if w.visited[id] == w.epoch {
-				continue
-			}
+			new := uint32(w.visited[id] ^ w.epoch) // no branch: nobody could guess it
 			w.visited[id] = w.epoch
-			w.ids[n] = id
-			n++
+			w.ids[n&127] = id
+			n += int(-new >> 31)
 		}
 		at++
 		if n == 0 {
@@ -163,6 +165,8 @@ func (x *Index) walk(w *walker, q *query, level, ef int) {
 
 // descend gives the best slot of the layers above to.
 func (x *Index) descend(w *walker, q *query, from uint32, level, to int) uint32 {
+	w.begin(x.slots)
+	w.visited[from] = w.epoch
 	w.ids[0] = from
 	x.score(w, q, 1, nil)
 	best := entry{w.scores[0], from}
@@ -176,6 +180,10 @@ func (x *Index) descend(w *walker, q *query, from uint32, level, to int) uint32 
 				if id == none {
 					break
 				}
+				if w.visited[id] == w.epoch { // not better than best
+					continue
+				}
+				w.visited[id] = w.epoch
 				w.ids[n] = id
 				n++
 			}
@@ -216,7 +224,7 @@ func (x *Index) AppendHits(dst []Hit, v []float32, k, ef int) ([]Hit, error) {
 	w.begin(x.slots)
 	x.start(w, &w.q, ef, from, x.root.Load())
 	x.walk(w, &w.q, 0, ef)
-	keep := 3 * k // int8 puts one in a few hundred on a wrong place, never far
+	keep := 2 * k // the walk's order is almost right
 	if ef >= x.Len() {
 		keep = len(w.pool)
 	}
@@ -245,7 +253,11 @@ func (x *Index) again(dst []Hit, w *walker, v []float32, k, keep int) ([]Hit, er
 	} else if err := x.fetch(w); err != nil {
 		return dst, err
 	}
-	slices.SortFunc(w.hits, better)
+	for i := 1; i < len(w.hits); i++ { // almost in order already
+		for j := i; j > 0 && better(w.hits[j], w.hits[j-1]) < 0; j-- {
+			w.hits[j], w.hits[j-1] = w.hits[j-1], w.hits[j]
+		}
+	}
 	return append(dst, w.hits[:min(k, len(w.hits))]...), nil
 }
 
@@ -283,8 +295,11 @@ func (x *Index) fetch(w *walker) error {
 
 // better orders hits by score, then label.
 func better(a, b Hit) int {
-	if a.Score != b.Score {
-		return cmp.Compare(b.Score, a.Score)
+	switch {
+	case a.Score > b.Score:
+		return -1
+	case a.Score < b.Score:
+		return 1
 	}
 	return cmp.Compare(a.Label, b.Label)
 }
@@ -303,7 +318,7 @@ func (x *Index) Exact(v []float32, k int) ([]Hit, error) {
 	copy(vector, v)
 	var best []Hit
 	for s := range x.slots {
-		if x.about.some[s].scale == 0 || x.isDead(uint32(s)) {
+		if x.scales.some[s] == 0 || x.isDead(uint32(s)) {
 			continue
 		}
 		h := Hit{uint32(s), x.labels.some[s], x.kernel.half(&vector[0], &x.half.some[2*s*x.stride], uintptr(x.stride))}

@@ -129,7 +129,7 @@ func block(b, slots int) (from, to int) { return b * blockSlots, min((b+1)*block
 // codeBlock is codes, abouts, labels and deletions of a block; the deleted are wiped.
 func (x *Index) codeBlock(b int) []byte {
 	from, to := block(b, x.slots)
-	out := slices.Concat(x.codes.some[from*x.stride:to*x.stride], bytesOf(x.about.some[from:to]), bytesOf(x.labels.some[from:to]),
+	out := slices.Concat(x.codes.some[from*x.stride:to*x.stride], bytesOf(x.scales.some[from:to]), bytesOf(x.about.some[from:to]), bytesOf(x.labels.some[from:to]),
 		bytesOf(x.dead.some[from/64:from/64+blockSlots/64]))
 	for s := from; s < to; s++ {
 		if x.isDead(uint32(s)) {
@@ -142,7 +142,8 @@ func (x *Index) codeBlock(b int) []byte {
 // wipeIn wipes slot i of an encoded block of n: its code, its score numbers, its label.
 func wipeIn(block []byte, i, n, stride int) {
 	clear(block[i*stride : (i+1)*stride])
-	clear(block[n*stride+16*i:][:12])
+	clear(block[n*stride+4*i:][:4])
+	clear(block[n*(stride+4)+12*i:][:8])
 	clear(block[n*(stride+16)+8*i:][:8])
 }
 
@@ -305,7 +306,7 @@ func Forget(s *store.Store, at Place, slots []uint32) error {
 			return fmt.Errorf("forget %d vectors: %w", len(slots), err)
 		}
 		for _, i := range gone {
-			if binary.LittleEndian.Uint32(payload[n*stride+16*i:]) != 0 { // not free already
+			if binary.LittleEndian.Uint32(payload[n*stride+4*i:]) != 0 { // not free already
 				wipeIn(payload, i, n, stride)
 				payload[n*(stride+16+8)+i/8] |= 1 << (i % 8)
 			}
@@ -434,7 +435,7 @@ func (x *Index) load(ctx context.Context, s *store.Store, at Place, h header) (o
 			return nil, err
 		}
 	}
-	if want := 5*blocks + 2; int(got.Load()) != want { // a damaged block of the database hides keys
+	if want := 6*blocks + 2; int(got.Load()) != want { // a damaged block of the database hides keys
 		return nil, fmt.Errorf("%d of %d parts of the vector index: %w", got.Load(), want, core.ErrCorrupt)
 	}
 	return owner, nil
@@ -444,7 +445,7 @@ func (x *Index) load(ctx context.Context, s *store.Store, at Place, h header) (o
 func (x *Index) takeCodes(b int, payload []byte, into func(dst, payload []byte) error) error {
 	from, to := block(b, x.slots)
 	for _, dst := range [][]byte{
-		x.codes.some[from*x.stride : to*x.stride], bytesOf(x.about.some[from:to]), bytesOf(x.labels.some[from:to]),
+		x.codes.some[from*x.stride : to*x.stride], bytesOf(x.scales.some[from:to]), bytesOf(x.about.some[from:to]), bytesOf(x.labels.some[from:to]),
 		bytesOf(x.dead.some[from/64 : from/64+blockSlots/64]),
 	} {
 		if err := into(dst, payload[:min(len(dst), len(payload))]); err != nil {
@@ -473,7 +474,7 @@ func (x *Index) sound(h header) error {
 				}
 				if x.isDead(s) {
 					dead++
-				} else if a.scale != 0 {
+				} else if x.scales.some[s] != 0 {
 					living++
 				}
 				for l := range a.level() + 1 {
@@ -500,7 +501,7 @@ func (x *Index) sound(h header) error {
 	x.count.Store(count.Load())
 	x.stale.Store(gone.Load())
 	for s := range uint32(x.slots) {
-		if x.about.some[s].scale == 0 && !x.isDead(s) {
+		if x.scales.some[s] == 0 && !x.isDead(s) {
 			x.free = append(x.free, s)
 		}
 	}
