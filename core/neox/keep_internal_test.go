@@ -80,6 +80,14 @@ func TestLoadKeeps4Bit(t *testing.T) {
 	damages := map[string]func() error{
 		"short": func() error { return os.Truncate(made, 100) },
 		"gone":  func() error { return os.Remove(made) },
+		"a bit": func() error {
+			b, err := os.ReadFile(made)
+			if err == nil {
+				b[len(b)/2] ^= 1
+				err = os.WriteFile(made, b, 0o600)
+			}
+			return err
+		},
 		"of another model": func() error {
 			other := filepath.Join(t.TempDir(), "other")
 			s := weights.Shape{Model: "gpt_neox", Layers: 2, Hidden: 128, Heads: 4, FFN: 512, Vocab: 20480, MaxTokens: 64, DType: weights.BF16, RotaryPct: 1}
@@ -108,6 +116,9 @@ func TestLoadKeeps4Bit(t *testing.T) {
 		now, err := weights.Open4BitOf(filepath.Dir(made), f)
 		if err != nil {
 			t.Fatalf("%s: not made anew: %v", name, err)
+		}
+		if err := now.Verify(context.Background()); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 		if l, err := now.Linear("gpt_neox.layers.0.mlp.dense_h_to_4h.weight"); err != nil || l.Out != 256 || l.Quant == nil {
 			t.Errorf("%s: made anew as %d rows, %v", name, l.Out, err)

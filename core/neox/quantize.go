@@ -27,7 +27,7 @@ func loadRunner(ctx context.Context, dev *device.Device, cfg Config, as storage,
 			defer func() { err = errors.Join(err, from.Close()) }()
 		}
 	}
-	run, err := newRunner(ctx, dev, cfg, as, from, p)
+	run, err := verified(ctx, dev, from, func() (runner, error) { return newRunner(ctx, dev, cfg, as, from, p) })
 	if from != f && errors.Is(err, core.ErrCorrupt) {
 		// What is beside the model is damaged; the model itself is still there. The form is made anew when there is reason to.
 		if keep {
@@ -50,6 +50,25 @@ func loadRunner(ctx context.Context, dev *device.Device, cfg Config, as storage,
 		return newRunner(ctx, dev, cfg, storage{dtype: torch.BFloat16, plan: full}, f, p)
 	}
 	return run, err
+}
+
+// verified loads while the folder's checksums, where it has some, are compared side by side.
+func verified(ctx context.Context, dev *device.Device, f *weights.Folder, load func() (runner, error)) (runner, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sound := make(chan error, 1)
+	go func() { sound <- f.Verify(ctx) }()
+	run, err := load()
+	if err != nil {
+		cancel()
+		<-sound
+		return nil, err
+	}
+	if err = <-sound; err != nil {
+		_ = dev.Do(context.WithoutCancel(ctx), func(*torch.Scope) error { run.close(); return nil })
+		return nil, err
+	}
+	return run, nil
 }
 
 // keeper writes a model's 4-bit form beside the work on a GPU.

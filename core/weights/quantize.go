@@ -261,7 +261,7 @@ func (q *Quantized) Finish(ctx context.Context) (err error) {
 	if err := q.out.Close(); err != nil {
 		return fmt.Errorf("quantize: %w", noSpace(err))
 	}
-	if err := q.files(); err != nil {
+	if err := errors.Join(q.files(), writeSums(ctx, q.tmp)); err != nil {
 		return fmt.Errorf("quantize: %w", noSpace(err))
 	}
 	if err := ctx.Err(); err != nil {

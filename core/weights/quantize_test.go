@@ -303,11 +303,47 @@ func TestTwoWriters(t *testing.T) {
 		t.Errorf("%+v, %v", l, err)
 	}
 	made.Close()
+	verifyFinds(t, made)
 	if left, _ := filepath.Glob(filepath.Join(src, ".nf4-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	if _, err := weights.Open4BitOf(filepath.Join(src, "nothing"), f); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("without a form: %v", err)
+	}
+}
+
+// verifyFinds: a 4-bit form passes as it was written, and not with any bit changed, cut or grown, nor without its last checksum.
+func verifyFinds(t *testing.T, f *weights.Folder) {
+	t.Helper()
+	ctx := context.Background()
+	if err := f.Verify(ctx); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"model.safetensors", "model.crc32c"} {
+		path := filepath.Join(f.Dir(), name)
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, bad := range map[string][]byte{
+			"first bit": append([]byte{good[0] ^ 1}, good[1:]...), "last byte": append(bytes.Clone(good[:len(good)-2]), good[len(good)-2]^16, good[len(good)-1]),
+			"cut": good[:len(good)-3], "grown": append(bytes.Clone(good), 'x'), "empty": nil,
+		} {
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Verify(ctx); !errors.Is(err, core.ErrCorrupt) {
+				t.Errorf("%s, %s: %v", name, what, err)
+			}
+		}
+		if err := os.WriteFile(path, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := f.Verify(over); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
 	}
 }
 
