@@ -1,38 +1,60 @@
-// Attention of the new tokens over the cache, on the tensor cores. Four warps (a worker) take a part of the context of one head for all
-// lanes of a row: keys and values are read once, the lanes are the columns of the products. stage_dense puts the parts together.
+// Attention of the new tokens over the cache, on the tensor cores. A piece of work is a part of the context of one head for all lanes of a
+// row, by four warps (a worker): keys and values are read once, the lanes are the columns of the products. A block has a run of pieces, four
+// at a time, so that pieces of one head share the new tokens' q, k and v. stage_dense puts the parts together.
 
 #define WORKER 128
+#define WORKERS (THREADS / WORKER)
 #define PAIRS (DH / 2)
 #define KT (DH / 16)                 // tiles of 16 columns of a head
 #define MT ((KT + 3) / 4)            // of these, a warp's share of the sum over values
 #define VT (KT % 8 == 0 ? 2 : 1)     // that one load of values serves
 #define QPITCH (DH + 32)
-#define NEW_AT_ONCE (LMAX == 1 ? 2 : 4)  // pairs of elements of the new tokens that a thread makes at a time
 
-// A worker's room in the scratch.
-struct __align__(16) Worker {
-  u16 q[LMAX][QPITCH];
-  u16 fresh[2][LMAX][DH];  // the new tokens' keys and values
-  u32 weight[4][NT][64];   // by warp: exp(score - its maximum), as the tensor core takes it
-  float2 ml[4][8 * NT];    // by warp and lane: the maximum and the sum
-  float low[LMAX][64];     // A x
+// The block's room in the scratch.
+struct Attention {
+  struct Unit {  // a head of a row
+    u16 q[LMAX][QPITCH];
+    u16 fresh[2][LMAX][DH];  // the new tokens' keys and values
+    float low[LMAX][64];     // A x
+  } unit[WORKERS];
+  struct Worker {
+    u32 weight[4][NT][64];  // by warp: exp(score - its maximum), as the tensor core takes it
+    float2 ml[4][8 * NT];   // by warp and lane: the maximum and the sum
+  } worker[WORKERS];
 };
+
+__device__ __forceinline__ Attention &attention() { return *(Attention *)(room() + XS); }
 
 __device__ __forceinline__ void worker_sync(int worker) { asm volatile("bar.sync %0, %1;" ::"r"(worker + 1), "n"(WORKER) : "memory"); }
 
-// item finds the i-th piece of work: group, head and part. False: there is none.
-__device__ __forceinline__ bool item(int i, int &group, int &head, int &part) {
-  const Table &tb = table();
-  for (group = 0; group < p.groups_n; group++) {
-    int first = tb.first[group], parts = tb.pos[first + tb.count[group] - 1] / part_size(tb.pos[first]) + 1;
-    if (i < parts * HEADS) {
-      head = i / parts;
-      part = i % parts;
-      return true;
-    }
-    i -= parts * HEADS;
+// Piece is a piece of work: which head of which group, and which part of its context.
+struct Piece {
+  int group, head, part;
+};
+
+// note_pieces counts the pieces of this token; thread 0 does it.
+__device__ __forceinline__ void note_pieces() {
+  Table &tb = table();
+  int sum = 0;
+#pragma unroll 1
+  for (int g = 0; g < p.groups_n; g++) {
+    int first = tb.first[g];
+    tb.parts[g] = tb.pos[first + tb.count[g] - 1] / part_size(tb.pos[first]) + 1;
+    tb.pieces[g] = sum;
+    sum += tb.parts[g] * HEADS;
   }
-  return false;
+  tb.pieces[p.groups_n] = sum;
+}
+
+// piece finds the i-th.
+__device__ __forceinline__ Piece piece(int i) {
+  const Table &tb = table();
+  int g = 0;
+  if (LMAX > 1)
+    while (i >= tb.pieces[g + 1]) g++;
+  i -= tb.pieces[g];
+  int head = i / tb.parts[g];
+  return {g, head, i - head * tb.parts[g]};
 }
 
 __device__ __forceinline__ s64 cache_row(int layer, int row, int head) {
@@ -41,11 +63,11 @@ __device__ __forceinline__ s64 cache_row(int layer, int row, int head) {
 
 __device__ __forceinline__ void ask(const void *at) { asm volatile("prefetch.global.L2 [%0];" ::"l"(at)); }
 
-// ask_item asks for the old keys and values of a piece of work.
-__device__ __forceinline__ void ask_item(int layer, int group, int head, int part) {
+// ask_piece asks for the old keys and values of a piece of work.
+__device__ __forceinline__ void ask_piece(int layer, Piece x) {
   const Table &tb = table();
-  int wt = threadIdx.x % WORKER, first = tb.first[group], size = part_size(tb.pos[first]), begin = part * size, end = min(begin + size, tb.pos[first]);
-  s64 at = cache_row(layer, tb.row[first], head) + (s64)begin * DH;
+  int wt = threadIdx.x % WORKER, first = tb.first[x.group], size = part_size(tb.pos[first]), begin = x.part * size, end = min(begin + size, tb.pos[first]);
+  s64 at = cache_row(layer, tb.row[first], x.head) + (s64)begin * DH;
 #pragma unroll 1
   for (int b = wt * 128; b < (end - begin) * DH * 2; b += WORKER * 128) {
     ask((const u8 *)(p.keys + at) + b);
@@ -53,17 +75,14 @@ __device__ __forceinline__ void ask_item(int layer, int group, int head, int par
   }
 }
 
-// fetch asks the second-level cache for what a layer will want: old keys and values of each worker's first piece, biases, norms and LoRA
-// parts. The worker is the index-th of count that do so.
-__device__ __noinline__ void fetch(int layer, int index, int count) {
+// fetch asks the second-level cache for what a layer will want: the block's first pieces, [from, to), and its share of biases, norms and
+// LoRA parts. One worker does it.
+__device__ __noinline__ void fetch(int layer, int from, int to) {
   const Table &tb = table();
-  int wt = threadIdx.x % WORKER, group, head, part;
 #pragma unroll 1
-  for (int i = index; i < gridDim.x * (THREADS / WORKER) && item(i, group, head, part); i += count) {
-    ask_item(layer, group, head, part);
-  }
+  for (int i = from; i < min(from + WORKERS, to); i++) ask_piece(layer, piece(i));
   const u8 *next = p.block + layer * p.layer;
-  int line = (index * WORKER + wt) * 128, step = count * WORKER * 128;
+  int line = (blockIdx.x * WORKER + threadIdx.x % WORKER) * 128, step = gridDim.x * WORKER * 128;
 #pragma unroll 1
   for (int b = line; b < p.layer - p.bias[0]; b += step) ask(next + p.bias[0] + b);
 #pragma unroll 1
@@ -142,77 +161,80 @@ __device__ __forceinline__ void load_values(Values &v, const u16 *values, int ba
     }
 }
 
-// new_tokens makes q of a row's lanes, and k and v of those that stand in positions [begin, end), which go into the cache too: bias and LoRA
-// added, q and k turned.
-__device__ __noinline__ void new_tokens(int layer, const float *bias, int first, int count, int head, int begin, int end) {
+// new_tokens makes q of the lanes of some heads (units, from unit0 on: group * HEADS + head) for the pieces [i0, i1), and k and v of those
+// lanes that stand in these pieces, which go into the cache too: bias and LoRA added, q and k turned.
+__device__ __noinline__ void new_tokens(int layer, const float *bias, int unit0, int units, int i0, int i1) {
   Table &tb = table();
-  int worker = threadIdx.x / WORKER, wt = threadIdx.x % WORKER, fresh = tb.pos[first];
-  Worker &w = *(Worker *)(room() + XS + worker * sizeof(Worker));
-  s64 at = cache_row(layer, tb.row[first], head);
+  int bits = units == 1 ? 9 : units == 2 ? 8 : 7, u = threadIdx.x >> bits, i = threadIdx.x & (1 << bits) - 1;
+  Attention::Unit &w = attention().unit[u];
+  int group = (unit0 + u) / HEADS, head = (unit0 + u) % HEADS, first = 0, count = 0, fresh = 0, begin = 0, end = 0, rank = 0;
+  s64 at = 0;
   const Lora *low = 0;
-  if (p.lora & 1 && tb.slot[first] >= 0) low = tb.part[layer & 1][tb.slot[first]];
-  int rank = low ? low->rank : 0, all = (fresh + count > begin && fresh < end ? 3 : 1) * count * PAIRS;
-  float gain = low ? low->scale : 0;
-  if (rank) {
-    for (int i = wt; i < count * 64; i += WORKER)
-      if ((i & 63) < rank) w.low[i >> 6][i & 63] = real(load_s64(p.t + (first + (i >> 6)) * 64 + (i & 63)));
+  if (u < units) {
+    first = tb.first[group], count = LMAX == 1 ? 1 : tb.count[group], fresh = tb.pos[first];
+    int size = part_size(fresh), parts = tb.parts[group], start = tb.pieces[group] + head * parts;
+    begin = max(i0 - start, 0) * size, end = min(min(i1 - start, parts) * size, fresh + count);
+    at = cache_row(layer, tb.row[first], head);
+    if (p.lora & 1 && tb.slot[first] >= 0) low = tb.part[layer & 1][tb.slot[first]], rank = low->rank;
   }
+  int all = (end > fresh ? 3 : 1) * count * PAIRS;
+  bool waiting = true;
 #pragma unroll 1
-  for (int i0 = wt; i0 - wt < all; i0 += NEW_AT_ONCE * WORKER) {
-    s64 ra[NEW_AT_ONCE], rb[NEW_AT_ONCE];
-#pragma unroll
-    for (int u = 0; u < NEW_AT_ONCE; u++) {
-      int i = i0 + u * WORKER, e = i % PAIRS, r = i / PAIRS, which = (r >= count) + (r >= 2 * count), n = r - which * count;
-      int ea = e < ROT / 2 ? e : ROT + 2 * (e - ROT / 2), eb = e < ROT / 2 ? e + ROT / 2 : ea + 1;
-      const s64 *from = p.qkv + (s64)(first + n) * 3 * D + (head * 3 + which) * DH;
-      ra[u] = rb[u] = 0;
-      if (i < all) ra[u] = load_s64(from + ea), rb[u] = load_s64(from + eb);
+  do {
+    int e = i % PAIRS, r = i / PAIRS, which = (r >= count) + (r >= 2 * count), n = r - which * count, pos = fresh + n;
+    bool does = i < all && (which == 0 || (pos >= begin && pos < end));
+    int ea = e < ROT / 2 ? e : ROT + 2 * (e - ROT / 2), eb = e < ROT / 2 ? e + ROT / 2 : ea + 1, row = (head * 3 + which) * DH;
+    s64 ra = 0, rb = 0;
+    float2 turn = make_float2(1, 0), add = make_float2(0, 0);
+    uint4 ba = make_uint4(0, 0, 0, 0), bb = ba;
+    if (does) {
+      const s64 *from = p.qkv + (s64)(first + n) * 3 * D + row;
+      ra = load_s64(from + ea), rb = load_s64(from + eb);
+      add = make_float2(bias[row + ea], bias[row + eb]);
+      if (which < 2 && e < ROT / 2) turn = make_float2(p.cos[pos * (ROT / 2) + e], p.sin[pos * (ROT / 2) + e]);
+      if (rank == 8) ba = *(const uint4 *)(low->b + (row + ea) * 8), bb = *(const uint4 *)(low->b + (row + eb) * 8);
     }
-    if (rank && i0 == wt) worker_sync(worker);  // A x is there
-#pragma unroll
-    for (int u = 0; u < NEW_AT_ONCE; u++) {
-      int i = i0 + u * WORKER, e = i % PAIRS, r = i / PAIRS, which = (r >= count) + (r >= 2 * count), n = r - which * count, pos = fresh + n;
-      if (i >= all || (which && (pos < begin || pos >= end))) continue;
-      int ea = e < ROT / 2 ? e : ROT + 2 * (e - ROT / 2), eb = e < ROT / 2 ? e + ROT / 2 : ea + 1, row = (head * 3 + which) * DH;
-      float2 turn = make_float2(1, 0);
-      if (which < 2 && e < ROT / 2) turn = make_float2(p.cos[(s64)pos * (ROT / 2) + e], p.sin[(s64)pos * (ROT / 2) + e]);
-      float x = real(ra[u]) + bias[row + ea], y = real(rb[u]) + bias[row + eb];
-      const float *h = w.low[n];
-      if (rank == 8) {
-        float sum[2];
-#pragma unroll
-        for (int k = 0; k < 2; k++) {
-          uint4 v = *(const uint4 *)(low->b + (s64)(row + (k ? eb : ea)) * 8);
-          sum[k] = bf16_low(v.x) * h[0] + bf16_high(v.x) * h[1] + bf16_low(v.y) * h[2] + bf16_high(v.y) * h[3];
-          sum[k] += bf16_low(v.z) * h[4] + bf16_high(v.z) * h[5] + bf16_low(v.w) * h[6] + bf16_high(v.w) * h[7];
-        }
-        x += sum[0] * gain, y += sum[1] * gain;
-      } else if (rank) {
-        x += low_dot(low->b + (s64)(row + ea) * rank, h, rank) * gain;
-        y += low_dot(low->b + (s64)(row + eb) * rank, h, rank) * gain;
-      }
-      float a = x * turn.x - y * turn.y, c = y * turn.x + x * turn.y;
-      if (which == 0) {
-        u32 q = operand(a * rsqrtf((float)DH), c * rsqrtf((float)DH));
-        w.q[n][ea] = (u16)q, w.q[n][eb] = (u16)(q >> 16);
-      } else {
-        u32 q = bf16_pair(a, c);
-        u16 *to = (which == 1 ? p.keys : p.values) + at + (s64)pos * DH;
-        to[ea] = w.fresh[which - 1][n][ea] = (u16)q;
-        to[eb] = w.fresh[which - 1][n][eb] = (u16)(q >> 16);
-      }
+    if (waiting && p.lora & 1) {
+      for (int j = threadIdx.x & (1 << bits) - 1; rank && j < count * 64; j += 1 << bits)
+        if ((j & 63) < rank) w.low[j >> 6][j & 63] = real(load_s64(p.t + (first + (j >> 6)) * 64 + (j & 63))) * low->scale;
+      __syncthreads();
     }
-  }
-  worker_sync(worker);
+    waiting = false;
+    i += 1 << bits;
+    if (!does) continue;
+    float x = real(ra) + add.x, y = real(rb) + add.y;
+    const float *h = w.low[n];
+    if (rank == 8) {
+      float4 h0 = *(const float4 *)h, h1 = *(const float4 *)(h + 4);
+      x += bf16_low(ba.x) * h0.x + bf16_high(ba.x) * h0.y + bf16_low(ba.y) * h0.z + bf16_high(ba.y) * h0.w;
+      y += bf16_low(bb.x) * h0.x + bf16_high(bb.x) * h0.y + bf16_low(bb.y) * h0.z + bf16_high(bb.y) * h0.w;
+      x += bf16_low(ba.z) * h1.x + bf16_high(ba.z) * h1.y + bf16_low(ba.w) * h1.z + bf16_high(ba.w) * h1.w;
+      y += bf16_low(bb.z) * h1.x + bf16_high(bb.z) * h1.y + bf16_low(bb.w) * h1.z + bf16_high(bb.w) * h1.w;
+    } else if (rank) {
+      x += low_dot(low->b + (s64)(row + ea) * rank, h, rank);
+      y += low_dot(low->b + (s64)(row + eb) * rank, h, rank);
+    }
+    float a = x * turn.x - y * turn.y, c = y * turn.x + x * turn.y;
+    if (which == 0) {
+      u32 q = operand(a * rsqrtf((float)DH), c * rsqrtf((float)DH));
+      w.q[n][ea] = (u16)q, w.q[n][eb] = (u16)(q >> 16);
+    } else {
+      u32 q = bf16_pair(a, c);
+      u16 *to = (which == 1 ? p.keys : p.values) + at + (s64)pos * DH;
+      to[ea] = w.fresh[which - 1][n][ea] = (u16)q;
+      to[eb] = w.fresh[which - 1][n][eb] = (u16)(q >> 16);
+    }
+  } while (i < all);
+  __syncthreads();
 }
 
 // scores makes exp(score - maximum) of a warp's 16 positions from base on, for all lanes, with the maximum and the sum.
-__device__ __forceinline__ void scores(Worker &w, const Keys &k, int base, int end, int fresh, int count) {
+__device__ __forceinline__ void scores(const Attention::Unit &unit, Attention::Worker &w, const Keys &k, int base, int end, int fresh, int count) {
   int ww = threadIdx.x % WORKER >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, pos = base + ww * 16 + g;
 #pragma unroll
   for (int j = 0; j < NT; j++) {
     float c[2][4] = {};
-    const u16 *q = w.q[(j * 8 + g) % LMAX];
+    const u16 *q = unit.q[(j * 8 + g) % LMAX];
 #pragma unroll
     for (int i = 0; i < KT; i++) {
       uint2 b = make_uint2(0, 0);
@@ -243,21 +265,30 @@ __device__ __forceinline__ void scores(Worker &w, const Keys &k, int base, int e
   }
 }
 
-// attend_item does one piece. The first old keys are loaded before the wait for the new tokens' q, k and v, where wait_first is set.
-__device__ __noinline__ void attend_item(int layer, const float *bias, int group, int head, int part, u32 until, bool wait_first) {
+// attend_pieces does the pieces [i0, i1), at most one per worker. The first old keys and values are loaded before the wait for the new tokens' q, k
+// and v, where wait_first is set.
+__device__ __noinline__ void attend_pieces(int layer, const float *bias, int i0, int i1, u32 until, bool wait_first) {
   Table &tb = table();
   int worker = threadIdx.x / WORKER, ww = threadIdx.x % WORKER >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-  Worker &w = *(Worker *)(room() + XS + worker * sizeof(Worker));
-  int first = tb.first[group], count = LMAX == 1 ? 1 : tb.count[group], fresh = tb.pos[first];
-  int size = part_size(fresh), begin = part * size, end = min(begin + size, fresh + count), old = min(end, fresh);
-  s64 at = cache_row(layer, tb.row[first], head);
+  Piece x = piece(min(i0 + worker, i1 - 1)), x0 = piece(i0);
+  int unit0 = x0.group * HEADS + x0.head, unit = x.group * HEADS + x.head - unit0;
+  int first = tb.first[x.group], count = LMAX == 1 ? 1 : tb.count[x.group], fresh = tb.pos[first];
+  int size = part_size(fresh), begin = x.part * size, end = min(begin + size, fresh + count), old = min(end, fresh);
+  s64 at = cache_row(layer, tb.row[first], x.head);
   const u16 *keys = p.keys + at, *values = p.values + at;
   Keys k;
   Values v;
+  if (i0 + worker >= i1) old = 0;
   load_keys(k, keys, begin + ww * 16, old);
   load_values(v, values, begin, old);
   if (wait_first) wait(until);
-  new_tokens(layer, bias, first, count, head, begin, end);
+  {
+    Piece y = piece(i1 - 1);
+    new_tokens(layer, bias, unit0, y.group * HEADS + y.head - unit0 + 1, i0, i1);
+  }
+  if (i0 + worker >= i1) return;
+  const Attention::Unit &un = attention().unit[unit];
+  Attention::Worker &w = attention().worker[worker];
   float acc[MT][NT][4] = {}, m[NT][2], l[NT][2];
 #pragma unroll
   for (int j = 0; j < NT; j++) m[j][0] = m[j][1] = -INFINITY, l[j][0] = l[j][1] = 0;
@@ -271,7 +302,7 @@ __device__ __noinline__ void attend_item(int layer, const float *bias, int group
         if (pos >= fresh && pos < end) {
 #pragma unroll
           for (int i = 0; i < KT; i++) {
-            uint2 b = *(const uint2 *)&w.fresh[0][pos - fresh][column_of(i, t)];
+            uint2 b = *(const uint2 *)&un.fresh[0][pos - fresh][column_of(i, t)];
             k.v[half][i][0] = b.x, k.v[half][i][1] = b.y;
           }
         }
@@ -282,11 +313,11 @@ __device__ __noinline__ void attend_item(int layer, const float *bias, int group
         if (pos >= fresh && pos < end) {
 #pragma unroll
           for (int i = 0; i < MT; i++)
-            if (KT % 4 == 0 || tile_of(ww, i) < KT) v.v[i][e >> 2][e & 3] = *(const u32 *)&w.fresh[1][pos - fresh][2 * pair_of(tile_of(ww, i), g)];
+            if (KT % 4 == 0 || tile_of(ww, i) < KT) v.v[i][e >> 2][e & 3] = *(const u32 *)&un.fresh[1][pos - fresh][2 * pair_of(tile_of(ww, i), g)];
         }
       }
     }
-    scores(w, k, base, end, fresh, count);
+    scores(un, w, k, base, end, fresh, count);
     worker_sync(worker);
     if (base + 64 < end) load_keys(k, keys, base + 64 + ww * 16, old);
 #pragma unroll
@@ -315,9 +346,9 @@ __device__ __noinline__ void attend_item(int layer, const float *bias, int group
 #pragma unroll
         for (int q = 0; q < 4; q++) {
           float d[4] = {};
-          const u32 *x = v.v[i][q];
-          mma(d, operand_bf16(__byte_perm(x[0], x[1], 0x5410)), operand_bf16(__byte_perm(x[0], x[1], 0x7632)),
-              operand_bf16(__byte_perm(x[2], x[3], 0x5410)), operand_bf16(__byte_perm(x[2], x[3], 0x7632)), w.weight[q][j][lane], w.weight[q][j][lane + 32]);
+          const u32 *r = v.v[i][q];
+          mma(d, operand_bf16(__byte_perm(r[0], r[1], 0x5410)), operand_bf16(__byte_perm(r[0], r[1], 0x7632)),
+              operand_bf16(__byte_perm(r[2], r[3], 0x5410)), operand_bf16(__byte_perm(r[2], r[3], 0x7632)), w.weight[q][j][lane], w.weight[q][j][lane + 32]);
           a[0] += d[0] * f[q][0], a[1] += d[1] * f[q][1], a[2] += d[2] * f[q][0], a[3] += d[3] * f[q][1];
         }
       }
@@ -333,35 +364,29 @@ __device__ __noinline__ void attend_item(int layer, const float *bias, int group
     for (int e = 0; e < 2; e++) {
       int n = j * 8 + 2 * t + e;
       if (n >= count) continue;
-      s64 to = ((first + n) * HEADS + head) * 16 + part;
+      s64 to = ((first + n) * HEADS + x.head) * 16 + x.part;
 #pragma unroll
       for (int i = 0; i < MT; i++)
         if (KT % 4 == 0 || tile_of(ww, i) < KT) *(float2 *)(p.part + to * DH + 2 * pair_of(tile_of(ww, i), g)) = make_float2(acc[i][j][e], acc[i][j][e + 2]);
       if (ww == 0 && g == 0) p.ml[to] = make_float2(m[j][e], l[j][e]);
     }
-  worker_sync(worker);
 }
 
-// attend is the attention of a layer. Workers without a piece look after the next layer, or all do, where none is without.
+// attend is the attention of a layer. The last worker looks after the next layer.
 __device__ __noinline__ void attend(int layer, const float *bias, u32 until) {
-  int worker = threadIdx.x / WORKER, index = blockIdx.x + worker * gridDim.x, all = gridDim.x * (THREADS / WORKER), group, head, part;
-  bool first = true;
-  int pieces = 0;
-  for (int g = 0; g < p.groups_n; g++) {
-    const Table &tb = table();
-    int at = tb.first[g];
-    pieces += (tb.pos[at + tb.count[g] - 1] / part_size(tb.pos[at]) + 1) * HEADS;
-  }
+  const Table &tb = table();
+  int worker = threadIdx.x / WORKER, from = share1(tb.pieces[p.groups_n], blockIdx.x), to = share1(tb.pieces[p.groups_n], blockIdx.x + 1);
+  if (LMAX > 1) {
 #pragma unroll 1
-  for (int i = index + all; LMAX > 1 && item(i, group, head, part); i += all) ask_item(layer, group, head, part);
-#pragma unroll 1
-  for (int i = index; item(i, group, head, part); i += all) {
-    attend_item(layer, bias, group, head, part, until, first);
-    first = false;
+    for (int i = from + WORKERS + worker; i < to; i += WORKERS) ask_piece(layer, piece(i));
   }
-  if (first) wait(until);
-  if (layer + 1 == LAYERS) return;
-  if (worker == THREADS / WORKER - 1) load_parts(layer + 1, threadIdx.x - (THREADS - WORKER));
-  if (pieces >= all) fetch(layer + 1, index, all);
-  else if (index >= pieces) fetch(layer + 1, index - pieces, all - pieces);
+  if (from == to) wait(until);
+#pragma unroll 1
+  for (int i = from; i < to; i += WORKERS) {
+    if (i > from) __syncthreads();
+    attend_pieces(layer, bias, i, min(i + WORKERS, to), until, i == from);
+  }
+  if (layer + 1 == LAYERS || worker < WORKERS - 1) return;
+  load_parts(layer + 1, threadIdx.x - (THREADS - WORKER));
+  fetch(layer + 1, from, to);
 }
