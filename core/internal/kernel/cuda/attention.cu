@@ -1,35 +1,60 @@
-// Attention of the new tokens over the cache. Four warps (a worker) take a part of the context of one head for all lanes
-// of a row: scores on the tensor cores, the sum over values in fp32. stage_dense puts the parts together.
+// Attention of the new tokens over the cache, on the tensor cores. A piece of work is a part of the context of one head for all lanes of a
+// row, by four warps (a worker): keys and values are read once, the lanes are the columns of the products. A block has a run of pieces, four
+// at a time, so that pieces of one head share the new tokens' q, k and v. stage_dense puts the parts together.
 
 #define WORKER 128
+#define WORKERS (THREADS / WORKER)
 #define PAIRS (DH / 2)
-#define SPREAD (WORKER / PAIRS >= 4 ? 4 : WORKER / PAIRS >= 2 ? 2 : 1)  // threads that share a pair of columns in the sum over values
-#define QPITCH (DH + 8)
+#define KT (DH / 16)                 // tiles of 16 columns of a head
+#define MT ((KT + 3) / 4)            // of these, a warp's share of the sum over values
+#define VT (KT % 8 == 0 ? 2 : 1)     // that one load of values serves
+#define QPITCH (DH + 32)
 
-// A worker's room in the scratch.
-struct __align__(16) Worker {
-  u16 q[LMAX][QPITCH];
-  float score[LMAX][64];
-  float m[LMAX], l[LMAX], shrink[LMAX];
-  __align__(16) u16 fresh[2][LMAX][DH];  // the new tokens' keys and values
-  __align__(16) float2 sum[LMAX][PAIRS];
+// The block's room in the scratch.
+struct Attention {
+  struct Unit {  // a head of a row
+    u16 q[LMAX][QPITCH];
+    u16 fresh[2][LMAX][DH];  // the new tokens' keys and values
+    float low[LMAX][64];     // A x
+  } unit[WORKERS];
+  struct Worker {
+    u32 weight[4][NT][64];  // by warp: exp(score - its maximum), as the tensor core takes it
+    float2 ml[4][8 * NT];   // by warp and lane: the maximum and the sum
+  } worker[WORKERS];
 };
+
+__device__ __forceinline__ Attention &attention() { return *(Attention *)(room() + XS); }
 
 __device__ __forceinline__ void worker_sync(int worker) { asm volatile("bar.sync %0, %1;" ::"r"(worker + 1), "n"(WORKER) : "memory"); }
 
-// item finds the i-th piece of work: group, head and part. False: there is none.
-__device__ __forceinline__ bool item(int i, int &group, int &head, int &part) {
-  const Table &tb = table();
-  for (group = 0; group < p.groups_n; group++) {
-    int first = tb.first[group], parts = tb.pos[first + tb.count[group] - 1] / part_size(tb.pos[first]) + 1;
-    if (i < parts * HEADS) {
-      head = i / parts;
-      part = i % parts;
-      return true;
-    }
-    i -= parts * HEADS;
+// Piece is a piece of work: which head of which group, and which part of its context.
+struct Piece {
+  int group, head, part;
+};
+
+// note_pieces counts the pieces of this token; thread 0 does it.
+__device__ __forceinline__ void note_pieces() {
+  Table &tb = table();
+  int sum = 0;
+#pragma unroll 1
+  for (int g = 0; g < p.groups_n; g++) {
+    int first = tb.first[g];
+    tb.parts[g] = tb.pos[first + tb.count[g] - 1] / part_size(tb.pos[first]) + 1;
+    tb.pieces[g] = sum;
+    sum += tb.parts[g] * HEADS;
   }
-  return false;
+  tb.pieces[p.groups_n] = sum;
+}
+
+// piece finds the i-th.
+__device__ __forceinline__ Piece piece(int i) {
+  const Table &tb = table();
+  int g = 0;
+  if (LMAX > 1)
+    while (i >= tb.pieces[g + 1]) g++;
+  i -= tb.pieces[g];
+  int head = i / tb.parts[g];
+  return {g, head, i - head * tb.parts[g]};
 }
 
 __device__ __forceinline__ s64 cache_row(int layer, int row, int head) {
@@ -38,23 +63,26 @@ __device__ __forceinline__ s64 cache_row(int layer, int row, int head) {
 
 __device__ __forceinline__ void ask(const void *at) { asm volatile("prefetch.global.L2 [%0];" ::"l"(at)); }
 
-// fetch asks the second-level cache for what a layer will want: old keys and values, biases, norms and LoRA parts. The worker is
-// the index-th of count that do so.
-__device__ __noinline__ void fetch(int layer, int index, int count) {
+// ask_piece asks for the old keys and values of a piece of work.
+__device__ __forceinline__ void ask_piece(int layer, Piece x) {
   const Table &tb = table();
-  int wt = threadIdx.x % WORKER, group, head, part;
+  int wt = threadIdx.x % WORKER, first = tb.first[x.group], size = part_size(tb.pos[first]), begin = x.part * size, end = min(begin + size, tb.pos[first]);
+  s64 at = cache_row(layer, tb.row[first], x.head) + (s64)begin * DH;
 #pragma unroll 1
-  for (int i = index; item(i, group, head, part); i += count) {
-    int first = tb.first[group], size = part_size(tb.pos[first]), begin = part * size, end = min(begin + size, tb.pos[first]);
-    s64 at = cache_row(layer, tb.row[first], head) + (s64)begin * DH;
-#pragma unroll 1
-    for (int b = wt * 128; b < (end - begin) * DH * 2; b += WORKER * 128) {
-      ask((const u8 *)(p.keys + at) + b);
-      ask((const u8 *)(p.values + at) + b);
-    }
+  for (int b = wt * 128; b < (end - begin) * DH * 2; b += WORKER * 128) {
+    ask((const u8 *)(p.keys + at) + b);
+    ask((const u8 *)(p.values + at) + b);
   }
+}
+
+// fetch asks the second-level cache for what a layer will want: the block's first pieces, [from, to), and its share of biases, norms and
+// LoRA parts. One worker does it.
+__device__ __noinline__ void fetch(int layer, int from, int to) {
+  const Table &tb = table();
+#pragma unroll 1
+  for (int i = from; i < min(from + WORKERS, to); i++) ask_piece(layer, piece(i));
   const u8 *next = p.block + layer * p.layer;
-  int line = (index * WORKER + wt) * 128, step = count * WORKER * 128;
+  int line = (blockIdx.x * WORKER + threadIdx.x % WORKER) * 128, step = gridDim.x * WORKER * 128;
 #pragma unroll 1
   for (int b = line; b < p.layer - p.bias[0]; b += step) ask(next + p.bias[0] + b);
 #pragma unroll 1
@@ -68,201 +96,297 @@ __device__ __noinline__ void fetch(int layer, int index, int count) {
   }
 }
 
-// attend_item does one piece. The old keys are loaded before the wait for the new tokens' q, k and v, where first is set.
-__device__ __noinline__ void attend_item(int layer, const float *bias, int group, int head, int part, u32 until, bool wait_first) {
-  Table &tb = table();
-  int worker = threadIdx.x / WORKER, wt = threadIdx.x % WORKER, ww = wt >> 5, lane = wt & 31, g = lane >> 2, t = lane & 3;
-  Worker &w = *(Worker *)(room() + XS + worker * sizeof(Worker));
-  int first = tb.first[group], count = LMAX == 1 ? 1 : tb.count[group], fresh = tb.pos[first];
-  int size = part_size(fresh), begin = part * size, end = min(begin + size, fresh + count), old = min(end, fresh);
-  s64 at = cache_row(layer, tb.row[first], head);
-  const u16 *keys = p.keys + at + t * 4, *values = p.values + at;
+// turned gives a matrix of 8 x 8 pairs of bytes, a row by four threads, with rows and columns exchanged.
+__device__ __forceinline__ u32 turned(u32 v) {
+  u32 r;
+  asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(r) : "r"(v));
+  return r;
+}
 
-  uint2 k[2][DH / 16];
+// load_keys brings a warp's 16 old positions from pos on: thread (g, t) has those of positions g and g + 8, in the order in which the products
+// take their columns (column_of).
+struct Keys {
+  u32 v[2][KT][2];
+};
+#define KV16 (KT % 2 == 0)  // 16 bytes at once serve two products
+__device__ __forceinline__ int column_of(int i, int t) { return KV16 ? (i >> 1) * 32 + t * 8 + (i & 1) * 4 : i * 16 + t * 4; }
+__device__ __forceinline__ void load_keys(Keys &k, const u16 *keys, int pos, int old) {
+  int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3;
 #pragma unroll
   for (int half = 0; half < 2; half++) {
-    int pos = begin + ww * 16 + half * 8 + g;
+    int at = pos + half * 8 + g;
+    const u16 *from = keys + (s64)at * DH;
 #pragma unroll
-    for (int i = 0; i < DH / 16; i++) k[half][i] = pos < old ? load8(keys + (s64)pos * DH + i * 16) : make_uint2(0, 0);
-  }
-  int pair = wt / SPREAD, lot = wt % SPREAD;
-  u32 v[64 / SPREAD];
-#define LOAD_VALUES(base)                                                                                          \
-  _Pragma("unroll") for (int i = 0; i < 64 / SPREAD; i++) {                                                        \
-    int j = i * SPREAD + lot;                                                                                      \
-    v[i] = pair < PAIRS && (base) + j < old ? load4(values + (s64)((base) + j) * DH + 2 * pair) : 0;               \
-  }
-  if (LMAX == 1) LOAD_VALUES(begin)
-  const Lora *low = 0;
-  if (p.lora & 1 && tb.slot[first] >= 0) low = tb.part[layer & 1][tb.slot[first]];
-  int rank = low ? low->rank : 0;
-  float gain = low ? low->scale : 0;
-  if (wait_first) wait(until);
-
-  if (rank) {
-    for (int i = wt; i < count * 64; i += WORKER)
-      if ((i & 63) < rank) w.score[i >> 6][i & 63] = real(load_s64(p.t + (first + (i >> 6)) * 64 + (i & 63)));
-  }
-  // The new tokens: q of all lanes, turned; k and v of those that stand in this part, into the cache. A thread makes two pairs of
-  // elements at a time.
-#pragma unroll 1
-  for (int i0 = wt; i0 < count * 3 * PAIRS || i0 == wt; i0 += 2 * WORKER) {
-    float2 x[2], turn[2];
-    uint4 b[2][2];
-    int n[2], which[2], ea[2], eb[2];
-    bool does[2];
-#pragma unroll
-    for (int u = 0; u < 2; u++) {
-      int i = i0 + u * WORKER, e = i % PAIRS;
-      which[u] = i / PAIRS % 3, n[u] = i / (3 * PAIRS);
-      int pos = fresh + n[u];
-      does[u] = i < count * 3 * PAIRS && (which[u] == 0 || (pos >= begin && pos < end));
-      ea[u] = e < ROT / 2 ? e : ROT + 2 * (e - ROT / 2), eb[u] = e < ROT / 2 ? e + ROT / 2 : ea[u] + 1;
-      turn[u] = make_float2(1, 0);
-      if (!does[u]) continue;
-      int row = (head * 3 + which[u]) * DH;
-      const s64 *from = p.qkv + (s64)(first + n[u]) * 3 * D + row;
-      s64 ra = load_s64(from + ea[u]), rb = load_s64(from + eb[u]);
-      float2 add = make_float2(bias[row + ea[u]], bias[row + eb[u]]);
-      if (which[u] < 2 && e < ROT / 2) turn[u] = make_float2(p.cos[(s64)pos * (ROT / 2) + e], p.sin[(s64)pos * (ROT / 2) + e]);
-      if (rank == 8) {
-        b[u][0] = *(const uint4 *)(low->b + (s64)(row + ea[u]) * 8);
-        b[u][1] = *(const uint4 *)(low->b + (s64)(row + eb[u]) * 8);
-      }
-      x[u] = make_float2(real(ra) + add.x, real(rb) + add.y);
-    }
-    if (rank && i0 == wt) worker_sync(worker);  // A x is there
-#pragma unroll
-    for (int u = 0; u < 2; u++) {
-      if (!does[u]) continue;
-      const float *h = w.score[n[u]];
-      if (rank == 8) {
-        float sum[2];
-#pragma unroll
-        for (int r = 0; r < 2; r++) {
-          uint4 v = b[u][r];
-          sum[r] = bf16_low(v.x) * h[0] + bf16_high(v.x) * h[1] + bf16_low(v.y) * h[2] + bf16_high(v.y) * h[3];
-          sum[r] += bf16_low(v.z) * h[4] + bf16_high(v.z) * h[5] + bf16_low(v.w) * h[6] + bf16_high(v.w) * h[7];
-        }
-        x[u].x += sum[0] * gain, x[u].y += sum[1] * gain;
-      } else if (rank) {
-        int row = (head * 3 + which[u]) * DH;
-        x[u].x += low_dot(low->b + (s64)(row + ea[u]) * rank, h, rank) * gain;
-        x[u].y += low_dot(low->b + (s64)(row + eb[u]) * rank, h, rank) * gain;
-      }
-      float a = x[u].x * turn[u].x - x[u].y * turn[u].y, c = x[u].y * turn[u].x + x[u].x * turn[u].y;
-      if (which[u] == 0) {
-        u32 q = operand(a, c);
-        w.q[n[u]][ea[u]] = (u16)q, w.q[n[u]][eb[u]] = (u16)(q >> 16);
-      } else {
-        u32 q = bf16_pair(a, c);
-        u16 *to = (which[u] == 1 ? p.keys : p.values) + at + (s64)(fresh + n[u]) * DH;
-        to[ea[u]] = w.fresh[which[u] - 1][n[u]][ea[u]] = (u16)q;
-        to[eb[u]] = w.fresh[which[u] - 1][n[u]][eb[u]] = (u16)(q >> 16);
-      }
-    }
-  }
-  for (int n = wt; n < count; n += WORKER) w.m[n] = -INFINITY, w.l[n] = 0;
-  worker_sync(worker);
-
-#pragma unroll 1
-  for (int base = begin; base < end; base += 64) {
-    // Scores of 16 positions per warp. Thread (g, t) holds, per 16 columns, four of position g: 4t..4t+3.
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-      int off = ww * 16 + half * 8, pos = base + off + g;
-      if (pos >= fresh && pos < end) {
-#pragma unroll
-        for (int i = 0; i < DH / 16; i++) k[half][i] = *(const uint2 *)&w.fresh[0][pos - fresh][i * 16 + t * 4];
-      }
-      float c[4] = {};
-#pragma unroll
-      for (int i = 0; i < DH / 16; i++) {
-        uint2 lo = make_uint2(0, 0), hi = lo;
-        if (g < count) lo = *(const uint2 *)&w.q[g % LMAX][i * 16 + t * 4];
-        if (LMAX > 8 && g + 8 < count) hi = *(const uint2 *)&w.q[(g + 8) % LMAX][i * 16 + t * 4];
-        mma(c, lo.x, hi.x, lo.y, hi.y, operand_bf16(k[half][i].x), operand_bf16(k[half][i].y));
-      }
-#pragma unroll
-      for (int q = 0; q < (LMAX > 8 ? 4 : 2); q++) {
-        int n = g + (q >> 1) * 8, j = off + 2 * t + (q & 1);
-        if (n < count) w.score[n][j] = base + j < end && base + j <= fresh + n ? c[q] * rsqrtf((float)DH) : -INFINITY;
-      }
-    }
-    if (LMAX > 1 || base > begin) LOAD_VALUES(base)
-    worker_sync(worker);
-#pragma unroll 1
-    for (int n = ww; n < count; n += 4) {
-      float s0 = w.score[n][lane], s1 = w.score[n][lane + 32], before = w.m[n];
-      float top = fmaxf(before, warp_max(fmaxf(s0, s1)));
-      s0 = s0 == -INFINITY ? 0 : __expf(s0 - top);
-      s1 = s1 == -INFINITY ? 0 : __expf(s1 - top);
-      float sum = warp_sum(s0 + s1), shrink = before == -INFINITY ? 0 : __expf(before - top);
-      w.score[n][lane] = s0;
-      w.score[n][lane + 32] = s1;
-      if (lane == 0) w.m[n] = top, w.l[n] = w.l[n] * shrink + sum, w.shrink[n] = shrink;
-    }
-    worker_sync(worker);
-    if (base + 64 < end) {
-#pragma unroll
-      for (int half = 0; half < 2; half++) {
-        int pos = base + 64 + ww * 16 + half * 8 + g;
-#pragma unroll
-        for (int i = 0; i < DH / 16; i++) k[half][i] = pos < old ? load8(keys + (s64)pos * DH + i * 16) : make_uint2(0, 0);
-      }
-    }
-    // Sum over values: SPREAD threads have two columns of every SPREAD-th position.
-    if (pair < PAIRS) {
-      if (end > fresh) {
-#pragma unroll
-        for (int i = 0; i < 64 / SPREAD; i++) {
-          int j = base + i * SPREAD + lot;
-          if (j >= fresh && j < end) v[i] = *(const u32 *)&w.fresh[1][j - fresh][2 * pair];
+    for (int i = 0; i < KT; i += KV16 ? 2 : 1) {
+      uint4 v = make_uint4(0, 0, 0, 0);
+      if (at < old) {
+        if (KV16) {
+          v = load16(from + column_of(i, t));
+        } else {
+          uint2 w = load8(from + column_of(i, t));
+          v.x = w.x, v.y = w.y;
         }
       }
+      k.v[half][i][0] = v.x, k.v[half][i][1] = v.y;
+      if (KV16) k.v[half][(i + 1) % KT][0] = v.z, k.v[half][(i + 1) % KT][1] = v.w;
     }
-#pragma unroll 1
-    for (int n = 0; n < count; n++) {
-      float x = 0, y = 0;
-#pragma unroll
-      for (int i = 0; i < 64 / SPREAD; i++) {
-        float s = w.score[n][i * SPREAD + lot];
-        x += s * bf16_low(v[i]), y += s * bf16_high(v[i]);
-      }
-#pragma unroll
-      for (int d = 1; d < SPREAD; d <<= 1) x += __shfl_xor_sync(FULL, x, d), y += __shfl_xor_sync(FULL, y, d);
-      if (lot == 0 && pair < PAIRS) {
-        if (base > begin) {
-          float2 sum = w.sum[n][pair];
-          x += sum.x * w.shrink[n], y += sum.y * w.shrink[n];
-        }
-        if (base + 64 < end) w.sum[n][pair] = make_float2(x, y);
-        else *(float2 *)(p.part + (s64)(((first + n) * HEADS + head) * 16 + part) * DH + 2 * pair) = make_float2(x, y);
-      }
-      if (wt == 0 && base + 64 >= end) p.ml[((first + n) * HEADS + head) * 16 + part] = make_float2(w.m[n], w.l[n]);
-    }
-    worker_sync(worker);
   }
 }
 
-// attend is the attention of a layer. Workers without a piece look after the next layer, or all do, where none is without.
-__device__ __noinline__ void attend(int layer, const float *bias, u32 until) {
-  int worker = threadIdx.x / WORKER, index = blockIdx.x + worker * gridDim.x, all = gridDim.x * (THREADS / WORKER), group, head, part;
-  bool first = true;
-  int pieces = 0;
-  for (int g = 0; g < p.groups_n; g++) {
-    const Table &tb = table();
-    int at = tb.first[g];
-    pieces += (tb.pos[at + tb.count[g] - 1] / part_size(tb.pos[at]) + 1) * HEADS;
+// Values of 64 positions, a warp's columns: thread (g, t) has, of every 16 positions, 2t, 2t+1, 2t+8 and 2t+9 in pairs of columns. The
+// first tile of a load of two has its pairs 0, 2, .. and the second 1, 3, ...
+struct Values {
+  u32 v[MT][4][4];
+};
+__device__ __forceinline__ int tile_of(int ww, int i) { return ww * MT + i; }
+__device__ __forceinline__ int pair_of(int tile, int g) { return VT == 2 ? (tile & ~1) * 8 + g * 2 + (tile & 1) : tile * 8 + g; }
+__device__ __forceinline__ void load_values(Values &v, const u16 *values, int base, int old) {
+  int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3, ww = threadIdx.x % WORKER >> 5;
+#pragma unroll
+  for (int j = 0; j < 4; j++)
+#pragma unroll
+    for (int q = 0; q < 4; q++) {
+      int pos = base + j * 16 + 2 * t + (q & 1) + (q >> 1) * 8;
+#pragma unroll
+      for (int i = 0; i < MT; i += VT) {
+        uint2 w = make_uint2(0, 0);
+        if (pos < old && (KT % 4 == 0 || tile_of(ww, i) < KT)) {
+          const u16 *from = values + (s64)pos * DH + 2 * pair_of(tile_of(ww, i), g);
+          if (VT == 2) w = load8(from);
+          else w.x = load4(from);
+        }
+        v.v[i][j][q] = w.x;
+        if (VT == 2) v.v[(i + 1) % MT][j][q] = w.y;
+      }
+    }
+}
+
+// new_tokens makes q of the lanes of some heads (units, from unit0 on: group * HEADS + head) for the pieces [i0, i1), and k and v of those
+// lanes that stand in these pieces, which go into the cache too: bias and LoRA added, q and k turned.
+__device__ __noinline__ void new_tokens(int layer, const float *bias, int unit0, int units, int i0, int i1) {
+  Table &tb = table();
+  int bits = units == 1 ? 9 : units == 2 ? 8 : 7, u = threadIdx.x >> bits, i = threadIdx.x & (1 << bits) - 1;
+  Attention::Unit &w = attention().unit[u];
+  int group = (unit0 + u) / HEADS, head = (unit0 + u) % HEADS, first = 0, count = 0, fresh = 0, begin = 0, end = 0, rank = 0;
+  s64 at = 0;
+  const Lora *low = 0;
+  if (u < units) {
+    first = tb.first[group], count = LMAX == 1 ? 1 : tb.count[group], fresh = tb.pos[first];
+    int size = part_size(fresh), parts = tb.parts[group], start = tb.pieces[group] + head * parts;
+    begin = max(i0 - start, 0) * size, end = min(min(i1 - start, parts) * size, fresh + count);
+    at = cache_row(layer, tb.row[first], head);
+    if (p.lora & 1 && tb.slot[first] >= 0) low = tb.part[layer & 1][tb.slot[first]], rank = low->rank;
   }
+  int all = (end > fresh ? 3 : 1) * count * PAIRS;
+  bool waiting = true;
 #pragma unroll 1
-  for (int i = index; item(i, group, head, part); i += all) {
-    attend_item(layer, bias, group, head, part, until, first);
-    first = false;
+  do {
+    int e = i % PAIRS, r = i / PAIRS, which = (r >= count) + (r >= 2 * count), n = r - which * count, pos = fresh + n;
+    bool does = i < all && (which == 0 || (pos >= begin && pos < end));
+    int ea = e < ROT / 2 ? e : ROT + 2 * (e - ROT / 2), eb = e < ROT / 2 ? e + ROT / 2 : ea + 1, row = (head * 3 + which) * DH;
+    s64 ra = 0, rb = 0;
+    float2 turn = make_float2(1, 0), add = make_float2(0, 0);
+    uint4 ba = make_uint4(0, 0, 0, 0), bb = ba;
+    if (does) {
+      const s64 *from = p.qkv + (s64)(first + n) * 3 * D + row;
+      ra = load_s64(from + ea), rb = load_s64(from + eb);
+      add = make_float2(bias[row + ea], bias[row + eb]);
+      if (which < 2 && e < ROT / 2) turn = make_float2(p.cos[pos * (ROT / 2) + e], p.sin[pos * (ROT / 2) + e]);
+      if (rank == 8) ba = *(const uint4 *)(low->b + (row + ea) * 8), bb = *(const uint4 *)(low->b + (row + eb) * 8);
+    }
+    if (waiting && p.lora & 1) {
+      for (int j = threadIdx.x & (1 << bits) - 1; rank && j < count * 64; j += 1 << bits)
+        if ((j & 63) < rank) w.low[j >> 6][j & 63] = real(load_s64(p.t + (first + (j >> 6)) * 64 + (j & 63))) * low->scale;
+      __syncthreads();
+    }
+    waiting = false;
+    i += 1 << bits;
+    if (!does) continue;
+    float x = real(ra) + add.x, y = real(rb) + add.y;
+    const float *h = w.low[n];
+    if (rank == 8) {
+      float4 h0 = *(const float4 *)h, h1 = *(const float4 *)(h + 4);
+      x += bf16_low(ba.x) * h0.x + bf16_high(ba.x) * h0.y + bf16_low(ba.y) * h0.z + bf16_high(ba.y) * h0.w;
+      y += bf16_low(bb.x) * h0.x + bf16_high(bb.x) * h0.y + bf16_low(bb.y) * h0.z + bf16_high(bb.y) * h0.w;
+      x += bf16_low(ba.z) * h1.x + bf16_high(ba.z) * h1.y + bf16_low(ba.w) * h1.z + bf16_high(ba.w) * h1.w;
+      y += bf16_low(bb.z) * h1.x + bf16_high(bb.z) * h1.y + bf16_low(bb.w) * h1.z + bf16_high(bb.w) * h1.w;
+    } else if (rank) {
+      x += low_dot(low->b + (s64)(row + ea) * rank, h, rank);
+      y += low_dot(low->b + (s64)(row + eb) * rank, h, rank);
+    }
+    float a = x * turn.x - y * turn.y, c = y * turn.x + x * turn.y;
+    if (which == 0) {
+      u32 q = operand(a * rsqrtf((float)DH), c * rsqrtf((float)DH));
+      w.q[n][ea] = (u16)q, w.q[n][eb] = (u16)(q >> 16);
+    } else {
+      u32 q = bf16_pair(a, c);
+      u16 *to = (which == 1 ? p.keys : p.values) + at + (s64)pos * DH;
+      to[ea] = w.fresh[which - 1][n][ea] = (u16)q;
+      to[eb] = w.fresh[which - 1][n][eb] = (u16)(q >> 16);
+    }
+  } while (i < all);
+  __syncthreads();
+}
+
+// scores makes exp(score - maximum) of a warp's 16 positions from base on, for all lanes, with the maximum and the sum.
+__device__ __forceinline__ void scores(const Attention::Unit &unit, Attention::Worker &w, const Keys &k, int base, int end, int fresh, int count) {
+  int ww = threadIdx.x % WORKER >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, pos = base + ww * 16 + g;
+#pragma unroll
+  for (int j = 0; j < NT; j++) {
+    float c[2][4] = {};
+    const u16 *q = unit.q[(j * 8 + g) % LMAX];
+#pragma unroll
+    for (int i = 0; i < KT; i++) {
+      uint2 b = make_uint2(0, 0);
+      if (j * 8 + g < count) b = *(const uint2 *)(q + column_of(i, t));
+      mma(c[i & 1], operand_bf16(k.v[0][i][0]), operand_bf16(k.v[1][i][0]), operand_bf16(k.v[0][i][1]), operand_bf16(k.v[1][i][1]), b.x, b.y);
+    }
+    float s[4], top[2], sum[2];
+#pragma unroll
+    for (int e = 0; e < 4; e++) {
+      int n = j * 8 + 2 * t + (e & 1), at = pos + (e >> 1) * 8;
+      s[e] = at < end && at <= fresh + n ? c[0][e] + c[1][e] : -INFINITY;
+    }
+    top[0] = fmaxf(s[0], s[2]), top[1] = fmaxf(s[1], s[3]);
+#pragma unroll
+    for (int d = 4; d < 32; d <<= 1)
+#pragma unroll
+      for (int e = 0; e < 2; e++) top[e] = fmaxf(top[e], __shfl_xor_sync(FULL, top[e], d));
+#pragma unroll
+    for (int e = 0; e < 4; e++) s[e] = s[e] == -INFINITY ? 0 : __expf(s[e] - top[e & 1]);
+    sum[0] = s[0] + s[2], sum[1] = s[1] + s[3];
+    w.weight[ww][j][lane] = turned(operand(s[0], s[1]));
+    w.weight[ww][j][lane + 32] = turned(operand(s[2], s[3]));
+#pragma unroll
+    for (int d = 4; d < 32; d <<= 1)
+#pragma unroll
+      for (int e = 0; e < 2; e++) sum[e] += __shfl_xor_sync(FULL, sum[e], d);
+    if (g < 2) w.ml[ww][j * 8 + 2 * t + g] = make_float2(g ? top[1] : top[0], g ? sum[1] : sum[0]);
   }
-  if (first) wait(until);
-  if (layer + 1 == LAYERS) return;
-  if (worker == THREADS / WORKER - 1) load_parts(layer + 1, threadIdx.x - (THREADS - WORKER));
-  if (pieces >= all) fetch(layer + 1, index, all);
-  else if (index >= pieces) fetch(layer + 1, index - pieces, all - pieces);
+}
+
+// attend_pieces does the pieces [i0, i1), at most one per worker. The first old keys and values are loaded before the wait for the new tokens' q, k
+// and v, where wait_first is set.
+__device__ __noinline__ void attend_pieces(int layer, const float *bias, int i0, int i1, u32 until, bool wait_first) {
+  Table &tb = table();
+  int worker = threadIdx.x / WORKER, ww = threadIdx.x % WORKER >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
+  Piece x = piece(min(i0 + worker, i1 - 1)), x0 = piece(i0);
+  int unit0 = x0.group * HEADS + x0.head, unit = x.group * HEADS + x.head - unit0;
+  int first = tb.first[x.group], count = LMAX == 1 ? 1 : tb.count[x.group], fresh = tb.pos[first];
+  int size = part_size(fresh), begin = x.part * size, end = min(begin + size, fresh + count), old = min(end, fresh);
+  s64 at = cache_row(layer, tb.row[first], x.head);
+  const u16 *keys = p.keys + at, *values = p.values + at;
+  Keys k;
+  Values v;
+  if (i0 + worker >= i1) old = 0;
+  load_keys(k, keys, begin + ww * 16, old);
+  load_values(v, values, begin, old);
+  if (wait_first) wait(until);
+  {
+    Piece y = piece(i1 - 1);
+    new_tokens(layer, bias, unit0, y.group * HEADS + y.head - unit0 + 1, i0, i1);
+  }
+  if (i0 + worker >= i1) return;
+  const Attention::Unit &un = attention().unit[unit];
+  Attention::Worker &w = attention().worker[worker];
+  float acc[MT][NT][4] = {}, m[NT][2], l[NT][2];
+#pragma unroll
+  for (int j = 0; j < NT; j++) m[j][0] = m[j][1] = -INFINITY, l[j][0] = l[j][1] = 0;
+
+#pragma unroll 1
+  for (int base = begin; base < end; base += 64) {
+    if (base + 64 > fresh) {  // the new tokens' own keys and values
+#pragma unroll
+      for (int half = 0; half < 2; half++) {
+        int pos = base + ww * 16 + half * 8 + g;
+        if (pos >= fresh && pos < end) {
+#pragma unroll
+          for (int i = 0; i < KT; i++) {
+            uint2 b = *(const uint2 *)&un.fresh[0][pos - fresh][column_of(i, t)];
+            k.v[half][i][0] = b.x, k.v[half][i][1] = b.y;
+          }
+        }
+      }
+#pragma unroll
+      for (int e = 0; e < 16; e++) {
+        int pos = base + (e >> 2) * 16 + 2 * t + (e & 1) + (e >> 1 & 1) * 8;
+        if (pos >= fresh && pos < end) {
+#pragma unroll
+          for (int i = 0; i < MT; i++)
+            if (KT % 4 == 0 || tile_of(ww, i) < KT) v.v[i][e >> 2][e & 3] = *(const u32 *)&un.fresh[1][pos - fresh][2 * pair_of(tile_of(ww, i), g)];
+        }
+      }
+    }
+    scores(un, w, k, base, end, fresh, count);
+    worker_sync(worker);
+    if (base + 64 < end) load_keys(k, keys, base + 64 + ww * 16, old);
+#pragma unroll
+    for (int j = 0; j < NT; j++) {
+      // The common maximum, and how far the warps' weights and the sums so far shrink by it.
+      float f[4][2], shrink[2];
+#pragma unroll
+      for (int e = 0; e < 2; e++) {
+        float before = m[j][e], top = before, sum = 0;
+        float2 ml[4];
+#pragma unroll
+        for (int i = 0; i < 4; i++) ml[i] = w.ml[i][j * 8 + 2 * t + e], top = fmaxf(top, ml[i].x);
+        shrink[e] = before == -INFINITY ? 0 : __expf(before - top);
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+          f[i][e] = ml[i].x == -INFINITY ? 0 : __expf(ml[i].x - top);
+          sum += f[i][e] * ml[i].y;
+        }
+        l[j][e] = l[j][e] * shrink[e] + sum;
+        m[j][e] = top;
+      }
+#pragma unroll
+      for (int i = 0; i < MT; i++) {
+        float *a = acc[i][j];
+        a[0] *= shrink[0], a[1] *= shrink[1], a[2] *= shrink[0], a[3] *= shrink[1];
+#pragma unroll
+        for (int q = 0; q < 4; q++) {
+          float d[4] = {};
+          const u32 *r = v.v[i][q];
+          mma(d, operand_bf16(__byte_perm(r[0], r[1], 0x5410)), operand_bf16(__byte_perm(r[0], r[1], 0x7632)),
+              operand_bf16(__byte_perm(r[2], r[3], 0x5410)), operand_bf16(__byte_perm(r[2], r[3], 0x7632)), w.weight[q][j][lane], w.weight[q][j][lane + 32]);
+          a[0] += d[0] * f[q][0], a[1] += d[1] * f[q][1], a[2] += d[2] * f[q][0], a[3] += d[3] * f[q][1];
+        }
+      }
+    }
+    if (base + 64 < end) {
+      load_values(v, values, base + 64, old);
+      worker_sync(worker);
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < NT; j++)
+#pragma unroll
+    for (int e = 0; e < 2; e++) {
+      int n = j * 8 + 2 * t + e;
+      if (n >= count) continue;
+      s64 to = ((first + n) * HEADS + x.head) * 16 + x.part;
+#pragma unroll
+      for (int i = 0; i < MT; i++)
+        if (KT % 4 == 0 || tile_of(ww, i) < KT) *(float2 *)(p.part + to * DH + 2 * pair_of(tile_of(ww, i), g)) = make_float2(acc[i][j][e], acc[i][j][e + 2]);
+      if (ww == 0 && g == 0) p.ml[to] = make_float2(m[j][e], l[j][e]);
+    }
+}
+
+// attend is the attention of a layer. The last worker looks after the next layer.
+__device__ __noinline__ void attend(int layer, const float *bias, u32 until) {
+  const Table &tb = table();
+  int worker = threadIdx.x / WORKER, from = share1(tb.pieces[p.groups_n], blockIdx.x), to = share1(tb.pieces[p.groups_n], blockIdx.x + 1);
+  if (LMAX > 1) {
+#pragma unroll 1
+    for (int i = from + WORKERS + worker; i < to; i += WORKERS) ask_piece(layer, piece(i));
+  }
+  if (from == to) wait(until);
+#pragma unroll 1
+  for (int i = from; i < to; i += WORKERS) {
+    if (i > from) __syncthreads();
+    attend_pieces(layer, bias, i, min(i + WORKERS, to), until, i == from);
+  }
+  if (layer + 1 == LAYERS || worker < WORKERS - 1) return;
+  load_parts(layer + 1, threadIdx.x - (THREADS - WORKER));
+  fetch(layer + 1, from, to);
 }

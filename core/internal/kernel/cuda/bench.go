@@ -346,11 +346,13 @@ func (t *tester) stepRates(s Shape, copied float64, variants bool, print func(st
 			return err
 		}
 	}
-	if err := t.trace(d, s, rows(1, 511, 1), print); err != nil {
-		return err
-	}
-	if err := t.trace(d, s, rows(8, 511, 1), print); err != nil {
-		return err
+	for _, x := range []struct {
+		name  string
+		lanes []Lane
+	}{{"1 lane, context 512", rows(1, 511, 1)}, {"8 rows, context 64", rows(8, 63, 1)}, {"8 rows, context 512", rows(8, 511, 1)}, {"8 tokens of a row, context 512", drafts(8, 512)}} {
+		if err := t.trace(d, s, x.name, x.lanes, print); err != nil {
+			return err
+		}
 	}
 	if !variants {
 		return nil
@@ -384,7 +386,7 @@ var benchVariants = []struct {
 
 // trace tells where block 0 spends a step, from its own clock: by phase the time until its input is staged, its products,
 // and the meeting of all blocks; the median over the layers.
-func (t *tester) trace(d *Decoder, s Shape, lanes []Lane, print func(string, ...any)) error {
+func (t *tester) trace(d *Decoder, s Shape, name string, lanes []Lane, print func(string, ...any)) error {
 	sets := make([]core.Sampling, len(lanes))
 	u := [][]float64{make([]float64, len(lanes))}
 	d.traced = true
@@ -419,6 +421,6 @@ func (t *tester) trace(d *Decoder, s Shape, lanes []Lane, print func(string, ...
 		sum += v
 		fmt.Fprintf(&line, "%s %.2f, ", name, v)
 	}
-	print("trace, %d lanes, us per layer: %ssum %.2f; whole %.1f us (%.0f cycles, %.2f GHz)", len(lanes), line.String(), sum, rate*1000, total, total/rate/1e6)
+	print("trace, %s, us per layer: %ssum %.2f; whole %.1f us (%.0f cycles, %.2f GHz)", name, line.String(), sum, rate*1000, total, total/rate/1e6)
 	return nil
 }

@@ -40,11 +40,10 @@ func fitStep(s Shape, lanes, wide, sms, shared int) (fit, error) {
 			return f, fmt.Errorf("the decode kernel for width %d on %d multiprocessors: %w", s.Inner, sms, core.ErrUnsupported)
 		}
 	}
-	pairs := s.HeadDim() / 2
-	worker := lanes*2*(s.HeadDim()+8) + lanes*256 + 3*4*lanes + lanes*s.HeadDim()*4 + lanes*pairs*8 + 48
+	worker := lanes*2*(s.HeadDim()+32) + lanes*s.HeadDim()*4 + (lanes+7)/8*(1024+256) + lanes*256 // a quarter of struct Attention
 	rest = (max(rest, 4*((worker+15)&^15)) + 255) &^ 255
 	f.scratch = max(rest, pickerBytes)
-	table := 48*stepWarps + 4*5*(stepWarps+1) + 480*lanes + 300 // struct Table
+	table := 48*stepWarps + 4*5*(stepWarps+1) + 488*lanes + 304 // struct Table
 	codes, scales := stepWarps*512*f.wide, stepWarps*32*f.wide  // of a slot
 	// With the table at 64 KB what is staged lies below it and the ring above.
 	f.stride = 256

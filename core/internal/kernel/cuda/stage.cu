@@ -167,42 +167,53 @@ __device__ __forceinline__ int part_size(int pos) {
   return size;
 }
 
-// stage_dense waits and puts the attention's parts together: o = sum of exp(m_i - m) o_i / sum of exp(m_i - m) l_i.
+// stage_dense waits and puts the attention's parts together: o = sum of exp(m_i - m) o_i / sum of exp(m_i - m) l_i. A thread has four columns.
+#define PARTS_AT_ONCE (LMAX == 1 ? 8 : 16)
+struct Parts {
+  uint2 m[PARTS_AT_ONCE];  // maximum and sum
+  uint4 v[PARTS_AT_ONCE];
+};
+__device__ __forceinline__ void load_some(Parts &x, const float2 *ml, const float *o, int n) {
+#pragma unroll
+  for (int s = 0; s < PARTS_AT_ONCE; s++) {
+    x.m[s] = make_uint2(0xff800000u, 0);
+    x.v[s] = make_uint4(0, 0, 0, 0);
+    if (s < n) x.m[s] = load8(ml + s), x.v[s] = load16(o + s * DH);
+  }
+}
 __device__ __noinline__ void stage_dense(int from, int to, u32 until) {
   Table &tb = table();
-  int lanes = p.lanes_n, pairs = (to - from) * 32;
+  int lanes = p.lanes_n, quads = (to - from) * 16;
   wait(until);
 #pragma unroll 1
-  for (int i = threadIdx.x; i < lanes * pairs; i += THREADS) {
-    int n = LMAX == 1 ? 0 : i / pairs, e = i - n * pairs, k = from * 64 + 2 * e, h = k / DH, d = k % DH;
+  for (int i = threadIdx.x; i < lanes * quads; i += THREADS) {
+    int n = LMAX == 1 ? 0 : i / quads, e = i - n * quads, k = from * 64 + 4 * e, h = k / DH;
     int parts = tb.pos[n] / part_size(tb.pos[n]) + 1;
     const float2 *ml = p.ml + (n * HEADS + h) * 16;
-    const float *o = p.part + (s64)((n * HEADS + h) * 16) * DH + d;
-    float top = -INFINITY, sum = 0, x = 0, y = 0;
-    // Eight parts at a time.
+    const float *o = p.part + (s64)((n * HEADS + h) * 16) * DH + k % DH;
+    Parts q;
+    load_some(q, ml, o, parts);
+    float top = -INFINITY, sum = 0;
+    float4 x = make_float4(0, 0, 0, 0);
+#pragma unroll
+    for (int s = 0; s < PARTS_AT_ONCE; s++) top = fmaxf(top, __uint_as_float(q.m[s].x));
 #pragma unroll 1
-    for (int s0 = 0; s0 < parts; s0 += 8) {
-      uint2 m[8], v[8];
+    for (int s = PARTS_AT_ONCE; s < parts; s++) top = fmaxf(top, load_float((const float *)(ml + s)));
+#pragma unroll 1
+    for (int s0 = 0;;) {
 #pragma unroll
-      for (int s = 0; s < 8; s++) {
-        m[s] = make_uint2(0xff800000u, 0);
-        v[s] = make_uint2(0, 0);
-        if (s0 + s < parts) m[s] = load8(ml + s0 + s), v[s] = load8(o + (s0 + s) * DH);
+      for (int s = 0; s < PARTS_AT_ONCE; s++) {
+        float w = __expf(__uint_as_float(q.m[s].x) - top);
+        sum = __fmaf_rn(w, __uint_as_float(q.m[s].y), sum);
+        x.x = __fmaf_rn(w, __uint_as_float(q.v[s].x), x.x), x.y = __fmaf_rn(w, __uint_as_float(q.v[s].y), x.y);
+        x.z = __fmaf_rn(w, __uint_as_float(q.v[s].z), x.z), x.w = __fmaf_rn(w, __uint_as_float(q.v[s].w), x.w);
       }
-      float old = top;
-#pragma unroll
-      for (int s = 0; s < 8; s++) top = fmaxf(top, __uint_as_float(m[s].x));
-      old = __expf(old - top);
-      sum *= old, x *= old, y *= old;
-#pragma unroll
-      for (int s = 0; s < 8; s++) {
-        float w = __expf(__uint_as_float(m[s].x) - top);
-        sum += w * __uint_as_float(m[s].y);
-        x += w * __uint_as_float(v[s].x);
-        y += w * __uint_as_float(v[s].y);
-      }
+      s0 += PARTS_AT_ONCE;
+      if (PARTS_AT_ONCE == 16 || s0 >= parts) break;
+      load_some(q, ml + s0, o + s0 * DH, parts - s0);
     }
-    *(u32 *)(room() + XS + staged(e >> 5, n, lanes, k & 63)) = operand(x / sum, y / sum);
+    sum = __fdividef(1.0f, sum);
+    *(uint2 *)(room() + XS + staged(e >> 4, n, lanes, k & 63)) = make_uint2(operand(x.x * sum, x.y * sum), operand(x.z * sum, x.w * sum));
   }
   __syncthreads();
 }
