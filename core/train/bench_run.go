@@ -32,6 +32,7 @@ type RunResult struct {
 	CheckpointSeconds float64 `json:"checkpoint_seconds,omitempty"`
 	PerSecond         float64 `json:"tokens_per_second,omitempty"` // of the steps
 	Minutes           float64 `json:"minutes,omitempty"`           // setup + Epochs * EpochSeconds
+	PlannedMinutes    float64 `json:"minutes_planned,omitempty"`   // by the plan before the run
 
 	// Of chat during training.
 	Answers            int     `json:"answers,omitempty"` // that came while it ran
@@ -61,14 +62,18 @@ func (r *RunResult) check(name string, ok bool, format string, args ...any) {
 	r.Checks = append(r.Checks, Check{name, ok, fmt.Sprintf(format, args...)})
 }
 
-// failed names the first check that was not met; nil: none.
+// failed is core.ErrCorrupt with the checks that were not met; nil: all were.
 func (r *RunResult) failed() error {
+	var names []string
 	for _, c := range r.Checks {
 		if !c.OK {
-			return fmt.Errorf("bench train: %s: %s: %s: %w", r.Name, c.Name, c.Detail, core.ErrCorrupt)
+			names = append(names, c.Name)
 		}
 	}
-	return nil
+	if len(names) == 0 {
+		return nil
+	}
+	return core.Explain(fmt.Errorf("bench train: %s: not met: %q: %w", r.Name, names, core.ErrCorrupt), "error.engine.selftest", len(names))
 }
 
 // madeRows are rows of so many characters each, of words made of letters.

@@ -124,6 +124,9 @@ func (b *benchRun) recipeWith(recompute string) (RunResult, error) {
 	var evaluation, checkpoint, steps float64
 	last := start
 	t, err := b.run(ctx, s, madeRows(lengths[:400], 1), madeRows(lengths[400:], 2), func(e core.TrainEvent) error {
+		if e.Kind == core.TrainWorking {
+			return nil
+		}
 		took := time.Since(last).Seconds()
 		last = time.Now()
 		counts := len(ends) > 0
@@ -156,7 +159,7 @@ func (b *benchRun) recipeWith(recompute string) (RunResult, error) {
 	r := RunResult{
 		Name: "the recipe's run", Compute: t.plan.Compute, Recompute: t.plan.Recompute, Rows: t.plan.Rows, Held: t.plan.Held, Tokens: t.plan.Tokens, Steps: t.plan.Steps,
 		Epochs: int(s.Epochs), Measured: measured, SetupSeconds: setup, EpochSeconds: each, EvaluationSeconds: evaluation / measured, CheckpointSeconds: checkpoint / measured,
-		PerSecond: float64(t.plan.Tokens) * measured / steps, Minutes: (setup + s.Epochs*each) / 60, Peak: t.result.Peak, Planned: planned(t.plan, !b.g.Device().CUDA()),
+		PerSecond: float64(t.plan.Tokens) * measured / steps, Minutes: (setup + s.Epochs*each) / 60, PlannedMinutes: t.plan.Seconds / 60, Peak: t.result.Peak, Planned: planned(t.plan, !b.g.Device().CUDA()),
 		Note: fmt.Sprintf("%d of %d epochs were run after one to warm up, each with its evaluation and checkpoint; minutes is computed: setup + %d x their mean", measured, int(s.Epochs), int(s.Epochs)),
 	}
 	return r, nil
@@ -417,7 +420,7 @@ func (b *benchRun) full() (RunResult, error) {
 	for _, x := range []struct {
 		leave int64
 		fits  bool
-	}{{1 << 30, false}, {5 << 30, true}} {
+	}{{256 << 20, false}, {1 << 30, true}, {5 << 30, true}} {
 		let, err := b.hog(x.leave)
 		if err != nil {
 			return r, err
@@ -433,11 +436,11 @@ func (b *benchRun) full() (RunResult, error) {
 		if t != nil {
 			defer t.done()
 		}
-		r.check("a smaller plan fits", err == nil && (t.plan.Recompute == "layer" || len(t.plan.Adapted) > 0), "recompute %s, batch %d x %d, changed %v: %v", t.plan.Recompute, t.plan.Batch, t.plan.Accumulate,
+		r.check(fmt.Sprintf("a smaller plan fits %d GiB", x.leave>>30), err == nil && (t.plan.Recompute == "layer" || len(t.plan.Adapted) > 0), "recompute %s, batch %d x %d, changed %v: %v", t.plan.Recompute, t.plan.Batch, t.plan.Accumulate,
 			t.plan.Adapted, err)
 		r.Planned, r.Compute, r.Recompute = planned(t.plan, false), t.plan.Compute, t.plan.Recompute
 	}
-	r.Note = "the card's memory is held by this process in another allocation, all but 64 MB, 1 GiB and 5 GiB of it"
+	r.Note = "the card's memory is held by this process in another allocation, all but 64 MB during the run, and all but 256 MB, 1 GiB and 5 GiB before one"
 	return r, nil
 }
 

@@ -150,7 +150,7 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 	}
 	parts := demand{
 		cfg: c, element: int64(dtype.Size()), places: places, optimizer: s.Optimizer, dropout: true, keep: keep, tokens: int64(most),
-		counted: int64(most), chunk: int64(min(chunk, most)), weights: weights, room: b.g.Room(dtype), fast: n.fast != nil,
+		counted: int64(most), chunk: int64(min(chunk, most)), weights: weights, room: b.g.Room(dtype), fast: n.fast != nil, host: !dev.CUDA(),
 	}.plan()
 	if need := onDevice(parts, !dev.CUDA()); free > 0 && need > free {
 		return nil // no room: no figure

@@ -32,6 +32,6 @@ func (w work) operations() float64 {
 
 // What of the device's matrix rate a training reaches: measured with bench train (docs/decisions/0021), rounded down.
 const (
-	shareCUDA = 0.65
+	shareCUDA = 0.7
 	shareCPU  = 0.45
 )

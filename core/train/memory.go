@@ -19,6 +19,7 @@ type demand struct {
 	weights   int64  // of the model, there already
 	room      int64  // neox.Generator.Room
 	fast      bool   // with our own kernels
+	host      bool   // on the CPU
 }
 
 // plan is the memory of a training step, part by part. The weights are there already; of the others "optimizer" (masters and
@@ -70,6 +71,11 @@ func (l demand) plan() []core.TrainBytes {
 		for _, x := range l.places {
 			each += 4 * n * int64(x.rank) / layers // what stands between A and B
 		}
+	}
+	if l.host {
+		// The C library seldom gives a freed tensor's room to the next one of another size: nearly all that a block makes, forward and
+		// backward, stands at the same time (measured).
+		wide = max(wide, 28*d+6*f)
 	}
 	busy := n * e * max(wide, attention)
 	if l.keep == "layer" {

@@ -315,7 +315,7 @@ func (r *run) evaluate(ctx context.Context) error {
 	loss /= float64(counted)
 	r.at.Due = false
 	best := r.at.evaluated(loss, r.set.Patience)
-	if err := r.tell(core.TrainEvent{Kind: core.TrainEvaluated, HeldLoss: loss, Best: best, Peak: r.memory.peak()}); err != nil {
+	if err := r.tell(core.TrainEvent{Kind: core.TrainEvaluated, HeldLoss: loss, Best: best && r.set.Best, Peak: r.memory.peak()}); err != nil {
 		return err
 	}
 	if r.at.Early {
@@ -374,7 +374,12 @@ func (r *run) finish(ctx context.Context, end core.TrainEnd) (core.TrainResult, 
 		return res, core.Explain(fmt.Errorf("the loss blew up at step %d, before the first checkpoint: %w", r.at.Step+1, core.ErrCorrupt), "error.train.blowup", r.at.Step+1)
 	case len(steps) == 0:
 		return res, ctx.Err()
-	case r.set.Best && r.at.HasBest && slices.Contains(steps, r.at.BestStep):
+	case !r.set.Best:
+		res.BestLoss = 0 // nothing was chosen by it
+		if end == core.TrainBlowup {
+			res.BestStep = steps[len(steps)-1]
+		}
+	case r.at.HasBest && slices.Contains(steps, r.at.BestStep):
 		res.BestStep = r.at.BestStep
 	case end == core.TrainBlowup:
 		res.BestStep = steps[len(steps)-1]

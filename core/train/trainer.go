@@ -184,7 +184,7 @@ func (t *Trainer) fit(p *prepared) error {
 		}
 		return demand{
 			cfg: c, element: int64(p.dtype.Size()), places: p.params.places, optimizer: p.set.Optimizer, dropout: p.set.Dropout > 0, keep: p.keep,
-			tokens: tokens, counted: counted, chunk: min(int64(p.chunk), counted), weights: weights, room: room, fast: cuda && p.dtype == torch.BFloat16,
+			tokens: tokens, counted: counted, chunk: min(int64(p.chunk), counted), weights: weights, room: room, fast: cuda && p.dtype == torch.BFloat16, host: !cuda,
 		}.plan()
 	}
 	fits := func() bool {

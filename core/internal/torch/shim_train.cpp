@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
+#include <malloc.h>
 
 // heads is [1, H, n, D] of one third of qkv [N, H, 3, D], the rows from lo on.
 static at::Tensor heads(const at::Tensor &qkv, int which, int64_t lo, int64_t n) {
@@ -101,6 +102,7 @@ static at::Tensor attend_back(const at::Tensor &go, const at::Tensor &x, const a
     return dx;
   }
   at::Tensor zero = at::zeros({}, at::TensorOptions().dtype(at::kLong));
+  InOrder guard;
   auto r = at::_efficient_attention_backward(dO.unsqueeze(0), q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), std::nullopt,
                                              o.unsqueeze(0), cu, cu, most, most, lse, 0.0, zero, zero, 1, false);
   put(std::get<0>(r)[0], std::get<1>(r)[0], std::get<2>(r)[0]);
@@ -141,6 +143,8 @@ int kk_attend_back_parts(kk_tensor d_o, kk_tensor qkv, kk_tensor o, kk_tensor ls
   TRY(auto r = flash_back(T(d_o), T(qkv), T(o), T(lse), first, n, T(cu));
       out[0] = give(std::get<0>(r)); out[1] = give(std::get<1>(r)); out[2] = give(std::get<2>(r)); return 0;, -1)
 }
+
+void kk_trim(void) { malloc_trim(0); }
 
 int kk_attends_flash(kk_tensor qkv) { return !T(qkv).is_cpu() && flash(T(qkv)); }
 

@@ -27,6 +27,9 @@ int kk_attends_flash(kk_tensor qkv);
 // fp32 in the host's memory that the GPU reaches by itself (page-locked).
 kk_tensor kk_pinned(int64_t n);
 
+// Gives memory that was freed back to the system.
+void kk_trim(void);
+
 // Turns q and k of qkv [N, H, 3, D] in place by the angles of cos and sin [N, 1, 1, R/2].
 int kk_turn_(kk_tensor qkv, kk_tensor cos, kk_tensor sin);
 

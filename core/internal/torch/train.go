@@ -136,6 +136,9 @@ func (s *Scope) AttendsFlash(qkv Tensor) bool {
 	return s.ready("attends flash", qkv) && C.kk_attends_flash(C.kk_tensor(qkv.c)) != 0
 }
 
+// Trim gives the host's memory that libtorch has freed back to the system.
+func Trim() { C.kk_trim() }
+
 // Pinned is n numbers of fp32 in the host's memory that copies to and from the GPU take at full speed.
 func (s *Scope) Pinned(n int64) Tensor {
 	if !s.ready("pinned") {
