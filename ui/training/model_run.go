@@ -388,6 +388,9 @@ func (m *model) progress(r record.Run) progress {
 	case r.Checkpoint > 0:
 		add(lineQuiet, "training.run.checkpoint", r.Checkpoint)
 	}
+	if r.Crashes > 0 {
+		add(lineWarn, "train.warn.engine")
+	}
 	for _, n := range r.Notes {
 		add(lineWarn, n)
 	}
