@@ -224,7 +224,7 @@ func (x *Index) AppendHits(dst []Hit, v []float32, k, ef int) ([]Hit, error) {
 	w.begin(x.slots)
 	x.start(w, &w.q, ef, from, x.root.Load())
 	x.walk(w, &w.q, 0, ef)
-	keep := 2 * k // the walk's order is almost right
+	keep := k + k/2 + 4 // the walk's order is almost right
 	if ef >= x.Len() {
 		keep = len(w.pool)
 	}

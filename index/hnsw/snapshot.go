@@ -344,6 +344,22 @@ func readHeader(s *store.Store, at Place) (header, error) {
 	return decodeHeader(payload)
 }
 
+// Owner reads the owner's bytes alone: core.ErrNotFound, core.ErrCorrupt.
+func Owner(s *store.Store, at Place) (owner []byte, err error) {
+	h, err := readHeader(s, at)
+	if err != nil {
+		return nil, err
+	}
+	err = s.View(func(r *store.Reader) error {
+		owner, err = r.GetLong(at.value(h.Version, numberOwner))
+		return err
+	})
+	if errors.Is(err, core.ErrNotFound) { // the header says that it is there
+		err = fmt.Errorf("%w: %w", core.ErrCorrupt, err)
+	}
+	return owner, err
+}
+
 // Load reads a snapshot and its owner's bytes: core.ErrNotFound, or core.ErrCorrupt, after which the vectors are to be added
 // to a new index. The vectors themselves are not in it: Vectors must be set.
 func Load(ctx context.Context, s *store.Store, at Place) (x *Index, owner []byte, err error) {

@@ -6,11 +6,23 @@ import (
 	"math/rand/v2"
 )
 
-// Clustered gives n vectors and queries of the same kind, unit length, row after row: around so many centres, in a space of
-// 48 directions (or fewer, of narrow vectors) turned into the given width, with a little noise in all of them and a mean
-// that is not zero. The same seed gives the same.
+// Clustered gives n vectors and queries of the same kind, row after row. The same seed gives the same.
 func Clustered(dimension, n, queries, centres int, seed uint64) (vectors, asked []float32) {
-	r := rand.New(rand.NewPCG(seed, 48))
+	s := New(dimension, centres, seed)
+	return s.Part(1, n), s.Part(2, queries)
+}
+
+// Source makes unit vectors around so many centres, in a space of 48 directions (or fewer, of narrow vectors) turned into the
+// given width, with a little noise in all of them and a mean that is not zero.
+type Source struct {
+	dimension          int
+	seed               uint64
+	turn, mean, middle []float32
+}
+
+// New makes a source; the same seed makes the same.
+func New(dimension, centres int, seed uint64) *Source {
+	r := rand.New(rand.NewPCG(seed, 0))
 	latent := min(48, dimension)
 	noise := func(n int, by float64) []float32 {
 		out := make([]float32, n)
@@ -19,30 +31,34 @@ func Clustered(dimension, n, queries, centres int, seed uint64) (vectors, asked 
 		}
 		return out
 	}
-	turn, mean := noise(latent*dimension, 1/math.Sqrt(float64(latent))), noise(dimension, 0.3)
-	middle := noise(centres*latent, 1)
-	z := make([]float32, latent)
-	make1 := func(count int) []float32 {
-		out := make([]float32, count*dimension)
-		for i := range count {
-			at := middle[r.IntN(centres)*latent:]
-			for j := range z {
-				z[j] = at[j] + 0.6*float32(r.NormFloat64())
-			}
-			v := out[i*dimension : (i+1)*dimension]
-			for c := range v {
-				v[c] = mean[c] + 0.05*float32(r.NormFloat64())
-			}
-			for j, f := range z {
-				for c, t := range turn[j*dimension : (j+1)*dimension] {
-					v[c] += f * t
-				}
-			}
-			unit(v)
-		}
-		return out
+	return &Source{
+		dimension: dimension, seed: seed, turn: noise(latent*dimension, 1/math.Sqrt(float64(latent))),
+		mean: noise(dimension, 0.3), middle: noise(centres*latent, 1),
 	}
-	return make1(n), make1(queries)
+}
+
+// Part gives n vectors; parts of different numbers are independent.
+func (s *Source) Part(number uint64, n int) []float32 {
+	r := rand.New(rand.NewPCG(s.seed, number))
+	d := s.dimension
+	latent := len(s.turn) / d
+	centres := len(s.middle) / latent
+	out := make([]float32, n*d)
+	for i := range n {
+		at := s.middle[r.IntN(centres)*latent:]
+		v := out[i*d : (i+1)*d]
+		for c := range v {
+			v[c] = s.mean[c] + 0.05*float32(r.NormFloat64())
+		}
+		for j := range latent {
+			f := at[j] + 0.6*float32(r.NormFloat64())
+			for c, t := range s.turn[j*d : (j+1)*d] {
+				v[c] += f * t
+			}
+		}
+		unit(v)
+	}
+	return out
 }
 
 func unit(v []float32) {
