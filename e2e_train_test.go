@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,8 @@ import (
 	"kakoi/app"
 	"kakoi/app/record"
 	"kakoi/core"
+	"kakoi/core/dataset"
+	"kakoi/core/weights"
 )
 
 // training is a run of bin/kakoi train in the background.
@@ -192,5 +195,47 @@ func TestExamPutsABetterAdapterToWork(t *testing.T) {
 	must(t, data, "adapter", "remove", "--yes", r.Adapter)
 	if left, err := filepath.Glob(filepath.Join(data, "runs", r.ID, "checkpoints", "*")); err != nil || len(left) != 0 {
 		t.Errorf("checkpoints of the removed adapter: %v, %v", left, err)
+	}
+}
+
+// TestWideModelDrafts: a chat model wide enough to draft questions is asked to. This one is noise: the self-check drops every draft and counts
+// it, and the rules' questions remain. What was made for another model is told.
+func TestWideModelDrafts(t *testing.T) {
+	data, dir := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "noise")
+	pieces, err := os.ReadFile("resources/starter/spiece.model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = weights.Generate(t.Context(), dir, weights.GenerateParams{
+		Shape: weights.Shape{
+			Model: "gpt_neox", Layers: 1, Hidden: 1024, Heads: 8, FFN: 2048, Vocab: 20480, MaxTokens: 2048, DType: weights.F16, RotaryPct: 1,
+		},
+		Layout: weights.Single, Seed: 1, Files: map[string][]byte{"spiece.model": pieces},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"防災マニュアル.txt", "経費精算の手引き.txt", "shipping-terms.txt"} {
+		must(t, data, "add", filepath.Join("resources/samples", name))
+	}
+	build := []string{"--json", "dataset", "build", "--rows", "12", "--seed", "2"}
+	by := lines[record.Dataset](t, must(t, data, append(build, "--name", "narrow")...))[0]
+	if by.Settings.Drafter != "" || by.Counts.Origins[core.RowRule] == 0 {
+		t.Errorf("by the starter model: %+v", by)
+	}
+	must(t, data, "model", "import", dir)
+	must(t, data, "model", "use", "noise")
+	if old := lines[record.Dataset](t, must(t, data, "--json", "dataset", "show", "narrow", "-n", "1"))[0]; !slices.Contains(old.Warnings, "dataset.warn.model") {
+		t.Errorf("made for another model: %q", old.Warnings)
+	}
+	wide := lines[record.Dataset](t, must(t, data, append(build, "--name", "wide")...))[0]
+	dropped := 0
+	for _, left := range wide.Left {
+		if left.Reason == string(dataset.LeftModel) {
+			dropped = left.N
+		}
+	}
+	if wide.Settings.Drafter != "noise" || dropped < 3 || wide.Counts.Origins[core.RowModel] != 0 || wide.Counts.Origins[core.RowRule] == 0 {
+		t.Errorf("by noise: drafter %q, %d dropped, rows %v", wide.Settings.Drafter, dropped, wide.Counts.Origins)
 	}
 }
