@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"kakoi/core"
 	"kakoi/core/neox"
@@ -28,6 +29,12 @@ type BenchOptions struct {
 
 // complete puts in what was left open, and refuses what makes no sense.
 func (o *BenchOptions) complete(cuda bool) error {
+	known := []string{"none", "gelu", "layer", "natural", "low", "plain", "recipe", "recipe-auto", "chat", "full", "fp32"}
+	for _, f := range o.Figures {
+		if !slices.Contains(known, f) {
+			return core.Explain(fmt.Errorf("bench train: figure %q: %w", f, core.ErrUsage), "error.usage.value", "--figures", f, strings.Join(known, ", "))
+		}
+	}
 	usual := []int{1024, 12, 8, 4}
 	if !cuda {
 		usual = []int{256, 2, 8, 2}

@@ -55,7 +55,7 @@ func (l demand) plan() []core.TrainBytes {
 		return false
 	}
 	wide := 2*f + 3*d // gradients on both sides of the activation, of the output, and two rows beside
-	if l.keep != "none" {
+	if l.keep == "gelu" {
 		wide += f // the activation's input, computed again
 	}
 	if has(3) {
@@ -82,6 +82,10 @@ func (l demand) plan() []core.TrainBytes {
 		busy += whole + n*f*e - n*d*e
 	}
 	head := l.chunk*v*logit + (4*m+2*n)*d*e + 24*m
+	beside := max(0, busy-head)
+	if l.host {
+		beside = busy // the same here
+	}
 	batch := n * (12*int64(l.cfg.RotaryDims())/2*e/2 + 32)
 	out := []core.TrainBytes{
 		{Part: "weights", Bytes: l.weights},
@@ -89,7 +93,7 @@ func (l demand) plan() []core.TrainBytes {
 		{Part: "optimizer", Bytes: 8*int64(p.total) + momentBytes(l.optimizer, p.sizes()), Host: true},
 		{Part: "activations", Bytes: layers * each},
 		{Part: "logits", Bytes: head},
-		{Part: "buffers", Bytes: max(0, busy-head) + batch + l.room},
+		{Part: "buffers", Bytes: beside + batch + l.room},
 	}
 	return out
 }

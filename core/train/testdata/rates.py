@@ -81,8 +81,9 @@ def theirs(mine):
             torch.cuda.reset_peak_memory_stats()
             took, real = 0.0, 0
             steps = a.steps if batches is full else len(batches)
+            warm = 1 if batches is full else len(batches)  # each shape once before
             try:
-                for step in range(1 + steps):
+                for step in range(warm + steps):
                     b, n = batches[step % len(batches)]
                     torch.cuda.synchronize()
                     start = time.time()
@@ -93,7 +94,7 @@ def theirs(mine):
                     opt.step()
                     opt.zero_grad()
                     torch.cuda.synchronize()
-                    if step > 0:
+                    if step >= warm:
                         took, real = took + time.time() - start, real + n
             except torch.OutOfMemoryError:
                 print(json.dumps(dict(peer=name, checkpointing=checkpoint, error="out of memory")), flush=True)
