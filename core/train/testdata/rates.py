@@ -63,9 +63,9 @@ def theirs(mine):
         return dict(input_ids=ids, attention_mask=mask, labels=ids.masked_fill(mask == 0, -100)), int(mask.sum())
 
     full = [batch([torch.randint(3, a.vocab, (a.length,)) for _ in range(a.batch)])]
-    mix = [batch(rows[i * a.batch : (i + 1) * a.batch]) for i in range(10)]
+    mix = [batch(rows[i * a.batch : (i + 1) * a.batch]) for i in range(6)]
     ordered = sorted(rows, key=len)
-    grouped = [batch(ordered[i * a.batch : (i + 1) * a.batch]) for i in range(0, 40, 4)]
+    grouped = [batch(ordered[i * a.batch : (i + 1) * a.batch]) for i in range(0, 40, 7)]
     m = None
     for checkpoint in (True, False):
         if m is None:
