@@ -114,12 +114,14 @@ FOR static void NAME(scale)(float *y, const float *x, float unit, const float *b
     for (int64_t i = 0; i < n; i++) y[i] = x[i] * unit;
 }
 
-INLINE h16 narrow(v16 v) {
+// narrowed are the bits of bf16, rounded to nearest even; narrow has them as 16-bit numbers.
+INLINE u16 narrowed(v16 v) {
   const u16 u = (u16)v;
   const u16 r = (u + 0x7fff + (u >> 16 & 1)) >> 16, nan = u >> 16 | 64; // adding to a NaN could make it an infinity
   const u16 is = (u16)((i16)((u & 0x7fffffff) > 0x7f800000));
-  return __builtin_convertvector((r & ~is) | (nan & is), h16);
+  return (r & ~is) | (nan & is);
 }
+INLINE h16 narrow(v16 v) { return __builtin_convertvector(narrowed(v), h16); }
 
 INLINE float block_size(const float *v) {
   v16 m = size(load(v));
@@ -199,37 +201,15 @@ FOR static void NAME(rotate)(float *x, const float *cos, const float *sin, int64
 }
 
 FOR static void NAME(store)(uint16_t *keys, uint16_t *values, int64_t d, int64_t pos, const float *key, const float *value) {
-  uint16_t *k = keys + pos / 16 * 16 * d + pos % 16 * 2, *v = values + pos / 2 * 2 * d + pos % 2;
+  uint32_t *k = (uint32_t *)(keys + pos / 16 * 16 * d) + pos % 16, *v = (uint32_t *)(values + pos / 2 * 2 * d);
+  const uint32_t others = pos % 2 ? 0xffff : 0xffff0000u;
   for (int64_t i = 0; i < d; i += 16) {
-    const h16 a = narrow(load(key + i)), b = narrow(load(value + i));
-    for (int j = 0; j < 16; j++) {
-      k[(i + j) / 2 * 32 + j % 2] = a[j];
-      v[2 * (i + j)] = b[j];
-    }
+    const h16 a = narrow(load(key + i));
+    uint32_t pair[8];
+    memcpy(pair, &a, sizeof pair);
+    for (int j = 0; j < 8; j++) k[(i / 2 + j) * 16] = pair[j];
+    *(u16u *)(v + i) = (*(u16u *)(v + i) & others) | narrowed(load(value + i)) << (pos % 2 ? 16 : 0);
   }
-}
-
-// soften turns scores of a block of KC_KEYS keys into weights and moves the running maximum and sum; it returns what earlier sums
-// have to be multiplied with. seen: keys of this block that are visible, may be negative or too many.
-INLINE float soften(float *score, int64_t seen, float *top, float *sum) {
-  const i16 index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  const int32_t limit = seen < 0 ? 0 : seen > KC_KEYS ? KC_KEYS : (int32_t)seen;
-  v16 s[KC_KEYS / 16], m = all(*top), total = all(0);
-  for (int i = 0; i < KC_KEYS / 16; i++) {
-    s[i] = choose(index + 16 * i < limit, load(score + 16 * i), all(-INFINITY));
-    m = larger(s[i], m);
-  }
-  const float now = largest_of(m);
-  for (int i = 0; i < KC_KEYS / 16; i++) {
-    s[i] = exp16(s[i] - now);
-    total += s[i];
-    put(score + 16 * i, s[i]);
-  }
-  float one[16];
-  put(one, exp16(all(*top - now)));
-  *top = now;
-  *sum = *sum * one[0] + sum_of(total);
-  return one[0];
 }
 
 // Attention's two loops are written in the set's own vectors: GCC keeps wider ones in memory. LANES are a vector's numbers, SUMS
@@ -305,6 +285,29 @@ INLINE void weigh(const uint32_t *values, int64_t d, int64_t rows, int64_t c, co
   for (int i = 0; i < wide; i++)
 #pragma GCC unroll 4
     for (int t = 0; t < n; t++) *(vfu *)(out + t * ldo + c + LANES * i) = o[i][t];
+}
+
+// soften turns scores of a block of KC_KEYS keys into weights and moves the running maximum and sum; it returns what earlier sums
+// have to be multiplied with. seen: keys of this block that are visible, may be negative or too many.
+INLINE float soften(float *score, int64_t seen, float *top, float *sum) {
+  const i16 index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const int32_t limit = seen < 0 ? 0 : seen > KC_KEYS ? KC_KEYS : (int32_t)seen;
+  v16 s[KC_KEYS / 16], m = all(*top), total = all(0);
+  for (int i = 0; i < KC_KEYS / 16; i++) {
+    s[i] = choose(index + 16 * i < limit, load(score + 16 * i), all(-INFINITY));
+    m = larger(s[i], m);
+  }
+  const float now = largest_of(m);
+  for (int i = 0; i < KC_KEYS / 16; i++) {
+    s[i] = exp16(s[i] - now);
+    total += s[i];
+    put(score + 16 * i, s[i]);
+  }
+  float one[16];
+  put(one, exp16(all(*top - now)));
+  *top = now;
+  *sum = *sum * one[0] + sum_of(total);
+  return one[0];
 }
 
 // attend_few is attend for n queries, n known to the compiler.
