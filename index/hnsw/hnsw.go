@@ -158,6 +158,13 @@ func (x *Index) Each(fn func(slot uint32, label uint64)) {
 	}
 }
 
+// Holds says that a slot has a vector of that label, which a search can find.
+func (x *Index) Holds(slot uint32, label uint64) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return int(slot) < x.slots && x.scales.some[slot] != 0 && !x.isDead(slot) && x.labels.some[slot] == label
+}
+
 func (x *Index) isDead(s uint32) bool {
 	return atomic.LoadUint64(&x.dead.some[s>>6])>>(s&63)&1 != 0
 }

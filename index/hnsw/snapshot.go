@@ -153,6 +153,9 @@ func (x *Index) Save(ctx context.Context, s *store.Store, at Place, owner []byte
 	if err := x.Repair(ctx); err != nil {
 		return err
 	}
+	if err := Recover(s, at); err != nil {
+		return err
+	}
 	x.changing.Lock()
 	defer x.changing.Unlock()
 	x.mu.RLock()
@@ -272,6 +275,9 @@ func Recover(s *store.Store, at Place) error {
 // is for slots that were deleted, or will not be used again; the index in memory need not be there. core.ErrNotFound where
 // there is no snapshot.
 func Forget(s *store.Store, at Place, slots []uint32) error {
+	if err := Recover(s, at); err != nil { // or the end of this would hide what a crash left
+		return err
+	}
 	h, err := readHeader(s, at)
 	if err != nil {
 		return err
