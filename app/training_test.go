@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -200,6 +201,12 @@ func TestTrainingFromPlanToAdapter(t *testing.T) {
 	}
 	_, err = c.training.Run(t.Context(), r.ID, nil)
 	wantError(t, err, "error.training.done", core.ErrUsage)
+	// The next one like it knows how long it will take: the rate was 1,000 tokens a second.
+	next, err := c.training.Plan(t.Context(), app.TrainingPlan{Settings: quick()}, nil)
+	want := float64(next.Plan.Tokens) * float64(next.Plan.Steps) / float64(next.Plan.EpochStep) * (1 + 24.0/48/3) / 1000
+	if err != nil || next.Plan.SecondsFrom != core.SecondsMeasured || math.Abs(next.Plan.Seconds-want) > 1e-6*want || plan.Plan.SecondsFrom != "" {
+		t.Errorf("planned %v s (%q), want %v; the first time %q; %v", next.Plan.Seconds, next.Plan.SecondsFrom, want, plan.Plan.SecondsFrom, err)
+	}
 	// The run goes, its adapter stays.
 	if err := c.training.Remove(t.Context(), r.ID); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ package train
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"slices"
 	"testing"
 
@@ -67,5 +68,24 @@ func smallShape(t *testing.T) (c neox.Config) {
 func TestFlops(t *testing.T) {
 	if got := flops(neox.RinnaShape, 1024) / 1e9; got < 15.1 || got > 15.25 {
 		t.Errorf("%v GFLOP", got)
+	}
+}
+
+// TestWork: a run's operations are those of its steps and evaluations (facts/models.md B: 15.17, 17.45 and, without the last matrix of each
+// layer, 20.1 GFLOP a token; 7.43 forward).
+func TestWork(t *testing.T) {
+	w := work{cfg: neox.RinnaShape, keep: "none", tokens: 100, length: 1024, share: 1, epochs: 2}
+	if got, want := w.operations(), 200*flops(neox.RinnaShape, 1024); math.Abs(got/want-1) > 1e-9 {
+		t.Errorf("%v operations, want %v", got, want)
+	}
+	for keep, want := range map[string]float64{"gelu": 17.45, "layer": 20.1} {
+		w.keep = keep
+		if got := w.operations() / 200 / 1e9; math.Abs(got-want) > 0.2 {
+			t.Errorf("%s: %.2f GFLOP a token, want %.2f", keep, got, want)
+		}
+	}
+	w.epochs, w.evals, w.held = 0, 3, 10
+	if got := w.operations() / 30 / 1e9; math.Abs(got-7.43) > 0.1 {
+		t.Errorf("forward: %.2f GFLOP a token", got)
 	}
 }
