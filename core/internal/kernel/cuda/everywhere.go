@@ -8,7 +8,6 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -69,7 +68,7 @@ func CompileEverywhere(folders []string, out string, shapes []Shape, report func
 			for w := range next {
 				cubin, err := compile(w.module, w.source, target(w.arch), w.options)
 				if err == nil && out != "" {
-					err = os.WriteFile(filepath.Join(out, cubinName(w.module, w.source, target(w.arch), w.options)), cubin, 0o600)
+					err = keep(filepath.Join(out, cubinName(w.module, w.source, target(w.arch), w.options)), cubin)
 				}
 				mu.Lock()
 				report(w.name, len(cubin), err)

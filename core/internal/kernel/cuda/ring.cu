@@ -235,12 +235,15 @@ __device__ __forceinline__ void mma(float d[4], u32 a0, u32 a1, u32 a2, u32 a3, 
 #endif
 }
 
+// held keeps a finite number within fp16's range; what is none stays so, and is told.
+__device__ __forceinline__ float held(float v) { return fabsf(v) < INFINITY ? fminf(fmaxf(v, -65504.0f), 65504.0f) : v; }
+
 // Operands are bf16, and fp16 (held within its range) on the one generation without bf16.
 __device__ __forceinline__ u32 operand(float lo, float hi) {
 #if __CUDA_ARCH__ >= 800
   return bf16_pair(lo, hi);
 #else
-  return half_of(fminf(fmaxf(lo, -65504.0f), 65504.0f)) | (u32)half_of(fminf(fmaxf(hi, -65504.0f), 65504.0f)) << 16;
+  return half_of(held(lo)) | (u32)half_of(held(hi)) << 16;
 #endif
 }
 __device__ __forceinline__ u32 operand_bf16(u32 v) {
