@@ -187,9 +187,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
     clear(p.h, (s64)lanes * F);
     clear(p.t, 4 * LMAX * 64);
     load_parts(0, tid);
-    if (tid == 0) note_pieces();
+    if (tid == 0) count_pieces();
     if (head) clear(p.sums, (s64)lanes * VP);
     arrive();
+    note_pieces();
 #pragma unroll 1
     for (int layer = 0; layer < LAYERS; layer++) {
 #pragma unroll 1
