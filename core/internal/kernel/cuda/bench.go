@@ -377,7 +377,6 @@ var benchVariants = []struct {
 	name    string
 	options []string
 }{
-	{"matrices not asked for ahead", []string{"-DNO_AHEAD"}},
 	{"no waiting for other blocks", []string{"-DNO_WAIT"}},
 	{"no table, no products: copies only", []string{"-DNO_PRODUCT"}},
 	{"copies only, no waiting", []string{"-DNO_PRODUCT", "-DNO_WAIT"}},

@@ -156,19 +156,6 @@ __device__ __noinline__ void phase(int m, int layer, u32 until, int &at) {
   stamp(at);
 }
 
-// ahead asks the second-level cache for the warp's share of a matrix, so that memory is busy while blocks wait for each other: the ring of copies
-// holds a part of a phase only.
-__device__ __noinline__ void ahead(int m, int layer) {
-#ifndef NO_AHEAD
-  if (!(p.mode & LOOK_AHEAD) || layer == LAYERS) return;
-  int lane = threadIdx.x & 31, u = first_unit(m), n = end_unit(m) - u;
-  const u8 *here = p.block + layer * p.layer, *codes = here + p.codes[m] + u * 512, *scales = here + p.scales[m] + u * 32;
-#pragma unroll 1
-  for (int b = lane * 128; b < n * 512; b += 32 * 128) ask(codes + b);
-  if (lane * 128 < n * 32) ask(scales + lane * 128);
-#endif
-}
-
 extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
   Table &tb = table();
   int tid = threadIdx.x, lanes = p.lanes_n, at = 0;
@@ -209,14 +196,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
 #pragma unroll 1
       for (int j = 0; j < 4; j++) {
         int m = matrix_of(j);
-        if (j == 2) ahead(3, layer);
-        if (j == 3) ahead(0, layer + 1);
         phase(m, layer, met + gridDim.x, at);
         met += m & 1 ? gridDim.x : NORM_MEETS * gridDim.x;
         if (j == 0) {
           met += gridDim.x;
-          ahead(matrix_of(1), layer);
-          ahead(matrix_of(2), layer);
 #ifndef NO_ATTENTION
           attend(layer, (const float *)(p.block + layer * p.layer + p.bias[0]), met);
 #else

@@ -104,7 +104,7 @@ const char *kg_error(int code) {
     if (e_) return e_; \
   } while (0)
 
-int kg_device(int index, kg_handle *context, char *name, int size, int *arch, int *sms, int *shared, int *cached) {
+int kg_device(int index, kg_handle *context, char *name, int size, int *arch, int *sms, int *shared) {
   int device, major, minor;
   TRY(p_cuDeviceGet(&device, index));
   TRY(p_cuDeviceGetName(name, size, device));
@@ -112,7 +112,6 @@ int kg_device(int index, kg_handle *context, char *name, int size, int *arch, in
   TRY(p_cuDeviceGetAttribute(&minor, 76, device));
   TRY(p_cuDeviceGetAttribute(sms, 16, device));
   TRY(p_cuDeviceGetAttribute(shared, 97, device)); // the most after asking for it
-  TRY(p_cuDeviceGetAttribute(cached, 38, device)); // the second-level cache
   *arch = major * 10 + minor;
   TRY(p_cuDevicePrimaryCtxRetain(context, device));
   return p_cuCtxSetCurrent(*context);

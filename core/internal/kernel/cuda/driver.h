@@ -13,7 +13,7 @@ const char *kg_open(const char **nvrtc_paths);
 int kg_has_nvrtc(void);
 const char *kg_error(int code); // static text
 
-int kg_device(int index, kg_handle *context, char *name, int size, int *arch, int *sms, int *shared, int *cached);
+int kg_device(int index, kg_handle *context, char *name, int size, int *arch, int *sms, int *shared);
 void kg_release(int index);
 int kg_current(kg_handle context);
 

@@ -24,7 +24,6 @@ type GPU struct {
 	target  string // what kernels are compiled for
 	sms     int
 	shared  int // bytes of shared memory that a block may ask for
-	cached  int // bytes of the second-level cache
 	cache   string
 	context C.kg_handle
 	modules []C.kg_handle
@@ -54,11 +53,11 @@ func Open(o Options) (*GPU, error) {
 	}
 	g := &GPU{index: o.Index, cache: o.Cache, base: map[string]C.kg_handle{}, Compiling: o.Compiling}
 	var name [256]C.char
-	var arch, sms, shared, cached C.int
-	if e := C.kg_device(C.int(o.Index), &g.context, &name[0], 255, &arch, &sms, &shared, &cached); e != 0 {
+	var arch, sms, shared C.int
+	if e := C.kg_device(C.int(o.Index), &g.context, &name[0], 255, &arch, &sms, &shared); e != 0 {
 		return nil, fmt.Errorf("open GPU %d: %w: %s", o.Index, core.ErrNoDevice, C.GoString(C.kg_error(e)))
 	}
-	g.name, g.arch, g.sms, g.shared, g.cached = C.GoString(&name[0]), int(arch), int(sms), int(shared), int(cached)
+	g.name, g.arch, g.sms, g.shared = C.GoString(&name[0]), int(arch), int(sms), int(shared)
 	g.target = target(g.arch)
 	if o.As != 0 && o.As < g.arch {
 		g.arch, g.target = o.As, fmt.Sprintf("compute_%d", o.As)

@@ -92,7 +92,6 @@ __constant__ Step p;  // set before each launch
 #define WANT_LOGITS 1
 #define WANT_CHOICE 2
 #define FEED_BACK 4
-#define LOOK_AHEAD 8  // the second-level cache holds the matrices of two phases
 
 __host__ __device__ constexpr int rows_of(int m) { return m == 0 ? 3 * D : m == 2 ? F : m == 4 ? (VOCAB + 15) / 16 * 16 : D; }
 __host__ __device__ constexpr int kbs_of(int m) { return (m == 3 ? F : D) / 64; }

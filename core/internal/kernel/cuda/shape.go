@@ -132,12 +132,6 @@ func NewLayout(s Shape) Layout {
 	return l
 }
 
-// matrixBytes is the size of a matrix's codes and scales.
-func (l Layout) matrixBytes(m Matrix) int64 {
-	rows, cols := l.Shape.Size(m)
-	return int64(rows/16) * int64(cols/64) * 544
-}
-
 // Bytes is the size of the block.
 func (l Layout) Bytes() int64 { return l.total }
 

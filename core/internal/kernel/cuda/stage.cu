@@ -150,11 +150,10 @@ __device__ __noinline__ void stage_norm(const float *norm, int from, int to, u32
   if (blockIdx.x >= lanes) wait(until);
   arrive();
   wait(until + gridDim.x);
-  constexpr bool ALL = chunk_of(0) == kbs_of(0) && chunk_of(2) == kbs_of(0);  // a constant divides cheaply
-  int pieces = ALL ? D / 8 : (to - from) * 8;
+  int pieces = (to - from) * 8;
 #pragma unroll 4
   for (int i = threadIdx.x; i < lanes * pieces; i += THREADS) {
-    int n = i / (ALL ? D / 8 : pieces), k = from * 64 + (i - n * pieces) * 8;
+    int n = i / pieces, k = from * 64 + i % pieces * 8;
     *(uint4 *)(room() + XS + staged((k >> 6) - from, n, lanes, k & 63)) = load16(p.normed + n * D + k);
   }
   __syncthreads();

@@ -17,7 +17,6 @@ const (
 	wantLogits = 1
 	wantChoice = 2
 	feedBack   = 4
-	lookAhead  = 8
 )
 
 // step is struct Step of ring.cu.
@@ -180,9 +179,6 @@ func (d *Decoder) start(stream uintptr, lanes, prior []Lane, set []core.Sampling
 	}
 	if s.Head4 {
 		p.head = w.Block + uintptr(l.head.codes)
-	}
-	if int64(d.gpu.cached) >= l.matrixBytes(Up)+l.matrixBytes(Down) {
-		p.mode |= lookAhead
 	}
 	d.busy = true
 	if err := check("copy to the device", C.kg_to_device(C.kg_ptr(sp.input), d.pinned, C.size_t(size), handle(stream))); err != nil {
