@@ -86,6 +86,7 @@ __device__ __noinline__ void product(int m, int layer, s64 *out) {
       }
     }
   }
+  __syncwarp();
   if (lane == 0) table().stream[warp] = s;
   if (low.adapter) {
     low_add(low, m, table().from[m]);
@@ -126,6 +127,7 @@ __device__ __noinline__ void product_bf16(s64 *out) {
     }
     if (k + WARPS >= C || u + WARPS >= end) flush(acc, out, rows_of(4), tile, lanes, 1.0f);
   }
+  __syncwarp();
   if (lane == 0) table().stream[warp] = s;
 }
 

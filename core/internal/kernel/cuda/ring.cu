@@ -236,12 +236,13 @@ __device__ __forceinline__ void mma(float d[4], u32 a0, u32 a1, u32 a2, u32 a3, 
 #endif
 }
 
-// Operands are bf16, and fp16 (held within its range) on the one generation without bf16.
+// Operands are bf16, and on the one generation without bf16 fp16: finite numbers are held within its range, others are none.
+__device__ __forceinline__ u32 held_half(float v) { return fabsf(v) < INFINITY ? half_of(fminf(fmaxf(v, -65504.0f), 65504.0f)) : 0x7fff; }
 __device__ __forceinline__ u32 operand(float lo, float hi) {
 #if __CUDA_ARCH__ >= 800
   return bf16_pair(lo, hi);
 #else
-  return half_of(fminf(fmaxf(lo, -65504.0f), 65504.0f)) | (u32)half_of(fminf(fmaxf(hi, -65504.0f), 65504.0f)) << 16;
+  return held_half(lo) | held_half(hi) << 16;
 #endif
 }
 __device__ __forceinline__ u32 operand_bf16(u32 v) {
