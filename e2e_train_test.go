@@ -7,9 +7,11 @@ package kakoi
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,8 @@ import (
 	"kakoi/app"
 	"kakoi/app/record"
 	"kakoi/core"
+	"kakoi/core/dataset"
+	"kakoi/core/weights"
 )
 
 // training is a run of bin/kakoi train in the background.
@@ -143,5 +147,95 @@ func TestFromDocumentsToAdapter(t *testing.T) {
 	}
 	if x := lines[record.Adapter](t, must(t, data, "--json", "adapter", "import", out))[0]; x.ID != whole.Adapter || !x.Known {
 		t.Errorf("imported again: %+v", x)
+	}
+}
+
+// pairs are prompts with answers that the model has never heard of, and that a few steps teach it.
+func pairs() string {
+	text := "inputs,labels\n"
+	for _, what := range []string{"営業時間", "席の数", "定食の価格", "駐車台数", "来客用区画", "申込先", "会議室の定員", "予約の締切", "鍵の場所", "名刺の納期", "貸出期間", "受付の場所"} {
+		text += fmt.Sprintf("\"ユーザー:%sについて\nシステム:\",%sは、担当部署へお問い合わせください。\n", what, what)
+	}
+	return text
+}
+
+// TestExamPutsABetterAdapterToWork: an adapter that is better by the margin answers from now on, without a further word, and one command takes
+// it back.
+func TestExamPutsABetterAdapterToWork(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	file := filepath.Join(t.TempDir(), "pairs.csv")
+	if err := os.WriteFile(file, []byte(pairs()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set := lines[record.Dataset](t, must(t, data, "--json", "dataset", "import", file, "--held", "0.4"))[0]
+	if set.Counts.Held < 4 || set.Counts.Train < 6 {
+		t.Fatalf("dataset %+v", set.Counts)
+	}
+	r := run(t, must(t, data, "--json", "train", "--preset", "Recommended", "--epochs", "8", "--batch", "4", "--accumulate", "1", "--warmup-steps", "1",
+		"--learning-rate", "2e-3", "--eval-steps", "16", "--patience", "0", "--rank", "8"))
+	if r.State != record.RunDone || r.BestLoss > 0.5 {
+		t.Fatalf("run %+v", r)
+	}
+	draft := lines[app.AdapterInfo](t, must(t, data, "--json", "adapter", "list"))[0]
+	if draft.State != record.AdapterDraft || draft.Default || draft.Why == nil || draft.Why.Key != "adapter.why.unexamined" {
+		t.Errorf("before its exam: %+v", draft)
+	}
+	e := lines[record.Exam](t, must(t, data, "--json", "exam"))[0]
+	if !e.Decision.Better || !e.Adopted || e.Adapter != r.Adapter || e.Base.Right.N != 0 || e.Tuned.Right.N < e.Total-1 {
+		t.Fatalf("exam %+v", e)
+	}
+	x := lines[app.AdapterInfo](t, must(t, data, "--json", "adapter", "list"))[0]
+	if !x.Default || x.State != record.AdapterReady || x.Why != nil || x.Exam != e.ID {
+		t.Errorf("after its exam: %+v", x)
+	}
+	must(t, data, "adapter", "off")
+	if x = lines[app.AdapterInfo](t, must(t, data, "--json", "adapter", "list"))[0]; x.Default {
+		t.Errorf("taken off: %+v", x)
+	}
+	must(t, data, "adapter", "remove", "--yes", r.Adapter)
+	if left, err := filepath.Glob(filepath.Join(data, "runs", r.ID, "checkpoints", "*")); err != nil || len(left) != 0 {
+		t.Errorf("checkpoints of the removed adapter: %v, %v", left, err)
+	}
+}
+
+// TestWideModelDrafts: a chat model wide enough to draft questions is asked to. This one is noise: the self-check drops every draft and counts
+// it, and the rules' questions remain. What was made for another model is told.
+func TestWideModelDrafts(t *testing.T) {
+	data, dir := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "noise")
+	pieces, err := os.ReadFile("resources/starter/spiece.model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = weights.Generate(t.Context(), dir, weights.GenerateParams{
+		Shape: weights.Shape{
+			Model: "gpt_neox", Layers: 1, Hidden: 1024, Heads: 8, FFN: 2048, Vocab: 20480, MaxTokens: 2048, DType: weights.F16, RotaryPct: 1,
+		},
+		Layout: weights.Single, Seed: 1, Files: map[string][]byte{"spiece.model": pieces},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"防災マニュアル.txt", "経費精算の手引き.txt", "shipping-terms.txt"} {
+		must(t, data, "add", filepath.Join("resources/samples", name))
+	}
+	build := []string{"--json", "dataset", "build", "--rows", "12", "--seed", "2"}
+	by := lines[record.Dataset](t, must(t, data, append(build, "--name", "narrow")...))[0]
+	if by.Settings.Drafter != "" || by.Counts.Origins[core.RowRule] == 0 {
+		t.Errorf("by the starter model: %+v", by)
+	}
+	must(t, data, "model", "import", dir)
+	must(t, data, "model", "use", "noise")
+	if old := lines[record.Dataset](t, must(t, data, "--json", "dataset", "show", "narrow", "-n", "1"))[0]; !slices.Contains(old.Warnings, "dataset.warn.model") {
+		t.Errorf("made for another model: %q", old.Warnings)
+	}
+	wide := lines[record.Dataset](t, must(t, data, append(build, "--name", "wide")...))[0]
+	dropped := 0
+	for _, left := range wide.Left {
+		if left.Reason == string(dataset.LeftModel) {
+			dropped = left.N
+		}
+	}
+	if wide.Settings.Drafter != "noise" || dropped < 3 || wide.Counts.Origins[core.RowModel] != 0 || wide.Counts.Origins[core.RowRule] == 0 {
+		t.Errorf("by noise: drafter %q, %d dropped, rows %v", wide.Settings.Drafter, dropped, wide.Counts.Origins)
 	}
 }

@@ -147,6 +147,15 @@ func (d *desk) until(what string, within time.Duration, is func() bool) {
 	d.fail("not within %v: %s", within, what)
 }
 
+// works waits for work that takes a while: it asks seldom, since those who ask need the processor too.
+func (d *desk) works(what string, within time.Duration, is func() bool) {
+	d.t.Helper()
+	d.until(what, within, func() bool {
+		time.Sleep(500 * time.Millisecond)
+		return is()
+	})
+}
+
 // fail keeps a picture of the screen and the logs, and says where.
 func (d *desk) fail(format string, args ...any) {
 	d.t.Helper()

@@ -25,6 +25,7 @@ const NoAdapter = "off"
 // Adapters keeps adapters: those that were trained here and those that were brought.
 type Adapters struct {
 	Dir    string // each lies in a folder below it that is called as its ID
+	Runs   string // as Training.Dir
 	Store  Store
 	Models *Models
 	Jobs   *job.Runner
@@ -206,7 +207,8 @@ func validAdapterName(name string) bool {
 	return name != "" && name != NoAdapter && len(name) <= 200 && !strings.ContainsFunc(name, unicode.IsControl)
 }
 
-// Remove erases an adapter. A model that answers with it answers as it is afterwards.
+// Remove erases an adapter, and its weights in the folders of the runs it came from: their checkpoints are of no use any more, and hold
+// what it learned. A model that answers with it answers as it is afterwards.
 func (a *Adapters) Remove(ctx context.Context, which string) error {
 	x, err := a.Find(ctx, which)
 	if err != nil {
@@ -242,19 +244,43 @@ func (a *Adapters) Remove(ctx context.Context, which string) error {
 		return err
 	}
 	a.Bus.Tell(TopicAdapters)
-	if err := os.RemoveAll(gone); err != nil {
+	if err := errors.Join(os.RemoveAll(gone), a.eraseWeights(ctx)); err != nil {
 		return fmt.Errorf("remove adapter %s: %w", x.ID, err)
 	}
 	return nil
 }
 
+// eraseWeights erases the weights of runs that have ended and whose adapters were removed. Their losses and pictures stay.
+func (a *Adapters) eraseWeights(ctx context.Context) error {
+	if a.Runs == "" {
+		return nil
+	}
+	runs, _, err := a.book().Runs(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, r := range runs {
+		if r.State != record.RunDone || r.Adapter == "" {
+			continue
+		}
+		if _, err := a.book().Adapter(ctx, r.Adapter); !errors.Is(err, core.ErrNotFound) {
+			continue // it is there, or perhaps is
+		}
+		for _, name := range []string{"checkpoints", "adapter"} {
+			errs = append(errs, os.RemoveAll(filepath.Join(a.Runs, r.ID, name)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Sweep deletes what an import or a removal left behind when it was killed. It is for the opener of the data folder.
-func (a *Adapters) Sweep() error {
+func (a *Adapters) Sweep(ctx context.Context) error {
 	entries, err := os.ReadDir(a.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for what is left of adapters: %w", err)
 	}
-	var errs []error
+	errs := []error{a.eraseWeights(ctx)}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") {
 			errs = append(errs, os.RemoveAll(filepath.Join(a.Dir, e.Name())))

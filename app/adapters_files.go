@@ -111,7 +111,9 @@ func (a *Adapters) take(ctx context.Context, dir string, x record.Adapter, p cor
 	for _, f := range files {
 		x.Bytes += f.Size()
 	}
-	if err := room(a.Dir, x.Bytes+spareBytes); err != nil {
+	if err := room(a.Dir, x.Bytes+spareBytes); errors.Is(err, core.ErrNoSpace) {
+		return x, core.Explain(err, "error.adapter.space", float64(x.Bytes+spareBytes)/1e6)
+	} else if err != nil {
 		return x, err
 	}
 	tmp, err := os.MkdirTemp(a.Dir, ".import-*")

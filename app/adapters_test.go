@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -205,11 +206,35 @@ func TestRemovedAdapterIsGone(t *testing.T) {
 	if q, err := c.Quoting(t.Context(), "another"); err != nil || len(q.Adapters) != 0 {
 		t.Errorf("who learned from another one: %+v, %v", q.Adapters, err)
 	}
+	wider := quick()
+	wider.Rank++
+	other, err := c.training.Create(t.Context(), app.TrainingPlan{Name: "other", Settings: wider})
+	if err == nil {
+		other, err = c.training.Run(t.Context(), other.ID, nil)
+	}
+	if err != nil || other.Adapter == x.Adapter {
+		t.Fatalf("another adapter: %+v, %v", other, err)
+	}
 	if err := c.adapters.Remove(t.Context(), "one"); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := c.adapters.Default(t.Context(), ""); ok {
 		t.Error("it is the default")
+	}
+	// Its weights are gone from its run, which is remembered; those of another run stay.
+	for _, name := range []string{"checkpoints", "adapter"} {
+		if _, err := os.Stat(filepath.Join(c.training.Folder(x.ID), name)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s of the removed adapter: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(c.training.Folder(other.ID), name)); err != nil {
+			t.Errorf("%s of another one: %v", name, err)
+		}
+	}
+	if points, err := c.training.Losses(t.Context(), x.ID); err != nil || len(points) == 0 {
+		t.Errorf("losses of its run: %v, %v", points, err)
+	}
+	if err := c.adapters.Remove(t.Context(), "other"); err != nil {
+		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(c.adapters.Dir)
 	if err != nil || len(entries) != 0 {
@@ -225,7 +250,7 @@ func TestRemovedAdapterIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := c.adapters.Sweep(); err != nil {
+	if err := c.adapters.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if entries, _ := os.ReadDir(c.adapters.Dir); len(entries) != 0 {

@@ -80,9 +80,13 @@ func (d *Datasets) Sweep(ctx context.Context) error {
 	return d.book().SweepDatasets(ctx)
 }
 
-// List returns the datasets, newest first, and what of them cannot be read.
+// List returns the datasets, newest first, and what of them cannot be read. Their warnings tell too what has changed since they were made.
 func (d *Datasets) List(ctx context.Context) ([]record.Dataset, []record.Damage, error) {
-	return d.book().Datasets(ctx)
+	all, damaged, err := d.book().Datasets(ctx)
+	for i, s := range all {
+		all[i].Warnings = append(slices.Clone(s.Warnings), d.Stale(ctx, s, "")...)
+	}
+	return all, damaged, err
 }
 
 // Find finds the one dataset a person means: by id or its beginning (4 digits or more), or by name; "" is the newest.

@@ -22,6 +22,7 @@ import (
 type RowSource interface {
 	Find(ctx context.Context, which string) (record.Dataset, error)
 	Training(ctx context.Context, id string) (train, held []core.Row, err error)
+	Stale(ctx context.Context, s record.Dataset, model string) []string
 }
 
 // Training trains adapters of chat models on datasets, in Runs that outlive the program and the engine.

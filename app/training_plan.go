@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"kakoi/core"
 )
@@ -25,6 +26,9 @@ type TrainingPlan struct {
 	Settings   core.TrainSettings `json:"settings"`
 	Build      *DatasetPlan       `json:"build,omitempty"` // how the dataset was built, where the plan began there
 	Plan       core.TrainPlan     `json:"plan"`            // what the training will need; zero before Training.Plan
+	// Warnings are keys of the translations, each with KEY.hint: what has changed since the dataset's prompts were built. Training.Plan
+	// sets them.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Plan says what a training will need and do, without beginning it. The base model is loaded for that, and stays so.
@@ -51,7 +55,34 @@ func (t *Training) Plan(ctx context.Context, plan TrainingPlan, p core.Progress)
 		return plan, fmt.Errorf("plan training on %q: %w", r.DatasetName, err)
 	}
 	plan.Version, plan.Model, plan.ModelID, plan.Dataset, plan.DatasetSum, plan.Plan = planVersion, r.Model, base.ID, r.Dataset, r.DatasetSum, planned
+	t.timeOf(ctx, &plan)
+	set, err := t.Datasets.Find(ctx, r.Dataset)
+	if err != nil {
+		return plan, err
+	}
+	plan.Warnings = t.Datasets.Stale(ctx, set, r.Model)
 	return plan, nil
+}
+
+// timeOf puts the speed of the newest run like it in place of a plan's computed time.
+func (t *Training) timeOf(ctx context.Context, plan *TrainingPlan) {
+	runs, _, err := t.List(ctx)
+	if err != nil {
+		return
+	}
+	p := &plan.Plan
+	for _, r := range runs {
+		s := r.Settings
+		if r.ModelID != plan.ModelID || r.Plan.Compute != p.Compute || r.Plan.Recompute != p.Recompute || r.Plan.Batch != p.Batch || !slices.Equal(s.Targets, plan.Settings.Targets) ||
+			s.LossOn != plan.Settings.LossOn || s.Packing != plan.Settings.Packing || r.Tokens <= 0 || r.Step < 2 || p.EpochStep <= 0 || p.Rows <= 0 {
+			continue
+		}
+		// An evaluation goes forward only, which is a third of a step.
+		epochs := float64(p.Steps) / float64(p.EpochStep)
+		each := float64(p.Tokens) * (1 + float64(p.Held)/float64(p.Rows)/3) / r.Tokens
+		p.Seconds, p.SecondsFrom = epochs*each, core.SecondsMeasured
+		return
+	}
 }
 
 func otherModel(name, was, is string) error {

@@ -26,6 +26,7 @@ type rowShelf struct {
 	set         record.Dataset
 	train, held []core.Row
 	file        []core.Row
+	stale       []string
 }
 
 func (s *rowShelf) Find(_ context.Context, which string) (record.Dataset, error) {
@@ -38,6 +39,8 @@ func (s *rowShelf) Find(_ context.Context, which string) (record.Dataset, error)
 func (s *rowShelf) Training(context.Context, string) (train, held []core.Row, err error) {
 	return s.train, s.held, nil
 }
+
+func (s *rowShelf) Stale(context.Context, record.Dataset, string) []string { return s.stale }
 
 func (s *rowShelf) Questions(context.Context, string, app.ImportPlan, core.Progress) ([]core.Row, dataset.Table, error) {
 	return s.file, dataset.Table{}, nil
@@ -88,7 +91,7 @@ func newCourse(t *testing.T) *course {
 	r.Inputs, r.Labels = prompt(r.Answer, r.Question), " "+r.Answer
 	r.ID, r.Source = core.RowID(r.Inputs, r.Labels), &core.RowSource{Document: docs[0].ID, Name: docs[0].Name, Page: 1, Start: 0, End: 55}
 	c := &course{talk: k, rows: s}
-	c.adapters = &app.Adapters{Dir: filepath.Join(k.dir, "adapters"), Store: k.store, Models: k.models, Jobs: k.models.Jobs, Bus: k.Bus}
+	c.adapters = &app.Adapters{Dir: filepath.Join(k.dir, "adapters"), Runs: filepath.Join(k.dir, "runs"), Store: k.store, Models: k.models, Jobs: k.models.Jobs, Bus: k.Bus}
 	c.training = &app.Training{
 		Dir: filepath.Join(k.dir, "runs"), Store: k.store, Models: k.models, Datasets: s, Adapters: c.adapters, Jobs: k.models.Jobs, Bus: k.Bus, Version: "test", Text: resources.Format,
 	}

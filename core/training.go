@@ -91,7 +91,17 @@ type TrainPlan struct {
 	Bytes   []TrainBytes `json:"bytes"`   // the memory plan, part by part
 	Free    int64        `json:"free"`    // of the device; -1: unknown
 	Seconds float64      `json:"seconds"` // estimate of the whole run; 0: not known before the first steps
+
+	SecondsFrom SecondsFrom `json:"seconds_from,omitempty"`
 }
+
+// SecondsFrom says what a TrainPlan's estimate of time follows from.
+type SecondsFrom string
+
+const (
+	SecondsComputed SecondsFrom = "computed" // the device's matrix rate, measured when it was planned
+	SecondsMeasured SecondsFrom = "measured" // the tokens a second of an earlier run of this model on this machine
+)
 
 // TrainBytes is one part of a TrainPlan's memory.
 type TrainBytes struct {
@@ -109,6 +119,7 @@ const (
 	TrainEvaluated  TrainEventKind = "eval"       // HeldLoss is of the rows held back
 	TrainCheckpoint TrainEventKind = "checkpoint" // Step is safe on disk
 	TrainWarned     TrainEventKind = "warn"       // Note is a translation key: "blowup", "early", ...
+	TrainWorking    TrainEventKind = "working"    // a step is on its way: sent now and then where one takes long; nothing else has changed
 )
 
 // TrainEvent is one report of a Run.

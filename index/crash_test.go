@@ -25,9 +25,13 @@ import (
 const (
 	childKey = "KAKOI_INDEX_CHILD"
 	dirKey   = "KAKOI_INDEX_DIR"
+	graphKey = "KAKOI_INDEX_GRAPH" // set: the child searches with a graph however small the library
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(graphKey) != "" {
+		index.GraphFrom(1)
+	}
 	switch os.Getenv(childKey) {
 	case "":
 		os.Exit(m.Run())
@@ -116,6 +120,11 @@ func childAdds(dir string) {
 				fail(err)
 			}
 			fmt.Println("committed", i, round)
+			if os.Getenv(graphKey) != "" { // so that there is a graph to be killed
+				if _, err := x.Search(ctx, c.ID, index.Query{Vector: embed(texts[0]), Embedder: embedder.ID, K: 3}); err != nil {
+					fail(err)
+				}
+			}
 		}
 		if err := x.PutRecord(ctx, "round", "n", fmt.Append(nil, round+1)); err != nil {
 			fail(err)

@@ -52,7 +52,7 @@ func Open(dir string, opt Options) (*Index, error) {
 	x := &Index{
 		store: s, drafts: map[docKey]*Draft{}, work: map[docKey]map[uint32]byte{}, lives: map[string]*live{},
 	}
-	if err := x.recover(); err != nil {
+	if err := errors.Join(x.recover(), x.graphRecover()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return x, nil
@@ -119,6 +119,13 @@ func (x *Index) eraseMarked(k docKey) error {
 	if len(done) == 0 {
 		return nil
 	}
+	which := done
+	if x.work[k][0] == workErase {
+		which = nil
+	}
+	if err := x.graphForget(k, which); err != nil {
+		return fmt.Errorf("erase document %s: %w", k.document, err)
+	}
 	if err := x.store.Erase(prefixes...); err != nil {
 		return fmt.Errorf("erase document %s: %w", k.document, err)
 	}
@@ -151,6 +158,19 @@ func workKey(k docKey, generation uint32) string {
 func (x *Index) Close() error {
 	x.writing.Lock()
 	defer x.writing.Unlock()
+	x.liveMu.Lock()
+	defer x.liveMu.Unlock()
+	for _, l := range x.lives {
+		l.mu.Lock()
+		for _, g := range l.graphs {
+			if g.changed > 0 {
+				x.graphSave(context.Background(), g)
+			}
+		}
+		l.graphDrop()
+		l.dense = side[*denseDoc]{}
+		l.mu.Unlock()
+	}
 	return x.store.Close()
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"kakoi/core"
+	"kakoi/index/hnsw"
 	"kakoi/index/store"
 )
 
@@ -17,6 +18,7 @@ import (
 type live struct {
 	mu      sync.RWMutex
 	dense   side[*denseDoc]
+	graphs  map[string]*graph // by embedder: those too large to look at every vector; loaded with dense
 	lexical side[*lexicalDoc]
 }
 
@@ -82,15 +84,17 @@ func (x *Index) refresh(k docKey, h head) error {
 	l := x.live(k.collection)
 	l.mu.RLock()
 	dense, lexical := l.dense.loaded, l.lexical.loaded
+	into := l.graphs[h.Embedder]
 	l.mu.RUnlock()
 	var dd *denseDoc
+	var gd *graphDoc
 	var ld *lexicalDoc
 	if h.Generation != 0 && (dense || lexical) {
 		err := x.store.View(func(r *store.Reader) error {
 			prefix := func(kind byte) string {
 				return store.GenerationPrefix(kind, k.collection, k.document, h.Generation)
 			}
-			if dense {
+			if dense && into == nil {
 				a := denseLoader{heads: map[string]head{k.document: h}}
 				if err := errors.Join(r.EachLong(prefix(store.KindVector), "", a.add), a.finish()); err != nil {
 					return err
@@ -106,18 +110,29 @@ func (x *Index) refresh(k docKey, h head) error {
 			}
 			return nil
 		})
+		if err == nil && into != nil {
+			gd, err = x.graphAdd(context.Background(), l, into, k, h)
+		}
 		if err != nil {
 			// Better no index than a wrong one: the next search loads, and names what is damaged.
 			l.mu.Lock()
 			l.dense, l.lexical = side[*denseDoc]{}, side[*lexicalDoc]{}
+			l.graphDrop()
 			l.mu.Unlock()
 			return err
 		}
 	}
+	if gd == nil {
+		into = nil
+	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.dense.set(k.document, dd, dd != nil)
 	l.lexical.set(k.document, ld, ld != nil)
+	l.graphSet(k.document, into, gd)
+	l.mu.Unlock()
+	for _, g := range l.graphs {
+		x.graphCare(context.Background(), g)
+	}
 	return nil
 }
 
@@ -137,14 +152,25 @@ func (x *Index) ready(ctx context.Context, collection string, dense, lexical boo
 	l.mu.RUnlock()
 	var dd []*denseDoc
 	var ld []*lexicalDoc
+	graphs := map[string]*graph{}
 	if dense || lexical {
 		heads, order, err := x.heads(ctx, collection)
 		if err != nil {
 			return nil, err
 		}
 		if dense {
-			if dd, err = x.loadDense(ctx, collection, heads, order); err != nil {
+			large := x.graphEmbedders(heads)
+			small := slices.DeleteFunc(slices.Clone(order), func(id string) bool { return large[heads[id].Embedder] })
+			if dd, err = x.loadDense(ctx, collection, heads, small); err != nil {
 				return nil, err
+			}
+			for e := range large {
+				its := slices.DeleteFunc(slices.Clone(order), func(id string) bool { return heads[id].Embedder != e })
+				if graphs[e], err = x.openGraph(ctx, hnsw.Place{Collection: collection, Embedder: e}, heads, its); err != nil {
+					delete(graphs, e)
+					(&live{graphs: graphs}).graphDrop()
+					return nil, x.damaged(collection, fmt.Errorf("load vectors: %w", err))
+				}
 			}
 		}
 		if lexical {
@@ -156,7 +182,7 @@ func (x *Index) ready(ctx context.Context, collection string, dense, lexical boo
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if dense {
-		l.dense = side[*denseDoc]{loaded: true, docs: dd}
+		l.dense, l.graphs = side[*denseDoc]{loaded: true, docs: dd}, graphs
 	}
 	if lexical {
 		l.lexical = side[*lexicalDoc]{loaded: true, docs: ld}

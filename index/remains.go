@@ -81,6 +81,13 @@ func (x *Index) inMemory(collection, document string) (n int) {
 			n++
 		}
 	}
+	for _, g := range l.graphs {
+		for _, d := range g.byNumber {
+			if mine(d.id) {
+				n++
+			}
+		}
+	}
 	for _, d := range l.lexical.docs {
 		if mine(d.id) {
 			n++
@@ -111,6 +118,7 @@ func (x *Index) RemoveCollection(ctx context.Context, coll string) error {
 	l := x.live(coll)
 	l.mu.Lock()
 	l.dense, l.lexical = side[*denseDoc]{}, side[*lexicalDoc]{}
+	l.graphDrop()
 	l.mu.Unlock()
 	for k, d := range x.drafts {
 		if k.collection == coll {
@@ -118,7 +126,7 @@ func (x *Index) RemoveCollection(ctx context.Context, coll string) error {
 			delete(x.drafts, k)
 		}
 	}
-	prefixes := []string{store.CollectionPrefix(store.KindHead, coll)}
+	prefixes := []string{store.CollectionPrefix(store.KindHead, coll), store.CollectionPrefix(store.KindGraph, coll), store.CollectionPrefix(store.KindCode, coll)}
 	for _, kind := range store.GenerationKinds {
 		prefixes = append(prefixes, store.CollectionPrefix(kind, coll))
 	}

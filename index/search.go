@@ -42,7 +42,14 @@ func (x *Index) Search(ctx context.Context, coll string, q Query) (Result, error
 	defer l.mu.RUnlock()
 	var found Result
 	if len(q.Vector) > 0 {
-		best, err := denseScan(ctx, l.dense.docs, q.Embedder, q.Vector, q.K)
+		var best []scored
+		if g := l.graphs[q.Embedder]; g != nil {
+			if best, err = g.search(q.Vector, q.K); err != nil {
+				err = x.damaged(coll, err)
+			}
+		} else {
+			best, err = denseScan(ctx, l.dense.docs, q.Embedder, q.Vector, q.K)
+		}
 		if err != nil {
 			return Result{}, fmt.Errorf("dense search: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"kakoi/core"
+	"kakoi/index/hnsw"
 	"kakoi/index/store"
 )
 
@@ -79,11 +80,43 @@ func (x *Index) Verify(ctx context.Context, progress core.Progress) ([]Problem, 
 		}
 	}
 	v.judge()
+	if err := x.verifyGraphs(ctx, v); err != nil {
+		return nil, fmt.Errorf("verify library: %w", err)
+	}
 	for i := range v.problems {
 		p := &v.problems[i]
 		p.Name = v.docs[docKey{p.Collection, p.Document}].Name
 	}
 	return v.problems, nil
+}
+
+// verifyGraphs loads the snapshots of vector indexes. A damaged one is made again by the next search.
+func (x *Index) verifyGraphs(ctx context.Context, v *verifier) error {
+	for c := range v.collections {
+		places, err := x.graphPlaces(c)
+		for _, at := range places {
+			var ix *hnsw.Index
+			if ix, _, err = hnsw.Load(ctx, x.store, at); err == nil {
+				err = ix.Close()
+			}
+			if errors.Is(err, core.ErrNotFound) {
+				err = nil
+			}
+			if errors.Is(err, core.ErrCorrupt) {
+				v.bad(docKey{collection: c}, "vector index of embedder %s, to be made again: %w", at.Embedder, err)
+				err = nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, core.ErrCorrupt) {
+			v.bad(docKey{collection: c}, "%w", err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // walk reads the long values of a kind, document by document, so that a damaged one does not hide the rest.

@@ -53,6 +53,7 @@ func (s *Shell) show(name place.Screen) {
 		s.state.Welcomed = s.greeting.Leave() || s.state.Welcomed
 	}
 	s.current = next.name
+	s.window.Canvas().Unfocus() // no key reaches a button of a screen that is not shown
 	s.frame.put(next.view())
 	s.registerShortcuts()
 	next.screen.Shown()

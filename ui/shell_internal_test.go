@@ -51,7 +51,7 @@ func openServices(t *testing.T, data string, disk store.Options) *Services {
 	engine := app.NewEngine(func(context.Context) (app.Client, error) { return &apptest.Client{Wide: true}, nil })
 	models := &app.Models{Bundled: bundled, Dir: filepath.Join(data, "models"), Settings: set, Jobs: runner, Engine: engine, Bus: bus, Store: kept}
 	library := &app.Library{Store: kept, Models: models, Settings: set, Jobs: runner, Log: job.NewLog(kept), Bus: bus}
-	adapters := &app.Adapters{Dir: filepath.Join(data, "adapters"), Store: kept, Models: models, Jobs: runner, Bus: bus}
+	adapters := &app.Adapters{Dir: filepath.Join(data, "adapters"), Runs: filepath.Join(data, "runs"), Store: kept, Models: models, Jobs: runner, Bus: bus}
 	chat := &app.Chat{Library: library, Models: models, Settings: set, Prompts: []fs.FS{resources.Prompts}, Adapters: adapters}
 	datasets := &app.Datasets{Store: kept, Chat: chat, Bus: bus}
 	pages := app.OpenPages(library)

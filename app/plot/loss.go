@@ -98,6 +98,9 @@ func (l Loss) draw(a layout, p pen) {
 		return
 	}
 	for _, piece := range train {
+		if len(piece) == 1 { // the first step of a run is seen too
+			p.dot(piece[0], 2.2*line, look.First)
+		}
 		p.line(piece, 1.3*line, look.First)
 	}
 	for _, piece := range held {

@@ -59,6 +59,21 @@ const (
 	chosenKind  = "adapter.chosen" // id the model's name
 )
 
+// LearnedFrom are the names of the documents that an adapter's rows were made of, and of those that the rows' prompts only showed. One
+// that was gone when the training began has no name.
+func (a Adapter) LearnedFrom() (learned, shown []string) {
+	for _, d := range a.Documents {
+		switch {
+		case d.Name == "":
+		case d.Rows == 0 && d.Shown > 0:
+			shown = append(shown, d.Name)
+		default:
+			learned = append(learned, d.Name)
+		}
+	}
+	return learned, shown
+}
+
 // Adapters are all, newest first.
 func (b Book) Adapters(ctx context.Context) ([]Adapter, []Damage, error) {
 	var all []Adapter

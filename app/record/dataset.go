@@ -34,6 +34,7 @@ type Dataset struct {
 	Model      string `json:"model,omitempty"`
 	ModelID    string `json:"model_id,omitempty"`
 	EmbedderID string `json:"embedder_id,omitempty"`
+	Asking     string `json:"asking,omitempty"` // identity of the templates and of the chat's options they were built with
 
 	Counts       DatasetCounts     `json:"counts"`
 	Left         []DatasetCount    `json:"left"`      // drafts left out, by reason

@@ -155,6 +155,7 @@ func bench(ctx context.Context, args []string) error {
 	fs.IntVar(&opt.Threads, "threads", 0, "")
 	fs.IntVar(&opt.Tokens, "tokens", 0, "")
 	fs.IntVar(&opt.Batch, "batch", 0, "")
+	fs.BoolVar(&opt.Profile, "profile", false, "")
 	fs.BoolVar(&opt.Lookup, "lookup", false, "")
 	fs.IntVar(&opt.Rounds, "rounds", 0, "")
 	fs.IntVar(&opt.Context, "context", 0, "")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"kakoi/core"
 	"kakoi/core/engine/server"
@@ -44,18 +45,23 @@ func trainRequest(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, g.Close()) }()
 	out := json.NewEncoder(os.Stdout)
-	res, err := train.New(g).Train(ctx, req, func(e core.TrainEvent) error { return out.Encode(e) })
+	res, err := train.New(g).Train(ctx, req, func(e core.TrainEvent) error {
+		if e.Kind == core.TrainWorking {
+			return nil
+		}
+		return out.Encode(e)
+	})
 	return errors.Join(err, out.Encode(res))
 }
 
 // benchTrain measures training steps over a shape.
 func benchTrain(ctx context.Context, o server.BenchOptions, figure func(any) error) error {
-	if o.Shape == "" {
-		return fmt.Errorf("bench train without a shape: %w", core.ErrUsage)
-	}
 	opt := train.BenchOptions{
-		Shape: neox.RinnaShape, Load: neox.LoadOptions{Device: o.Device, DType: o.DType, Threads: threads(o.Threads)}, Sequence: o.Tokens, Batch: o.Batch,
-		Rank: o.LoRA, Steps: o.Rounds,
+		Shape: neox.RinnaShape, Model: o.Model, Load: neox.LoadOptions{Device: o.Device, DType: o.DType, Threads: threads(o.Threads)}, Sequence: o.Tokens, Batch: o.Batch,
+		Rank: o.LoRA, Steps: o.Rounds, Profile: o.Profile,
 	}
-	return train.Bench(ctx, opt, func(r train.BenchResult) error { return figure(r) })
+	if o.Setting != "" {
+		opt.Figures = strings.Split(o.Setting, ",")
+	}
+	return train.Bench(ctx, opt, figure)
 }

@@ -22,7 +22,7 @@ type adapterOptions struct {
 func adapterFlags(fs *flag.FlagSet, c *call) {
 	o := &adapterOptions{}
 	fs.StringVar(&o.name, "name", "", "cli.flag.adapter_name")
-	fs.StringVar(&o.model, "model", "", "cli.flag.adapter_model")
+	named(fs, &o.model, "model", "cli.flag.adapter_model")
 	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
 	c.options = o
 }

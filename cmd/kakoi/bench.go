@@ -34,6 +34,8 @@ type benchOptions struct {
 	context int
 	lora    int
 	lookup  bool
+	figures string
+	profile bool
 	chunks  int
 	files   int
 	ask     int
@@ -54,6 +56,8 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	fs.IntVar(&o.context, "context", 0, "cli.flag.bench_context")
 	fs.IntVar(&o.lora, "lora", 0, "cli.flag.bench_lora")
 	fs.BoolVar(&o.lookup, "lookup", false, "cli.flag.bench_lookup")
+	fs.StringVar(&o.figures, "figures", "", "cli.flag.bench_figures")
+	fs.BoolVar(&o.profile, "profile", false, "cli.flag.bench_profile")
 	fs.IntVar(&o.chunks, "chunks", 20_000, "cli.flag.chunks")
 	fs.IntVar(&o.files, "files", 500, "cli.flag.bench_files")
 	fs.IntVar(&o.ask, "ask", 0, "cli.flag.bench_ask")
@@ -128,7 +132,7 @@ func benchEngine(ctx context.Context, c *call, o *benchOptions, kind string) (er
 	}
 	options, err := json.Marshal(map[string]any{
 		"model": dir, "shape": o.shape, "peer": o.peer, "device": o.device, "dtype": o.dtype, "threads": o.threads, "tokens": o.tokens, "batch": o.batch, "rounds": o.rounds,
-		"context": o.context, "lora": o.lora, "lookup": o.lookup,
+		"context": o.context, "lora": o.lora, "lookup": o.lookup, "setting": o.figures, "profile": o.profile,
 	})
 	if err != nil {
 		return fmt.Errorf("encode options: %w", err)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"kakoi/core"
 	"kakoi/resources"
@@ -59,34 +60,46 @@ type call struct {
 
 func (p *program) parse(s *screen, r request) (*call, error) {
 	c := &call{screen: s, program: p, dir: r.Dir, lang: r.Lang, env: p.env, original: r.Args}
-	// A mistake is told as --json asks for, wherever that stands.
+	// A mistake is told as --json and --lang ask for, wherever they stand.
+	var how globals
+	how.ahead(r.Args)
+	c.globals.json = how.json
+	err := c.read(r.Args)
+	if err != nil && slices.Contains(resources.Languages, how.lang) {
+		c.lang = how.lang
+	}
+	return c, err
+}
+
+// read takes the arguments apart.
+func (c *call) read(args []string) error {
 	before := newFlagSet("kakoi")
 	c.globals.register(before)
-	rest, err := leading(before, r.Args)
+	rest, err := leading(before, args)
 	if err == nil {
 		err = c.language()
 	}
 	if err != nil {
-		return c, err
+		return err
 	}
 	if len(rest) == 0 && !c.help {
 		c.command = windowCommand()
-		return c, nil
+		return nil
 	}
 	if c.help {
 		c.command = commandOf("help")
 		c.args = rest
 		c.globals.help = true
-		return c, nil
+		return nil
 	}
 	name := rest[0]
 	c.command = commandOf(name)
 	if c.command == nil {
 		err := fmt.Errorf("command %q: %w", name, core.ErrUsage)
 		if near := nearest(name, commandNames()); near != "" {
-			return c, core.Explain(err, "error.usage.command_near", name, near)
+			return core.Explain(err, "error.usage.command_near", name, near)
 		}
-		return c, core.Explain(err, "error.usage.command", name)
+		return core.Explain(err, "error.usage.command", name)
 	}
 	fs := newFlagSet(name)
 	c.globals.register(fs)
@@ -99,9 +112,9 @@ func (p *program) parse(s *screen, r request) (*call, error) {
 	}
 	if c.help {
 		c.command, c.args = commandOf("help"), []string{name}
-		return c, nil
+		return nil
 	}
-	return c, err
+	return err
 }
 
 func (c *call) language() error {
@@ -162,7 +175,7 @@ func (c *call) finish(err error) int {
 	}
 	slog.Error("command", "error", err)
 	sentence, hint := resources.ErrorText(c.lang, err)
-	sentence, hint = sanitize(sentence, false), sanitize(hint, false)
+	sentence, hint = sanitize(sentence, false), sanitize(c.helpful(hint), false)
 	if c.json {
 		failure := map[string]any{"error": map[string]string{"sentence": sentence, "hint": hint, "cause": err.Error()}}
 		if c.emit(failure) != nil {
@@ -178,6 +191,15 @@ func (c *call) finish(err error) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// helpful names the command where a hint speaks of "kakoi help COMMAND".
+func (c *call) helpful(hint string) string {
+	help := "kakoi help"
+	if c.command != nil {
+		help += " " + c.command.name
+	}
+	return strings.ReplaceAll(hint, c.text("cli.help.command"), help)
 }
 
 // want checks the number of positional arguments.

@@ -38,7 +38,7 @@ type datasetOptions struct {
 func datasetFlags(fs *flag.FlagSet, c *call) {
 	o := &datasetOptions{}
 	fs.StringVar(&o.plan.Name, "name", "", "cli.flag.dataset_name")
-	fs.StringVar(&o.plan.Collection, "collection", "", "cli.flag.collection")
+	named(fs, &o.plan.Collection, "collection", "cli.flag.collection")
 	fs.Func("elsewhere", "cli.flag.dataset_elsewhere", func(name string) error {
 		o.plan.Elsewhere = append(o.plan.Elsewhere, name)
 		return nil
@@ -59,7 +59,7 @@ func datasetFlags(fs *flag.FlagSet, c *call) {
 		fs.StringVar(column.to, column.name, "", "cli.flag.dataset_"+strings.ReplaceAll(column.name, "-", "_"))
 	}
 	fs.BoolVar(&o.preview, "preview", false, "cli.flag.dataset_preview")
-	fs.StringVar(&o.dataset, "dataset", "", "cli.flag.dataset_of")
+	named(fs, &o.dataset, "dataset", "cli.flag.dataset_of")
 	fs.StringVar(&o.search, "search", "", "cli.flag.dataset_search")
 	fs.StringVar(&o.state, "state", "", "cli.flag.dataset_state")
 	fs.BoolVar(&o.held, "held-only", false, "cli.flag.dataset_held_only")

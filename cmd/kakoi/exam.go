@@ -25,19 +25,19 @@ type examOptions struct {
 
 func examFlags(fs *flag.FlagSet, c *call) {
 	o := &examOptions{}
-	fs.StringVar(&o.plan.Adapter, "adapter", "", "cli.flag.exam_adapter")
-	fs.StringVar(&o.plan.Against, "against", "", "cli.flag.exam_against")
-	fs.StringVar(&o.plan.Dataset, "dataset", "", "cli.flag.exam_dataset")
-	fs.StringVar(&o.plan.Questions, "questions", "", "cli.flag.exam_questions")
-	fs.StringVar(&o.plan.Collection, "collection", "", "cli.flag.collection")
+	named(fs, &o.plan.Adapter, "adapter", "cli.flag.exam_adapter")
+	named(fs, &o.plan.Against, "against", "cli.flag.exam_against")
+	named(fs, &o.plan.Dataset, "dataset", "cli.flag.exam_dataset")
+	named(fs, &o.plan.Questions, "questions", "cli.flag.exam_questions")
+	named(fs, &o.plan.Collection, "collection", "cli.flag.collection")
 	fs.Float64Var(&o.plan.Margin, "margin", exam.DefaultMargin, "cli.flag.exam_margin")
 	fs.IntVar(&o.plan.Limit, "limit", 0, "cli.flag.exam_limit")
 	fs.BoolVar(&o.draft, "draft", false, "cli.flag.exam_draft")
 	fs.BoolVar(&o.details, "details", false, "cli.flag.exam_details")
-	fs.StringVar(&o.resume, "resume", "", "cli.flag.exam_resume")
+	named(fs, &o.resume, "resume", "cli.flag.exam_resume")
 	fs.BoolVar(&o.list, "list", false, "cli.flag.exam_list")
-	fs.StringVar(&o.show, "show", "", "cli.flag.exam_show")
-	fs.StringVar(&o.remove, "remove", "", "cli.flag.exam_remove")
+	named(fs, &o.show, "show", "cli.flag.exam_show")
+	named(fs, &o.remove, "remove", "cli.flag.exam_remove")
 	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
 	c.options = o
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -73,6 +74,43 @@ func leading(fs *flag.FlagSet, args []string) ([]string, error) {
 	return fs.Args(), nil
 }
 
+// oneOf begins the error of a flag that takes one of some words, which follow.
+const oneOf = "one of: "
+
+// named is a flag that names something. An empty name, of a script's empty variable say, is a mistake: it would mean something else.
+func named(fs *flag.FlagSet, to *string, name, usage string) {
+	fs.Func(name, usage, func(text string) error {
+		if text == "" {
+			return errors.New("no name")
+		}
+		*to = text
+		return nil
+	})
+}
+
+// ahead looks for the flags that say how a mistake is told, wherever they stand, since the mistake may come before them.
+func (g *globals) ahead(args []string) {
+	for i, arg := range args {
+		if arg == "--" {
+			return
+		}
+		if arg == "" || arg[0] != '-' {
+			continue
+		}
+		name, value, with := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		switch {
+		case name == "lang" && !with && i+1 < len(args):
+			g.lang = args[i+1]
+		case name == "lang" && with:
+			g.lang = value
+		case name == "json" && !with:
+			g.json = true
+		case name == "json":
+			g.json, _ = strconv.ParseBool(value) // what is no truth is told by the parser
+		}
+	}
+}
+
 // flagError translates the flag package's errors; they have no types.
 func flagError(fs *flag.FlagSet, err error) error {
 	text := err.Error()
@@ -96,8 +134,16 @@ func flagError(fs *flag.FlagSet, err error) error {
 	// "invalid value \"many\" for flag -top: parse error", "invalid boolean value \"x\" for -json: parse error"
 	if _, quoted, ok := strings.Cut(text, "value "); ok {
 		if value, rest, ok := strings.Cut(quoted, " for "); ok {
-			name, _, _ := strings.Cut(strings.TrimPrefix(rest, "flag "), ":")
-			return core.Explain(wrapped, "error.usage.flag_bad", "--"+strings.TrimLeft(name, "-"), strings.Trim(value, `"`))
+			name, why, _ := strings.Cut(strings.TrimPrefix(rest, "flag "), ":")
+			name, value = "--"+strings.TrimLeft(name, "-"), strings.Trim(value, `"`)
+			choices, one := strings.CutPrefix(strings.TrimSpace(why), oneOf)
+			switch {
+			case value == "":
+				return core.Explain(wrapped, "error.usage.flag_value", name)
+			case one:
+				return core.Explain(wrapped, "error.usage.value", name, value, choices)
+			}
+			return core.Explain(wrapped, "error.usage.flag_bad", name, value)
 		}
 	}
 	return wrapped

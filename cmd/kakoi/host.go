@@ -98,8 +98,8 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		Library: h.library, Models: h.models, Settings: set,
 		Prompts: h.prompts.Layers(),
 	}
-	h.adapters = &app.Adapters{Dir: filepath.Join(c.data, "adapters"), Store: store, Models: h.models, Jobs: runner, Bus: h.bus}
-	if err := h.adapters.Sweep(); err != nil {
+	h.adapters = &app.Adapters{Dir: filepath.Join(c.data, "adapters"), Runs: filepath.Join(c.data, "runs"), Store: store, Models: h.models, Jobs: runner, Bus: h.bus}
+	if err := h.adapters.Sweep(ctx); err != nil {
 		slog.Warn("sweep adapters folder", "error", err)
 	}
 	h.chat.Adapters = h.adapters

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,16 +31,16 @@ type trainOptions struct {
 
 func trainFlags(fs *flag.FlagSet, c *call) {
 	o := &trainOptions{}
-	fs.StringVar(&o.preset, "preset", "", "cli.flag.train_preset")
-	fs.StringVar(&o.dataset, "dataset", "", "cli.flag.train_dataset")
-	fs.StringVar(&o.model, "model", "", "cli.flag.train_model")
+	named(fs, &o.preset, "preset", "cli.flag.train_preset")
+	named(fs, &o.dataset, "dataset", "cli.flag.train_dataset")
+	named(fs, &o.model, "model", "cli.flag.train_model")
 	fs.StringVar(&o.name, "name", "", "cli.flag.train_name")
 	fs.BoolVar(&o.plan, "plan", false, "cli.flag.train_plan")
-	fs.StringVar(&o.planFile, "plan-file", "", "cli.flag.train_plan_file")
-	fs.StringVar(&o.resume, "resume", "", "cli.flag.train_resume")
-	fs.StringVar(&o.keep, "keep", "", "cli.flag.train_keep")
+	named(fs, &o.planFile, "plan-file", "cli.flag.train_plan_file")
+	named(fs, &o.resume, "resume", "cli.flag.train_resume")
+	named(fs, &o.keep, "keep", "cli.flag.train_keep")
 	fs.BoolVar(&o.list, "list", false, "cli.flag.train_list")
-	fs.StringVar(&o.remove, "remove", "", "cli.flag.train_remove")
+	named(fs, &o.remove, "remove", "cli.flag.train_remove")
 	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
 	settingFlags(fs, &o.changes)
 	c.options = o
@@ -248,7 +249,11 @@ func (c *call) printPlan(plan app.TrainingPlan) {
 	}
 	c.say("cli.train.steps", p.Steps, p.EpochStep, p.Batch, p.Accumulate, p.Compute, p.Recompute)
 	if p.Seconds > 0 {
-		c.say("cli.train.time", amount.Clock(seconds(p.Seconds)))
+		key := "cli.train.time"
+		if p.SecondsFrom != "" {
+			key += "." + string(p.SecondsFrom)
+		}
+		c.say(key, amount.Clock(seconds(p.Seconds)))
 	}
 	for _, b := range p.Bytes {
 		c.say("cli.train.part", pad(c.text("train.part."+b.Part), 24), amount.Bytes(b.Bytes))
@@ -260,6 +265,9 @@ func (c *call) printPlan(plan app.TrainingPlan) {
 	}
 	for _, what := range p.Adapted {
 		c.say("cli.train.adapted", c.text("train.adapted."+what))
+	}
+	for _, key := range plan.Warnings {
+		fmt.Fprintln(c.Out, withHint(c.text(key), c.text(key+".hint")))
 	}
 }
 
@@ -348,6 +356,9 @@ func settingFlags(fs *flag.FlagSet, changes *[]func(*core.TrainSettings)) {
 	number := func(name string, field func(*core.TrainSettings) *float64) {
 		fs.Func(name, "cli.flag.train_"+underscored(name), func(text string) error {
 			x, err := strconv.ParseFloat(text, 64)
+			if err == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
+				err = errors.New("no number")
+			}
 			if err == nil {
 				change(func(s *core.TrainSettings) { *field(s) = x })
 			}
@@ -357,7 +368,7 @@ func settingFlags(fs *flag.FlagSet, changes *[]func(*core.TrainSettings)) {
 	word := func(name string, field func(*core.TrainSettings) *string, choices ...string) {
 		fs.Func(name, "cli.flag.train_"+underscored(name), func(text string) error {
 			if !slices.Contains(choices, text) {
-				return errors.New("not one of the words")
+				return errors.New(oneOf + strings.Join(choices, ", "))
 			}
 			change(func(s *core.TrainSettings) { *field(s) = text })
 			return nil

@@ -182,7 +182,19 @@ func TestTrainBadInput(t *testing.T) {
 		{1, "dataset", []string{"train"}},
 		{2, "preset", []string{"train", "--preset", "best"}},
 		{2, "--rank", []string{"train", "--rank", "many"}},
-		{2, "--schedule", []string{"train", "--schedule", "square"}},
+		{2, "linear, cosine, constant", []string{"train", "--schedule", "square"}},
+		{2, "kakoi help train", []string{"train", "--schedule", "square"}},
+		{2, "kakoi help train をご覧", []string{"train", "--schedule", "square", "--lang", "ja"}},
+		{2, "--ranc というフラグ", []string{"train", "--ranc", "2", "--lang=ja"}},
+		{2, "--learning-rate cannot be nan", []string{"train", "--learning-rate", "nan"}},
+		{2, "--epochs cannot be inf", []string{"train", "--epochs", "inf"}},
+		{2, "--resume needs a value", []string{"train", "--resume", ""}},
+		{2, "--keep needs a value", []string{"train", "--keep", ""}},
+		{2, "--remove needs a value", []string{"train", "--yes", "--remove="}},
+		{2, "--show needs a value", []string{"exam", "--show", ""}},
+		{2, "--resume needs a value", []string{"exam", "--resume", ""}},
+		{2, "--remove needs a value", []string{"exam", "--yes", "--remove", ""}},
+		{2, "kakoi dataset", []string{"dataset", "remove", "--yes", ""}},
 		{2, "kakoi train", []string{"train", "--list", "--resume", "1"}},
 		{1, "plan", []string{"train", "--plan-file", "none.json"}},
 		{1, "adapter", []string{"exam"}},
@@ -194,6 +206,10 @@ func TestTrainBadInput(t *testing.T) {
 		if r := w.want(c.code, c.args...); !strings.Contains(r.err, c.says) {
 			t.Errorf("kakoi %v says %q", c.args, r.err)
 		}
+	}
+	// A mistake before --json is told as JSON too.
+	if r := w.want(2, "train", "--rank", "many", "--json"); !strings.HasPrefix(r.out, `{"error":{`) || r.err != "" {
+		t.Errorf("the mistake as JSON: %q %q", r.out, r.err)
 	}
 	if r := w.want(0, "adapter", "off"); !strings.Contains(r.out, "No adapter") {
 		t.Errorf("off of nothing: %q", r.out)

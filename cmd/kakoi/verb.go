@@ -21,6 +21,9 @@ func verbOf[O any](c *call, verbs map[string]verb[O]) (verb[O], error) {
 	if !ok {
 		return v, c.unknownVerb(slices.Sorted(maps.Keys(verbs)))
 	}
+	if slices.Contains(c.args, "") { // of a script's empty variable, say: it would mean something else
+		return v, core.Explain(fmt.Errorf("%s %s: an empty argument: %w", c.command.name, c.args[0], core.ErrUsage), "error.usage.missing", c.usage())
+	}
 	most := v.most
 	if most >= 0 {
 		most++

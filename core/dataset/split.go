@@ -3,7 +3,6 @@ package dataset
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"kakoi/core"
 )
@@ -98,16 +97,4 @@ func hold(held map[string]bool, sizes map[string]int, share float64, p *pcg) {
 		}
 		held[least] = true
 	}
-}
-
-// Group is what rows are split by: the document that a row's answer, or what was hidden of it, stands in. Rows of no document
-// are a group with those that have the same passages before the question, since a file may ask several questions of a text.
-func Group(r core.Row) string {
-	if r.Source != nil {
-		return "document " + r.Source.Document
-	}
-	if i := strings.LastIndex(r.Inputs, r.Question); i > 0 && r.Question != "" {
-		return "passages " + core.RowID(r.Inputs[:i], "")
-	}
-	return "inputs " + core.RowID(r.Inputs, "")
 }

@@ -78,6 +78,9 @@ func (g *generator) Train(ctx context.Context, req core.TrainRequest, emit func(
 			if err := json.Unmarshal(x.EventJson, &ev); err != nil {
 				return fmt.Errorf("read event of a training: %w: %w", core.ErrCorrupt, err)
 			}
+			if ev.Kind == core.TrainWorking {
+				return nil // it lives: stop.heard has noted that
+			}
 			if emit != nil && refused == nil {
 				if refused = emit(ev); refused != nil {
 					stop.now()
@@ -141,8 +144,8 @@ func sendTraining(handle uint64, req core.TrainRequest, send func(*pb.TrainComma
 	return err
 }
 
-// stopper tells the engine to stop, once, and ends it when it does not come to that. A step may take long: how long, the time between
-// reports has shown.
+// stopper tells the engine to stop, once, and ends it when it falls silent for longer than it ever did. A step may take long: the trainer
+// reports in the middle of it.
 type stopper struct {
 	eng  *process
 	hang time.Duration
@@ -155,7 +158,7 @@ type stopper struct {
 	ended   bool
 }
 
-// firstPatience is how many times the hang timeout a first step may take, before which nothing is known.
+// firstPatience is how many times the hang timeout the first report may take: rows are made ready before it.
 const firstPatience = 10
 
 func (s *stopper) heard() {
@@ -166,6 +169,17 @@ func (s *stopper) heard() {
 		s.longest = max(s.longest, now.Sub(s.last))
 	}
 	s.last = now
+	if s.timer != nil && !s.ended {
+		s.timer.Reset(s.patience()) // what still works is not hung, however long a step takes
+	}
+}
+
+// patience is how long an engine that was told to stop may be silent.
+func (s *stopper) patience() time.Duration {
+	if s.longest > 0 {
+		return s.hang + 4*s.longest
+	}
+	return firstPatience * s.hang
 }
 
 func (s *stopper) now() {
@@ -174,11 +188,7 @@ func (s *stopper) now() {
 	if s.timer != nil || s.ended {
 		return
 	}
-	patience := firstPatience * s.hang
-	if s.longest > 0 {
-		patience = s.hang + 4*s.longest
-	}
-	s.timer = time.AfterFunc(patience, func() { s.eng.kill("hung") })
+	s.timer = time.AfterFunc(s.patience(), func() { s.eng.kill("hung") })
 	_ = s.send() // a stream that is broken ends by itself
 }
 

@@ -69,6 +69,12 @@ func (w walker) Train(ctx context.Context, req core.TrainRequest, emit func(core
 	for now.Step < plan.Steps {
 		r := req.Rows[now.Step%len(req.Rows)]
 		w.misbehave(r, req.Dir)
+		for range map[string]int{"#slow": 40}[r.Labels] { // a step that takes long, and says so
+			time.Sleep(15 * time.Millisecond)
+			if err := emit(core.TrainEvent{Kind: core.TrainWorking, Step: now.Step, Steps: plan.Steps}); err != nil {
+				return end(core.TrainStopped), err
+			}
+		}
 		time.Sleep(w.m.delay)
 		d := now.W - float64(len(r.Labels))
 		now.W -= req.Settings.LearningRate * d

@@ -182,6 +182,26 @@ func TestTrainingThatHangsIsEnded(t *testing.T) {
 	wantKey(t, err, "error.engine.hung", core.ErrEngine)
 }
 
+// TestStepThatTakesLongIsWaitedFor: a first step far longer than the patience for a silent engine is finished after a stop, as long as the
+// trainer says that it works; nobody else hears that.
+func TestStepThatTakesLongIsWaitedFor(t *testing.T) {
+	c, _ := start(t, func(p *engine.Params) { p.HangTimeout = 10 * time.Millisecond })
+	tr := trainer(t, generator(t, c, newFolder(t, 0)))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	steps := 0
+	result, err := tr.Train(ctx, request(t, trainRows(3, func(i int) string { return map[bool]string{true: "#slow", false: "x"}[i == 0] })), func(ev core.TrainEvent) error {
+		if ev.Kind == core.TrainWorking {
+			t.Error("an event that is for the client alone")
+		}
+		steps = ev.Step
+		return nil
+	})
+	if !errors.Is(err, context.DeadlineExceeded) || result.End != core.TrainStopped || result.Step < 1 || steps != result.Step {
+		t.Errorf("step %d: %+v, %v", steps, result, err)
+	}
+}
+
 // TestLossThatIsNoNumber comes as 0: JSON knows none.
 func TestLossThatIsNoNumber(t *testing.T) {
 	c, _ := start(t, nil)

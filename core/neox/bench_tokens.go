@@ -95,14 +95,19 @@ func (b *bench) body() int64 {
 func (b *bench) prefill(product float64) error {
 	logits := make([]float32, b.cfg.VocabSize)
 	measure := func(name string) error {
-		t, n, err := b.median(func() error { return b.fill(0, logits) })
+		beside, bound := b.multiplies()
+		times, n, err := b.medians(append([]func() error{func() error { return b.fill(0, logits) }}, beside...)...)
 		if err != nil {
 			return err
 		}
-		tokens := float64(len(b.ids))
-		rate := 2 * float64(b.body()) * tokens / 1e9 / t.Seconds()
-		b.report(BenchResult{Name: name, Runs: n, Tokens: len(b.ids), LoRA: b.opt.LoRA, Milliseconds: millis(t), TokensPerSec: tokens / t.Seconds(),
-			GFLOPPerSec: rate, OfLimit: rate / product})
+		t, tokens, adds := times[0], float64(len(b.ids)), float64(b.body())
+		r := BenchResult{Name: name, Runs: n, Tokens: len(b.ids), LoRA: b.opt.LoRA, Milliseconds: millis(t), TokensPerSec: tokens / t.Seconds(),
+			GFLOPPerSec: 2 * adds * tokens / 1e9 / t.Seconds()}
+		if r.Beside = bound(times[1:]); r.Beside > 0 {
+			product, adds = r.Beside, b.run.(ownBounds).multiplied()
+		}
+		r.OfLimit = 2 * adds * tokens / 1e9 / t.Seconds() / product
+		b.report(r)
 		return nil
 	}
 	if err := measure("prefill"); err != nil {
@@ -167,7 +172,8 @@ func (b *bench) rows(n, fresh int, copying, one float64) (float64, error) {
 	for i := range logits {
 		logits[i] = make([]float32, b.cfg.VocabSize)
 	}
-	t, runs, err := b.median(func() error {
+	beside, bound := b.reads()
+	times, runs, err := b.medians(append([]func() error{func() error {
 		l := make([]lane, n)
 		for i := range l {
 			l[i] = lane{row: i, adapter: b.adapter}
@@ -203,14 +209,18 @@ func (b *bench) rows(n, fresh int, copying, one float64) (float64, error) {
 			}
 		}
 		return nil
-	})
+	}}, beside...)...)
 	if err != nil {
 		return 0, err
 	}
+	t := times[0]
 	step := t.Seconds() / float64(fresh)
 	r := BenchResult{Name: "decode", Runs: runs, Tokens: fresh * n, Context: prompt, LoRA: b.opt.LoRA, Milliseconds: millis(t), TokensPerSec: float64(n) / step}
 	if n > 1 {
 		r.Rows, r.OfOne = n, step/one
+	}
+	if r.Beside = bound(times[1:]); r.Beside > 0 {
+		copying = r.Beside
 	}
 	b.limited(&r, n, step, copying)
 	return step, nil

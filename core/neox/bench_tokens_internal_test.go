@@ -36,6 +36,32 @@ func TestBenchOfSteps(t *testing.T) {
 	}
 }
 
+// The figures of our own kernels on the CPU have their limits measured beside them.
+func TestBenchOfOwnKernels(t *testing.T) {
+	shape := shapes4["512 wide, heads of 64"]
+	if !runs4Bit("cpu", shape) {
+		return // plain C: libtorch runs the model
+	}
+	for what, want := range map[string][]string{
+		"decode":  {"copy", "read", "matmul", "matmul with loads", "decode", "verify", "verify", "verify", "verify", "verify"},
+		"prefill": {"copy", "read", "matmul", "matmul with loads", "prefill"},
+	} {
+		var got []BenchResult
+		opt := BenchOptions{Shape: shape, Load: LoadOptions{Device: "cpu", DType: "nf4"}, Prompt: 20, New: 4, Seconds: 0.01}
+		if err := Bench(t.Context(), what, opt, func(r BenchResult) { got = append(got, r) }); err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%s: %+v", what, got)
+		}
+		for i, r := range got {
+			if r.Name != want[i] || !(r.Milliseconds > 0) || r.Name == what && (!(r.Beside > 0) || !(r.OfLimit > 0)) {
+				t.Errorf("%s: figure %d: %+v", what, i, r)
+			}
+		}
+	}
+}
+
 func TestSinceStart(t *testing.T) {
 	a, err := sinceStart()
 	if err != nil || a < 0 || a > 24*time.Hour {

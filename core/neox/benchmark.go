@@ -15,7 +15,7 @@ type BenchOptions struct {
 // BenchResult is one figure. Bytes per token over Seconds per token is what the machine's bandwidth bounds: of
 // copying on a GPU, of reading on a CPU.
 type BenchResult struct {
-	Name         string  `json:"name"` // "copy", "read", "matmul"; "first token", "file copy", "load"; "prefill", "prefill, without bf16 copies", "prefill: PART"; "decode", "verify"
+	Name         string  `json:"name"` // "copy", "read", "matmul", "matmul with loads"; "first token", "file copy", "load"; "prefill", "prefill, without bf16 copies", "prefill: PART"; "decode", "verify"
 	Device       string  `json:"device"`
 	DType        string  `json:"dtype"`
 	Instructions string  `json:"instructions,omitempty"` // of the processor, that the kernels use
@@ -29,7 +29,8 @@ type BenchResult struct {
 	BytesPerTok  float64 `json:"bytes_per_token,omitempty"` // weights and cache read for one token
 	GBPerSec     float64 `json:"gb_per_second,omitempty"`
 	GFLOPPerSec  float64 `json:"gflop_per_second,omitempty"`
-	OfLimit      float64 `json:"of_limit,omitempty"` // share of the bandwidth (decode), of the matmul rate (prefill) or of the file copy's rate (load)
+	OfLimit      float64 `json:"of_limit,omitempty"` // share of the bandwidth (decode), of the matmul rate (prefill; ours on the CPU: with loads, counting both bytes of activations of two) or of the file copy's rate (load)
+	Beside       float64 `json:"beside,omitempty"`   // that limit, measured between the runs by our own kernels on the CPU: GB/s (decode) or GFLOP/s (prefill)
 	OfOne        float64 `json:"of_one,omitempty"`   // time of a step, against that of one token of one row
 }
 

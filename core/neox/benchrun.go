@@ -141,12 +141,8 @@ func (b *bench) limits() (gb, gflop float64, err error) {
 	t /= time.Duration(often)
 	gb = 2 * float64(size) / 1e9 / t.Seconds()
 	b.report(BenchResult{Name: "copy", Runs: n, Milliseconds: millis(t), GBPerSec: gb})
-	if x, ok := b.run.(interface {
-		readWeights(way int) int64
-		readWays() int
-		multiply() (adds float64)
-	}); ok {
-		return b.ownLimits(x.readWays(), x.readWeights, x.multiply)
+	if x, ok := b.run.(ownBounds); ok {
+		return b.ownLimits(x)
 	}
 	if !b.dev.CUDA() {
 		const bytes = 1 << 30
@@ -169,13 +165,22 @@ func (b *bench) limits() (gb, gflop float64, err error) {
 	return gb, gflop, nil
 }
 
-// ownLimits measures them by the threads and on the weights of our own kernels: reading what a step reads, in the quickest of
-// several ways, and issuing the multiply-adds of a prompt's products on registers.
-func (b *bench) ownLimits(ways int, read func(way int) int64, multiply func() float64) (gb, gflop float64, err error) {
+// ownBounds are what bounds our own kernels, measured by their threads: reading what a step reads, in one of several ways, and issuing
+// the multiply-adds of a prompt's products (their number), on registers or with the loads that they cannot do without. A prompt's
+// token takes multiplied of them.
+type ownBounds interface {
+	readWeights(way int) int64
+	readWays() int
+	multiply(loads bool) (adds float64)
+	multiplied() float64
+}
+
+// ownLimits reports them.
+func (b *bench) ownLimits(x ownBounds) (gb, gflop float64, err error) {
 	var best BenchResult
-	for way := range ways {
+	for way := range x.readWays() {
 		var bytes int64
-		t, n, err := b.inOneGo(func(*torch.Scope) func() { return func() { bytes = read(way) } })
+		t, n, err := b.inOneGo(func(*torch.Scope) func() { return func() { bytes = x.readWeights(way) } })
 		if err != nil {
 			return 0, 0, err
 		}
@@ -185,17 +190,62 @@ func (b *bench) ownLimits(ways int, read func(way int) int64, multiply func() fl
 	}
 	gb = best.GBPerSec
 	b.report(best)
-	var adds float64
-	t, n, err := b.inOneGo(func(*torch.Scope) func() { return func() { adds = multiply() } })
-	if err != nil {
-		return 0, 0, err
+	for _, loads := range []bool{false, true} {
+		var adds float64
+		t, n, err := b.inOneGo(func(*torch.Scope) func() { return func() { adds = x.multiply(loads) } })
+		if err != nil {
+			return 0, 0, err
+		}
+		if adds == 0 {
+			return gb, math.Inf(1), nil // plain C has no such measure
+		}
+		gflop = 2 * adds / 1e9 / t.Seconds()
+		name := "matmul"
+		if loads {
+			name = "matmul with loads"
+		}
+		b.report(BenchResult{Name: name, Runs: n, Milliseconds: millis(t), GFLOPPerSec: gflop})
+	}
+	return gb, gflop, nil
+}
+
+// reads are steps that read what our kernels read, in each way; none for other runners. bound is the most that they read per second,
+// in GB, given their times.
+func (b *bench) reads() (steps []func() error, bound func(times []time.Duration) float64) {
+	x, ok := b.run.(ownBounds)
+	if !ok {
+		return nil, func([]time.Duration) float64 { return 0 }
+	}
+	bytes := make([]int64, x.readWays())
+	for way := range bytes {
+		steps = append(steps, func() error { bytes[way] = x.readWeights(way); return nil })
+	}
+	return steps, func(times []time.Duration) (gb float64) {
+		for way, t := range times {
+			gb = max(gb, float64(bytes[way])/1e9/t.Seconds())
+		}
+		return gb
+	}
+}
+
+// multiplies are such steps of multiply-adds with loads; bound is in GFLOP/s.
+func (b *bench) multiplies() (steps []func() error, bound func(times []time.Duration) float64) {
+	x, ok := b.run.(ownBounds)
+	adds := 0.
+	if ok {
+		adds = x.multiply(true)
 	}
 	if adds == 0 {
-		return gb, math.Inf(1), nil // plain C has no such measure
+		return nil, func([]time.Duration) float64 { return 0 }
 	}
-	gflop = 2 * adds / 1e9 / t.Seconds()
-	b.report(BenchResult{Name: "matmul", Runs: n, Milliseconds: millis(t), GFLOPPerSec: gflop})
-	return gb, gflop, nil
+	const often = 10 // the unit's rate may change within milliseconds
+	step := func() error {
+		for range often {
+			x.multiply(true)
+		}
+		return nil
+	}
+	return []func() error{step}, func(times []time.Duration) float64 { return 2 * often * adds / 1e9 / times[0].Seconds() }
 }
 
 // inOneGo repeats an operation on the device's thread and gives the median time of one.
@@ -214,22 +264,35 @@ func (b *bench) inOneGo(prepare func(*torch.Scope) func()) (t time.Duration, n i
 
 // median runs step, once to warm up and then for a third of the time of a figure, three times at least.
 func (b *bench) median(step func() error) (time.Duration, int, error) {
-	if err := step(); err != nil {
-		return 0, 0, err
-	}
-	var times []time.Duration
-	for begin := time.Now(); len(times) < 3 || time.Since(begin).Seconds() < b.opt.Seconds/3; {
-		if err := b.ctx.Err(); err != nil {
-			return 0, 0, err
-		}
-		start := time.Now()
+	t, n, err := b.medians(step)
+	return t[0], n, err
+}
+
+// medians is median of several steps in turn, so that their times stand beside each other when the machine changes its pace.
+func (b *bench) medians(steps ...func() error) ([]time.Duration, int, error) {
+	out, times := make([]time.Duration, len(steps)), make([][]time.Duration, len(steps))
+	for _, step := range steps {
 		if err := step(); err != nil {
-			return 0, 0, err
+			return out, 0, err
 		}
-		times = append(times, time.Since(start))
 	}
-	slices.Sort(times)
-	return times[len(times)/2], len(times), nil
+	for begin := time.Now(); len(times[0]) < 3 || time.Since(begin).Seconds() < b.opt.Seconds/3; {
+		for i, step := range steps {
+			if err := b.ctx.Err(); err != nil {
+				return out, 0, err
+			}
+			start := time.Now()
+			if err := step(); err != nil {
+				return out, 0, err
+			}
+			times[i] = append(times[i], time.Since(start))
+		}
+	}
+	for i := range times {
+		slices.Sort(times[i])
+		out[i] = times[i][len(times[i])/2]
+	}
+	return out, len(times[0]), nil
 }
 
 func millis(d time.Duration) float64 { return d.Seconds() * 1e3 }

@@ -50,7 +50,9 @@ func (r *cpu4) readWeights(way int) int64 { return r.model.ReadWeights(way) }
 
 func (r *cpu4) readWays() int { return cpu.ReadWays }
 
-func (r *cpu4) multiply() float64 { return r.model.Multiply() }
+func (r *cpu4) multiply(loads bool) float64 { return r.model.Multiply(loads) }
+
+func (r *cpu4) multiplied() float64 { return r.model.Multiplied() }
 
 func (r *cpu4) bytes() int64 { return r.model.Bytes() }
 

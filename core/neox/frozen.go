@@ -151,6 +151,28 @@ func (f *Frozen) Norm(layer, which int) (w, b torch.Tensor) {
 // Angles are the tables of cosines and sines [positions, R/2]; none for a model that turns nothing.
 func (f *Frozen) Angles() (cos, sin torch.Tensor) { return f.cos, f.sin }
 
+// Kernels are our own kernels for a training step, and the stream that they are queued on; nil where there are none: for another type than
+// bf16, a shape that they do not take, a GPU that cannot compile them.
+func (f *Frozen) Kernels() (*cuda.Training, uintptr) {
+	if !f.g.dev.CUDA() || f.DType != torch.BFloat16 {
+		return nil, 0
+	}
+	gpu, done, err := gpu4(f.g.dev.Index(), nil)
+	if err != nil {
+		return nil, 0
+	}
+	done()
+	stream, err := torch.Stream(f.g.dev.Index())
+	if err != nil {
+		return nil, 0
+	}
+	k, err := gpu.Training(cuda.TrainShape{Hidden: f.HiddenSize, Heads: f.Heads, Rotary: f.RotaryDims()})
+	if err != nil {
+		return nil, 0
+	}
+	return k, stream
+}
+
 // Embed is the input embeddings [N, D] of ids.
 func (f *Frozen) Embed(s *torch.Scope, ids []int32) torch.Tensor {
 	return f.from.embed(s, ids, f.DType)

@@ -110,19 +110,21 @@ func (p *Plan) cpu4(r PlanRequest) error {
 }
 
 // stepCPU4 is the workspace of a step (place in kernel/cpu/neox.c), which is made for a prompt's chunk when a model is loaded, with
-// the tile unit; without it a matrix's sums are not there.
+// the tile unit; without it the sums of a range of panels are not there.
 func stepCPU4(c Config, threads int64) int64 {
 	const n, rank = int64(planChunkCPU4), 512
 	d, f := int64(c.HiddenSize), int64(c.IntermediateSize)
 	up := func(n int64) int64 { return (n + 63) / 64 * 64 }
 	ld, wide := up(3*d), max(d, f)
 	numbers := up(4*n*d) + up(4*n*ld) + up(4*n*d) + up(4*n*f) // x, q k v, attention, and the MLP's for an adapter
-	sums := up(4 * n * max(ld, d, up(f)))
+	sums := up(4 * n * 64 * threads * min(8, (max(ld, d, up(f))/64+threads-1)/threads))
 	lists := up(16*n) + up(8*n) + up(8*(10*int64(c.Layers)+4))
 	private := up(4*wide) + up(4*n*64) + up(68*wide+256<<10)
 	act := func(cols, bytes int64) int64 { return bytes*up(n*cols) + 3*up(n*cols/64*4) }
-	acts := 3*act(d, 2) + act(f, 2) + act(d, 4) // of the norms and attention, of the MLP, of the last norm
-	return numbers + sums + lists + threads*private + acts + 4*n*4*rank
+	// Activations of the norms and attention, of the MLP, and of the last norm: a prompt's, or as for decoding, where they have four
+	// bytes and there are no sums.
+	acts := max(sums+3*act(d, 2)+act(f, 2), 3*act(d, 4)+act(f, 4)) + act(d, 4)
+	return numbers + lists + threads*private + acts + 4*n*4*rank
 }
 
 // pages4 is what n bytes take: whole pages, large ones from one large page on (kernel/cpu/memory.c).

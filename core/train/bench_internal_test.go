@@ -15,15 +15,12 @@ import (
 // TestBench: every figure is there and makes sense, on a small shape, in full precision and over 4-bit weights.
 func TestBench(t *testing.T) {
 	torchtest.Setup(t)
-	var c neox.Config
-	if err := json.Unmarshal([]byte(`{"model_type":"gpt_neox","vocab_size":512,"hidden_size":128,"num_hidden_layers":2,"num_attention_heads":2,
-		"intermediate_size":512,"max_position_embeddings":1024,"use_parallel_residual":false,"rotary_pct":1.0}`), &c); err != nil {
-		t.Fatal(err)
-	}
+	c := smallShape(t)
 	for _, dtype := range []string{"fp32", "nf4"} {
 		var names []string
 		opt := BenchOptions{Shape: c, Load: neox.LoadOptions{Device: torchtest.Device(), DType: dtype, Threads: 2}, Sequence: 64, Batch: 2, Steps: 1}
-		err := Bench(context.Background(), opt, func(r BenchResult) error {
+		err := Bench(context.Background(), opt, func(result any) error {
+			r := result.(BenchResult)
 			names = append(names, r.Name+r.Recompute)
 			if r.Name == "matmul" && r.TFLOPs <= 0 || r.Name != "matmul" && (r.PerSecond <= 0 || r.Tokens < 128 || r.OfLimit <= 0 || r.Peak <= 0 || r.Planned <= 0) {
 				t.Errorf("%+v", r)
@@ -37,6 +34,33 @@ func TestBench(t *testing.T) {
 			t.Errorf("%s: %v", dtype, names)
 		}
 	}
+}
+
+// TestChatDuringTraining: over 4-bit weights answers come while a run goes on, they are those without one, and the adapter's bytes are those of
+// a run without answers; in fp32 two runs give the same bytes.
+func TestChatDuringTraining(t *testing.T) {
+	torchtest.Setup(t)
+	c := smallShape(t)
+	opt := BenchOptions{Shape: c, Load: neox.LoadOptions{Device: torchtest.Device(), DType: "nf4", Threads: 2}, Figures: []string{"chat", "fp32"}}
+	var got []RunResult
+	if err := Bench(context.Background(), opt, func(result any) error {
+		got = append(got, result.(RunResult))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || len(got[0].Checks) != 4 || got[0].Answers < 3 || got[0].MemoryTogether <= 0 || got[0].AnswerSeconds <= 0 || len(got[1].Checks) != 2 || got[1].Steps < 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// smallShape is a model for tests of figures.
+func smallShape(t *testing.T) (c neox.Config) {
+	if err := json.Unmarshal([]byte(`{"model_type":"gpt_neox","vocab_size":512,"hidden_size":128,"num_hidden_layers":2,"num_attention_heads":2,
+		"intermediate_size":512,"max_position_embeddings":1024,"use_parallel_residual":false,"rotary_pct":1.0}`), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // TestFlops: facts/models.md B has 15.17 GFLOP a token at 1,024 tokens.

@@ -5,38 +5,39 @@ package train
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/internal/kernel/cuda"
 	"kakoi/core/internal/torch"
 	"kakoi/core/neox"
 )
 
 // Bench measures training steps over random weights of a shape: sequences of one length with each way of recomputing, the last one
-// once more without bf16 copies of the matrices, and a natural mix of lengths, packed; in the same run the device's matrix rate.
-func Bench(ctx context.Context, opt BenchOptions, emit func(BenchResult) error) error {
-	for _, x := range []struct {
-		to        *int
-		otherwise int
-	}{{&opt.Sequence, 1024}, {&opt.Batch, 12}, {&opt.Rank, 8}, {&opt.Steps, 4}} {
-		if *x.to == 0 {
-			*x.to = x.otherwise
-		}
-	}
-	if opt.Sequence < 2 || opt.Sequence > opt.Shape.MaxPositionEmbeddings || opt.Batch < 1 {
-		return fmt.Errorf("bench train with %d sequences of %d tokens: %w", opt.Batch, opt.Sequence, core.ErrUsage)
-	}
+// once more without bf16 copies of the matrices, and a natural mix of lengths, packed; in the same run the device's matrix rate. Results are
+// BenchResult, and RunResult of whole runs.
+func Bench(ctx context.Context, opt BenchOptions, emit func(any) error) error {
 	rate := 0.0
 	for _, copies := range []bool{true, false} {
-		g, err := neox.Random(ctx, opt.Shape, opt.Load, copies)
+		if !copies && !opt.wants("low") {
+			break
+		}
+		g, err := openBench(ctx, &opt, copies)
 		if err != nil {
 			return err
 		}
+		if err := opt.complete(g.Device().CUDA()); err != nil {
+			return errors.Join(err, g.Close())
+		}
 		b := benchRun{ctx: ctx, opt: opt, g: g, emit: emit, copies: copies && g.Outside() > 0, rate: rate}
-		err = b.all()
+		if copies {
+			err = b.runs()
+		}
+		if err == nil && opt.steps() {
+			err = b.all()
+		}
 		rate = b.rate
 		if err = errors.Join(err, g.Close()); err != nil {
 			return err
@@ -52,7 +53,7 @@ type benchRun struct {
 	ctx    context.Context
 	opt    BenchOptions
 	g      *neox.Generator
-	emit   func(BenchResult) error
+	emit   func(any) error
 	copies bool
 	rate   float64 // matrix operations a second
 }
@@ -86,12 +87,20 @@ func (b *benchRun) all() (err error) {
 	if !b.copies && b.g.Outside() > 0 {
 		ways = []string{"gelu", "layer"}
 	}
+	if b.opt.Figures != nil && b.copies && b.opt.wants("plain") {
+		if err := b.figure("train, plain", ways[0], dtype, compute, [][]example{full}); err != nil {
+			return err
+		}
+	}
 	for _, keep := range ways {
+		if b.copies && !b.opt.wants(keep) {
+			continue
+		}
 		if err := b.figure("train", keep, dtype, compute, [][]example{full}); err != nil {
 			return err
 		}
 	}
-	if b.copies || b.g.Outside() == 0 {
+	if (b.copies || b.g.Outside() == 0) && b.opt.wants("natural") {
 		return b.figure("train, natural lengths", ways[0], dtype, compute, mix)
 	}
 	return nil
@@ -112,10 +121,13 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 	if err != nil {
 		return err
 	}
-	chunk := chunkOf(c.VocabSize, 512<<20)
+	chunk := chunkOf(c.VocabSize, headRoom(dev.CUDA(), keep))
 	n, err := newNet(b.ctx, base, p, s.Alpha, s.Dropout, s.Seed, keep, chunk)
 	if err != nil {
 		return errors.Join(err, base.Close())
+	}
+	if name == "train, plain" {
+		n.fast = nil
 	}
 	defer func() {
 		n.close()
@@ -138,22 +150,22 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 	}
 	parts := demand{
 		cfg: c, element: int64(dtype.Size()), places: places, optimizer: s.Optimizer, dropout: true, keep: keep, tokens: int64(most),
-		counted: int64(most), chunk: int64(min(chunk, most)), weights: weights, room: b.g.Room(dtype),
+		counted: int64(most), chunk: int64(min(chunk, most)), weights: weights, room: b.g.Room(dtype), fast: n.fast != nil, host: !dev.CUDA(),
 	}.plan()
 	if need := onDevice(parts, !dev.CUDA()); free > 0 && need > free {
 		return nil // no room: no figure
 	}
-	if dev.CUDA() {
-		if err := dev.Do(b.ctx, func(*torch.Scope) error { return torch.ResetPeak(dev.Index()) }); err != nil {
-			return err
-		}
+	memory, err := newMeter(b.ctx, b.g)
+	if err != nil {
+		return err
 	}
-	masters, grads, opt := p.first(1), make([]float32, p.total), newAdamW(s, p.parts)
+	masters, grads, opt := n.masters, n.gradients, newAdamW(s, p.parts)
+	copy(masters, p.first(1))
 	var whole, ends []float64
 	var sequences int
 	var squares float64
 	const warm = 2
-	if err := n.load(b.ctx, masters); err != nil {
+	if err := n.load(b.ctx); err != nil {
 		return err
 	}
 	for step := range warm + b.opt.Steps {
@@ -166,12 +178,12 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 			return err
 		}
 		end := time.Now()
-		if err := n.read(b.ctx, grads); err != nil {
+		if err := n.read(b.ctx); err != nil {
 			return err
 		}
 		_, by, _ := norm(grads, 1, s.ClipNorm)
 		opt.update(masters, grads, by, 1e-4, runtime.GOMAXPROCS(0))
-		if err := n.load(b.ctx, masters); err != nil {
+		if err := n.load(b.ctx); err != nil {
 			return err
 		}
 		if step < warm {
@@ -184,12 +196,15 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 			squares += float64(len(e.ids)) * float64(len(e.ids))
 		}
 	}
+	partsTime, err := b.profile(n, batches[0])
+	if err != nil {
+		return err
+	}
 	start := time.Now()
 	if _, err := n.pass(b.ctx, batches[0], 0, false, 0); err != nil {
 		return err
 	}
 	forward := time.Since(start).Seconds()
-	r := run{Trainer: &Trainer{b.g}}
 	total := 0.0
 	for _, t := range whole {
 		total += t
@@ -198,8 +213,8 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 	per := float64(tokens) / total
 	out := BenchResult{
 		Name: name, Device: b.g.Info().Device, DType: b.g.Info().DType, Compute: compute, Recompute: keep, Copies: b.copies, Sequences: sequences,
-		Tokens: tokens / len(whole), Milli: 1e3 * median(whole), Forward: 1e3 * forward, Optimiser: 1e3 * median(ends), PerSecond: per, Peak: r.peak(),
-		Planned: weights + onDevice(parts, !dev.CUDA()), GFLOPPerTok: perToken / 1e9, TFLOPs: per * perToken / 1e12, OfLimit: per * perToken / b.rate,
+		Tokens: tokens / len(whole), Milli: 1e3 * median(whole), Forward: 1e3 * forward, Optimiser: 1e3 * median(ends), PerSecond: per, Peak: memory.peak(),
+		Parts: partsTime, Planned: weights + onDevice(parts, !dev.CUDA()), GFLOPPerTok: perToken / 1e9, TFLOPs: per * perToken / 1e12, OfLimit: per * perToken / b.rate,
 	}
 	return b.emit(out)
 }
@@ -207,4 +222,26 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 func median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return v[len(v)/2]
+}
+
+// profile measures one more step part by part; nil where nobody asks, or where there are no kernels of our own.
+func (b *benchRun) profile(n *net, batch []example) (parts map[string]float64, err error) {
+	if !b.opt.Profile || n.fast == nil {
+		return nil, nil
+	}
+	dev := b.g.Device()
+	err = dev.Do(b.ctx, func(*torch.Scope) (err error) {
+		n.fast.clock, err = cuda.NewClock(n.fast.stream)
+		return err
+	})
+	if err == nil {
+		_, err = n.pass(b.ctx, batch, 0, true, 1)
+	}
+	return parts, errors.Join(err, dev.Do(b.ctx, func(*torch.Scope) (err error) {
+		if n.fast.clock != nil {
+			parts, err = n.fast.clock.Stop()
+			n.fast.clock = nil
+		}
+		return err
+	}))
 }

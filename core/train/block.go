@@ -65,9 +65,10 @@ type saved struct {
 	middle        torch.Tensor // [N, D], the feed-forward part's input before its norm; x where both parts read x
 	mean1, rstd1  torch.Tensor // of the norms
 	mean2, rstd2  torch.Tensor
-	qkv           torch.Tensor // [N, H, 3, D/H], turned
-	attended, lse torch.Tensor // [N, D]
-	inner         torch.Tensor // [N, F], the activation's input
+	qkv           torch.Tensor    // [N, H, 3, D/H], turned
+	attended, lse torch.Tensor    // [N, D]
+	inner         torch.Tensor    // [N, F], the activation's input
+	low           [4]torch.Tensor // fp32 [N, R] between A and B of the matrices' adapters; with our own kernels only
 }
 
 // forward is block i of x. What the backward pass needs goes to keep, unless that is nil.
@@ -89,6 +90,9 @@ func (n *net) forward(s *torch.Scope, i int, x torch.Tensor, b *batch, keep *sav
 // compute is forward with the say of what is held; inner says whether the activation's input is. again: only for what is held;
 // nothing is returned then.
 func (n *net) compute(s *torch.Scope, i int, x torch.Tensor, b *batch, k *saved, hold func(*torch.Tensor, torch.Tensor) torch.Tensor, inner, again bool) torch.Tensor {
+	if n.fast != nil {
+		return n.computeFast(s, i, x, b, k, hold, inner, again)
+	}
 	n1, mean, rstd := n.norm(s, i, 0, x)
 	hold(&k.mean1, mean)
 	hold(&k.rstd1, rstd)
@@ -175,5 +179,10 @@ func (n *net) dropped(s *torch.Scope, i, which int, x torch.Tensor, b *batch) (y
 	if n.dropout == 0 || !b.training {
 		return s.View(x, x.Shape()...), torch.Tensor{}
 	}
-	return s.Dropout(x, n.dropout, mix(n.seed, streamDropout, b.number, uint64(4*i+which))>>1)
+	return s.Dropout(x, n.dropout, n.dropoutSeed(i, which, b)>>1)
+}
+
+// dropoutSeed decides which numbers are left out.
+func (n *net) dropoutSeed(i, which int, b *batch) uint64 {
+	return mix(n.seed, streamDropout, b.number, uint64(4*i+which))
 }

@@ -25,6 +25,9 @@ func (n *net) needs(i int, want bool) need {
 // backward is the gradient of block i's input from that of its output, dy [N, D], with the adapter's gradients added to their
 // sums. want: whether anybody below needs it; none is returned otherwise. k is emptied.
 func (n *net) backward(s *torch.Scope, i int, k *saved, dy torch.Tensor, b *batch, want bool) torch.Tensor {
+	if n.fast != nil {
+		return n.backwardFast(s, i, k, dy, b, want)
+	}
 	l, parallel := n.lora[i], n.base.UseParallelResidual
 	if n.keep == "layer" {
 		hold := func(to *torch.Tensor, t torch.Tensor) torch.Tensor {

@@ -14,7 +14,7 @@
 // Forward and backward of a block are written out (block.go, block_back.go): no autograd, one node per block. Only what an
 // adapter needs is computed: the frozen matrices get no gradients, and the backward pass ends at the lowest matrix that has an
 // adapter. Recompute says what is not kept in between: "none", "gelu" (the input of the activation) or "layer" (all but the
-// layer's input).
+// layer's input). On a GPU, in bf16, fast.go does the same with kernels of our own (package kernel/cuda, train.cu).
 //
 // # Exactness
 //

@@ -18,6 +18,8 @@ type demand struct {
 	chunk     int64  // tokens whose logits exist at the same time
 	weights   int64  // of the model, there already
 	room      int64  // neox.Generator.Room
+	fast      bool   // with our own kernels
+	host      bool   // on the CPU
 }
 
 // plan is the memory of a training step, part by part. The weights are there already; of the others "optimizer" (masters and
@@ -53,7 +55,7 @@ func (l demand) plan() []core.TrainBytes {
 		return false
 	}
 	wide := 2*f + 3*d // gradients on both sides of the activation, of the output, and two rows beside
-	if l.keep != "none" {
+	if l.keep == "gelu" {
 		wide += f // the activation's input, computed again
 	}
 	if has(3) {
@@ -63,11 +65,27 @@ func (l demand) plan() []core.TrainBytes {
 		}
 	}
 	attention := 14 * d // gradients of q k v as they come and put together, of both sides, the kernel's sums in fp32, turned copies
+	logit := int64(8)
+	if l.fast {
+		attention, logit = 9*d, 6
+		for _, x := range l.places {
+			each += 4 * n * int64(x.rank) / layers // what stands between A and B
+		}
+	}
+	if l.host {
+		// The C library seldom gives a freed tensor's room to the next one of another size: nearly all that a block makes, forward and
+		// backward, stands at the same time (measured).
+		wide = max(wide, 28*d+6*f)
+	}
 	busy := n * e * max(wide, attention)
 	if l.keep == "layer" {
 		busy += whole + n*f*e - n*d*e
 	}
-	head := l.chunk*v*8 + (4*m+2*n)*d*e + 24*m
+	head := l.chunk*v*logit + (4*m+2*n)*d*e + 24*m
+	beside := max(0, busy-head)
+	if l.host {
+		beside = busy // the same here
+	}
 	batch := n * (12*int64(l.cfg.RotaryDims())/2*e/2 + 32)
 	out := []core.TrainBytes{
 		{Part: "weights", Bytes: l.weights},
@@ -75,7 +93,7 @@ func (l demand) plan() []core.TrainBytes {
 		{Part: "optimizer", Bytes: 8*int64(p.total) + momentBytes(l.optimizer, p.sizes()), Host: true},
 		{Part: "activations", Bytes: layers * each},
 		{Part: "logits", Bytes: head},
-		{Part: "buffers", Bytes: max(0, busy-head) + batch + l.room},
+		{Part: "buffers", Bytes: beside + batch + l.room},
 	}
 	return out
 }
@@ -94,6 +112,17 @@ func onDevice(parts []core.TrainBytes, host bool) int64 {
 // chunkOf is the tokens whose logits exist at the same time: as many as fit in most bytes of fp32, twice over.
 func chunkOf(vocab int, most int64) int {
 	return int(min(4096, max(64, most/(8*int64(vocab)))))
+}
+
+// headRoom is the bytes that chunkOf may fill, twice over: where memory is not short, more rows at once, whose products are the faster.
+func headRoom(cuda bool, keep string) int64 {
+	switch {
+	case !cuda:
+		return 64 << 20
+	case keep == "layer":
+		return 512 << 20
+	}
+	return 1536 << 20
 }
 
 // all is the numbers stored for a model with an adapter of trainable weights, as PEFT counts them: two 4-bit weights are one.

@@ -24,6 +24,12 @@ type net struct {
 	owner   torch.Owner
 	weights torch.Tensor // of the adapter, all of them, as computed with
 	grads   torch.Tensor // fp32
+	fast    *fast        // our own kernels; nil: libtorch's operations
+	alive   func()       // told after every block; nil: nobody
+
+	// In the host's memory, page-locked where there is a GPU: the masters, and the gradients as read.
+	masters, gradients    []float32
+	hostMasters, hostRead torch.Tensor
 }
 
 // pair is a LoRA: y += scale B (A x). The tensors are views of net's.
@@ -32,6 +38,9 @@ type pair struct {
 	a, b   torch.Tensor // [R, I], [O, R]
 	ga, gb torch.Tensor // the gradients, fp32
 }
+
+// rank is R.
+func (l *pair) rank() int { return int(l.a.Shape()[0]) }
 
 // newNet takes the memory of an adapter. Its weights come with load.
 func newNet(ctx context.Context, base *neox.Frozen, p params, alpha, dropout float64, seed uint64, keep string, chunk int) (*net, error) {
@@ -62,6 +71,16 @@ func newNet(ctx context.Context, base *neox.Frozen, p params, alpha, dropout flo
 				ga: view(n.grads, a, x.rank, x.in), gb: view(n.grads, b, x.out, x.rank),
 			}
 		}
+		if base.Device().CUDA() {
+			n.hostMasters, n.hostRead = s.Keep(&n.owner, s.Pinned(int64(p.total))), s.Keep(&n.owner, s.Pinned(int64(p.total)))
+		} else {
+			n.hostMasters, n.hostRead = s.Keep(&n.owner, s.EmptyHost(torch.Float32, int64(p.total))), n.grads
+		}
+		if s.Err() != nil {
+			return s.Err()
+		}
+		n.masters, n.gradients = n.hostMasters.HostFloats(), n.hostRead.HostFloats()
+		n.fast = n.newFast(s)
 		return s.Err()
 	})
 	if err != nil {
@@ -76,19 +95,21 @@ func (n *net) close() {
 	_ = n.base.Device().Do(context.Background(), func(*torch.Scope) error { n.owner.Close(); return nil })
 }
 
-// load makes the device's weights those of the masters, and the gradients zero.
-func (n *net) load(ctx context.Context, masters []float32) error {
+// load makes the device's weights those of n.masters, and the gradients zero.
+func (n *net) load(ctx context.Context) error {
 	return n.base.Device().Do(ctx, func(s *torch.Scope) error {
-		s.Write(n.weights, s.Floats(masters, int64(len(masters))))
+		s.Write(n.weights, s.To(n.hostMasters, torch.Float32))
 		s.Zero(n.grads)
 		return s.Err()
 	})
 }
 
-// read copies the gradients to the host.
-func (n *net) read(ctx context.Context, g []float32) error {
+// read copies the gradients to n.gradients.
+func (n *net) read(ctx context.Context) error {
 	return n.base.Device().Do(ctx, func(s *torch.Scope) error {
-		s.Read(n.grads, g)
+		if n.base.Device().CUDA() {
+			s.Write(n.hostRead, n.grads)
+		}
 		return s.Err()
 	})
 }

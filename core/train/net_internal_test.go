@@ -56,6 +56,18 @@ func openNet(t *testing.T, g *neox.Generator, s core.TrainSettings, dtype torch.
 	return n
 }
 
+// loadInto gives a net the weights w, and readInto copies its gradients to g.
+func loadInto(ctx context.Context, n *net, w []float32) error {
+	copy(n.masters, w)
+	return n.load(ctx)
+}
+
+func readInto(ctx context.Context, n *net, g []float32) error {
+	err := n.read(ctx)
+	copy(g, n.gradients)
+	return err
+}
+
 func counted(e []example) (n int) {
 	for _, x := range e {
 		n += x.counted()
@@ -79,7 +91,7 @@ func TestGradientsArePEFTs(t *testing.T) {
 				n := openNet(t, load(t, tinyFolder(t, c.Config), "fp32"), s, torch.Float32, keep, 16)
 				p := n.params
 				w, g := hashed(p), make([]float32, p.total)
-				if err := n.load(ctx, w); err != nil {
+				if err := loadInto(ctx, n, w); err != nil {
 					t.Fatal(err)
 				}
 				rows := examplesOf(c.Rows)
@@ -91,7 +103,7 @@ func TestGradientsArePEFTs(t *testing.T) {
 				if d := math.Abs(loss/k - c.Loss); d > 1e-5 {
 					t.Errorf("loss %v, want %v", loss/k, c.Loss)
 				}
-				if err := n.read(ctx, g); err != nil {
+				if err := readInto(ctx, n, g); err != nil {
 					t.Fatal(err)
 				}
 				if len(c.Grads) != len(p.parts) {
@@ -115,7 +127,7 @@ func TestGradientsArePEFTs(t *testing.T) {
 				opt := newAdamW(s, p.parts)
 				apartLoss := 0.0
 				for step, x := range c.Steps {
-					if err := n.load(ctx, w); err != nil {
+					if err := loadInto(ctx, n, w); err != nil {
 						t.Fatal(err)
 					}
 					k, total := 0, 0.0
@@ -129,7 +141,7 @@ func TestGradientsArePEFTs(t *testing.T) {
 						}
 						total += loss
 					}
-					if err := n.read(ctx, g); err != nil {
+					if err := readInto(ctx, n, g); err != nil {
 						t.Fatal(err)
 					}
 					size, by, finite := norm(g, 1, s.ClipNorm)
@@ -157,7 +169,7 @@ func TestPackedIsAlone(t *testing.T) {
 	w := hashed(n.params)
 	rows := examplesOf(c.Rows)
 	run := func(batches ...[]example) (float64, []float32) {
-		if err := n.load(ctx, w); err != nil {
+		if err := loadInto(ctx, n, w); err != nil {
 			t.Fatal(err)
 		}
 		total := 0.0
@@ -169,7 +181,7 @@ func TestPackedIsAlone(t *testing.T) {
 			total += loss
 		}
 		g := make([]float32, n.params.total)
-		if err := n.read(ctx, g); err != nil {
+		if err := readInto(ctx, n, g); err != nil {
 			t.Fatal(err)
 		}
 		return total, g
@@ -195,7 +207,7 @@ func TestDropoutRepeats(t *testing.T) {
 	for _, keep := range []string{"none", "gelu", "layer"} {
 		n := openNet(t, g, s, torch.Float32, keep, 1000)
 		for _, number := range []uint64{3, 4} {
-			if err := n.load(ctx, hashed(n.params)); err != nil {
+			if err := loadInto(ctx, n, hashed(n.params)); err != nil {
 				t.Fatal(err)
 			}
 			loss, err := n.pass(ctx, rows, number, true, 0.01)
@@ -203,7 +215,7 @@ func TestDropoutRepeats(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := make([]float32, n.params.total)
-			if err := n.read(ctx, v); err != nil {
+			if err := readInto(ctx, n, v); err != nil {
 				t.Fatal(err)
 			}
 			key := fmt.Sprint(number)

@@ -29,7 +29,7 @@ func TestFourBitBase(t *testing.T) {
 		}
 		ids := g.Encode("倉庫は朝八時に開き、夜七時に閉まります。The warehouse opens at 8 am and closes at 7 pm.")
 		n := openNet(t, g, s, torch.Float32, "gelu", 64)
-		if err := n.load(ctx, hashed(n.params)); err != nil {
+		if err := loadInto(ctx, n, hashed(n.params)); err != nil {
 			t.Fatal(err)
 		}
 		loss, err := n.pass(ctx, []example{{ids: ids, from: 1}, {ids: ids[5:], from: 3}}, 0, true, 0.01)
@@ -37,7 +37,7 @@ func TestFourBitBase(t *testing.T) {
 			t.Fatal(err)
 		}
 		v := make([]float32, n.params.total)
-		if err := n.read(ctx, v); err != nil {
+		if err := readInto(ctx, n, v); err != nil {
 			t.Fatal(err)
 		}
 		losses, grads = append(losses, loss), append(grads, v)

@@ -16,6 +16,11 @@ func (n *net) pass(ctx context.Context, examples []example, number uint64, train
 	kept := make([]*saved, n.base.Layers+1) // kept[i].x is the input of block i
 	var grad, end torch.Owner
 	var total torch.Tensor // read when all is done: reading waits for the device
+	alive := func() {
+		if n.alive != nil {
+			n.alive()
+		}
+	}
 	defer func() {
 		_ = dev.Do(context.Background(), func(*torch.Scope) error {
 			for _, k := range kept {
@@ -57,6 +62,7 @@ func (n *net) pass(ctx context.Context, examples []example, number uint64, train
 			s.Annotate("layer %d", i)
 			return s.Err()
 		})
+		alive()
 	}
 	var dy torch.Tensor
 	if err == nil {
@@ -77,6 +83,7 @@ func (n *net) pass(ctx context.Context, examples []example, number uint64, train
 			dy = s.Keep(&grad, dx)
 			return s.Err()
 		})
+		alive()
 	}
 	if err == nil {
 		err = dev.Do(ctx, func(s *torch.Scope) error {
@@ -107,11 +114,17 @@ func (n *net) loss(s *torch.Scope, x torch.Tensor, b *batch, train bool, factor 
 		size := min(int64(n.chunk), b.m-at)
 		s.In(func(s *torch.Scope) torch.Tensor {
 			logits := s.WideProduct(s.Narrow(y, 0, at, size), head)
-			sum, grad := s.CrossEntropy(logits, s.Narrow(b.targets, 0, at, size))
+			var sum, half torch.Tensor
+			if targets := s.Narrow(b.targets, 0, at, size); n.fast != nil {
+				sum, half = n.entropyFast(s, logits, targets, train)
+				sum = s.Sum(sum, true, 0)
+			} else {
+				sum, half = s.CrossEntropy(logits, targets)
+				half = s.To(half, n.base.DType)
+			}
 			s.Drop(logits)
 			s.AddTo(total, sum)
 			if train {
-				half := s.To(grad, n.base.DType)
 				s.Write(s.Narrow(dyRows, 0, at, size), s.MatMul(half, head))
 			}
 			return torch.Tensor{}
@@ -123,6 +136,7 @@ func (n *net) loss(s *torch.Scope, x torch.Tensor, b *batch, train bool, factor 
 		return total, dx
 	}
 	s.Scale(dyRows, factor)
+	defer n.mark(s, "head and loss")
 	dRows := s.NormBack(dyRows, rows, mean, rstd, w, bias)
 	s.Drop(dyRows)
 	dx = s.Zero(s.Empty(n.base.DType, b.n, d))

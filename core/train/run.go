@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"kakoi/core"
@@ -26,18 +23,20 @@ type run struct {
 	began time.Time
 
 	net       *net
+	memory    *meter
 	at        progress
-	masters   []float32
+	masters   []float32 // the net's, as grads
 	grads     []float32
 	opt       *adamw
 	epoch     int     // whose micro-batches batches are; -1: none
 	batches   [][]int // of examples
 	timed     []int   // steps of checkpoints that only time asked for
 	saved     time.Time
-	savedStep int     // of the last checkpoint
-	unsaved   bool    // a checkpoint could not be written; it is tried again after the next step
-	before    float64 // seconds worked before this call
-	here      int     // tokens of this call
+	told      time.Time // the last event
+	savedStep int       // of the last checkpoint
+	unsaved   bool      // a checkpoint could not be written; it is tried again after the next step
+	before    float64   // seconds worked before this call
+	here      int       // tokens of this call
 	took      time.Duration
 	steps     int // of this call
 }
@@ -55,16 +54,14 @@ func (r *run) whole(ctx context.Context) (res core.TrainResult, err error) {
 		return res, err
 	}
 	defer func() { err = errors.Join(err, base.Close()) }()
-	dev := base.Device()
-	if dev.CUDA() {
-		if err := dev.Do(ctx, func(*torch.Scope) error { return torch.ResetPeak(dev.Index()) }); err != nil {
-			return res, err
-		}
+	if r.memory, err = newMeter(ctx, r.g); err != nil {
+		return res, err
 	}
 	if r.net, err = newNet(ctx, base, r.params, r.set.Alpha, r.set.Dropout, r.set.Seed, r.keep, r.chunk); err != nil {
 		return res, err
 	}
 	defer r.net.close()
+	r.net.alive = r.alive
 	if err := r.begin(); err != nil {
 		return res, err
 	}
@@ -98,7 +95,7 @@ func (r *run) whole(ctx context.Context) (res core.TrainResult, err error) {
 // begin sets the run up anew or from its checkpoint.
 func (r *run) begin() error {
 	r.opt = newAdamW(r.set, r.params.parts)
-	r.grads = make([]float32, r.params.total)
+	r.masters, r.grads = r.net.masters, r.net.gradients
 	r.epoch, r.saved, r.savedStep = -1, time.Now(), -1
 	if r.from == nil {
 		steps, err := checkpointSteps(r.req.Dir)
@@ -108,7 +105,7 @@ func (r *run) begin() error {
 		if len(steps) > 0 {
 			return core.Explain(fmt.Errorf("%q holds checkpoints: %w", r.req.Dir, core.ErrUsage), "error.train.begun")
 		}
-		r.masters = r.params.first(r.set.Seed)
+		copy(r.masters, r.params.first(r.set.Seed))
 		r.at = progress{
 			Base: r.g.Info().ID, Form: r.g.Info().DType, Settings: r.req.Settings, Rows: hashRows(r.req.Rows, r.req.Held), Fill: r.fill, Accumulate: r.accumulate,
 			Recompute: r.keep, Compute: r.plan.Compute, Scaler: newScaler(r.dtype == torch.Float16),
@@ -117,7 +114,6 @@ func (r *run) begin() error {
 	}
 	r.at = *r.from
 	r.at.Form = r.g.Info().DType
-	r.masters = make([]float32, r.params.total)
 	if err := restore(r.body, r.masters, r.opt); err != nil {
 		return err
 	}
@@ -129,8 +125,19 @@ func (r *run) begin() error {
 	return nil
 }
 
+// workingEvery is how long a run says nothing before it says that it works.
+const workingEvery = 2 * time.Second
+
+// alive tells that a step is on its way, where nothing was told for a while.
+func (r *run) alive() {
+	if time.Since(r.told) > workingEvery {
+		_ = r.tell(core.TrainEvent{Kind: core.TrainWorking}) // whoever does not listen any more says so to the next event
+	}
+}
+
 // tell sends an event with what every event says.
 func (r *run) tell(e core.TrainEvent) error {
+	r.told = time.Now()
 	e.Step, e.Steps, e.Epoch = r.at.Step, r.plan.Steps, r.inEpochs()
 	return r.emit(e)
 }
@@ -149,7 +156,7 @@ func (r *run) inEpochs() float64 {
 
 // loop runs steps, evaluations and checkpoints until the run ends or ctx does.
 func (r *run) loop(ctx context.Context) (core.TrainEnd, error) {
-	if err := r.net.load(ctx, r.masters); err != nil {
+	if err := r.net.load(ctx); err != nil {
 		return "", err
 	}
 	for {
@@ -241,7 +248,7 @@ func (r *run) step(ctx context.Context) (lost bool, err error) {
 		}
 		loss += l / float64(counted)
 	}
-	if err := r.net.read(ctx, r.grads); err != nil {
+	if err := r.net.read(ctx); err != nil {
 		return false, err
 	}
 	size, by, finite := norm(r.grads, 1/scale, r.set.ClipNorm)
@@ -257,7 +264,7 @@ func (r *run) step(ctx context.Context) (lost bool, err error) {
 		r.opt.update(r.masters, r.grads, by, lr, runtime.GOMAXPROCS(0))
 		r.at.Updates++
 	}
-	if err := r.net.load(ctx, r.masters); err != nil {
+	if err := r.net.load(ctx); err != nil {
 		return false, err
 	}
 	r.at.Number += uint64(len(group))
@@ -278,7 +285,7 @@ func (r *run) step(ctx context.Context) (lost bool, err error) {
 	}
 	e := core.TrainEvent{
 		Kind: core.TrainStepped, Loss: loss, Rate: lr, Norm: size, Tokens: float64(tokens) / took.Seconds(),
-		Left: r.took.Seconds() / float64(r.steps) * float64(r.plan.Steps-r.at.Step), Peak: r.peak(),
+		Left: r.took.Seconds() / float64(r.steps) * float64(r.plan.Steps-r.at.Step), Peak: r.memory.peak(),
 	}
 	if !good {
 		e.Loss, e.Norm, e.Note = 0, 0, "train.warn.overflow"
@@ -308,7 +315,7 @@ func (r *run) evaluate(ctx context.Context) error {
 	loss /= float64(counted)
 	r.at.Due = false
 	best := r.at.evaluated(loss, r.set.Patience)
-	if err := r.tell(core.TrainEvent{Kind: core.TrainEvaluated, HeldLoss: loss, Best: best, Peak: r.peak()}); err != nil {
+	if err := r.tell(core.TrainEvent{Kind: core.TrainEvaluated, HeldLoss: loss, Best: best && r.set.Best, Peak: r.memory.peak()}); err != nil {
 		return err
 	}
 	if r.at.Early {
@@ -355,7 +362,7 @@ func (r *run) write(at progress) error {
 // finish writes the adapter of the best checkpoint, or of the last.
 func (r *run) finish(ctx context.Context, end core.TrainEnd) (core.TrainResult, error) {
 	res := core.TrainResult{
-		End: end, Step: r.at.Step, Steps: r.plan.Steps, BestStep: r.at.Step, BestLoss: r.at.BestLoss, Seconds: r.before + time.Since(r.began).Seconds(), Peak: r.peak(),
+		End: end, Step: r.at.Step, Steps: r.plan.Steps, BestStep: r.at.Step, BestLoss: r.at.BestLoss, Seconds: r.before + time.Since(r.began).Seconds(), Peak: r.memory.peak(),
 	}
 	w := r.masters
 	steps, err := checkpointSteps(r.req.Dir)
@@ -367,7 +374,12 @@ func (r *run) finish(ctx context.Context, end core.TrainEnd) (core.TrainResult, 
 		return res, core.Explain(fmt.Errorf("the loss blew up at step %d, before the first checkpoint: %w", r.at.Step+1, core.ErrCorrupt), "error.train.blowup", r.at.Step+1)
 	case len(steps) == 0:
 		return res, ctx.Err()
-	case r.set.Best && r.at.HasBest && slices.Contains(steps, r.at.BestStep):
+	case !r.set.Best:
+		res.BestLoss = 0 // nothing was chosen by it
+		if end == core.TrainBlowup {
+			res.BestStep = steps[len(steps)-1]
+		}
+	case r.at.HasBest && slices.Contains(steps, r.at.BestStep):
 		res.BestStep = r.at.BestStep
 	case end == core.TrainBlowup:
 		res.BestStep = steps[len(steps)-1]
@@ -393,29 +405,4 @@ func (r *run) finish(ctx context.Context, end core.TrainEnd) (core.TrainResult, 
 		return res, ctx.Err()
 	}
 	return res, nil
-}
-
-// peak is the memory that the model's device gave at most: on a card what libtorch allocated and what of the model lies beside
-// that, on the CPU the process's.
-func (r *run) peak() int64 {
-	if r.g.Device().CUDA() {
-		m, err := r.g.Device().Memory()
-		if err != nil {
-			return 0
-		}
-		return m.Peak + r.g.Outside()
-	}
-	b, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) >= 2 && f[0] == "VmHWM:" {
-			kib, err := strconv.ParseInt(f[1], 10, 64)
-			if err == nil {
-				return kib << 10
-			}
-		}
-	}
-	return 0
 }

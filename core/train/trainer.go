@@ -111,6 +111,12 @@ func (t *Trainer) prepare(ctx context.Context, req core.TrainRequest) (*prepared
 	x.Rows, x.TooLong, x.NoLabels, x.Held = len(p.rows.examples), p.rows.tooLong+p.held.tooLong, p.rows.noLabels+p.held.noLabels, len(p.held.examples)
 	x.Tokens, x.Steps, x.EpochStep = p.rows.tokens(), sum(p.epochs), p.epochs[0]
 	x.Recompute, x.Batch, x.Accumulate = p.keep, p.fill.Batch, p.accumulate
+	if x.Seconds, err = t.seconds(ctx, p); err != nil {
+		return nil, err
+	}
+	if x.Seconds > 0 {
+		x.SecondsFrom = core.SecondsComputed
+	}
 	return p, nil
 }
 
@@ -154,11 +160,6 @@ func same(a, b core.TrainSettings) bool {
 // What a checkpoint has settled stays.
 func (t *Trainer) fit(p *prepared) error {
 	c, cuda := t.g.Config(), t.g.Device().CUDA()
-	head := int64(64 << 20)
-	if cuda {
-		head = 512 << 20
-	}
-	p.chunk = chunkOf(c.VocabSize, head)
 	everything := slices.Concat(p.rows.examples, p.held.examples)
 	longest := 0
 	for _, e := range everything {
@@ -175,6 +176,7 @@ func (t *Trainer) fit(p *prepared) error {
 		x.Free = -1
 	}
 	bytes := func() []core.TrainBytes {
+		p.chunk = chunkOf(c.VocabSize, headRoom(cuda, p.keep))
 		tokens := int64(p.fill.most(everything))
 		counted := tokens
 		if p.set.LossOn == core.LossAnswer {
@@ -182,7 +184,7 @@ func (t *Trainer) fit(p *prepared) error {
 		}
 		return demand{
 			cfg: c, element: int64(p.dtype.Size()), places: p.params.places, optimizer: p.set.Optimizer, dropout: p.set.Dropout > 0, keep: p.keep,
-			tokens: tokens, counted: counted, chunk: min(int64(p.chunk), counted), weights: weights, room: room,
+			tokens: tokens, counted: counted, chunk: min(int64(p.chunk), counted), weights: weights, room: room, fast: cuda && p.dtype == torch.BFloat16, host: !cuda,
 		}.plan()
 	}
 	fits := func() bool {

@@ -13,6 +13,8 @@
 //	w/COLLECTION/DOCUMENT/GENERATION/       work to finish: a draft, or an erasure (generation 0: the whole document)
 //	i/COLLECTION/DOCUMENT/GENERATION/N/PART/   what a generation holds
 //	p/...  pages    k/...  blocks of chunks    v/...  batches of vectors    x/...  lexical segments
+//	g/COLLECTION/EMBEDDER/VERSION/N/PART/   neighbours of a vector index; version 0 is its header
+//	q/COLLECTION/EMBEDDER/BLOCK/VERSION/PART/   its codes
 //	r/KIND/ID/                              records (jobs, conversations)
 //
 // # Values

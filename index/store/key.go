@@ -22,6 +22,8 @@ const (
 	KindVector     = 'v'
 	KindLexical    = 'x'
 	KindRecord     = 'r'
+	KindGraph      = 'g' // of a vector index; the embedder stands for the document
+	KindCode       = 'q' // blocks of its codes
 )
 
 // GenerationKinds are the kinds whose keys carry a generation, a number and a part.
@@ -66,6 +68,11 @@ func DocumentPrefix(kind byte, collection, document string) string {
 // GenerationPrefix begins all keys of a kind of one generation of a document.
 func GenerationPrefix(kind byte, collection, document string, generation uint32) string {
 	return DocumentPrefix(kind, collection, document) + hex32(generation) + "/"
+}
+
+// NumberPrefix begins all parts of one long value.
+func (k Key) NumberPrefix() string {
+	return GenerationPrefix(k.Kind, k.Collection, k.Document, k.Generation) + hex32(k.Number) + "/"
 }
 
 // ParseKey is the inverse of Key.String; anything else is core.ErrCorrupt.
@@ -115,7 +122,7 @@ func shape(kind byte) int {
 		return 2
 	case KindWork:
 		return 3
-	case KindInfo, KindPage, KindChunk, KindVector, KindLexical:
+	case KindInfo, KindPage, KindChunk, KindVector, KindLexical, KindGraph, KindCode:
 		return 4
 	}
 	return 0

@@ -104,13 +104,9 @@ func (m *model) adapterRow(c *adapterCard) adapterRow {
 	if c.DatasetName != "" {
 		r.data = t("models.adapter.data", c.DatasetName, c.Rows)
 	}
-	var names []string
-	for i, d := range c.Documents {
-		if i == maxNamed {
-			names = append(names, t("models.adapter.more", len(c.Documents)-i))
-			break
-		}
-		names = append(names, d.Name)
+	names, _ := c.LearnedFrom()
+	if n := len(names); n > maxNamed {
+		names = append(names[:maxNamed], t("models.adapter.more", n-maxNamed))
 	}
 	if len(names) > 0 {
 		if r.data != "" {

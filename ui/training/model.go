@@ -240,6 +240,9 @@ func (m *model) take(sets []record.Dataset, runs []record.Run, exams []record.Ex
 	m.live.keep()
 	first := !m.loaded
 	m.loaded = true
+	if first {
+		m.toInterrupted()
+	}
 	if _, ok := m.dataset(); !ok {
 		if m.set != "" { // it was removed: what was trained on it is not shown with another one
 			m.run, m.exam = "", ""
@@ -271,6 +274,20 @@ func (m *model) take(sets []record.Dataset, runs []record.Run, exams []record.Ex
 	m.live.open()
 	m.paper.open()
 	m.tell(changedAll)
+}
+
+// toInterrupted chooses the newest run that the end of the program interrupted, unless one that can go on is chosen: what the screen
+// remembers may be older than that run.
+func (m *model) toInterrupted() {
+	if r, ok := m.currentRun(); ok && r.State.GoesOn() {
+		return
+	}
+	for _, r := range m.runs {
+		if r.State == record.RunPaused && r.Interrupted {
+			m.run, m.set, m.exam = r.ID, r.Dataset, ""
+			return
+		}
+	}
 }
 
 // reached is where a person who has not said so otherwise is: at a run that is not finished.

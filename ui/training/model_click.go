@@ -10,6 +10,10 @@ func (m *model) clickAll() {
 	}
 	m.settings.TrainSettings, m.settings.base, m.settings.wrong = recommended(), "", nil
 	m.settings.forget()
+	if m.waits != "" && m.set != "" { // it stopped for a person, who presses the same button again
+		m.decideAll()
+		return
+	}
 	if d, ok := m.dataset(); !ok || d.Collection != m.host.Collection() && m.host.Collection() != "" || d.Origin != "documents" || m.learned(d.ID) {
 		m.set, m.run, m.exam = "", "", ""
 		m.review.open(true)

@@ -62,18 +62,39 @@ func TestClickGoesThroughAllSteps(t *testing.T) {
 
 // What a person has to know stops the click, and their word lets it go on.
 func TestClickStopsWhereAPersonDecides(t *testing.T) {
+	for name, again := range map[string]func(*model){"the banner's button": (*model).decideAll, "the same button again": (*model).clickAll} {
+		w := newWorld()
+		w.warnings = []string{"training.waits.warnings"}
+		m, d := start(t, w)
+		m.clickAll()
+		d.drain(t)
+		if m.step != stepQuestions || m.waits == "" || m.click || len(w.runs) != 0 {
+			t.Fatalf("%s: step %d, waits %q, %d runs", name, m.step, m.waits, len(w.runs))
+		}
+		again(m)
+		d.drain(t)
+		if m.step != stepAdopt || m.waits != "" || len(w.runs) != 1 {
+			t.Errorf("%s: step %d, waits %q, errors %v", name, m.step, m.waits, d.errors)
+		}
+	}
+}
+
+// TestInterruptedRunIsFound: the program was killed while it trained; the window remembers an older run, and shows the one to go on with.
+func TestInterruptedRunIsFound(t *testing.T) {
 	w := newWorld()
-	w.warnings = []string{"training.waits.warnings"}
 	m, d := start(t, w)
 	m.clickAll()
 	d.drain(t)
-	if m.step != stepQuestions || m.waits == "" || m.click || len(w.runs) != 0 {
-		t.Fatalf("step %d, waits %q, %d runs", m.step, m.waits, len(w.runs))
-	}
-	m.decideAll()
-	d.drain(t)
-	if m.step != stepAdopt || m.waits != "" || len(w.runs) != 1 {
-		t.Errorf("step %d, waits %q, errors %v", m.step, m.waits, d.errors)
+	old := w.runs[0]
+	killed := old
+	killed.ID, killed.State, killed.Interrupted, killed.Adapter, killed.Step = "00000000000000aa", record.RunPaused, true, "", 3
+	w.runs = append([]record.Run{killed}, w.runs...)
+	again := made(newDesk(t.Context(), "en"), w)
+	again.step, again.set, again.run = stepRun, old.Dataset, old.ID
+	again.refresh()
+	again.host.(*desk).drain(t)
+	if r, ok := again.currentRun(); !ok || r.ID != killed.ID || !again.unfinished(r) || again.step != stepRun {
+		t.Errorf("shown is %+v at step %d", r, again.step)
 	}
 }
 

@@ -177,16 +177,21 @@ func (m *model) about(d record.Dataset) []line {
 		lines = append(lines, line{m.text("training.counts.dropped", c.Dropped), lineQuiet})
 	}
 	for _, w := range d.Warnings {
-		text := m.text(w)
-		if hint, ok := resources.Text(m.host.Lang(), w+".hint"); ok {
-			text += m.space() + hint
-		}
-		lines = append(lines, line{text, lineWarn})
+		lines = append(lines, line{m.warning(w), lineWarn})
 	}
 	if d.ProblemCount > 0 {
 		lines = append(lines, line{m.text("training.problems", d.ProblemCount), lineWarn})
 	}
 	return lines
+}
+
+// warning is the text of a key with its hint.
+func (m *model) warning(key string) string {
+	text := m.text(key)
+	if hint, ok := resources.Text(m.host.Lang(), key+".hint"); ok {
+		text += m.space() + hint
+	}
+	return text
 }
 
 // problems lists what an import could not take, line by line.

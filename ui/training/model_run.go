@@ -381,8 +381,15 @@ func (m *model) progress(r record.Run) progress {
 	case predicted > 0:
 		add(lineQuiet, "training.run.memory.plan", amount.Bytes(predicted))
 	}
-	if r.Checkpoint > 0 {
+	_, has := m.adapter(r.Adapter)
+	switch gone := r.State == record.RunDone && r.Adapter != "" && !has; {
+	case gone:
+		add(lineWarn, "training.run.gone")
+	case r.Checkpoint > 0:
 		add(lineQuiet, "training.run.checkpoint", r.Checkpoint)
+	}
+	if r.Crashes > 0 {
+		add(lineWarn, "train.warn.engine")
 	}
 	for _, n := range r.Notes {
 		add(lineWarn, n)

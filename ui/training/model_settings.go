@@ -293,8 +293,11 @@ func (m *model) memory(p core.TrainPlan) (parts []part, sum, left int64) {
 }
 
 // told is what a plan says in words.
-func (m *model) told(p core.TrainPlan) []line {
+func (m *model) told(p core.TrainPlan, warnings []string) []line {
 	lines := []line{{m.text("training.plan.rows", grouped(int64(p.Rows)), grouped(int64(p.Held)), grouped(p.Tokens), grouped(int64(p.Steps))), linePlain}}
+	for _, key := range warnings {
+		lines = append(lines, line{m.warning(key), lineWarn})
+	}
 	if p.TooLong > 0 {
 		lines = append(lines, line{m.text("training.plan.toolong", p.TooLong), lineWarn})
 	}

@@ -142,6 +142,10 @@ func (s *Screen) Focus() {
 		return
 	}
 	s.wants = nil
+	if b := s.banner.goOn; s.m.waits != "" && b.Visible() { // it waits for a person
+		s.shell.Window().Canvas().Focus(b)
+		return
+	}
 	if p := s.pages[s.m.step]; p != nil {
 		if f := p.focus(); f != nil {
 			s.shell.Window().Canvas().Focus(f)
@@ -453,8 +457,12 @@ func (b *banner) update() {
 	if m.click && m.work != nil {
 		text = b.s.text("training.clicking") + "  " + text
 	}
+	asks := m.waits != "" && !b.goOn.Visible()
 	visible(b.goOn, goOn)
 	visible(b.stop, stop)
+	if asks && b.s.shown && b.s.inside() {
+		defer b.s.Focus()
+	}
 	b.bar.Hidden = share < 0
 	if share >= 0 {
 		b.bar.SetValue(share)

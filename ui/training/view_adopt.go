@@ -86,11 +86,15 @@ func (p *adoptPage) update(c change) {
 			lines = append(lines, line{s.text("training.adopt.noexam"), lineWarn})
 		}
 		say(p.told, runs(lines)...)
-		var docs []string
-		for _, d := range a.Documents {
-			docs = append(docs, d.Name)
+		facts := []string{s.text("training.adapter.facts", a.Name, a.Model, a.DatasetName, a.Rows)}
+		learned, shown := a.LearnedFrom()
+		if len(learned) > 0 {
+			facts = append(facts, s.text("training.adapter.documents", strings.Join(learned, s.text("training.comma"))))
 		}
-		say(p.facts, widget.Run{Text: s.text("training.adapter.facts", a.Name, a.Model, a.DatasetName, a.Rows) + "\n" + s.text("training.adapter.documents", strings.Join(docs, s.text("training.comma"))), Color: theme.ColorSecondary})
+		if len(shown) > 0 {
+			facts = append(facts, s.text("training.adapter.shown", strings.Join(shown, s.text("training.comma"))))
+		}
+		say(p.facts, widget.Run{Text: strings.Join(facts, "\n"), Color: theme.ColorSecondary})
 	}
 	p.card.Refresh()
 	p.buttons.Refresh()

@@ -87,6 +87,9 @@ func (p *examPage) makeTable() *widget.Table {
 		m := i.Base
 		switch col {
 		case 0:
+			if i.Refusal { // the same question may stand there with its passage
+				return widget.Cell{Text: s.text("training.exam.refusal", oneLine(i.Question)), Color: theme.ColorSecondary}
+			}
 			return widget.Cell{Text: oneLine(i.Question)}
 		case 2:
 			m = i.Tuned

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"kakoi/app"
+	"kakoi/app/record"
 	"kakoi/core"
 	"kakoi/ui/theme"
 	"kakoi/ui/widget"
@@ -170,6 +171,29 @@ func tabTo(t *testing.T, s *Screen, text string) {
 		c.FocusNext()
 	}
 	t.Fatalf("Tab does not lead to %q", text)
+}
+
+// No key reaches a button that is not shown yet.
+func TestKeyboardWaitsForTheRun(t *testing.T) {
+	w := newWorld()
+	s, d := stage(t, w, "en", theme.Light, 100)
+	s.m.clickAll()
+	d.drain(t)
+	r := w.runs[0]
+	r.State, r.Interrupted, r.Adapter, r.Step = record.RunPaused, true, "", 3
+	// A window that was left here opens before its records are read.
+	s.m.runs, s.m.run, s.m.exam, s.m.loaded, s.m.step = nil, "", "", false, stepRun
+	s.changed(changedAll)
+	s.Focus()
+	if f := s.shell.Window().Canvas().Focused(); f != fyne.Focusable(s.steps[stepRun]) {
+		t.Fatalf("with nothing to go on with, the keyboard is on %+v", f)
+	}
+	w.runs = []record.Run{r}
+	s.m.refresh()
+	d.drain(t)
+	if b, ok := s.shell.Window().Canvas().Focused().(*widget.Button); !ok || b.Text != s.text("training.run.goon") {
+		t.Errorf("the run is there, and the keyboard is on %+v", s.shell.Window().Canvas().Focused())
+	}
 }
 
 // The keyboard does not get lost when the button that has it goes.

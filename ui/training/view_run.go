@@ -96,6 +96,9 @@ func (s *Screen) saveTo(path string, write func(io.Writer) error) {
 }
 
 func (p *runPage) focus() fyne.Focusable {
+	if !p.none.Hidden {
+		return nil // the buttons wait for a run, which may be on its way
+	}
 	for _, b := range []*widget.Button{p.goOn, p.next, p.pause} {
 		if b.Visible() && !b.Disabled() {
 			return b
@@ -134,7 +137,7 @@ func (p *runPage) update(c change) {
 	told := m.progress(r)
 	p.state.SetRuns([]widget.Run{{Text: told.state.text, Color: lineColor(told.state.kind), Bold: true}})
 	p.facts.SetRuns(row(told.facts))
-	p.bar.Hidden = told.share < 0
+	p.bar.Hidden = told.share < 0 || r.State == record.RunDone // one that ended early would look unfinished
 	if told.share >= 0 {
 		p.bar.SetValue(told.share)
 	}
@@ -143,7 +146,8 @@ func (p *runPage) update(c change) {
 	visible(p.goOn, !runs && r.State != record.RunDone)
 	visible(p.keep, r.State != record.RunDone && (r.Checkpoint > 0 || r.BestStep > 0))
 	visible(p.discard, !runs)
-	visible(p.next, r.State == record.RunDone && r.Adapter != "")
+	_, has := m.adapter(r.Adapter)
+	visible(p.next, r.State == record.RunDone && has)
 	for _, b := range []*widget.Button{p.pause, p.keep, p.discard} {
 		can(b, m.work == nil)
 	}

@@ -250,5 +250,5 @@ func (p *settingsPage) plan() {
 	}
 	p.stack.Hidden = len(shown) == 0
 	p.stack.SetParts(shown, limit, rest)
-	say(p.told, runs(s.m.told(plan))...)
+	say(p.told, runs(s.m.told(plan, st.planned.Warnings))...)
 }

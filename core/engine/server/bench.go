@@ -21,7 +21,8 @@ type BenchOptions struct {
 	LoRA    int    `json:"lora,omitempty"`    // decode, prefill: rank of an adapter that is attached
 	Lookup  bool   `json:"lookup,omitempty"`  // decode: what prompt lookup gains on 50 prompts from the sample documents
 	Rounds  int    `json:"rounds,omitempty"`  // embed: runs; decode, prefill: seconds of a figure
-	Setting string `json:"setting,omitempty"` // memory: the one setting that this process measures, as JSON
+	Setting string `json:"setting,omitempty"` // memory: the one setting that this process measures, as JSON; train: the figures wanted (train.BenchOptions.Figures)
+	Profile bool   `json:"profile,omitempty"` // train: where a step's time goes, too
 	Peer    string `json:"peer,omitempty"`    // embed: a Python with sentence-transformers to measure beside
 }
 

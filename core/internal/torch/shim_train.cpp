@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
+#include <malloc.h>
 
 // heads is [1, H, n, D] of one third of qkv [N, H, 3, D], the rows from lo on.
 static at::Tensor heads(const at::Tensor &qkv, int which, int64_t lo, int64_t n) {
@@ -61,6 +62,15 @@ static void attend(const at::Tensor &x, const int64_t *first, int64_t n, const a
   out[1] = give(std::get<1>(r));
 }
 
+static std::tuple<at::Tensor, at::Tensor, at::Tensor> flash_back(const at::Tensor &go, const at::Tensor &x, const at::Tensor &oh, const at::Tensor &lse,
+                                                                 const int64_t *first, int64_t n, const at::Tensor &cu) {
+  at::Tensor dO = go.view({x.size(0), x.size(1), x.size(3)}), o = oh.view(dO.sizes());
+  at::Tensor none = at::empty({0}, x.options().dtype(at::kLong));
+  int64_t most = longest(first, n);
+  InOrder guard;
+  return at::_flash_attention_backward(dO, x.select(2, 0), x.select(2, 1), x.select(2, 2), o, lse, cu, cu, most, most, 0.0, true, none, none);
+}
+
 static at::Tensor attend_back(const at::Tensor &go, const at::Tensor &x, const at::Tensor &oh, const at::Tensor &lse, const int64_t *first,
                               int64_t n, const at::Tensor &cu) {
   int64_t rows = x.size(0), h = x.size(1), d = x.size(3);
@@ -87,13 +97,12 @@ static at::Tensor attend_back(const at::Tensor &go, const at::Tensor &x, const a
     dx.select(2, 2).copy_(dv);
   };
   if (flash(x)) {
-    at::Tensor none = at::empty({0}, x.options().dtype(at::kLong));
-    InOrder guard;
-    auto r = at::_flash_attention_backward(dO, q, k, v, o, lse, cu, cu, most, most, 0.0, true, none, none);
+    auto r = flash_back(go, x, oh, lse, first, n, cu);
     put(std::get<0>(r), std::get<1>(r), std::get<2>(r));
     return dx;
   }
   at::Tensor zero = at::zeros({}, at::TensorOptions().dtype(at::kLong));
+  InOrder guard;
   auto r = at::_efficient_attention_backward(dO.unsqueeze(0), q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), std::nullopt,
                                              o.unsqueeze(0), cu, cu, most, most, lse, 0.0, zero, zero, 1, false);
   put(std::get<0>(r)[0], std::get<1>(r)[0], std::get<2>(r)[0]);
@@ -129,6 +138,17 @@ int kk_attend(kk_tensor qkv, const int64_t *first, int64_t n, kk_tensor cu, kk_t
 kk_tensor kk_attend_back(kk_tensor d_o, kk_tensor qkv, kk_tensor o, kk_tensor lse, const int64_t *first, int64_t n, kk_tensor cu) {
   TRY(return give(attend_back(T(d_o), T(qkv), T(o), T(lse), first, n, T(cu)));, nullptr)
 }
+
+int kk_attend_back_parts(kk_tensor d_o, kk_tensor qkv, kk_tensor o, kk_tensor lse, const int64_t *first, int64_t n, kk_tensor cu, kk_tensor *out) {
+  TRY(auto r = flash_back(T(d_o), T(qkv), T(o), T(lse), first, n, T(cu));
+      out[0] = give(std::get<0>(r)); out[1] = give(std::get<1>(r)); out[2] = give(std::get<2>(r)); return 0;, -1)
+}
+
+void kk_trim(void) { malloc_trim(0); }
+
+int kk_attends_flash(kk_tensor qkv) { return !T(qkv).is_cpu() && flash(T(qkv)); }
+
+kk_tensor kk_pinned(int64_t n) { TRY(return give(at::empty({n}, at::TensorOptions().dtype(at::kFloat).pinned_memory(true)));, nullptr) }
 
 // With q and k of a head as [x1, x2, rest], x1 and x2 of R/2 each: x1' = x1 cos - x2 sin, x2' = x2 cos + x1 sin (arXiv 2104.09864), in
 // place and in few passes.

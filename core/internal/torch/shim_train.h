@@ -18,6 +18,18 @@ kk_tensor kk_act_back(kk_tensor dy, kk_tensor x, int kind);
 int kk_attend(kk_tensor qkv, const int64_t *first, int64_t n, kk_tensor cu, kk_tensor *out);
 kk_tensor kk_attend_back(kk_tensor d_o, kk_tensor qkv, kk_tensor o, kk_tensor lse, const int64_t *first, int64_t n, kk_tensor cu);
 
+// The same with flash attention only, the parts apart: out = { dq, dk, dv }, each [N, H, D].
+int kk_attend_back_parts(kk_tensor d_o, kk_tensor qkv, kk_tensor o, kk_tensor lse, const int64_t *first, int64_t n, kk_tensor cu, kk_tensor *out);
+
+// Whether kk_attend takes flash attention for qkv.
+int kk_attends_flash(kk_tensor qkv);
+
+// fp32 in the host's memory that the GPU reaches by itself (page-locked).
+kk_tensor kk_pinned(int64_t n);
+
+// Gives memory that was freed back to the system.
+void kk_trim(void);
+
 // Turns q and k of qkv [N, H, 3, D] in place by the angles of cos and sin [N, 1, 1, R/2].
 int kk_turn_(kk_tensor qkv, kk_tensor cos, kk_tensor sin);
 

@@ -119,6 +119,34 @@ func (s *Scope) AttendBack(do, qkv, o, lse Tensor, x Stretches) Tensor {
 	return t
 }
 
+// AttendBackParts is AttendBack with the gradients of q, k and v apart, each [N, H, D]. Only where AttendsFlash.
+func (s *Scope) AttendBackParts(do, qkv, o, lse Tensor, x Stretches) (dq, dk, dv Tensor) {
+	if !s.ready("attend backward", do, qkv, o, lse, x.on) {
+		return
+	}
+	var out [3]C.kk_tensor
+	first, n := dimsOf(x.First)
+	r := s.results("attend backward", C.kk_attend_back_parts(C.kk_tensor(do.c), C.kk_tensor(qkv.c), C.kk_tensor(o.c), C.kk_tensor(lse.c), first, C.int64_t(n-1), C.kk_tensor(x.on.c), &out[0]), out[:])
+	runtime.KeepAlive(x)
+	return r[0], r[1], r[2]
+}
+
+// AttendsFlash says whether Attend takes flash attention for qkv [N, H, 3, D].
+func (s *Scope) AttendsFlash(qkv Tensor) bool {
+	return s.ready("attends flash", qkv) && C.kk_attends_flash(C.kk_tensor(qkv.c)) != 0
+}
+
+// Trim gives the host's memory that libtorch has freed back to the system.
+func Trim() { C.kk_trim() }
+
+// Pinned is n numbers of fp32 in the host's memory that copies to and from the GPU take at full speed.
+func (s *Scope) Pinned(n int64) Tensor {
+	if !s.ready("pinned") {
+		return Tensor{}
+	}
+	return s.take("pinned", lib.Ctensor(C.kk_pinned(C.int64_t(n))))
+}
+
 // Turn turns q and k of qkv [N, H, 3, D] in place by the angles of cos and sin [N, 1, 1, R/2] (RoFormer, arXiv 2104.09864).
 func (s *Scope) Turn(qkv, cos, sin Tensor) {
 	if s.ready("turn", qkv, cos, sin) && C.kk_turn_(C.kk_tensor(qkv.c), C.kk_tensor(cos.c), C.kk_tensor(sin.c)) != 0 {

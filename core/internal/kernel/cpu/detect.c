@@ -13,7 +13,7 @@
 #endif
 
 static kc_features found;
-static int lowered = -1;
+static int lowered = -1, narrow;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 #if defined(__x86_64__)
@@ -50,7 +50,9 @@ static void look(void) {}
 
 kc_features kc_detect(void) {
   pthread_once(&once, look);
-  return found;
+  kc_features f = found;
+  f.vbmi &= !narrow;
+  return f;
 }
 
 int kc_set(void) {
@@ -60,3 +62,5 @@ int kc_set(void) {
 }
 
 void kc_lower(int set) { lowered = set; }
+
+void kc_without_vbmi(int without) { narrow = without; }

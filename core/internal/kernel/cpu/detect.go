@@ -48,5 +48,11 @@ func Lower(s Set) (restore func()) {
 	return func() { C.kc_lower(C.int(old)) }
 }
 
+// lowerVBMI keeps VNNI's kernels to what processors without AVX-512 VBMI have, until the function it returns is called. For tests.
+func lowerVBMI() (restore func()) {
+	C.kc_without_vbmi(1)
+	return func() { C.kc_without_vbmi(0) }
+}
+
 // BFloat16 says whether AVX-512's BF16 products are there and not lowered away.
 func BFloat16() bool { return Detect() >= VNNI && C.kc_detect().bf16 != 0 }

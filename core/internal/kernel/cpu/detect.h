@@ -10,3 +10,4 @@ typedef struct {
 kc_features kc_detect(void); // looks once, then remembers; asks the system for the tile unit
 int kc_set(void);            // the best set of kernels, lowered by kc_lower
 void kc_lower(int set);      // kernels above set are not used from now on; -1 takes it back. Not while kernels run.
+void kc_without_vbmi(int without); // for tests: VNNI's kernels as on processors without AVX-512 VBMI. Not while kernels run.

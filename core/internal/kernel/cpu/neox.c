@@ -26,7 +26,8 @@ typedef struct {
   query_tile *tile;
   int64_t *want;            // [wanted] token numbers
   float *x, *qkv, *att, *h; // [n][hidden], [n][3*hidden], [n][hidden], [n][ffn] (sides[KC_DOWN] only)
-  float *sums;              // [panels of the widest][n/16][4][16][16] (kc_ranges only)
+  float *sums;              // per thread [range][n/16][4][16][16] (kc_ranges only)
+  int64_t range;            // panels
   float *u;                 // [n][KC_LINEARS][rank]
   float *private;           // per thread: see thread_bytes
   size_t thread_bytes;
@@ -150,11 +151,14 @@ static void products(worker *w, int64_t layer, int which, const kc_act *in, done
   int64_t lo, hi;
   const int64_t tiles = (r->n + 15) / 16;
   kc_share(l->w.panels, 1, w->part, kc_pool_threads(r->pool), &lo, &hi);
-  float *sums = r->sums + lo * tiles * 16 * KC_PANEL;
-  kc_range(&l->w, in, r->n, lo, hi, sums, w->scratch);
-  for (int64_t p = lo; p < hi; p++) {
-    for (int64_t t = 0; t < r->n; t++) kc_range_row(sums, tiles, p - lo, t, w->out + KC_PANEL * t);
-    then(w, layer, l, which, p);
+  float *sums = r->sums + w->part * r->range * tiles * 16 * KC_PANEL;
+  for (; lo < hi; lo += r->range) {
+    const int64_t end = lo + r->range < hi ? lo + r->range : hi;
+    kc_range(&l->w, in, r->n, lo, end, sums, w->scratch);
+    for (int64_t p = lo; p < end; p++) {
+      for (int64_t t = 0; t < r->n; t++) kc_range_row(sums, tiles, p - lo, t, w->out + KC_PANEL * t);
+      then(w, layer, l, which, p);
+    }
   }
 }
 
@@ -207,15 +211,21 @@ static void attend(worker *w, int64_t layer) {
   run *r = w->r;
   const kc_neox *m = r->m;
   const int64_t ld = KC_PANEL * m->layer[layer].linear[KC_QKV].w.panels;
-  for (int64_t i; (i = take(w, r->tiles * m->heads)) >= 0;) {
-    const query_tile *q = &r->tile[i / m->heads];
-    const int64_t head = i % m->heads;
+  const int64_t items = r->tiles * m->heads;
+  for (int64_t i = w->part < items ? w->part : -1, next; i >= 0; i = next) {
+    next = take_next(w, items);
+    const query_tile *q = &r->tile[i / m->heads], *q2 = &r->tile[(next < 0 ? i : next) / m->heads];
+    const int64_t head = i % m->heads, head2 = (next < 0 ? i : next) % m->heads;
     const kc_token *k = &r->tokens[q->first];
+    const uint16_t *keys = cached(m, k, layer, 0, head), *values = cached(m, k, layer, 1, head);
+    const float *query = r->qkv + q->first * ld + 3 * head * m->dim, scale = 1 / sqrtf((float)m->dim);
     if (r->fused)
       for (int t = 0; t < q->n; t++) store(r, layer, q->first + t, head);
     float *o = r->att + q->first * m->hidden + head * m->dim;
-    r->ops->attend(r->qkv + q->first * ld + 3 * head * m->dim, ld, q->n, cached(m, k, layer, 0, head), cached(m, k, layer, 1, head),
-                   k->position + 1, m->dim, 1 / sqrtf((float)m->dim), o, m->hidden, w->scratch);
+    if (r->prompt && r->ops->attend_many)
+      r->ops->attend_many(query, ld, q->n, keys, values, k->position + 1, m->dim, scale, o, m->hidden, w->scratch);
+    else
+      r->ops->attend(query, ld, q->n, keys, values, k->position + 1, m->dim, scale, o, m->hidden, cached(m, &r->tokens[q2->first], layer, 0, head2));
     if (m->dim % KC_BLOCK == 0)
       for (int t = 0; t < q->n; t++) r->ops->pack(&r->attended, q->first + t, head * m->dim, o + t * m->hidden, m->dim);
   }
@@ -232,7 +242,8 @@ static void one_layer(worker *w, int64_t layer) {
   products(w, layer, KC_QKV, &r->one, query_key_value);
   meet(w);
   if (!r->fused) {
-    for (int64_t i; (i = take(w, r->n * m->heads)) >= 0;) store(r, layer, i / m->heads, i % m->heads);
+    for (int64_t i; (i = take(w, r->tiles * m->heads)) >= 0;)
+      for (int t = 0; t < r->tile[i / m->heads].n; t++) store(r, layer, r->tile[i / m->heads].first + t, i % m->heads);
     meet(w);
   }
   attend(w, layer);
@@ -300,6 +311,8 @@ static size_t private_bytes(const kc_neox *m, int64_t n) {
 
 static int phases(const kc_neox *m) { return (int)(10 * m->layers + 4); }
 
+enum { most_range = 8 }; // panels: the sums of 256 tokens, half a megabyte, stay in the second-level cache while blocks are added to them
+
 // place hands out the run's memory from at, or from NULL, and returns its end.
 static size_t place(const kc_neox *m, run *r, int64_t n, int threads, char *at) {
   size_t used = 0;
@@ -309,7 +322,11 @@ static size_t place(const kc_neox *m, run *r, int64_t n, int threads, char *at) 
   PIECE(qkv, n * ld * sizeof(float));
   PIECE(att, n * m->hidden * sizeof(float));
   PIECE(h, n * m->ffn * sizeof(float));
-  if (kc_ranges(kc_form(m->set, r->prompt, 0))) PIECE(sums, larger(ld, larger(m->hidden, up64(m->ffn))) * ((n + 15) / 16 * 16) * sizeof(float));
+  if (kc_ranges(kc_form(m->set, r->prompt, 0))) {
+    const int64_t share = (larger(ld, larger(m->hidden, up64(m->ffn))) / KC_PANEL + threads - 1) / threads;
+    r->range = share < most_range ? share : most_range;
+    PIECE(sums, threads * r->range * KC_PANEL * ((n + 15) / 16 * 16) * sizeof(float));
+  }
   PIECE(tile, n * sizeof(query_tile));
   PIECE(want, n * sizeof(int64_t));
   PIECE(next, phases(m) * sizeof(atomic_long));

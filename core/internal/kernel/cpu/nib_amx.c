@@ -208,9 +208,10 @@ FOR_AMX void kc_range_amx(const kc_nib *m, const kc_act *x, int64_t tokens, int6
         d = begin(m, lo, after, after >= m->blocks ? 0 : m->blocks - after < chunk ? (int)(m->blocks - after) : chunk, next);
       }
       const int64_t steps = (tiles + 1) / 2 * 2 * 2 * blocks, lines = (d.end + steps - 1) / steps;
-      for (int64_t i = 0; i < tiles; i += 2) {
-        const int both = i + 1 < tiles;
-        for (int g = 0; g < 4; g += 2) {
+      // Two groups' tiles, 32 KiB, meet all tokens before the other two do: they come from the first-level cache then.
+      for (int g = 0; g < 4; g += 2) {
+        for (int64_t i = 0; i < tiles; i += 2) {
+          const int both = i + 1 < tiles;
           float *c = out + (p - lo) * panel_floats + (i * 4 + g) * 256, *c2 = c + 4 * 256;
           const uint8_t *w = now + g * 2 * chunk * tile, *w2 = w + 2 * chunk * tile;
           if (b == 0) {

@@ -14,6 +14,7 @@
 // Accumulators are variables of their own, written out by macros, and added to by assembly: GCC 12 keeps arrays of them, and
 // what its own intrinsic returns, in memory.
 #include "nib.h"
+#include "detect.h"
 #include "simd.h"
 #if KC_X86
 
@@ -51,6 +52,15 @@ INLINE __m512i lower8(__m512i high, __m512i low) {
 }
 INLINE __m512i upper8(__m512i high, __m512i low) { return _mm512_ternarylogic_epi32(_mm512_set1_epi8(15), _mm512_srli_epi16(low, 4), high, 0xca); }
 
+// Codes are looked up in one of two ways. bytes takes the four bits by a mask, and 16 values; any, with AVX-512 VBMI, takes six bits
+// and 64 values, the 16 four times, so that the two bits above a code need not be cleared: two instructions less a line.
+INLINE __m512i bytes_lower(__m512i v) { return lower(v); }
+INLINE __m512i bytes_upper(__m512i v) { return upper(v); }
+INLINE __m512i bytes_look(__m512i t, __m512i i) { return _mm512_shuffle_epi8(t, i); }
+INLINE __m512i any_lower(__m512i v) { return v; }
+INLINE __m512i any_upper(__m512i v) { return _mm512_srli_epi16(v, 4); }
+FOR_VBMI static inline __attribute__((always_inline)) __m512i any_look(__m512i t, __m512i i) { return _mm512_permutexvar_epi8(i, t); }
+
 #define ASK(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
 
 // ended adds a block's sums, scaled, to sum.
@@ -68,20 +78,22 @@ INLINE __m512 ended(__m512 sum, __m512i hh, __m512i hl, float scale, __m512 f) {
 #define AHEAD(g) \
   const uint8_t *ask##g = (b + 2 < m->blocks ? c##g + 2 * width : after->group[g] + width * (b + 2 - m->blocks));
 #define CLEAR(g) __m512i hh##g = _mm512_setzero_si512(), hl##g = off;
-#define CODES4(g)                                       \
-  {                                                     \
-    const __m512i v = _mm512_loadu_si512(c##g + AT);    \
-    ASK(ask##g + AT);                                   \
-    const __m512i i0 = lower(v), i1 = upper(v);         \
-    const __m512i h0 = _mm512_shuffle_epi8(high, i0), h1 = _mm512_shuffle_epi8(high, i1); \
-    const __m512i l0 = _mm512_shuffle_epi8(low, i0), l1 = _mm512_shuffle_epi8(low, i1);   \
-    dot(hh##g, h0, xh0);                                \
-    dot(hl##g, h0, xl0);                                \
-    dot(hh##g, h1, xh1);                                \
-    dot(hl##g, l0, xh0);                                \
-    dot(hl##g, h1, xl1);                                \
-    dot(hl##g, l1, xh1);                                \
+#define CODES4(g, way)                                                        \
+  {                                                                           \
+    const __m512i v = _mm512_loadu_si512(c##g + AT);                          \
+    ASK(ask##g + AT);                                                         \
+    const __m512i i0 = way##_lower(v), i1 = way##_upper(v);                   \
+    const __m512i h0 = way##_look(high, i0), h1 = way##_look(high, i1);       \
+    const __m512i l0 = way##_look(low, i0), l1 = way##_look(low, i1);         \
+    dot(hh##g, h0, xh0);                                                      \
+    dot(hl##g, h0, xl0);                                                      \
+    dot(hh##g, h1, xh1);                                                      \
+    dot(hl##g, l0, xh0);                                                      \
+    dot(hl##g, h1, xl1);                                                      \
+    dot(hl##g, l1, xh1);                                                      \
   }
+#define CODES4_BYTES(g) CODES4(g, bytes)
+#define CODES4_ANY(g) CODES4(g, any)
 #define CODES8(g)                                            \
   {                                                          \
     const __m512i v = _mm512_loadu_si512(c##g + AT);         \
@@ -102,8 +114,8 @@ INLINE __m512 ended(__m512 sum, __m512i hh, __m512i hl, float scale, __m512 f) {
   }
 #define ONTO(g) sum##g = ended(sum##g, hh##g, hl##g, x->scale[from * m->blocks + b], scales(s##g + 16 * b));
 #define END(g) _mm512_storeu_ps(out + 16 * g, sum##g);
-#define ONE(name, CODES, planes)                                                                                 \
-  FOR_VNNI static void name(const kc_nib *m, const kc_act *x, int64_t from, int64_t panel, const kc_after *after, float *out) { \
+#define ONE(name, FOR, CODES, planes)                                                                            \
+  FOR static void name(const kc_nib *m, const kc_act *x, int64_t from, int64_t panel, const kc_after *after, float *out) { \
     enum { width = 512 * planes }; /* bytes of a block's codes */                                                \
     const int8_t *q = (const int8_t *)x->q + 128 * from;                                                         \
     const __m512i high = table(m->lut.high), low = table(m->lut.low);                                            \
@@ -119,8 +131,9 @@ INLINE __m512 ended(__m512 sum, __m512i hh, __m512i hl, float scale, __m512 f) {
     }                                                                                                            \
     EACH4(END)                                                                                                   \
   }
-ONE(one4, CODES4, 1)
-ONE(one8, CODES8, 2)
+ONE(one4_bytes, FOR_VNNI, CODES4_BYTES, 1)
+ONE(one4_any, FOR_VBMI, CODES4_ANY, 1)
+ONE(one8, FOR_VNNI, CODES8, 2)
 #undef BEGIN
 #undef CLEAR
 #undef LINE
@@ -145,21 +158,23 @@ ONE(one8, CODES8, 2)
   q##t += stride;
 #define ONTO3(t) hl##t = _mm512_add_epi32(hl##t, lh##t); ONTO2(t)
 #define END(t) _mm512_storeu_ps(out + t * ld, sum##t);
-#define HALF4(offset, index, EACH, LOW)                        \
-  {                                                            \
-    enum { AT = offset };                                      \
-    const __m512i i = index, h = _mm512_shuffle_epi8(high, i); \
-    EACH(HIGH)                                                 \
-    const __m512i l = _mm512_shuffle_epi8(low, i);             \
-    EACH(LOW)                                                  \
+#define HALF4(offset, index, way, EACH, LOW)          \
+  {                                                   \
+    enum { AT = offset };                             \
+    const __m512i i = index, h = way##_look(high, i); \
+    EACH(HIGH)                                        \
+    const __m512i l = way##_look(low, i);             \
+    EACH(LOW)                                         \
   }
-#define LINE4(l, N)                                        \
-  {                                                        \
-    const __m512i v = _mm512_loadu_si512(c + 64 * l);      \
-    ASK(c + 64 * l + 1024);                                \
-    HALF4(8 * l, lower(v), EACH##N, LOW_##N)               \
-    HALF4(8 * l + 4, upper(v), EACH##N, LOW_##N)           \
+#define LINE4(l, N, way)                                              \
+  {                                                                   \
+    const __m512i v = _mm512_loadu_si512(c + 64 * l);                 \
+    ASK(c + 64 * l + 1024);                                           \
+    HALF4(8 * l, way##_lower(v), way, EACH##N, LOW_##N)               \
+    HALF4(8 * l + 4, way##_upper(v), way, EACH##N, LOW_##N)           \
   }
+#define LINE4_BYTES(l, N) LINE4(l, N, bytes)
+#define LINE4_ANY(l, N) LINE4(l, N, any)
 #define HALF8(offset, number, EACH) \
   {                                 \
     enum { AT = offset };           \
@@ -181,8 +196,8 @@ ONE(one8, CODES8, 2)
 #define LOW_6 LOW2
 #define LOW_7 LOW2
 #define LOW_8 LOW2
-#define FEW(name, n, LINE, CLEAR, ONTO, planes)                                                                        \
-  FOR_VNNI static void name(const kc_nib *m, const kc_act *x, int64_t from, int64_t group, float *out, int64_t ld) {   \
+#define FEW(name, FOR, n, LINE, CLEAR, ONTO, planes)                                                                   \
+  FOR static void name(const kc_nib *m, const kc_act *x, int64_t from, int64_t group, float *out, int64_t ld) {   \
     const uint8_t *c = kc_codes(m, group);                                                                             \
     const uint16_t *s = kc_scales(m, group);                                                                           \
     const int64_t stride = 16 * 128 * x->tiles;                                                                        \
@@ -198,11 +213,16 @@ ONE(one8, CODES8, 2)
     }                                                                                                                  \
     EACH##n(END)                                                                                                       \
   }
-#define FEWS(n, CLEAR, ONTO) FEW(few##n##_4, n, LINE4, CLEAR, ONTO, 1) FEW(few##n##_8, n, LINE8, CLEAR2, ONTO2, 2)
+#define FEWS(n, CLEAR, ONTO)                                   \
+  FEW(few##n##_bytes, FOR_VNNI, n, LINE4_BYTES, CLEAR, ONTO, 1) \
+  FEW(few##n##_any, FOR_VBMI, n, LINE4_ANY, CLEAR, ONTO, 1)     \
+  FEW(few##n##_8, FOR_VNNI, n, LINE8, CLEAR2, ONTO2, 2)
 FEWS(2, CLEAR3, ONTO3) FEWS(3, CLEAR3, ONTO3) FEWS(4, CLEAR3, ONTO3)
 FEWS(5, CLEAR2, ONTO2) FEWS(6, CLEAR2, ONTO2) FEWS(7, CLEAR2, ONTO2) FEWS(8, CLEAR2, ONTO2)
 typedef void few_fn(const kc_nib *, const kc_act *, int64_t, int64_t, float *, int64_t);
-static few_fn *const fews[2][9] = {{0, 0, few2_4, few3_4, few4_4, few5_4, few6_4, few7_4, few8_4}, {0, 0, few2_8, few3_8, few4_8, few5_8, few6_8, few7_8, few8_8}};
+static few_fn *const fews[3][9] = {{0, 0, few2_bytes, few3_bytes, few4_bytes, few5_bytes, few6_bytes, few7_bytes, few8_bytes},
+                                   {0, 0, few2_8, few3_8, few4_8, few5_8, few6_8, few7_8, few8_8},
+                                   {0, 0, few2_any, few3_any, few4_any, few5_any, few6_any, few7_any, few8_any}};
 
 // tallN adds to sum [N][64] the product of one block of four groups, signed bytes at w [16 steps][4][64], and N tokens of
 // unsigned bytes: (number + rest) * (scale * byte + least), of which rest * (sum of activations) and least * (sum of numbers,
@@ -336,13 +356,14 @@ void kc_product_vnni(const kc_nib *m, const kc_act *x, int64_t tokens, int64_t p
     many(m, x, tokens, panel, out, ld, scratch);
     return;
   }
+  const int way = m->planes == 2 ? 1 : kc_detect().vbmi ? 2 : 0;
   for (int64_t t = 0; t < tokens; t += 8) {
     const int n = tokens - t < 8 ? tokens - t : 8;
     if (n == 1) {
-      (m->planes == 1 ? one4 : one8)(m, x, t, panel, after ? after : &again, out + t * ld);
+      (way == 2 ? one4_any : way == 1 ? one8 : one4_bytes)(m, x, t, panel, after ? after : &again, out + t * ld);
       continue;
     }
-    for (int g = 0; g < 4; g++) fews[m->planes - 1][n](m, x, t, 4 * panel + g, out + t * ld + 16 * g, ld);
+    for (int g = 0; g < 4; g++) fews[way][n](m, x, t, 4 * panel + g, out + t * ld + 16 * g, ld);
   }
 }
 

@@ -25,9 +25,13 @@ typedef struct {
   // store: key and value [d] become number pos of a head's keys and values.
   void (*store)(uint16_t *keys, uint16_t *values, int64_t d, int64_t pos, const float *key, const float *value);
   // attend: n <= KC_QUERIES queries of one head, q + t*ldq [d]; query t sees the first seen+t keys; out + t*ldo [d]. d a multiple of
-  // 16. scratch: kc_attend_bytes. A query's result is the same whatever the others are.
+  // 16. after: the keys that this thread reads next, in some memory in any case. A query's result is the same whatever the others
+  // are.
   void (*attend)(const float *q, int64_t ldq, int n, const uint16_t *keys, const uint16_t *values, int64_t seen, int64_t d, float scale,
-                 float *out, int64_t ldo, void *scratch);
+                 float *out, int64_t ldo, const uint16_t *after);
+  // attend_many: the same for prompts, with other roundings where that is quicker. NULL: attend does it. scratch: kc_attend_bytes.
+  void (*attend_many)(const float *q, int64_t ldq, int n, const uint16_t *keys, const uint16_t *values, int64_t seen, int64_t d, float scale,
+                      float *out, int64_t ldo, void *scratch);
   // down: u[i] = sum of a[i][k] x[k], i < r. up: y[k] += sum of bt[i*ld + k] u[i], k < n.
   void (*down)(const float *a, const float *x, int64_t r, int64_t n, float *u);
   void (*up)(const float *bt, int64_t ld, const float *u, int64_t r, int64_t n, float *y);

@@ -114,12 +114,14 @@ FOR static void NAME(scale)(float *y, const float *x, float unit, const float *b
     for (int64_t i = 0; i < n; i++) y[i] = x[i] * unit;
 }
 
-INLINE h16 narrow(v16 v) {
+// narrowed are the bits of bf16, rounded to nearest even; narrow has them as 16-bit numbers.
+INLINE u16 narrowed(v16 v) {
   const u16 u = (u16)v;
   const u16 r = (u + 0x7fff + (u >> 16 & 1)) >> 16, nan = u >> 16 | 64; // adding to a NaN could make it an infinity
   const u16 is = (u16)((i16)((u & 0x7fffffff) > 0x7f800000));
-  return __builtin_convertvector((r & ~is) | (nan & is), h16);
+  return (r & ~is) | (nan & is);
 }
+INLINE h16 narrow(v16 v) { return __builtin_convertvector(narrowed(v), h16); }
 
 INLINE float block_size(const float *v) {
   v16 m = size(load(v));
@@ -199,18 +201,91 @@ FOR static void NAME(rotate)(float *x, const float *cos, const float *sin, int64
 }
 
 FOR static void NAME(store)(uint16_t *keys, uint16_t *values, int64_t d, int64_t pos, const float *key, const float *value) {
-  uint16_t *k = keys + pos / 16 * 16 * d + pos % 16 * 2, *v = values + pos / 2 * 2 * d + pos % 2;
+  uint32_t *k = (uint32_t *)(keys + pos / 16 * 16 * d) + pos % 16, *v = (uint32_t *)(values + pos / 2 * 2 * d);
+  const uint32_t others = pos % 2 ? 0xffff : 0xffff0000u;
   for (int64_t i = 0; i < d; i += 16) {
-    const h16 a = narrow(load(key + i)), b = narrow(load(value + i));
-    for (int j = 0; j < 16; j++) {
-      k[(i + j) / 2 * 32 + j % 2] = a[j];
-      v[2 * (i + j)] = b[j];
-    }
+    const h16 a = narrow(load(key + i));
+    uint32_t pair[8];
+    memcpy(pair, &a, sizeof pair);
+    for (int j = 0; j < 8; j++) k[(i / 2 + j) * 16] = pair[j];
+    *(u16u *)(v + i) = (*(u16u *)(v + i) & others) | narrowed(load(value + i)) << (pos % 2 ? 16 : 0);
   }
 }
 
-INLINE v16 first(u16 pair) { return (v16)(pair << 16); }
-INLINE v16 second(u16 pair) { return (v16)(pair & 0xffff0000u); }
+// Attention's two loops are written in the set's own vectors: GCC keeps wider ones in memory. LANES are a vector's numbers, SUMS
+// the vectors that sums may take of the registers.
+#ifndef LANES
+#define LANES 4
+#endif
+#ifndef SUMS
+#define SUMS 8
+#endif
+typedef float vf __attribute__((vector_size(4 * LANES)));
+typedef float vfu __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef uint32_t vi __attribute__((vector_size(4 * LANES)));
+typedef uint32_t viu __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+INLINE vf first(vi pair) { return (vf)(pair << 16); }
+INLINE vf second(vi pair) { return (vf)(pair & 0xffff0000u); }
+
+// scores are those of n queries with the 16 * groups keys from keys on, groups side by side: as many streams from memory, and sums
+// that do not wait for one another. The sum of a query and a key is made in the order of the elements, whatever n and groups are.
+// ask: where reading goes on; as many lines are asked for as are read.
+INLINE void scores(const uint16_t *keys, int64_t d, const int groups, const float *q, int64_t ldq, const int n, float scale,
+                   float (*score)[KC_KEYS], const char *ask) {
+  enum { parts = 16 / LANES };
+  const uint32_t *k = (const uint32_t *)keys;
+  vf s[4 * parts][4];
+#pragma GCC unroll 16
+  for (int g = 0; g < groups * parts; g++)
+#pragma GCC unroll 4
+    for (int t = 0; t < n; t++) s[g][t] = (vf){};
+  for (int64_t j = 0; j < d / 2; j++) {
+    for (int g = 0; g < groups; g++) __builtin_prefetch(ask + 64 * (groups * j + g));
+#pragma GCC unroll 16
+    for (int g = 0; g < groups * parts; g++) {
+      const vi pair = *(const viu *)(k + 16 * j + g / parts * 8 * d + g % parts * LANES);
+#pragma GCC unroll 4
+      for (int t = 0; t < n; t++) {
+        s[g][t] += first(pair) * q[t * ldq + 2 * j];
+        s[g][t] += second(pair) * q[t * ldq + 2 * j + 1];
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int g = 0; g < groups * parts; g++)
+#pragma GCC unroll 4
+    for (int t = 0; t < n; t++) *(vfu *)(score[t] + LANES * g) = s[g][t] * scale;
+}
+
+// weigh multiplies wide vectors of n queries' sums by keep and adds the weighted values of rows pairs of keys, in their order. The
+// keys of the next block are asked for, line by line in the order in which scores reads four groups of them.
+INLINE void weigh(const uint32_t *values, int64_t d, int64_t rows, int64_t c, const int wide, const int n, float (*score)[KC_KEYS],
+                  const float *keep, float *out, int64_t ldo, const char *ask) {
+  vf o[8][4];
+#pragma GCC unroll 8
+  for (int i = 0; i < wide; i++)
+#pragma GCC unroll 4
+    for (int t = 0; t < n; t++) o[i][t] = *(vfu *)(out + t * ldo + c + LANES * i) * keep[t];
+  for (int64_t p = 0; p < rows; p++) {
+    const uint32_t *v = values + p * d + c;
+#pragma GCC unroll 8
+    for (int i = 0; i < wide; i++) {
+      const vi pair = *(const viu *)(v + LANES * i);
+      const int64_t line = (p * d + c + LANES * i) / 16;
+      if (LANES * i % 16 == 0) __builtin_prefetch(ask + line % 4 * 32 * d + line / 4 * 64);
+#pragma GCC unroll 4
+      for (int t = 0; t < n; t++) {
+        o[i][t] += first(pair) * score[t][2 * p];
+        o[i][t] += second(pair) * score[t][2 * p + 1];
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < wide; i++)
+#pragma GCC unroll 4
+    for (int t = 0; t < n; t++) *(vfu *)(out + t * ldo + c + LANES * i) = o[i][t];
+}
 
 // soften turns scores of a block of KC_KEYS keys into weights and moves the running maximum and sum; it returns what earlier sums
 // have to be multiplied with. seen: keys of this block that are visible, may be negative or too many.
@@ -237,62 +312,53 @@ INLINE float soften(float *score, int64_t seen, float *top, float *sum) {
 
 // attend_few is attend for n queries, n known to the compiler.
 INLINE void attend_few(const float *q, int64_t ldq, const int n, const uint16_t *keys, const uint16_t *values, int64_t seen, int64_t d,
-                       float scale, float *out, int64_t ldo) {
-  float score[4][KC_KEYS], top[4], sum[4];
+                       float scale, float *out, int64_t ldo, const uint16_t *after) {
+  const int fit = SUMS / n * LANES / 16, groups = fit >= 4 ? 4 : fit >= 2 ? 2 : 1, wide = SUMS / n > 8 ? 8 : SUMS / n;
+  float score[4][KC_KEYS] = {{0}}, top[4], sum[4];
   for (int t = 0; t < n; t++) {
     top[t] = -INFINITY;
     sum[t] = 0;
     memset(out + t * ldo, 0, d * sizeof(float));
   }
-  for (int64_t at = 0; at < seen + n - 1; at += KC_KEYS) {
-    for (int i = 0; i < KC_KEYS / 16; i++) {
-      const uint32_t *k = (const uint32_t *)(keys + (at + 16 * i) * d);
-      v16 s[4];
-      for (int t = 0; t < n; t++) s[t] = all(0);
-      for (int64_t j = 0; j < d / 2; j++) {
-        const u16 pair = *(const u16u *)(k + 16 * j);
-        __builtin_prefetch(k + 16 * j + 8 * d); // of the next 16 keys
-        for (int t = 0; t < n; t++) {
-          s[t] += first(pair) * q[t * ldq + 2 * j];
-          s[t] += second(pair) * q[t * ldq + 2 * j + 1];
-        }
-      }
-      for (int t = 0; t < n; t++) put(score[t] + 16 * i, s[t] * scale);
+  const int64_t end = seen + n - 1;
+  for (int64_t at = 0; at < end; at += KC_KEYS) {
+    // Values are asked for while keys are read, and the next block's keys, or the next head's, while values are.
+    const int64_t here = end - at < KC_KEYS ? end - at : KC_KEYS;
+    const char *ask = (const char *)(values + at * d);
+    for (int64_t i = 0; i < here; i += 16 * groups) {
+      const char *part = ask + 2 * i * d;
+      if (here - i > 16 * (groups - 1))
+        scores(keys + (at + i) * d, d, groups, q, ldq, n, scale, (float(*)[KC_KEYS])(score[0] + i), part);
+      else
+        for (int64_t g = 0; g < here - i; g += 16)
+          scores(keys + (at + i + g) * d, d, 1, q, ldq, n, scale, (float(*)[KC_KEYS])(score[0] + i + g), part + 2 * g * d);
     }
     float keep[4];
     for (int t = 0; t < n; t++) keep[t] = soften(score[t], seen + t - at, &top[t], &sum[t]);
-    for (int64_t c = 0; c < d; c += 16) {
-      const uint32_t *v = (const uint32_t *)(values + at * d) + c;
-      v16 o[4];
-      for (int t = 0; t < n; t++) o[t] = load(out + t * ldo + c) * keep[t];
-      for (int64_t p = 0; p < KC_KEYS / 2; p++) {
-        const u16 pair = *(const u16u *)(v + p * d);
-        for (int t = 0; t < n; t++) {
-          o[t] += first(pair) * score[t][2 * p];
-          o[t] += second(pair) * score[t][2 * p + 1];
-        }
-      }
-      for (int t = 0; t < n; t++) put(out + t * ldo + c, o[t]);
-    }
+    const uint32_t *v = (const uint32_t *)(values + at * d);
+    ask = (const char *)(at + KC_KEYS < end ? keys + (at + KC_KEYS) * d : after);
+    int64_t c = 0;
+    for (; c + LANES * wide <= d; c += LANES * wide) weigh(v, d, (here + 1) / 2, c, wide, n, score, keep, out, ldo, ask);
+    for (; c < d; c += LANES) weigh(v, d, (here + 1) / 2, c, 1, n, score, keep, out, ldo, ask);
   }
   for (int t = 0; t < n; t++)
     for (int64_t c = 0; c < d; c += 16) put(out + t * ldo + c, load(out + t * ldo + c) / sum[t]);
 }
 
-FOR static void NAME(attend1)(const float *q, int64_t ldq, const uint16_t *k, const uint16_t *v, int64_t seen, int64_t d, float scale, float *out, int64_t ldo) {
-  attend_few(q, ldq, 1, k, v, seen, d, scale, out, ldo);
-}
-
-FOR static void NAME(attend4)(const float *q, int64_t ldq, const uint16_t *k, const uint16_t *v, int64_t seen, int64_t d, float scale, float *out, int64_t ldo) {
-  attend_few(q, ldq, 4, k, v, seen, d, scale, out, ldo);
-}
+#define ATTEND(n)                                                                                                                            \
+  FOR static void NAME(attend##n)(const float *q, int64_t ldq, const uint16_t *k, const uint16_t *v, int64_t seen, int64_t d, float scale,   \
+                                  float *out, int64_t ldo, const uint16_t *after) {                                                          \
+    attend_few(q, ldq, n, k, v, seen, d, scale, out, ldo, after);                                                                            \
+  }
+ATTEND(1) ATTEND(2) ATTEND(4)
+#undef ATTEND
 
 FOR static void NAME(attend)(const float *q, int64_t ldq, int n, const uint16_t *keys, const uint16_t *values, int64_t seen, int64_t d,
-                             float scale, float *out, int64_t ldo, void *scratch) {
-  (void)scratch;
+                             float scale, float *out, int64_t ldo, const uint16_t *after) {
   int t = 0;
-  for (; t + 4 <= n; t += 4) NAME(attend4)(q + t * ldq, ldq, keys, values, seen + t, d, scale, out + t * ldo, ldo);
-  for (; t < n; t++) NAME(attend1)(q + t * ldq, ldq, keys, values, seen + t, d, scale, out + t * ldo, ldo);
+  for (; t + 4 <= n; t += 4) NAME(attend4)(q + t * ldq, ldq, keys, values, seen + t, d, scale, out + t * ldo, ldo, after);
+  for (; t + 2 <= n; t += 2) NAME(attend2)(q + t * ldq, ldq, keys, values, seen + t, d, scale, out + t * ldo, ldo, after);
+  for (; t < n; t++) NAME(attend1)(q + t * ldq, ldq, keys, values, seen + t, d, scale, out + t * ldo, ldo, after);
 }
 
 FOR static void NAME(down)(const float *a, const float *x, int64_t r, int64_t n, float *u) {

@@ -1,12 +1,14 @@
 //go:build torch
 
-// As VNNI, but attention by tiles: a tile of 16 queries against 64 keys at a time.
+// As VNNI, but a prompt's attention by tiles: a tile of 16 queries against 64 keys at a time.
 #include "ops.h"
 #include "detect.h"
 #include "tile.h"
 #if KC_X86
 #define FOR FOR_AMX
 #define NAME(f) f##_amx
+#define LANES 16
+#define SUMS 16
 #include "ops.inc.h"
 
 // attend_tiles is attend for d a multiple of 32. Tiles 0 to 3: scores of 16 keys each, then outputs of 16 elements each;
@@ -79,12 +81,15 @@ FOR_AMX static void attend_tiles(const float *q, int64_t ldq, int n, const uint1
     for (int64_t e = 0; e < d; e += 16) put(out + t * ldo + e, load(o + t * d + e) / sum[t]);
 }
 
-FOR_AMX static void attend_any(const float *q, int64_t ldq, int n, const uint16_t *keys, const uint16_t *values, int64_t seen, int64_t d,
-                               float scale, float *out, int64_t ldo, void *scratch) {
-  (d % 32 ? attend_amx : attend_tiles)(q, ldq, n, keys, values, seen, d, scale, out, ldo, scratch);
+FOR_AMX static void attend_many(const float *q, int64_t ldq, int n, const uint16_t *keys, const uint16_t *values, int64_t seen, int64_t d,
+                                float scale, float *out, int64_t ldo, void *scratch) {
+  if (d % 32)
+    attend_amx(q, ldq, n, keys, values, seen, d, scale, out, ldo, keys);
+  else
+    attend_tiles(q, ldq, n, keys, values, seen, d, scale, out, ldo, scratch);
 }
 
-static const kc_ops tiles = {norm_amx, activate_amx, add_amx, scale_amx, pack_amx, rotate_amx, store_amx, attend_any, down_amx, up_amx};
+static const kc_ops tiles = {norm_amx, activate_amx, add_amx, scale_amx, pack_amx, rotate_amx, store_amx, attend_amx, attend_many, down_amx, up_amx};
 
 const kc_ops *kc_ops_amx(void) { return &tiles; }
 #endif

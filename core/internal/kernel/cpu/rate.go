@@ -12,6 +12,15 @@ const ReadWays = C.KC_READ_WAYS
 // all ways is the least that a step can take on this machine.
 func (n *Neox) ReadWeights(way int) int64 { return int64(C.kc_read_weights(n.c, n.pool.c, C.int(way))) }
 
-// Multiply has every thread issue the multiply-adds that a prompt's products are made of, on registers alone, and returns
-// their number; 0 where there is no such measure (plain C).
-func (n *Neox) Multiply() float64 { return float64(C.kc_multiply(n.pool.c, C.int(n.set))) }
+// Multiply has every thread issue the multiply-adds that a prompt's products are made of and returns their number: on registers alone,
+// or with the loads that a product cannot do without; 0 where there is no such measure (plain C).
+func (n *Neox) Multiply(loads bool) float64 {
+	with := C.int(0)
+	if loads {
+		with = 1
+	}
+	return float64(C.kc_multiply(n.pool.c, C.int(n.set), with))
+}
+
+// Multiplied is the number of them that a token of a prompt takes.
+func (n *Neox) Multiplied() float64 { return float64(C.kc_multiplied(n.c)) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"kakoi/core"
@@ -194,6 +195,44 @@ func alone(t *testing.T, s Set, m *Weight, x []float32, tokens int, use Use) {
 		for i, v := range got {
 			if v != all[part.from*rows+i] {
 				t.Fatalf("%v, %v: tokens %d to %d alone: number %d is %v, %v among all", s, use, part.from, part.from+part.n, i, v, all[part.from*rows+i])
+			}
+		}
+	}
+}
+
+// TestProductWays holds that codes looked up in either way give the same bits.
+func TestProductWays(t *testing.T) {
+	if Detect() < VNNI {
+		return // one way only
+	}
+	defer Lower(VNNI)()
+	pool := testPool(t, 1)
+	r := rand.New(rand.NewPCG(5, 6))
+	const rows, cols, tokens = 96, 448, 17
+	w, x := normals(r, rows*cols, 0.02), normals(r, tokens*cols, 1)
+	q, err := quant.QuantizeNF4(w, "float32", []int64{rows, cols}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m Weight
+	defer m.Close()
+	if err := m.set4(pool, rows, cols, q.Packed, q.Scales(), q.Map); err != nil {
+		t.Fatal(err)
+	}
+	for use := Few; use <= FinePrompt; use++ {
+		for n := 1; n <= tokens; n++ {
+			got, want := make([]float32, n*rows), make([]float32, n*rows)
+			if err := m.Product(x[:n*cols], n, use, got); err != nil {
+				t.Fatal(err)
+			}
+			restore := lowerVBMI()
+			err := m.Product(x[:n*cols], n, use, want)
+			restore()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%v, %d tokens: other numbers without VBMI", use, n)
 			}
 		}
 	}

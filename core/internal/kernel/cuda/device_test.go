@@ -21,6 +21,7 @@ var (
 	narrow       = flag.Bool("narrow", false, "leave the wide shape out of the self-test")
 	as           = flag.Int("as", 0, "run the kernels of this lesser compute capability, as in 75")
 	shared       = flag.Int("shared", 0, "of as many bytes of shared memory per block, as in 65536")
+	training     = flag.Bool("training", false, "the kernels of a training step only")
 	checks       = flag.Bool("checks", true, "run the self-test")
 )
 
@@ -40,6 +41,9 @@ func TestDevice(t *testing.T) {
 		test := g.Selftest
 		if *narrow {
 			test = g.SelftestNarrow
+		}
+		if *training {
+			test = g.SelftestTraining
 		}
 		if testing.Short() {
 			test = g.SelftestSmall

@@ -1,5 +1,5 @@
 // Package cuda is our own GPU kernels for 4-bit GPT-NeoX: quantising, the decode step, sampling, and the small
-// fused operations of the prefill. The sources (*.cu) are embedded, compiled by NVRTC when a machine first runs
+// fused operations of the prefill and of a training step. The sources (*.cu) are embedded, compiled by NVRTC when a machine first runs
 // them and kept as cubins in a folder. The driver (libcuda) and NVRTC are opened at run time; nothing here needs
 // CUDA to build.
 //

@@ -44,6 +44,9 @@ func CompileEverywhere(folders []string, out string, shapes []Shape, report func
 	for _, g := range Generations {
 		list = append(list, work{fmt.Sprintf("sm_%d base", g.Arch), "base", baseSource(), g.Arch, nil})
 		for _, s := range shapes {
+			if x := (TrainShape{s.Hidden, s.Heads, s.Rotary}); g.Arch >= 80 && x.fits() {
+				list = append(list, work{fmt.Sprintf("sm_%d width %d, training", g.Arch, s.Hidden), "train", commonSource + trainSource, g.Arch, x.options()})
+			}
 			all, err := fits(s, MaxLanes, g.SMs, g.Shared)
 			if errors.Is(err, core.ErrUnsupported) {
 				report(fmt.Sprintf("sm_%d (%s) width %d: no decode kernel, too little shared memory", g.Arch, g.Name, s.Hidden), 0, nil)

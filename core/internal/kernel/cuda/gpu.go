@@ -29,6 +29,8 @@ type GPU struct {
 	modules []C.kg_handle
 	base    map[string]C.kg_handle // kernels that every model uses
 
+	training map[TrainShape]*Training // made so far
+
 	// Compiling, where set, hears that kernels are about to be compiled, which takes seconds.
 	Compiling func()
 }
@@ -51,7 +53,7 @@ func Open(o Options) (*GPU, error) {
 	if err := open(o.Folders); err != nil {
 		return nil, err
 	}
-	g := &GPU{index: o.Index, cache: o.Cache, base: map[string]C.kg_handle{}, Compiling: o.Compiling}
+	g := &GPU{index: o.Index, cache: o.Cache, base: map[string]C.kg_handle{}, training: map[TrainShape]*Training{}, Compiling: o.Compiling}
 	var name [256]C.char
 	var arch, sms, shared C.int
 	if e := C.kg_device(C.int(o.Index), &g.context, &name[0], 255, &arch, &sms, &shared); e != 0 {

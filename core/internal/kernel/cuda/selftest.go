@@ -36,7 +36,7 @@ func (g *GPU) selftest(shapes []Shape, report Report) error {
 	if err := g.precompile(shapes, MaxLanes, [][]string{nil}); err != nil {
 		return err
 	}
-	for _, f := range []func() error{t.quantising, t.prefill} {
+	for _, f := range []func() error{t.quantising, t.prefill, t.training} {
 		if err := f(); err != nil {
 			return err
 		}
