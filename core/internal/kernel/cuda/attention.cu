@@ -32,22 +32,23 @@ struct Piece {
   int group, head, part;
 };
 
-// note_pieces counts the pieces of this token; thread 0 does it.
-__device__ __forceinline__ void note_pieces() {
+// count_pieces counts the pieces of this token, and finds the block's run of them; thread 0 does it. note_pieces keeps the first of the run; that
+// is for other threads, after a __syncthreads.
+__device__ __forceinline__ void count_pieces() {
   Table &tb = table();
   int sum = 0;
 #pragma unroll 1
   for (int g = 0; g < p.groups_n; g++) {
-    int first = tb.first[g];
-    tb.parts[g] = tb.pos[first + tb.count[g] - 1] / part_size(tb.pos[first]) + 1;
+    int first = tb.first[g], size = part_size(tb.pos[first]), n = tb.count[g];
+    for (int i = 0; i < n; i++) tb.own[first + i] = (tb.pos[first] + i) / size + 1;
+    tb.parts[g] = tb.own[first + n - 1];
     tb.pieces[g] = sum;
     sum += tb.parts[g] * HEADS;
   }
   tb.pieces[p.groups_n] = sum;
+  for (int i = 0; i < 2; i++) tb.run[i] = (int)((u64)(u32)sum * (blockIdx.x + i) / gridDim.x);
 }
-
-// piece finds the i-th.
-__device__ __forceinline__ Piece piece(int i) {
+__device__ __forceinline__ Piece find_piece(int i) {
   const Table &tb = table();
   int g = 0;
   if (LMAX > 1)
@@ -55,6 +56,23 @@ __device__ __forceinline__ Piece piece(int i) {
   i -= tb.pieces[g];
   int head = i / tb.parts[g];
   return {g, head, i - head * tb.parts[g]};
+}
+__device__ __forceinline__ void note_pieces() {
+  Table &tb = table();
+  int i = threadIdx.x;
+  if (i >= NOTED || tb.run[0] + i >= tb.run[1]) return;
+  Piece x = find_piece(tb.run[0] + i);
+  tb.noted[i] = x.group << 24 | x.head << 8 | x.part;
+}
+
+// piece is the i-th of the block's run.
+__device__ __noinline__ u32 later_piece(int i) {
+  Piece x = find_piece(table().run[0] + i);
+  return x.group << 24 | x.head << 8 | x.part;
+}
+__device__ __forceinline__ Piece piece(int i) {
+  u32 x = i < NOTED ? table().noted[i] : later_piece(i);
+  return {(int)(x >> 24), (int)(x >> 8 & 0xffff), (int)(x & 255)};
 }
 
 __device__ __forceinline__ s64 cache_row(int layer, int row, int head) {
@@ -75,12 +93,12 @@ __device__ __forceinline__ void ask_piece(int layer, Piece x) {
   }
 }
 
-// fetch asks the second-level cache for what a layer will want: the block's first pieces, [from, to), and its share of biases, norms and
-// LoRA parts. One worker does it.
-__device__ __noinline__ void fetch(int layer, int from, int to) {
+// fetch asks the second-level cache for what a layer will want: the block's first pieces, and its share of biases, norms and LoRA parts. One
+// worker does it.
+__device__ __noinline__ void fetch(int layer, int pieces) {
   const Table &tb = table();
 #pragma unroll 1
-  for (int i = from; i < min(from + WORKERS, to); i++) ask_piece(layer, piece(i));
+  for (int i = 0; i < min(WORKERS, pieces); i++) ask_piece(layer, piece(i));
   const u8 *next = p.block + layer * p.layer;
   int line = (blockIdx.x * WORKER + threadIdx.x % WORKER) * 128, step = gridDim.x * WORKER * 128;
 #pragma unroll 1
@@ -104,33 +122,32 @@ __device__ __forceinline__ u32 turned(u32 v) {
 }
 
 // load_keys brings a warp's 16 old positions from pos on: thread (g, t) has those of positions g and g + 8, in the order in which the products
-// take their columns (column_of).
-struct Keys {
+// take their columns (column_of). ALL: all 64 positions of the piece are old.
+struct __align__(16) Keys {
   u32 v[2][KT][2];
 };
 #define KV16 (KT % 2 == 0)  // 16 bytes at once serve two products
 __device__ __forceinline__ int column_of(int i, int t) { return KV16 ? (i >> 1) * 32 + t * 8 + (i & 1) * 4 : i * 16 + t * 4; }
-__device__ __forceinline__ void load_keys(Keys &k, const u16 *keys, int pos, int old) {
-  int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3;
+template <bool ALL> __device__ __forceinline__ void load_keys(Keys &k, const u16 *keys, int pos, int old) {
+  int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3, left = old - pos - g;
+  const u16 *from = pinned(keys + (s64)(pos + g) * DH + column_of(0, t));
 #pragma unroll
-  for (int half = 0; half < 2; half++) {
-    int at = pos + half * 8 + g;
-    const u16 *from = keys + (s64)at * DH;
+  for (int half = 0; half < 2; half++)
 #pragma unroll
     for (int i = 0; i < KT; i += KV16 ? 2 : 1) {
       uint4 v = make_uint4(0, 0, 0, 0);
-      if (at < old) {
+      if (ALL || half * 8 < left) {
+        const u16 *at = from + half * 8 * DH + column_of(i, 0);
         if (KV16) {
-          v = load16(from + column_of(i, t));
+          v = load16(at);
         } else {
-          uint2 w = load8(from + column_of(i, t));
+          uint2 w = load8(at);
           v.x = w.x, v.y = w.y;
         }
       }
       k.v[half][i][0] = v.x, k.v[half][i][1] = v.y;
       if (KV16) k.v[half][(i + 1) % KT][0] = v.z, k.v[half][(i + 1) % KT][1] = v.w;
     }
-  }
 }
 
 // Values of 64 positions, a warp's columns: thread (g, t) has, of every 16 positions, 2t, 2t+1, 2t+8 and 2t+9 in pairs of columns. The
@@ -140,20 +157,20 @@ struct Values {
 };
 __device__ __forceinline__ int tile_of(int ww, int i) { return ww * MT + i; }
 __device__ __forceinline__ int pair_of(int tile, int g) { return VT == 2 ? (tile & ~1) * 8 + g * 2 + (tile & 1) : tile * 8 + g; }
-__device__ __forceinline__ void load_values(Values &v, const u16 *values, int base, int old) {
-  int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3, ww = threadIdx.x % WORKER >> 5;
+template <bool ALL> __device__ __forceinline__ void load_values(Values &v, const u16 *values, int base, int old) {
+  int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3, ww = threadIdx.x % WORKER >> 5, left = old - base - 2 * t;
+  const u16 *from = pinned(values + (s64)(base + 2 * t) * DH + 2 * pair_of(tile_of(ww, 0), g));
 #pragma unroll
   for (int j = 0; j < 4; j++)
 #pragma unroll
     for (int q = 0; q < 4; q++) {
-      int pos = base + j * 16 + 2 * t + (q & 1) + (q >> 1) * 8;
+      int pos = j * 16 + (q & 1) + (q >> 1) * 8;
 #pragma unroll
       for (int i = 0; i < MT; i += VT) {
         uint2 w = make_uint2(0, 0);
-        if (pos < old && (KT % 4 == 0 || tile_of(ww, i) < KT)) {
-          const u16 *from = values + (s64)pos * DH + 2 * pair_of(tile_of(ww, i), g);
-          if (VT == 2) w = load8(from);
-          else w.x = load4(from);
+        if ((ALL || pos < left) && (KT % 4 == 0 || tile_of(ww, i) < KT)) {
+          if (VT == 2) w = load8(from + pos * DH + i * 16);
+          else w.x = load4(from + pos * DH + i * 16);
         }
         v.v[i][j][q] = w.x;
         if (VT == 2) v.v[(i + 1) % MT][j][q] = w.y;
@@ -161,7 +178,7 @@ __device__ __forceinline__ void load_values(Values &v, const u16 *values, int ba
     }
 }
 
-// new_tokens makes q of the lanes of some heads (units, from unit0 on: group * HEADS + head) for the pieces [i0, i1), and k and v of those
+// new_tokens makes q of the lanes of some heads (units, from unit0 on: group * HEADS + head) for the pieces [i0, i1) of all, and k and v of those
 // lanes that stand in these pieces, which go into the cache too: bias and LoRA added, q and k turned.
 __device__ __noinline__ void new_tokens(int layer, const float *bias, int unit0, int units, int i0, int i1) {
   Table &tb = table();
@@ -234,13 +251,26 @@ __device__ __forceinline__ void scores(const Attention::Unit &unit, Attention::W
 #pragma unroll
   for (int j = 0; j < NT; j++) {
     float c[2][4] = {};
-    const u16 *q = unit.q[(j * 8 + g) % LMAX];
+    const u16 *q = unit.q[(j * 8 + g) % LMAX] + column_of(0, t);
+    uint4 b[(KT + 1) / 2];
 #pragma unroll
-    for (int i = 0; i < KT; i++) {
-      uint2 b = make_uint2(0, 0);
-      if (j * 8 + g < count) b = *(const uint2 *)(q + column_of(i, t));
-      mma(c[i & 1], operand_bf16(k.v[0][i][0]), operand_bf16(k.v[1][i][0]), operand_bf16(k.v[0][i][1]), operand_bf16(k.v[1][i][1]), b.x, b.y);
+    for (int i = 0; i < KT; i += KV16 ? 2 : 1) {
+      uint4 &x = b[i / 2];
+      if (KV16 || i % 2 == 0) x = make_uint4(0, 0, 0, 0);
+      if (j * 8 + g < count) {
+        if (KV16) {
+          x = *(const uint4 *)(q + column_of(i, 0));
+        } else {
+          uint2 y = *(const uint2 *)(q + column_of(i, 0));
+          if (i % 2) x.z = y.x, x.w = y.y;
+          else x.x = y.x, x.y = y.y;
+        }
+      }
     }
+#pragma unroll
+    for (int i = 0; i < KT; i++)
+      mma(c[i & 1], operand_bf16(k.v[0][i][0]), operand_bf16(k.v[1][i][0]), operand_bf16(k.v[0][i][1]), operand_bf16(k.v[1][i][1]), i % 2 ? b[i / 2].z : b[i / 2].x,
+          i % 2 ? b[i / 2].w : b[i / 2].y);
     float s[4], top[2], sum[2];
 #pragma unroll
     for (int e = 0; e < 4; e++) {
@@ -265,7 +295,7 @@ __device__ __forceinline__ void scores(const Attention::Unit &unit, Attention::W
   }
 }
 
-// attend_pieces does the pieces [i0, i1), at most one per worker. The first old keys and values are loaded before the wait for the new tokens' q, k
+// attend_pieces does the pieces [i0, i1) of the run, at most one per worker. The first old keys and values are loaded before the wait for the new tokens' q, k
 // and v, where wait_first is set.
 __device__ __noinline__ void attend_pieces(int layer, const float *bias, int i0, int i1, u32 until, bool wait_first) {
   Table &tb = table();
@@ -279,13 +309,16 @@ __device__ __noinline__ void attend_pieces(int layer, const float *bias, int i0,
   Keys k;
   Values v;
   if (i0 + worker >= i1) old = 0;
-  load_keys(k, keys, begin + ww * 16, old);
-  load_values(v, values, begin, old);
-  if (wait_first) wait(until);
-  {
-    Piece y = piece(i1 - 1);
-    new_tokens(layer, bias, unit0, y.group * HEADS + y.head - unit0 + 1, i0, i1);
+  if (begin + 64 <= old) {
+    load_values<true>(v, values, begin, old);
+    load_keys<true>(k, keys, begin + ww * 16, old);
+  } else {
+    load_values<false>(v, values, begin, old);
+    load_keys<false>(k, keys, begin + ww * 16, old);
   }
+  if (wait_first) wait(until);
+  Piece y = piece(i1 - 1);
+  new_tokens(layer, bias, unit0, y.group * HEADS + y.head - unit0 + 1, tb.run[0] + i0, tb.run[0] + i1);
   if (i0 + worker >= i1) return;
   const Attention::Unit &un = attention().unit[unit];
   Attention::Worker &w = attention().worker[worker];
@@ -296,30 +329,39 @@ __device__ __noinline__ void attend_pieces(int layer, const float *bias, int i0,
 #pragma unroll 1
   for (int base = begin; base < end; base += 64) {
     if (base + 64 > fresh) {  // the new tokens' own keys and values
+      int since = base - fresh, left = end - base;
+      const u16 *from = &un.fresh[0][0][0] + (since + ww * 16 + g) * DH + column_of(0, t);
 #pragma unroll
       for (int half = 0; half < 2; half++) {
-        int pos = base + ww * 16 + half * 8 + g;
-        if (pos >= fresh && pos < end) {
+        int pos = ww * 16 + half * 8 + g;
+        if (pos + since >= 0 && pos < left) {
 #pragma unroll
-          for (int i = 0; i < KT; i++) {
-            uint2 b = *(const uint2 *)&un.fresh[0][pos - fresh][column_of(i, t)];
-            k.v[half][i][0] = b.x, k.v[half][i][1] = b.y;
+          for (int i = 0; i < KT; i += KV16 ? 2 : 1) {
+            if (KV16) *(uint4 *)k.v[half][i] = *(const uint4 *)(from + half * 8 * DH + column_of(i, 0));
+            else *(uint2 *)k.v[half][i] = *(const uint2 *)(from + half * 8 * DH + column_of(i, 0));
           }
         }
       }
+      from = &un.fresh[1][0][0] + (since + 2 * t) * DH + 2 * pair_of(tile_of(ww, 0), g);
 #pragma unroll
       for (int e = 0; e < 16; e++) {
-        int pos = base + (e >> 2) * 16 + 2 * t + (e & 1) + (e >> 1 & 1) * 8;
-        if (pos >= fresh && pos < end) {
+        int pos = (e >> 2) * 16 + (e & 1) + (e >> 1 & 1) * 8;
+        if (pos + 2 * t + since >= 0 && pos + 2 * t < left) {
 #pragma unroll
-          for (int i = 0; i < MT; i++)
-            if (KT % 4 == 0 || tile_of(ww, i) < KT) v.v[i][e >> 2][e & 3] = *(const u32 *)&un.fresh[1][pos - fresh][2 * pair_of(tile_of(ww, i), g)];
+          for (int i = 0; i < MT; i += VT) {
+            if (VT == 2) {
+              uint2 b = *(const uint2 *)(from + pos * DH + i * 16);
+              v.v[i][e >> 2][e & 3] = b.x, v.v[(i + 1) % MT][e >> 2][e & 3] = b.y;
+            } else if (KT % 4 == 0 || tile_of(ww, i) < KT) {
+              v.v[i][e >> 2][e & 3] = *(const u32 *)(from + pos * DH + i * 16);
+            }
+          }
         }
       }
     }
     scores(un, w, k, base, end, fresh, count);
     worker_sync(worker);
-    if (base + 64 < end) load_keys(k, keys, base + 64 + ww * 16, old);
+    if (base + 64 < end) load_keys<false>(k, keys, base + 64 + ww * 16, old);
 #pragma unroll
     for (int j = 0; j < NT; j++) {
       // The common maximum, and how far the warps' weights and the sums so far shrink by it.
@@ -354,7 +396,7 @@ __device__ __noinline__ void attend_pieces(int layer, const float *bias, int i0,
       }
     }
     if (base + 64 < end) {
-      load_values(v, values, base + 64, old);
+      load_values<false>(v, values, base + 64, old);
       worker_sync(worker);
     }
   }
@@ -364,10 +406,11 @@ __device__ __noinline__ void attend_pieces(int layer, const float *bias, int i0,
     for (int e = 0; e < 2; e++) {
       int n = j * 8 + 2 * t + e;
       if (n >= count) continue;
-      s64 to = ((first + n) * HEADS + x.head) * 16 + x.part;
+      int to = ((first + n) * HEADS + x.head) * 16 + x.part;
+      float *part = pinned(p.part + (s64)to * DH + 2 * pair_of(tile_of(ww, 0), g));
 #pragma unroll
       for (int i = 0; i < MT; i++)
-        if (KT % 4 == 0 || tile_of(ww, i) < KT) *(float2 *)(p.part + to * DH + 2 * pair_of(tile_of(ww, i), g)) = make_float2(acc[i][j][e], acc[i][j][e + 2]);
+        if (KT % 4 == 0 || tile_of(ww, i) < KT) *(float2 *)(part + (VT == 2 ? (i >> 1) * 32 + (i & 1) * 2 : i * 16)) = make_float2(acc[i][j][e], acc[i][j][e + 2]);
       if (ww == 0 && g == 0) p.ml[to] = make_float2(m[j][e], l[j][e]);
     }
 }
@@ -375,18 +418,18 @@ __device__ __noinline__ void attend_pieces(int layer, const float *bias, int i0,
 // attend is the attention of a layer. The last worker looks after the next layer.
 __device__ __noinline__ void attend(int layer, const float *bias, u32 until) {
   const Table &tb = table();
-  int worker = threadIdx.x / WORKER, from = share1(tb.pieces[p.groups_n], blockIdx.x), to = share1(tb.pieces[p.groups_n], blockIdx.x + 1);
+  int worker = threadIdx.x / WORKER, n = tb.run[1] - tb.run[0];
   if (LMAX > 1) {
 #pragma unroll 1
-    for (int i = from + WORKERS + worker; i < to; i += WORKERS) ask_piece(layer, piece(i));
+    for (int i = WORKERS + worker; i < n; i += WORKERS) ask_piece(layer, piece(i));
   }
-  if (from == to) wait(until);
+  if (n == 0) wait(until);
 #pragma unroll 1
-  for (int i = from; i < to; i += WORKERS) {
-    if (i > from) __syncthreads();
-    attend_pieces(layer, bias, i, min(i + WORKERS, to), until, i == from);
+  for (int i = 0; i < n; i += WORKERS) {
+    if (i > 0) __syncthreads();
+    attend_pieces(layer, bias, i, min(i + WORKERS, n), until, i == 0);
   }
   if (layer + 1 == LAYERS || worker < WORKERS - 1) return;
   load_parts(layer + 1, threadIdx.x - (THREADS - WORKER));
-  fetch(layer + 1, from, to);
+  fetch(layer + 1, n);
 }

@@ -86,6 +86,7 @@ __device__ __noinline__ void product(int m, int layer, s64 *out) {
       }
     }
   }
+  __syncwarp();
   if (lane == 0) table().stream[warp] = s;
   if (low.adapter) {
     low_add(low, m, table().from[m]);
@@ -126,6 +127,7 @@ __device__ __noinline__ void product_bf16(s64 *out) {
     }
     if (k + WARPS >= C || u + WARPS >= end) flush(acc, out, rows_of(4), tile, lanes, 1.0f);
   }
+  __syncwarp();
   if (lane == 0) table().stream[warp] = s;
 }
 
@@ -187,9 +189,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) decode() {
     clear(p.h, (s64)lanes * F);
     clear(p.t, 4 * LMAX * 64);
     load_parts(0, tid);
-    if (tid == 0) note_pieces();
+    if (tid == 0) count_pieces();
     if (head) clear(p.sums, (s64)lanes * VP);
     arrive();
+    note_pieces();
 #pragma unroll 1
     for (int layer = 0; layer < LAYERS; layer++) {
 #pragma unroll 1

@@ -43,12 +43,12 @@ func fitStep(s Shape, lanes, wide, sms, shared int) (fit, error) {
 	worker := lanes*2*(s.HeadDim()+32) + lanes*s.HeadDim()*4 + (lanes+7)/8*(1024+256) + lanes*256 // a quarter of struct Attention
 	rest = (max(rest, 4*((worker+15)&^15)) + 255) &^ 255
 	f.scratch = max(rest, pickerBytes)
-	table := 48*stepWarps + 4*5*(stepWarps+1) + 488*lanes + 304 // struct Table
+	table := 48*stepWarps + 4*5*(stepWarps+1) + 492*lanes + 376 // struct Table
 	codes, scales := stepWarps*512*f.wide, stepWarps*32*f.wide  // of a slot
 	// With the table at 64 KB what is staged lies below it and the ring above.
 	f.stride = 256
 	f.depth = min(24/f.wide, (shared-2*tableAt)/codes, (tableAt-1024-f.scratch-table)/scales)
-	if lanes == 1 { // what shared memory leaves is first-level cache: a shorter ring is faster (docs/decisions/0016)
+	if lanes <= 8 { // what shared memory leaves is first-level cache: a shorter ring is faster (docs/decisions/0016)
 		f.depth = min(f.depth, max(8/f.wide, fewestSlots))
 	}
 	f.shared = 2*tableAt + f.depth*codes

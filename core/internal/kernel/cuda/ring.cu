@@ -32,6 +32,7 @@
 #define PHASES (4 * LAYERS)
 #define NT ((LMAX + 7) / 8)
 #define FULL 0xffffffffu
+#define NOTED 16  // pieces of a block that are found once per token (attention.cu)
 #define ONE 4294967296.0f  // 1 in fixed point
 
 extern __shared__ __align__(1024) u8 dynamic[];
@@ -103,9 +104,6 @@ __host__ __device__ constexpr int matrix_of(int j) { return PARALLEL && j == 1 ?
 // The i-th of n shares begins at a whole slot.
 __device__ __forceinline__ int share(int units, int i, int n) { return (int)((u64)(units / WIDE) * (u32)i / (u32)n) * WIDE; }
 
-// share1 is the same for pieces of work of all blocks, of which each has to have a run.
-__device__ __forceinline__ int share1(int n, int i) { return (int)((u64)(u32)n * (u32)i / gridDim.x); }
-
 // Stream is where a warp's copies have got to, and where it takes them from its ring.
 struct Stream {
   const u8 *codes, *scales;  // of the warp's first lane
@@ -122,7 +120,10 @@ struct Stream {
 struct Table {
   int row[LMAX], pos[LMAX], adapter[LMAX], token[LMAX];
   int first[LMAX], count[LMAX];  // groups: tokens of one row
+  int own[LMAX];                      // parts of a lane's context
   int parts[LMAX], pieces[LMAX + 1];  // of a group's attention: parts of the context, and the pieces of work of the groups before it
+  int run[2];                         // the block's own: from, to
+  u32 noted[NOTED];                   // the first of them: group, head and part
   int edge[5][WARPS + 1];        // the warps' shares of each matrix, in units
   int from[5], to[5];            // the blocks of columns that this block of threads stages
   int low_first[4][2], low_count[4][2];  // LoRA's A: by matrix and staged chunk, the first block of threads that has it, and how many

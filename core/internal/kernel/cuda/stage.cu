@@ -167,53 +167,72 @@ __device__ __forceinline__ int part_size(int pos) {
   return size;
 }
 
-// stage_dense waits and puts the attention's parts together: o = sum of exp(m_i - m) o_i / sum of exp(m_i - m) l_i. A thread has four columns.
-#define PARTS_AT_ONCE (LMAX == 1 ? 8 : 16)
+// stage_dense waits and puts the attention's parts together: o = sum of exp(m_i - m) o_i / sum of exp(m_i - m) l_i. A thread has four columns;
+// of one lane four threads have them, each every fourth part, of several one thread sums in the same order.
 struct Parts {
-  uint2 m[PARTS_AT_ONCE];  // maximum and sum
-  uint4 v[PARTS_AT_ONCE];
+  uint2 m[4];  // maximum and sum
+  uint4 v[4];
 };
 __device__ __forceinline__ void load_some(Parts &x, const float2 *ml, const float *o, int n) {
 #pragma unroll
-  for (int s = 0; s < PARTS_AT_ONCE; s++) {
+  for (int s = 0; s < 4; s++) {
     x.m[s] = make_uint2(0xff800000u, 0);
     x.v[s] = make_uint4(0, 0, 0, 0);
-    if (s < n) x.m[s] = load8(ml + s), x.v[s] = load16(o + s * DH);
+    if (4 * s < n) x.m[s] = load8(ml + 4 * s), x.v[s] = load16(o + 4 * s * DH);
+  }
+}
+__device__ __forceinline__ float top_of(const Parts &x) {
+  return fmaxf(fmaxf(__uint_as_float(x.m[0].x), __uint_as_float(x.m[1].x)), fmaxf(__uint_as_float(x.m[2].x), __uint_as_float(x.m[3].x)));
+}
+__device__ __forceinline__ void sum_some(float sum[5], const Parts &x, float top) {
+#pragma unroll
+  for (int q = 0; q < 5; q++) sum[q] = 0;
+#pragma unroll
+  for (int s = 0; s < 4; s++) {
+    float w = __expf(__uint_as_float(x.m[s].x) - top);
+    sum[0] = __fmaf_rn(w, __uint_as_float(x.v[s].x), sum[0]), sum[1] = __fmaf_rn(w, __uint_as_float(x.v[s].y), sum[1]);
+    sum[2] = __fmaf_rn(w, __uint_as_float(x.v[s].z), sum[2]), sum[3] = __fmaf_rn(w, __uint_as_float(x.v[s].w), sum[3]);
+    sum[4] = __fmaf_rn(w, __uint_as_float(x.m[s].y), sum[4]);
   }
 }
 __device__ __noinline__ void stage_dense(int from, int to, u32 until) {
   Table &tb = table();
-  int lanes = p.lanes_n, quads = (to - from) * 16;
+  constexpr int SPLIT = LMAX == 1 ? 4 : 1;
+  int lanes = p.lanes_n, quads = (to - from) * 16, j = threadIdx.x % SPLIT;
   wait(until);
 #pragma unroll 1
-  for (int i = threadIdx.x; i < lanes * quads; i += THREADS) {
-    int n = LMAX == 1 ? 0 : i / quads, e = i - n * quads, k = from * 64 + 4 * e, h = k / DH;
-    int parts = tb.pos[n] / part_size(tb.pos[n]) + 1;
-    const float2 *ml = p.ml + (n * HEADS + h) * 16;
-    const float *o = p.part + (s64)((n * HEADS + h) * 16) * DH + k % DH;
-    Parts q;
-    load_some(q, ml, o, parts);
-    float top = -INFINITY, sum = 0;
-    float4 x = make_float4(0, 0, 0, 0);
+  for (int i = threadIdx.x / SPLIT; i < lanes * quads; i += THREADS / SPLIT) {
+    int n = LMAX == 1 ? 0 : i / quads, e = i - n * quads, k = from * 64 + 4 * e;
+    int parts = tb.own[n] - j, at = (n * HEADS + k / DH) * 16 + j;
+    const float2 *ml = pinned(p.ml + at);
+    const float *o = pinned(p.part + (s64)at * DH + k % DH);
+    Parts x[4 / SPLIT];
 #pragma unroll
-    for (int s = 0; s < PARTS_AT_ONCE; s++) top = fmaxf(top, __uint_as_float(q.m[s].x));
-#pragma unroll 1
-    for (int s = PARTS_AT_ONCE; s < parts; s++) top = fmaxf(top, load_float((const float *)(ml + s)));
-#pragma unroll 1
-    for (int s0 = 0;;) {
+    for (int s = 0; s < 4 / SPLIT; s++) load_some(x[s], ml + s, o + s * DH, parts - s);
+    float top = top_of(x[0]), sum[5];
+    if (SPLIT == 4) {
+      top = fmaxf(top, __shfl_xor_sync(FULL, top, 1));
+      top = fmaxf(top, __shfl_xor_sync(FULL, top, 2));
+      sum_some(sum, x[0], top);
 #pragma unroll
-      for (int s = 0; s < PARTS_AT_ONCE; s++) {
-        float w = __expf(__uint_as_float(q.m[s].x) - top);
-        sum = __fmaf_rn(w, __uint_as_float(q.m[s].y), sum);
-        x.x = __fmaf_rn(w, __uint_as_float(q.v[s].x), x.x), x.y = __fmaf_rn(w, __uint_as_float(q.v[s].y), x.y);
-        x.z = __fmaf_rn(w, __uint_as_float(q.v[s].z), x.z), x.w = __fmaf_rn(w, __uint_as_float(q.v[s].w), x.w);
-      }
-      s0 += PARTS_AT_ONCE;
-      if (PARTS_AT_ONCE == 16 || s0 >= parts) break;
-      load_some(q, ml + s0, o + s0 * DH, parts - s0);
+      for (int d = 1; d < 4; d <<= 1)
+#pragma unroll
+        for (int q = 0; q < 5; q++) sum[q] = __fadd_rn(sum[q], __shfl_xor_sync(FULL, sum[q], d));
+    } else {
+      float more[5], rest[5];
+#pragma unroll
+      for (int s = 1; s < 4; s++) top = fmaxf(top, top_of(x[s % (4 / SPLIT)]));
+      sum_some(sum, x[0], top);
+      sum_some(more, x[1 % (4 / SPLIT)], top);
+#pragma unroll
+      for (int q = 0; q < 5; q++) sum[q] = __fadd_rn(sum[q], more[q]);
+      sum_some(rest, x[2 % (4 / SPLIT)], top);
+      sum_some(more, x[3 % (4 / SPLIT)], top);
+#pragma unroll
+      for (int q = 0; q < 5; q++) sum[q] = __fadd_rn(sum[q], __fadd_rn(rest[q], more[q]));
     }
-    sum = __fdividef(1.0f, sum);
-    *(uint2 *)(room() + XS + staged(e >> 4, n, lanes, k & 63)) = make_uint2(operand(x.x * sum, x.y * sum), operand(x.z * sum, x.w * sum));
+    float over = __fdividef(1.0f, sum[4]);
+    if (j == 0) *(uint2 *)(room() + XS + staged(e >> 4, n, lanes, k & 63)) = make_uint2(operand(sum[0] * over, sum[1] * over), operand(sum[2] * over, sum[3] * over));
   }
   __syncthreads();
 }
