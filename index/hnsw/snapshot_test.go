@@ -145,7 +145,7 @@ func inFiles(t *testing.T, dir string, needle []byte) (found bool) {
 func TestFlippedSnapshot(t *testing.T) {
 	const d = 32
 	dir := filepath.Join(t.TempDir(), "library")
-	vectors, queries := hnswtest.Clustered(d, 3000, 5, 30, 10)
+	vectors, queries := hnswtest.Clustered(d, 2000, 3, 30, 10)
 	x := newIndex(t, hnsw.Params{Dimension: d})
 	x.Vectors = halves(d, vectors)
 	add(t, x, 0, vectors)
@@ -192,8 +192,8 @@ func TestFlippedSnapshot(t *testing.T) {
 			}
 			y.Vectors = x.Vectors
 			for q := range slices.Chunk(queries, d) {
-				a, err1 := x.Search(q, 10, 3000)
-				b, err2 := y.Search(q, 10, 3000)
+				a, err1 := x.Search(q, 10, 2000)
+				b, err2 := y.Search(q, 10, 2000)
 				if err1 != nil || err2 != nil || !slices.Equal(a, b) {
 					t.Fatalf("byte %d: %v, %v; %v, %v", at, a, err1, b, err2)
 				}
