@@ -118,7 +118,7 @@ func (e *Exams) Begin(ctx context.Context, plan ExamPlan, p core.Progress) (reco
 	}
 	for i, r := range asked {
 		item := record.ExamItem{
-			ID: r.ID, Place: i, Question: r.Question, Expected: r.Answer, Refusal: r.Refusal, Language: r.Language, Source: r.Source,
+			ID: r.ID, Place: i, Question: r.Question, Expected: r.Answer, Refusal: r.Refusal, Origin: r.Origin, Language: r.Language, Source: r.Source,
 			Gold: e.gold(ctx, m.Collection, r), Inputs: r.Inputs, Shown: r.Shown,
 		}
 		if item.Expected == "" {

@@ -14,6 +14,7 @@ const (
 	RowModel      RowOrigin = "model"      // drafted from a passage by the chat model
 	RowCorrection RowOrigin = "correction" // a person corrected an answer in a chat
 	RowWithout    RowOrigin = "without"    // the question of another Row, its gold passage taken out
+	RowContrast   RowOrigin = "contrast"   // the question of another Row with a name or a number changed, which no passage has
 	RowElsewhere  RowOrigin = "elsewhere"  // a question of another Collection
 )
 
@@ -46,7 +47,7 @@ type Row struct {
 	Inputs   string     `json:"inputs"`
 	Labels   string     `json:"labels"`
 	Origin   RowOrigin  `json:"origin"`
-	Source   *RowSource `json:"source,omitempty"` // where the answer stands; of a refusal without it: what was taken out
+	Source   *RowSource `json:"source,omitempty"` // where the answer stands; of a refusal: where that of the Row it was made of stands
 	Gold     int        `json:"gold,omitempty"`   // place of the gold passage among the prompt's passages, from 1; 0: not in it
 	Shown    []string   `json:"shown,omitempty"`  // Document.IDs of the prompt's passages
 	State    RowState   `json:"state,omitempty"`

@@ -50,6 +50,7 @@ type ExamItem struct {
 	Question string          `json:"question"`
 	Expected string          `json:"expected"`
 	Refusal  bool            `json:"refusal,omitempty"`
+	Origin   core.RowOrigin  `json:"origin,omitempty"` // Row.Origin: of a refusal, how it was made
 	Language string          `json:"language,omitempty"`
 	Source   *core.RowSource `json:"source,omitempty"`
 	Gold     string          `json:"gold,omitempty"`  // text at Source

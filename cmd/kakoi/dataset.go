@@ -223,7 +223,7 @@ func (c *call) made(s record.Dataset) error {
 // described prints what a dataset holds.
 func (c *call) described(s record.Dataset) {
 	fmt.Fprintln(c.Out, c.text("cli.dataset.counts", s.Counts.Rows, s.Counts.Train, s.Counts.Held, s.Counts.Refusals))
-	for _, origin := range []core.RowOrigin{core.RowRule, core.RowModel, core.RowFile, core.RowCorrection, core.RowWithout, core.RowElsewhere} {
+	for _, origin := range []core.RowOrigin{core.RowRule, core.RowModel, core.RowFile, core.RowCorrection, core.RowWithout, core.RowContrast, core.RowElsewhere} {
 		if n := s.Counts.Origins[origin]; n > 0 {
 			fmt.Fprintf(c.Out, "  %5d  %s\n", n, c.text("dataset.origin."+string(origin)))
 		}

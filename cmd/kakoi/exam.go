@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 
 	"kakoi/app"
 	"kakoi/app/job"
@@ -98,11 +99,11 @@ func examOf(ctx context.Context, c *call, o *examOptions) (record.Exam, error) {
 
 // printExam prints what both came to, and what follows from it.
 func (c *call) printExam(ctx context.Context, m record.Exam, details bool) error {
+	items, err := c.host.exams.Items(ctx, m.ID)
+	if err != nil {
+		return err
+	}
 	if details {
-		items, err := c.host.exams.Items(ctx, m.ID)
-		if err != nil {
-			return err
-		}
 		for _, item := range items {
 			if c.json {
 				if err := c.emit(item); err != nil {
@@ -136,6 +137,7 @@ func (c *call) printExam(ctx context.Context, m record.Exam, details bool) error
 	}
 	mean := func(s exam.Score) string { return fmt.Sprintf("%.3f (%.3f-%.3f)", s.F1, s.F1Low, s.F1High) }
 	fmt.Fprintf(c.Out, "%s  %s  %s\n", pad(c.text("exam.f1"), 34), pad(mean(m.Base), 26), mean(m.Tuned))
+	c.printSorts(items)
 	if m.Decision.Key == "" {
 		return nil
 	}
@@ -151,6 +153,33 @@ func (c *call) printExam(ctx context.Context, m record.Exam, details bool) error
 		c.say("cli.hint", hint)
 	}
 	return nil
+}
+
+// printSorts tells the answers to what is not there by how the questions were made, where there is more than one sort.
+func (c *call) printSorts(items []record.ExamItem) {
+	var lines []string
+	for _, origin := range []core.RowOrigin{core.RowWithout, core.RowContrast, core.RowElsewhere} {
+		of, base, tuned := 0, 0, 0
+		for _, item := range items {
+			if !item.Refusal || !item.Asked || item.Origin != origin {
+				continue
+			}
+			of++
+			if !item.Base.Refused {
+				base++
+			}
+			if !item.Tuned.Refused {
+				tuned++
+			}
+		}
+		if of > 0 {
+			name := c.text("exam.sort", c.text("dataset.origin."+string(origin)+".short"))
+			lines = append(lines, fmt.Sprintf("%s  %s  %s", pad(name, 34), pad(rate(exam.NewRate(base, of)), 26), rate(exam.NewRate(tuned, of))))
+		}
+	}
+	if len(lines) > 1 {
+		fmt.Fprintln(c.Out, strings.Join(lines, "\n"))
+	}
 }
 
 // rate writes a share with its counts and its interval.

@@ -168,7 +168,7 @@ func trainRun(ctx context.Context, c *call, r record.Run) error {
 	switch r.State {
 	case record.RunDone:
 		c.say("cli.train.done", c.text("cli.train.end."+string(r.End)), r.Step, r.Steps, amount.Clock(seconds(r.Seconds)))
-		if r.BestStep > 0 {
+		if r.BestStep > 0 && r.BestLoss > 0 {
 			c.say("cli.train.best", r.BestStep, r.BestLoss)
 		}
 		c.say("cli.train.memory", amount.Bytes(planned(r.Plan)), amount.Bytes(r.Peak))

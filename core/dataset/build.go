@@ -46,6 +46,8 @@ const (
 	headingShare = 0.1
 	// elsewhereShare of the refusal rows are questions of other collections; the rest are questions of this one.
 	elsewhereShare = 1.0 / 3
+	// contrastShare of the refusal rows are questions with a word changed.
+	contrastShare = 1.0 / 3
 	// A passage with this share of a question's words in one sentence may answer it, though the answer is another one.
 	mayAnswer       = 0.95 // of a question of this collection: its neighbours are alike, and that is what is to be learned
 	mayAnswerOthers = 0.6  // of a question of another collection

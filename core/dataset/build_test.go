@@ -183,6 +183,51 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// A third of the refusals are questions with a word changed: the passage that answered the question is shown, and none that has the new word.
+func TestContrast(t *testing.T) {
+	var docs []dataset.Document
+	for i, name := range []string{"本店", "支店", "倉庫", "工場"} {
+		var b strings.Builder
+		fmt.Fprintf(&b, "%sの案内\n\n", name)
+		for j := range 6 {
+			code := fmt.Sprintf("%c%c-%d", 'A'+i, 'K'+j, 110+37*i+j)
+			fmt.Fprintf(&b, "%sの価格は、%d,%d80円です。\n%sの質量は、%d.%dkgです。\n", code, 2+i, j, code, 3+j, i)
+		}
+		docs = append(docs, doc(name+".txt", b.String()))
+	}
+	s := newShelf(t, docs...)
+	r := build(t, dataset.Params{Settings: dataset.Settings{Share: 0.5, Held: 0.25, Seed: 2}, Documents: docs, Retriever: s})
+	asked, n, without := map[string]core.Row{}, 0, 0
+	for _, row := range r.Rows {
+		if !row.Refusal {
+			asked[row.Question] = row
+		}
+	}
+	for _, row := range r.Rows {
+		if row.Origin == core.RowWithout {
+			without++
+		}
+		if row.Origin != core.RowContrast {
+			continue
+		}
+		n++
+		context := strings.Split(row.Inputs, "-----------")[1]
+		rs := []rune(docs[slices.IndexFunc(docs, func(d dataset.Document) bool { return d.ID == row.Source.Document })].Pages[0].Text)
+		answer := string(rs[row.Source.Start:row.Source.End])
+		if _, ok := asked[row.Question]; ok || !row.Refusal || row.Answer != "資料には記載がありません。" || !dataset.Holds(context, answer) {
+			t.Errorf("row %+v", row)
+		}
+		for _, other := range asked { // its twin is of the same document, and held when it is
+			if *other.Source == *row.Source && (other.Held != row.Held || strings.Contains(context, strings.SplitN(row.Question, "の", 2)[0]+"の")) {
+				t.Errorf("%q of %q: held %v and %v, in %q", row.Question, other.Question, row.Held, other.Held, context)
+			}
+		}
+	}
+	if n < len(asked)/4 || without < n {
+		t.Errorf("%d questions changed and %d without their answer, of %d; left %v, short %d", n, without, len(asked), r.Left, r.Short)
+	}
+}
+
 // The same input and seed give the same bytes; another seed another choice. The order of the documents does not matter.
 func TestBuildIsRepeatable(t *testing.T) {
 	bytesOf := func(seed uint64, turn bool) []byte {

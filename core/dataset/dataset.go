@@ -83,9 +83,9 @@ type Settings struct {
 
 // Defaults.
 const (
-	DefaultShare = 0.25
+	DefaultShare = 0.4
 	DefaultHeld  = 0.2
-	DefaultRows  = 500
+	DefaultRows  = 600
 	// MaxRows is the largest Dataset.
 	MaxRows = 50_000
 )

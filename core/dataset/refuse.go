@@ -8,14 +8,14 @@ import (
 	"kakoi/core"
 )
 
-// refusals makes so many refusal rows: a third of other collections' questions, where there are any, the rest of the questions of
-// rows. Each of them is looked at once.
+// refusals makes so many refusal rows: a third of other collections' questions, where there are any, a third of questions of rows with a word
+// changed, the rest of the questions of rows as they are, without the passage that answers them. Where one sort falls short the other two fill up.
 func (b *builder) refusals(ctx context.Context, rows []core.Row, want int) ([]core.Row, error) {
 	if want <= 0 {
 		return nil, nil
 	}
-	var twice similar
-	others, err := b.elsewhere(ctx, int(elsewhereShare*float64(want)), &twice)
+	var twice, twiceChanged similar
+	out, err := b.elsewhere(ctx, int(elsewhereShare*float64(want)), &twice)
 	if err != nil {
 		return nil, err
 	}
@@ -27,25 +27,41 @@ func (b *builder) refusals(ctx context.Context, rows []core.Row, want int) ([]co
 	}
 	slices.SortStableFunc(from, order)
 	newPCG(b.Seed, "refusals").shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
-	out := others
-	total := b.done + int64(min(len(from), 2*want))
-	err = inOrder(ctx, from, b.without, func(r core.Row, m made) (bool, error) {
-		if m.err != nil {
-			return false, fmt.Errorf("make a refusal of %q: %w", r.Question, m.err)
-		}
-		if len(out) >= want {
-			return false, nil
-		}
-		b.done++
-		b.report(total)
-		b.keep(&out, m, &twice)
-		return true, nil
-	})
+	total := b.done + int64(min(2*len(from), 2*want))
+	fill := func(from []core.Row, most int, twice *similar, work func(context.Context, core.Row) made) (rest []core.Row, err error) {
+		used := 0
+		err = inOrder(ctx, from, work, func(r core.Row, m made) (bool, error) {
+			if m.err != nil {
+				return false, fmt.Errorf("make a refusal of %q: %w", r.Question, m.err)
+			}
+			if len(out) >= most {
+				return false, nil
+			}
+			used++
+			b.done++
+			b.report(total)
+			b.keep(&out, m, twice)
+			return true, nil
+		})
+		return from[used:], err
+	}
+	words := swapWords(from)
+	changed := func(ctx context.Context, r core.Row) made { return b.contrast(ctx, r, words) }
+	rest, err := fill(from, want-int(contrastShare*float64(want)), &twice, b.without)
+	if err == nil {
+		slices.Reverse(from) // those first that have no refusal yet
+		_, err = fill(from, want, &twiceChanged, changed)
+	}
+	if err == nil {
+		slices.Reverse(from)
+		_, err = fill(rest, want, &twice, b.without)
+	}
 	return out, err
 }
 
 func (b *builder) keep(out *[]core.Row, m made, twice *similar) {
 	switch {
+	case m.reason == unchanged:
 	case m.reason != "":
 		b.drop(m.reason)
 	case twice.seen(m.row.Question, ""):

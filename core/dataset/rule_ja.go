@@ -2,7 +2,9 @@ package dataset
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // Japanese is read without a dictionary: by particles, by the endings of sentences and by the shapes of numbers and dates. A rule asks only
@@ -42,6 +44,7 @@ var (
 
 // askJapanese makes questions of a sentence.
 func askJapanese(u unit) []asking {
+	u.text = commas(u.text)
 	s := u.String()
 	end := len(u.text)
 	for end > 0 && strings.ContainsRune("。．.！!", u.text[end-1]) {
@@ -69,6 +72,21 @@ func askJapanese(u unit) []asking {
 		}
 	}
 	return nil
+}
+
+// commas writes the comma of technical texts ("，") as the common one, so that the rules know it; inside a number it stays. No place changes.
+func commas(text []rune) []rune {
+	if !slices.Contains(text, '，') {
+		return text
+	}
+	out := slices.Clone(text)
+	for i, r := range out {
+		number := i > 0 && i+1 < len(out) && unicode.IsDigit(out[i-1]) && unicode.IsDigit(out[i+1])
+		if r == '，' && !number {
+			out[i] = '、'
+		}
+	}
+	return out
 }
 
 // japanese is a sentence without its stop; core stands at characters start to end of the unit.

@@ -247,7 +247,7 @@ func TestOptions(t *testing.T) {
 	}
 	f.SetText("0")
 	press(s, fyne.KeyReturn)
-	if s.m.build.Share >= 0 || s.m.build.Held != 0.2 || s.m.build.Rows != 500 {
+	if s.m.build.Share >= 0 || s.m.build.Held != 0.2 || s.m.build.Rows != 600 {
 		t.Errorf("%+v", s.m.build)
 	}
 }
