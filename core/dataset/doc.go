@@ -9,6 +9,7 @@
 //
 // A refusal row is a question whose right answer is that the documents do not say. It is made so that this is true: the gold passage of
 // a question is hidden from the search (Hiding) and the near ones stay, and a row is dropped when one of those holds the answer too;
+// or a name or a number of the question is changed to one that no passage found for it has, while the passage that answered it stays (a contrast);
 // or a question of another collection is asked.
 //
 // A Table is a file of rows as a person made it: JSON lines, CSV, TSV or XLSX, in any encoding core/ingest knows. What is wrong in it is told
