@@ -162,6 +162,9 @@ func (m *million) measure(x *hnsw.Index) {
 		fmt.Printf("million  ef %3d  recall@10 %.4f  %6.0f queries/s\n", ef, recall, rate)
 	}
 	debug.FreeOSMemory()
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	fmt.Printf("million  Go heap %.0f MB in use\n", float64(mem.HeapInuse)/1e6)
 	text, err := os.ReadFile("/proc/self/status")
 	m.must(err)
 	for line := range strings.Lines(string(text)) {

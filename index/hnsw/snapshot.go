@@ -1,6 +1,7 @@
 package hnsw
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -419,7 +420,7 @@ func (x *Index) load(ctx context.Context, s *store.Store, at Place, h header) (o
 			first, last := i/2*blocks/workers, (i/2+1)*blocks/workers
 			if i%2 == 0 {
 				failed[i] = s.View(func(r *store.Reader) error {
-					return r.EachLong(at.prefixes()[1], at.codes(first, 0).String(), func(k store.Key, payload []byte) error {
+					return r.EachLongShared(at.prefixes()[1], at.codes(first, 0).String(), func(k store.Key, payload []byte) error {
 						b := int(k.Generation)
 						if b >= last {
 							return errEnough
@@ -434,10 +435,10 @@ func (x *Index) load(ctx context.Context, s *store.Store, at Place, h header) (o
 				if i/2 == 0 {
 					from.Number = 0
 				}
-				return r.EachLong(store.GenerationPrefix(store.KindGraph, at.Collection, at.Embedder, h.Version), from.String(), func(k store.Key, payload []byte) error {
+				return r.EachLongShared(store.GenerationPrefix(store.KindGraph, at.Collection, at.Embedder, h.Version), from.String(), func(k store.Key, payload []byte) error {
 					switch b := int(k.Number) - numberLinks; {
 					case k.Number == numberOwner:
-						owner = payload
+						owner = bytes.Clone(payload)
 						got.Add(1)
 						return nil
 					case k.Number == numberUpper:

@@ -113,6 +113,15 @@ func (r *Reader) Keys(prefix string, fn func(key string) error) (err error) {
 // EachLong is Each over the long values (PutLong) of a kind below a prefix that ends before NUMBER or higher up;
 // incomplete ones are a DamagedError. The payload belongs to fn.
 func (r *Reader) EachLong(prefix, from string, fn func(k Key, payload []byte) error) error {
+	return r.eachLong(prefix, from, false, fn)
+}
+
+// EachLongShared is EachLong without a copy of each value: the payload is valid during the call only.
+func (r *Reader) EachLongShared(prefix, from string, fn func(k Key, payload []byte) error) error {
+	return r.eachLong(prefix, from, true, fn)
+}
+
+func (r *Reader) eachLong(prefix, from string, shared bool, fn func(k Key, payload []byte) error) error {
 	var key Key
 	var have []byte
 	want := -1 // bytes of the value being put together; -1: none
@@ -140,6 +149,10 @@ func (r *Reader) EachLong(prefix, from string, fn func(k Key, payload []byte) er
 				return &DamagedError{text, "no length"}
 			}
 			key, want = k, int(n)
+			if shared && want == len(payload)-used {
+				have, want = nil, -1
+				return fn(key, payload[used:])
+			}
 			have = append(make([]byte, 0, min(want, 64*MaxPayload)), payload[used:]...)
 			return nil
 		}
