@@ -24,7 +24,7 @@ func TestDataset(t *testing.T) {
 	w.file("terms.txt", "Shipping terms\n\nStandard delivery takes 3 business days and costs $6. Goods can be returned within 30 days of delivery.\nParcels are weighed at the front desk. The service fee is $12 per parcel.\n")
 	w.want(exitDone, "add", ".")
 	built := objects[record.Dataset](t, w.want(exitDone, "dataset", "build", "--seed", "3", "--json").out)
-	if len(built) != 1 || built[0].Counts.Rows < 6 || built[0].Settings.Share != 0.4 || built[0].Settings.Seed != 3 || len(built[0].Documents) != 2 {
+	if len(built) != 1 || built[0].Counts.Rows < 6 || built[0].Settings.Share != 0.5 || built[0].Settings.Seed != 3 || len(built[0].Documents) != 2 {
 		t.Fatalf("built %+v", built)
 	}
 	set := built[0]

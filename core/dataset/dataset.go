@@ -83,7 +83,7 @@ type Settings struct {
 
 // Defaults.
 const (
-	DefaultShare = 0.4
+	DefaultShare = 0.5
 	DefaultHeld  = 0.2
 	DefaultRows  = 600
 	// MaxRows is the largest Dataset.
