@@ -362,7 +362,9 @@ void kc_neox_run(const kc_neox *m, kc_pool *pool, kc_token *tokens, int64_t n, i
     if (tokens[t].adapter) r.rank = larger(r.rank, tokens[t].adapter->largest);
     const int follows = t > 0 && tokens[t].cache == tokens[t - 1].cache && tokens[t].position == tokens[t - 1].position + 1;
     query_tile *last = r.tiles ? &r.tile[r.tiles - 1] : NULL;
-    if (follows && last->n < KC_QUERIES) {
+    // A tile that begins at an odd position ends one token earlier: the next then begins at an even one, and no two threads write to
+    // the same pair of values (store).
+    if (follows && last->n < KC_QUERIES - tokens[last->first].position % 2) {
       last->n++;
     } else {
       if (follows) r.fused = 0;
