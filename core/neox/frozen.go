@@ -128,6 +128,9 @@ func (f *Frozen) Close() error {
 	return err
 }
 
+// Generator is whose weights they are.
+func (f *Frozen) Generator() *Generator { return f.g }
+
 // Device is where the weights are.
 func (f *Frozen) Device() *device.Device { return f.g.dev }
 
@@ -151,22 +154,22 @@ func (f *Frozen) Norm(layer, which int) (w, b torch.Tensor) {
 // Angles are the tables of cosines and sines [positions, R/2]; none for a model that turns nothing.
 func (f *Frozen) Angles() (cos, sin torch.Tensor) { return f.cos, f.sin }
 
-// Kernels are our own kernels for a training step, and the stream that they are queued on; nil where there are none: for another type than
-// bf16, a shape that they do not take, a GPU that cannot compile them.
-func (f *Frozen) Kernels() (*cuda.Training, uintptr) {
-	if !f.g.dev.CUDA() || f.DType != torch.BFloat16 {
+// TrainKernels are our own kernels for a training step that computes in dtype, and the stream that they are queued on; nil where there are
+// none: for another type than bf16, a shape that they do not take, a GPU that cannot compile them. On the device's thread.
+func (g *Generator) TrainKernels(dtype torch.DType) (*cuda.Training, uintptr) {
+	if !g.dev.CUDA() || dtype != torch.BFloat16 {
 		return nil, 0
 	}
-	gpu, done, err := gpu4(f.g.dev.Index(), nil)
+	gpu, done, err := gpu4(g.dev.Index(), nil)
 	if err != nil {
 		return nil, 0
 	}
 	done()
-	stream, err := torch.Stream(f.g.dev.Index())
+	stream, err := torch.Stream(g.dev.Index())
 	if err != nil {
 		return nil, 0
 	}
-	k, err := gpu.Training(cuda.TrainShape{Hidden: f.HiddenSize, Heads: f.Heads, Rotary: f.RotaryDims()})
+	k, err := gpu.Training(cuda.TrainShape{Hidden: g.cfg.HiddenSize, Heads: g.cfg.Heads, Rotary: g.cfg.RotaryDims()})
 	if err != nil {
 		return nil, 0
 	}

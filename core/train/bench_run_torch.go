@@ -135,7 +135,7 @@ func (b *benchRun) recipeWith(recompute string) (RunResult, error) {
 			steps += took
 		case e.Kind == core.TrainEvaluated && counts:
 			evaluation += took
-		case e.Kind == core.TrainCheckpoint:
+		case e.Kind == core.TrainCheckpoint && e.Epoch == math.Trunc(e.Epoch): // not one that only time asked for
 			if counts {
 				checkpoint += took
 			}

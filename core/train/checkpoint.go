@@ -43,6 +43,8 @@ type progress struct {
 	Accumulate int     `json:"accumulate"`
 	Recompute  string  `json:"recompute"`
 	Compute    string  `json:"compute"`
+	Chunk      int     `json:"chunk"`       // tokens whose logits exist at the same time; 0, in older ones: headRoom of "layer"
+	Own        bool    `json:"own_kernels"` // computed with our own kernels, which leave out other numbers than libtorch's dropout
 
 	Step    int    `json:"step"`    // done
 	Updates int    `json:"updates"` // of them, those that changed the weights (fp16 skips some)

@@ -3,16 +3,33 @@
 package train
 
 import (
+	"slices"
+
 	"kakoi/core/internal/kernel/cuda"
 	"kakoi/core/internal/torch"
+	"kakoi/core/neox"
 )
 
 // fast is our own kernels on a GPU, in bf16: the same arithmetic as block.go and block_back.go in fewer passes over memory. Sums are fp32
 // where libtorch's operations round in between.
 type fast struct {
-	*cuda.Training
-	stream uintptr
-	clock  *cuda.Clock // where the time goes; nil: nobody asks
+	kernels
+	stream     uintptr
+	attendBack func(s *torch.Scope, do, qkv, o, lse torch.Tensor, x torch.Stretches) (dq, dk, dv torch.Tensor)
+	clock      *cuda.Clock // where the time goes; nil: nobody asks
+}
+
+// kernels is cuda.Training. Tests have another one, which needs no GPU.
+type kernels interface {
+	Norm(stream uintptr, p cuda.TrainNorm) error
+	NormBack(stream uintptr, p cuda.TrainNormBack, rank int) error
+	Down(stream uintptr, p cuda.TrainDown, rank int, turned bool) error
+	Up(stream uintptr, p cuda.TrainUp, rank int) error
+	Gather(stream uintptr, p cuda.TrainGather) error
+	OuterBytes(width, rank int, n int64) int64
+	Outer(stream uintptr, p cuda.TrainOuter, to uintptr, rank int, scale float32, turned bool) error
+	Masked(stream uintptr, p cuda.TrainMasked, rank int) error
+	Entropy(stream uintptr, p cuda.TrainEntropy, n int64) error
 }
 
 // mark calls what was queued since the last mark name.
@@ -22,22 +39,23 @@ func (n *net) mark(s *torch.Scope, name string) {
 	}
 }
 
-// newFast is the kernels for a net, nil where there are none for all of it; on the device's thread.
-func (n *net) newFast(s *torch.Scope) *fast {
-	k, stream := n.base.Kernels()
-	if k == nil || n.base.IntermediateSize%8 != 0 || n.base.VocabSize%4 != 0 {
+// taken says whether the kernels take the widths of a model and the ranks of an adapter.
+func taken(c neox.Config, places []place) bool {
+	var k *cuda.Training
+	return c.IntermediateSize%16 == 0 && c.VocabSize%4 == 0 && !slices.ContainsFunc(places, func(p place) bool { return !k.Rank(p.rank) })
+}
+
+// newFast is the kernels for an adapter of g, nil where there are none for all of it; on the device's thread.
+func newFast(s *torch.Scope, g *neox.Generator, dtype torch.DType, places []place) *fast {
+	c := g.Config()
+	if !taken(c, places) {
 		return nil
 	}
-	for _, p := range n.params.places {
-		if !k.Rank(p.rank) {
-			return nil
-		}
-	}
-	h, d := int64(n.base.Heads), int64(n.base.HeadDim())
-	if !s.AttendsFlash(s.Empty(n.base.DType, 1, h, 3, d)) {
+	k, stream := g.TrainKernels(dtype)
+	if k == nil || !s.AttendsFlash(s.Empty(dtype, 1, int64(c.Heads), 3, int64(c.HeadDim()))) {
 		return nil
 	}
-	return &fast{Training: k, stream: stream}
+	return &fast{kernels: k, stream: stream, attendBack: (*torch.Scope).AttendBackParts}
 }
 
 // did takes an error of a kernel into the scope.
@@ -67,7 +85,7 @@ func (n *net) out(i, which int, b *batch) cuda.TrainDropout {
 func (n *net) normFast(s *torch.Scope, i, which int, x, add torch.Tensor) (y, mean, rstd torch.Tensor) {
 	w, b := n.base.Norm(i, which)
 	rows := x.Shape()[0]
-	y, mean, rstd = s.Empty(torch.BFloat16, rows, int64(n.base.HiddenSize)), s.Empty(torch.Float32, rows), s.Empty(torch.Float32, rows)
+	y, mean, rstd = s.Empty(n.base.DType, rows, int64(n.base.HiddenSize)), s.Empty(torch.Float32, rows), s.Empty(torch.Float32, rows)
 	if s.Err() == nil {
 		did(s, n.fast.Norm(n.fast.stream, cuda.TrainNorm{
 			X: at(x), Add: at(add), W: at(w), B: at(b), Y: at(y), Mean: at(mean), RStd: at(rstd), N: rows, Eps: float32(n.base.LayerNormEps),
@@ -103,14 +121,17 @@ func (n *net) linearFast(s *torch.Scope, i, which int, x torch.Tensor, b *batch,
 		if s.Err() != nil {
 			return y
 		}
-		did(s, n.fast.Down(n.fast.stream, cuda.TrainDown{
-			X: at(x), W: at(l.a), Low: at(low), Drop: n.out(i, which, b), N: b.n, Scale: 1, Width: int32(x.Shape()[1]),
-		}, l.rank(), false))
+		did(s, n.fast.Down(n.fast.stream, n.downOf(i, which, x, low, b), l.rank(), false))
 	}
 	up.Low, up.W, up.Scale = at(low), at(l.b), float32(l.scale)
 	did(s, n.fast.Up(n.fast.stream, up, l.rank()))
 	s.Drop(low) // nothing happens to what is held
 	return y
+}
+
+// downOf is the adapter's first half of x, with its dropout.
+func (n *net) downOf(i, which int, x, low torch.Tensor, b *batch) cuda.TrainDown {
+	return cuda.TrainDown{X: at(x), W: at(n.lora[i][which].a), Low: at(low), Drop: n.out(i, which, b), N: b.n, Scale: 1, Width: int32(x.Shape()[1])}
 }
 
 // computeFast is net.compute.
@@ -184,13 +205,20 @@ func (n *net) linearBackFast(s *torch.Scope, i, which int, dy torch.Tensor, x so
 		return dx, low
 	}
 	rank, out, in := l.rank(), dy.Shape()[1], x.x.Shape()[1]
+	below := k.low[which]
+	if below.None() { // a layer that is computed again leaves out its last matrix
+		below = s.Empty(torch.Float32, b.n, int64(rank))
+		if s.Err() == nil {
+			did(s, n.fast.Down(n.fast.stream, n.downOf(i, which, x.x, below, b), rank, false))
+		}
+	}
 	low = s.Empty(torch.Float32, b.n, int64(rank))
 	part := s.Empty(torch.Float32, max(n.fast.OuterBytes(int(out), rank, b.n), n.fast.OuterBytes(int(in), rank, b.n))/4)
 	if s.Err() != nil {
 		return dx, low
 	}
 	did(s, n.fast.Down(n.fast.stream, cuda.TrainDown{X: at(dy), W: at(l.b), Low: at(low), N: b.n, Scale: float32(l.scale), Width: int32(out)}, rank, true))
-	did(s, n.fast.Outer(n.fast.stream, cuda.TrainOuter{X: at(dy), Low: at(k.low[which]), Part: at(part), N: b.n, Width: int32(out)}, at(l.gb), rank, float32(l.scale), false))
+	did(s, n.fast.Outer(n.fast.stream, cuda.TrainOuter{X: at(dy), Low: at(below), Part: at(part), N: b.n, Width: int32(out)}, at(l.gb), rank, float32(l.scale), false))
 	o := cuda.TrainOuter{X: at(x.x), Low: at(low), Part: at(part), Drop: n.out(i, which, b), N: b.n, Width: int32(in)}
 	if !x.mean.None() {
 		w, bias := n.base.Norm(i, x.norm)
@@ -198,6 +226,7 @@ func (n *net) linearBackFast(s *torch.Scope, i, which int, dy torch.Tensor, x so
 	}
 	did(s, n.fast.Outer(n.fast.stream, o, at(l.ga), rank, 1, true))
 	s.Drop(part)
+	s.Drop(below) // where it is not held
 	if rest || !want {
 		return dx, low
 	}
@@ -278,10 +307,10 @@ func (n *net) backwardFast(s *torch.Scope, i int, k *saved, dy torch.Tensor, b *
 	if !d.attended {
 		return torch.Tensor{}
 	}
-	dq, dk, dv := s.AttendBackParts(do, k.qkv, k.attended, k.lse, b.stretches)
+	dq, dk, dv := n.fast.attendBack(s, do, k.qkv, k.attended, k.lse, b.stretches)
 	n.mark(s, "attention, backward")
 	s.Drop(do)
-	flat := s.Empty(torch.BFloat16, b.n, 3*int64(n.base.HiddenSize))
+	flat := s.Empty(n.base.DType, b.n, 3*int64(n.base.HiddenSize))
 	if s.Err() != nil {
 		return torch.Tensor{}
 	}
@@ -302,12 +331,12 @@ func (n *net) backwardFast(s *torch.Scope, i int, k *saved, dy torch.Tensor, b *
 	return dx
 }
 
-// entropyFast is Scope.CrossEntropy of logits fp32 [N, V]: the losses [N], and with grad their gradient in bf16 [N, V].
+// entropyFast is Scope.CrossEntropy of logits fp32 [N, V]: the losses [N], and with grad their gradient [N, V] as computed with.
 func (n *net) entropyFast(s *torch.Scope, logits, targets torch.Tensor, grad bool) (losses, dx torch.Tensor) {
 	rows, v := logits.Shape()[0], logits.Shape()[1]
 	losses = s.Empty(torch.Float32, rows)
 	if grad {
-		dx = s.Empty(torch.BFloat16, rows, v)
+		dx = s.Empty(n.base.DType, rows, v)
 	}
 	if s.Err() == nil {
 		did(s, n.fast.Entropy(n.fast.stream, cuda.TrainEntropy{Logits: at(logits), Targets: at(targets), Grad: at(dx), Loss: at(losses), Vocab: int32(v)}, rows))

@@ -80,7 +80,7 @@ func newNet(ctx context.Context, base *neox.Frozen, p params, alpha, dropout flo
 			return s.Err()
 		}
 		n.masters, n.gradients = n.hostMasters.HostFloats(), n.hostRead.HostFloats()
-		n.fast = n.newFast(s)
+		n.fast = newFast(s, base.Generator(), base.DType, p.places)
 		return s.Err()
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"kakoi/core"
@@ -77,18 +78,22 @@ func counted(e []example) (n int) {
 
 // TestGradientsArePEFTs: loss, the gradient of every tensor, and ten steps of AdamW with a schedule, clipping and two micro-batches a
 // step, against transformers and peft (fp32): gradients within 1e-4 of the largest of their tensor, losses within 1e-5. There batches
-// are padded, here they are packed; what is kept for the backward pass makes no difference.
+// are padded, here they are packed; what is kept for the backward pass makes no difference, nor whose operations they are.
 func TestGradientsArePEFTs(t *testing.T) {
 	torchtest.Setup(t)
 	ctx := context.Background()
 	for i, c := range golden(t).Cases {
-		for _, keep := range []string{"none", "gelu", "layer"} {
-			t.Run(fmt.Sprintf("%d-%s", i, keep), func(t *testing.T) {
+		for _, way := range []string{"none", "gelu", "layer", "none own", "gelu own", "layer own"} {
+			t.Run(fmt.Sprintf("%d-%s", i, way), func(t *testing.T) {
+				keep, own, _ := strings.Cut(way, " ")
 				s := core.TrainSettings{
 					Rank: 4, Alpha: 10, Targets: c.Targets, RankPattern: c.Ranks, Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, WeightDecay: 0.01, ClipNorm: 1,
 					LearningRate: 3e-3, Schedule: "cosine", WarmupSteps: 3, Optimizer: "adamw",
 				}
 				n := openNet(t, load(t, tinyFolder(t, c.Config), "fp32"), s, torch.Float32, keep, 16)
+				if own != "" {
+					onHost(t, n)
+				}
 				p := n.params
 				w, g := hashed(p), make([]float32, p.total)
 				if err := loadInto(ctx, n, w); err != nil {

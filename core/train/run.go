@@ -61,6 +61,9 @@ func (r *run) whole(ctx context.Context) (res core.TrainResult, err error) {
 		return res, err
 	}
 	defer r.net.close()
+	if !r.own {
+		r.net.fast = nil
+	}
 	r.net.alive = r.alive
 	if err := r.begin(); err != nil {
 		return res, err
@@ -75,6 +78,11 @@ func (r *run) whole(ctx context.Context) (res core.TrainResult, err error) {
 	}
 	if r.reformed {
 		if err := r.tell(core.TrainEvent{Kind: core.TrainWarned, Note: "train.warn.form"}); err != nil {
+			return res, err
+		}
+	}
+	if r.without {
+		if err := r.tell(core.TrainEvent{Kind: core.TrainWarned, Note: "train.warn.kernels"}); err != nil {
 			return res, err
 		}
 	}
@@ -108,12 +116,12 @@ func (r *run) begin() error {
 		copy(r.masters, r.params.first(r.set.Seed))
 		r.at = progress{
 			Base: r.g.Info().ID, Form: r.g.Info().DType, Settings: r.req.Settings, Rows: hashRows(r.req.Rows, r.req.Held), Fill: r.fill, Accumulate: r.accumulate,
-			Recompute: r.keep, Compute: r.plan.Compute, Scaler: newScaler(r.dtype == torch.Float16),
+			Recompute: r.keep, Compute: r.plan.Compute, Chunk: r.chunk, Own: r.own, Scaler: newScaler(r.dtype == torch.Float16),
 		}
 		return nil
 	}
 	r.at = *r.from
-	r.at.Form = r.g.Info().DType
+	r.at.Form, r.at.Own, r.at.Chunk = r.g.Info().DType, r.own, r.chunk
 	if err := restore(r.body, r.masters, r.opt); err != nil {
 		return err
 	}

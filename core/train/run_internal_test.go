@@ -401,6 +401,63 @@ func TestResumeInAnotherForm(t *testing.T) {
 	}
 }
 
+// TestResumeWithoutKernels: a run that began with our own kernels goes on where there are none, says so once, and is one without them from
+// then on; how many tokens' logits exist at a time stays what it was, and in a checkpoint that does not say so is what it used to be.
+func TestResumeWithoutKernels(t *testing.T) {
+	torchtest.Setup(t)
+	g := load(t, tinyFolder(t, golden(t).Cases[0].Config), "fp32")
+	req := tinyRequest(t.TempDir())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if _, err := New(g).Train(ctx, req, func(e core.TrainEvent) error {
+		if e.Step == 4 {
+			cancel()
+		}
+		return nil
+	}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	req.Resume = true
+	steps, err := checkpointSteps(req.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := steps[len(steps)-1]
+	p, err := New(g).prepare(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	usual := p.from.Chunk
+	if usual < 64 || p.from.Own {
+		t.Fatalf("chunk %d, own kernels %t", usual, p.from.Own)
+	}
+	for chunk, want := range map[int]int{0: usual, 70: 70} {
+		w, opt, x := make([]float32, p.params.total), newAdamW(p.set, p.params.parts), *p.from
+		if err := restore(p.body, w, opt); err != nil {
+			t.Fatal(err)
+		}
+		x.Own, x.Chunk = true, chunk
+		again := req
+		again.Dir = t.TempDir()
+		if err := writeCheckpoint(again.Dir, x, w, opt); err != nil {
+			t.Fatal(err)
+		}
+		var events record
+		if _, err := New(g).Train(context.Background(), again, events.add); err != nil {
+			t.Fatal(err)
+		}
+		if w := events.of(core.TrainWarned); len(w) != 1 || w[0].Note != "train.warn.kernels" {
+			t.Errorf("warnings %+v", w)
+		}
+		if steps, err = checkpointSteps(again.Dir); err != nil || steps[len(steps)-1] <= last {
+			t.Fatal(steps, err)
+		}
+		if y, _, err := readProgress(checkpointName(again.Dir, steps[len(steps)-1])); err != nil || y.Own || y.Chunk != want {
+			t.Errorf("goes on with own kernels %t, chunk %d, want %d: %v", y.Own, y.Chunk, want, err)
+		}
+	}
+}
+
 // fullFile has no space after some bytes.
 type fullFile struct {
 	fileOut

@@ -36,12 +36,14 @@ type prepared struct {
 	keep       string
 	dtype      torch.DType
 	chunk      int
+	own        bool  // with our own kernels
 	epochs     []int // steps of each
 	plan       core.TrainPlan
 	from       *progress // of the checkpoint to go on from; nil: none
 	body       []byte    // its masters and moments
 	damaged    bool      // a later checkpoint is damaged
 	reformed   bool      // the base is held in another number format than before the checkpoint
+	without    bool      // the checkpoint is of a run with our own kernels, which this device does not have
 }
 
 // PlanTraining says what a run will need and do.
@@ -101,6 +103,9 @@ func (t *Trainer) prepare(ctx context.Context, req core.TrainRequest) (*prepared
 		return nil, err
 	}
 	p.plan.Compute = compute
+	if err := t.kernels(ctx, p); err != nil {
+		return nil, err
+	}
 	if err := t.fit(p); err != nil {
 		return nil, err
 	}
@@ -156,6 +161,22 @@ func same(a, b core.TrainSettings) bool {
 	return err1 == nil && err2 == nil && string(x) == string(y)
 }
 
+// kernels settles whose operations compute. A run that began with libtorch's goes on with them: it gives the bytes that it would have given.
+func (t *Trainer) kernels(ctx context.Context, p *prepared) error {
+	if t.g.Device().CUDA() {
+		if err := t.g.Device().Do(ctx, func(s *torch.Scope) error {
+			p.own = newFast(s, t.g, p.dtype, p.params.places) != nil
+			return s.Err()
+		}); err != nil {
+			return err
+		}
+	}
+	if p.from != nil {
+		p.own, p.without = p.own && p.from.Own, p.from.Own && !p.own
+	}
+	return nil
+}
+
 // fit chooses what is kept of the forward pass, and smaller micro-batches where nothing else helps, so that the run has room.
 // What a checkpoint has settled stays.
 func (t *Trainer) fit(p *prepared) error {
@@ -177,6 +198,11 @@ func (t *Trainer) fit(p *prepared) error {
 	}
 	bytes := func() []core.TrainBytes {
 		p.chunk = chunkOf(c.VocabSize, headRoom(cuda, p.keep))
+		if p.from != nil {
+			if p.chunk = p.from.Chunk; p.chunk <= 0 {
+				p.chunk = chunkOf(c.VocabSize, headRoom(cuda, "layer"))
+			}
+		}
 		tokens := int64(p.fill.most(everything))
 		counted := tokens
 		if p.set.LossOn == core.LossAnswer {
@@ -184,7 +210,7 @@ func (t *Trainer) fit(p *prepared) error {
 		}
 		return demand{
 			cfg: c, element: int64(p.dtype.Size()), places: p.params.places, optimizer: p.set.Optimizer, dropout: p.set.Dropout > 0, keep: p.keep,
-			tokens: tokens, counted: counted, chunk: min(int64(p.chunk), counted), weights: weights, room: room, fast: cuda && p.dtype == torch.BFloat16, host: !cuda,
+			tokens: tokens, counted: counted, chunk: min(int64(p.chunk), counted), weights: weights, room: room, fast: p.own, host: !cuda,
 		}.plan()
 	}
 	fits := func() bool {
