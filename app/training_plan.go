@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,14 +73,14 @@ func (t *Training) timeOf(ctx context.Context, plan *TrainingPlan) {
 	}
 	p := &plan.Plan
 	for _, r := range runs {
-		s := r.Settings
+		s, pace := r.Settings, cmp.Or(r.Pace, r.Tokens) // earlier versions noted the last step's only
 		if r.ModelID != plan.ModelID || r.Plan.Compute != p.Compute || r.Plan.Recompute != p.Recompute || r.Plan.Batch != p.Batch || !slices.Equal(s.Targets, plan.Settings.Targets) ||
-			s.LossOn != plan.Settings.LossOn || s.Packing != plan.Settings.Packing || r.Tokens <= 0 || r.Step < 2 || p.EpochStep <= 0 || p.Rows <= 0 {
+			s.LossOn != plan.Settings.LossOn || s.Packing != plan.Settings.Packing || pace <= 0 || r.Step < 2 || p.EpochStep <= 0 || p.Rows <= 0 {
 			continue
 		}
 		// An evaluation goes forward only, which is a third of a step.
 		epochs := float64(p.Steps) / float64(p.EpochStep)
-		each := float64(p.Tokens) * (1 + float64(p.Held)/float64(p.Rows)/3) / r.Tokens
+		each := float64(p.Tokens) * (1 + float64(p.Held)/float64(p.Rows)/3) / pace
 		p.Seconds, p.SecondsFrom = epochs*each, core.SecondsMeasured
 		return
 	}

@@ -231,6 +231,7 @@ func (t *Training) heard(ctx context.Context, s *sitting, ev core.TrainEvent, p 
 		write = true
 	case core.TrainStepped:
 		r.Rate, r.Tokens, r.Left = ev.Rate, ev.Tokens, ev.Left
+		r.Pace = paced(r.Pace, ev.Tokens, ev.Step)
 		if ev.Loss != 0 { // a step that overflowed has none
 			r.Loss = ev.Loss
 		}
@@ -278,6 +279,11 @@ func (t *Training) heard(ctx context.Context, s *sitting, ev core.TrainEvent, p 
 	}
 	p.Report(core.Update{Stage: "train", Done: int64(s.run().Step), Total: int64(s.run().Steps), Note: s.run().Name})
 	s.tell(ev)
+}
+
+// paced is a mean of tokens a second with those of one more step. The last step of an epoch may have a single row, and be slow for it.
+func paced(pace, tokens float64, step int) float64 {
+	return pace + (tokens-pace)/float64(max(1, min(step, 16)))
 }
 
 // pointOf is what an event says of the loss.

@@ -55,9 +55,10 @@ type Run struct {
 	BestStep   int     `json:"best_step"`
 	Rate       float64 `json:"rate"`
 	Tokens     float64 `json:"tokens_second"`
-	Left       float64 `json:"left"`    // seconds
-	Seconds    float64 `json:"seconds"` // trained, in all sittings
-	Peak       int64   `json:"peak"`    // bytes
+	Pace       float64 `json:"pace,omitempty"` // tokens a second, the mean of some sixteen steps
+	Left       float64 `json:"left"`           // seconds
+	Seconds    float64 `json:"seconds"`        // trained, in all sittings
+	Peak       int64   `json:"peak"`           // bytes
 
 	End         core.TrainEnd `json:"end,omitempty"`
 	Interrupted bool          `json:"interrupted,omitempty"` // the program ended while it ran

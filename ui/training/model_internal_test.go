@@ -2,6 +2,7 @@ package training
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -415,6 +416,21 @@ func TestAboutADataset(t *testing.T) {
 	for _, want := range []string{"100 rows", "80 to learn from", "20 kept back", "25 of them (25%)", "15 drafts left out", "3 documents, 1 of them"} {
 		if !strings.Contains(told, want) {
 			t.Errorf("%q is not told:\n%s", want, told)
+		}
+	}
+}
+
+// A plan says what its time follows from.
+func TestPlanSaysWhereItsTimeComesFrom(t *testing.T) {
+	m, _ := start(t, newWorld())
+	for from, want := range map[core.SecondsFrom]string{
+		"": "Estimated time: about 7 minutes", core.SecondsComputed: "(computed from the speed of this device)", core.SecondsMeasured: "(at the speed of the last training like this one)",
+	} {
+		lines := m.told(core.TrainPlan{Seconds: 412, SecondsFrom: from}, nil)
+		if !slices.ContainsFunc(lines, func(l line) bool {
+			return strings.HasPrefix(l.text, "Estimated time: about 7 minutes") && strings.HasSuffix(l.text, want)
+		}) {
+			t.Errorf("%q: %+v", from, lines)
 		}
 	}
 }

@@ -316,7 +316,11 @@ func (m *model) told(p core.TrainPlan, warnings []string) []line {
 	}
 	switch {
 	case p.Seconds > 0:
-		lines = append(lines, line{m.text("training.plan.time", m.span(p.Seconds)), linePlain})
+		key := "training.plan.time"
+		if p.SecondsFrom != "" {
+			key += "." + string(p.SecondsFrom)
+		}
+		lines = append(lines, line{m.text(key, m.span(p.Seconds)), linePlain})
 	default:
 		lines = append(lines, line{m.text("training.plan.notime"), lineQuiet})
 	}
