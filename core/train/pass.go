@@ -120,11 +120,11 @@ func (n *net) loss(s *torch.Scope, x torch.Tensor, b *batch, train bool, factor 
 				sum = s.Sum(sum, true, 0)
 			} else {
 				sum, half = s.CrossEntropy(logits, targets)
-				half = s.To(half, n.base.DType)
 			}
 			s.Drop(logits)
 			s.AddTo(total, sum)
 			if train {
+				half = s.To(half, n.base.DType) // of libtorch's; the plan counts on the logits' room
 				s.Write(s.Narrow(dyRows, 0, at, size), s.MatMul(half, head))
 			}
 			return torch.Tensor{}
