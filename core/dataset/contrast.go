@@ -28,9 +28,13 @@ var (
 	swapKanji  = regexp.MustCompile(`[一-龥々ァ-ヴー]{2,}`)
 	swapLatin  = regexp.MustCompile(`[A-Za-z][A-Za-z-]{2,}[A-Za-z]`)
 	swapNoun   = regexp.MustCompile(`(?i)(?:^|\s)(?:the|an?|of|in|on|for|with|by|from|at|my|each|this|these)\s$`)
-	// swapBound: what is true above or below a number may be so of another number too.
-	swapBound   = regexp.MustCompile(`^\s*[^\s、。]{0,4}?(?:以上|以下|以内|未満|以前|以後|以降|を超|より|まで|or more|or less|or over|and over)`)
-	swapBoundEn = regexp.MustCompile(`(?i)(?:over|under|above|below|than|least|most|within|until|to|after|before)\s+\S?$`)
+	// swapBound: what is true above or below a number, within a span or for each one may be so of another number too, or be reckoned from it.
+	swapBound     = regexp.MustCompile(`^\s*[^\s、。]{0,4}?(?:以上|以下|以内|以外|未満|以前|以後|以降|を超|超|より|まで|から|あたり|当たり|につき|\s*[〜～~–—]\s*[0-9０-９])`)
+	swapBoundJa   = regexp.MustCompile(`(?:[〜～~–—]|から|最大|最低|最長|最短|少なくとも|約|およそ)\s*$`)
+	swapBoundEn   = regexp.MustCompile(`(?i)(?:\b(?:over|under|above|below|beyond|than|least|most|within|until|to|through|from|between|after|before|since|per|about|around|exceed|exceeds|exceeding)|between [0-9]\S*(?: \S+)? and)\s+\S?$`)
+	swapBoundBack = regexp.MustCompile(`(?i)^\+|^\s*(?:[^\s.,?]+\s+){0,3}?(?:(?:or|and) (?:more|less|fewer|over|under|above|below|up|older|younger|later|earlier|longer|shorter|larger|smaller|greater|higher|lower|newer)\b|(?:to|through|until) [0-9])`)
+	// swapEach: what one costs says what two cost.
+	swapEach = regexp.MustCompile(`^\s*(?:人|名|泊|回|時間|か月|ヶ月|カ月|ヵ月|週間|年間|日|本|枚|個|台|部|冊|件|箱)分?の|^\s*[a-z]`)
 )
 
 // swapKept are words that make a question what it is, or that name no thing.
@@ -63,7 +67,10 @@ func swapsOf(question string) []swap {
 			case 0:
 				s.sort = "code"
 			case 1:
-				if swapBound.MatchString(after) || swapBoundEn.MatchString(before) {
+				if swapBound.MatchString(after) || swapBoundBack.MatchString(after) || swapBoundJa.MatchString(before) || swapBoundEn.MatchString(before) {
+					continue
+				}
+				if s.word == "1" && swapEach.MatchString(after) && lastRune(before) != '月' {
 					continue
 				}
 				s.sort = "number"
@@ -245,7 +252,7 @@ func (b *builder) instead(p *pcg, s swap, words []string) string {
 	return ""
 }
 
-// contrasted prepares a changed question; ok says that it is a row: its passages have the gold one, and none the new word.
+// contrasted prepares a changed question; ok says that it is a row: its passages have the gold one, and none names what the new word does.
 func (b *builder) contrasted(ctx context.Context, d, gold Draft, word string) (m made, ok bool) {
 	p, err := b.Retriever.Prepare(ctx, d.Question, nil)
 	if reason, err := reasonOf(p, err); reason != "" || err != nil {
@@ -254,9 +261,8 @@ func (b *builder) contrasted(ctx context.Context, d, gold Draft, word string) (m
 	if goldOf(p.Passages, gold) == 0 {
 		return made{}, false
 	}
-	word = fold(word)
 	for _, passage := range append(slices.Clone(p.Passages), p.FocusPassage) {
-		if strings.Contains(fold(passage.Text), word) {
+		if named(passage.Text, word) {
 			return made{}, false
 		}
 	}

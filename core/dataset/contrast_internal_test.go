@@ -24,6 +24,20 @@ func TestSwapsOf(t *testing.T) {
 		"What is the price of 12 batteries?":   "12 number; price noun the ",
 		"コピー用紙A4の入り数は何枚ですか。":                   "A4 code",
 		"How is the Boehm-GC option set?":      "Boehm-GC name",
+
+		// Spans, bounds and what one costs.
+		"1日から5日までの料金はいくらですか。":                        "料金 compound は",
+		"10～20個の場合、何が必要ですか。":                         "必要 compound で",
+		"最大30人の会議室はどこですか。":                           "会議室 compound は",
+		"1人あたりの費用はいくらですか。":                           "費用 compound は",
+		"1泊の料金はいくらですか。":                              "料金 compound は",
+		"電源ボタンを1回押すとどうなりますか。":                        "1 number; 電源ボタン compound を",
+		"4月1日の当番は誰ですか。":                              "4 number; 1 number; 当番 compound は",
+		"What is the price of 10 batteries or more?": "price noun the ",
+		"What is the price of 3 days or longer?":     "price noun the ",
+		"What opens between 9 and 17?":               "",
+		"What is the price of 5 to 10 boxes?":        "price noun the ",
+		"What is the price of 1 battery?":            "price noun the ",
 	} {
 		var got []string
 		for _, s := range swapsOf(question) {
@@ -58,6 +72,35 @@ func TestOtherNumber(t *testing.T) {
 	for _, word := range []string{"0", "12345678901", "x"} {
 		if got := p.otherNumber(word, '円'); got != "" {
 			t.Errorf("%s for %s", got, word)
+		}
+	}
+}
+
+// A passage names a thing in any writing, and by another word for it; only what it does not name may be asked for in vain.
+func TestNamed(t *testing.T) {
+	for _, c := range []struct {
+		text, word string
+		want       bool
+	}{
+		{"LM-40の価格は、1,480円です。", "料金", true},
+		{"LM-40の利用価格は、1,480円です。", "利用料金", true},
+		{"LM-40の質量は、3.2kgです。", "料金", false},
+		{"申し込みは窓口で受け付けます。", "申込", true},
+		{"サーバの管理は情報課です。", "サーバー", true},
+		{"荷物の重さは20kgです。", "質量", true},
+		{"重要な書類は金庫に入れます。", "質量", false},
+		{"KX200 の保証は2年です。", "KX-200", true},
+		{"KX-210の保証は2年です。", "KX-200", false},
+		{"締切は三月十日です。", "10", true},
+		{"本店は月曜に休みます。", "支店", false},
+		{"The battery lasts two years.", "batteries", true},
+		{"The LM-40 costs 12 dollars.", "price", true},
+		{"Displays are in room 4.", "display", true},
+		{"Coffee is in the data room.", "charge", false},
+		{"The owner is Ms. Tanaka.", "printer", false},
+	} {
+		if got := named(c.text, c.word); got != c.want {
+			t.Errorf("%q names %q: %v", c.text, c.word, got)
 		}
 	}
 }
