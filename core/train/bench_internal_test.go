@@ -37,6 +37,23 @@ func TestBench(t *testing.T) {
 	}
 }
 
+// TestBenchOfSomeFigures: nothing is measured that was not asked for.
+func TestBenchOfSomeFigures(t *testing.T) {
+	torchtest.Setup(t)
+	opt := BenchOptions{Shape: smallShape(t), Load: neox.LoadOptions{Device: torchtest.Device(), DType: "fp32", Threads: 2}, Sequence: 32, Batch: 1, Steps: 1, Figures: []string{"gelu", "plain"}}
+	var names []string
+	if err := Bench(context.Background(), opt, func(result any) error {
+		r := result.(BenchResult)
+		names = append(names, r.Name+r.Recompute)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"matmul", "train, plainnone", "traingelu"}; !slices.Equal(names, want) {
+		t.Errorf("figures %q, want %q", names, want)
+	}
+}
+
 // TestChatDuringTraining: over 4-bit weights answers come while a run goes on, they are those without one, and the adapter's bytes are those of
 // a run without answers; in fp32 two runs give the same bytes.
 func TestChatDuringTraining(t *testing.T) {

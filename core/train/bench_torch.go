@@ -84,23 +84,24 @@ func (b *benchRun) all() (err error) {
 		mix = append(mix, batch)
 	}
 	ways := []string{"none", "gelu", "layer"}
-	if !b.copies && b.g.Outside() > 0 {
+	low := !b.copies && b.g.Outside() > 0
+	if low {
 		ways = []string{"gelu", "layer"}
 	}
-	if b.opt.Figures != nil && b.copies && b.opt.wants("plain") {
+	if b.opt.Figures != nil && !low && b.opt.wants("plain") {
 		if err := b.figure("train, plain", ways[0], dtype, compute, [][]example{full}); err != nil {
 			return err
 		}
 	}
 	for _, keep := range ways {
-		if b.copies && !b.opt.wants(keep) {
+		if !low && !b.opt.wants(keep) {
 			continue
 		}
 		if err := b.figure("train", keep, dtype, compute, [][]example{full}); err != nil {
 			return err
 		}
 	}
-	if (b.copies || b.g.Outside() == 0) && b.opt.wants("natural") {
+	if !low && b.opt.wants("natural") {
 		return b.figure("train, natural lengths", ways[0], dtype, compute, mix)
 	}
 	return nil

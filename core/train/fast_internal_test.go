@@ -305,7 +305,7 @@ func TestOwnDropout(t *testing.T) {
 				return x
 			}
 			got, want := (loss(along(1))-loss(along(-1)))/(2*step), math.Sqrt(square)
-			if math.Abs(got-want) > 0.01*want {
+			if !(math.Abs(got-want) <= 0.01*want) {
 				t.Errorf("case %d, keep %s: along the gradient the loss changes by %g, want %g", number, keep, got, want)
 			}
 		}

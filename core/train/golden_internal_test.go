@@ -112,7 +112,10 @@ func apart(got, want []float32) float64 {
 	for i := range want {
 		d, top = max(d, math.Abs(float64(got[i]-want[i]))), max(top, math.Abs(float64(want[i])))
 	}
-	return d / top
+	if d /= top; math.IsNaN(d) {
+		return math.Inf(1) // no limit holds
+	}
+	return d
 }
 
 // hashUniform is testdata/golden.py's uniform: n numbers in [-1, 1).
