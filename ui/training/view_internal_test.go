@@ -238,6 +238,17 @@ func TestOptions(t *testing.T) {
 	w := newWorld()
 	s, _ := stage(t, w, "en", theme.Light, 100)
 	s.options()
+	told := ""
+	for _, o := range test.LaidOutObjects(s.shell.Window().Canvas().Overlays().Top()) {
+		if p, ok := o.(*widget.Prose); ok {
+			told += p.Text() + "\n"
+		}
+	}
+	for _, usual := range []string{"nowhere. 50 is usual.", "kept back. 20 is usual.", "time. 600 is usual."} { // what a build does that is told nothing
+		if !strings.Contains(told, usual) {
+			t.Errorf("no %q in %q", usual, told)
+		}
+	}
 	f := s.shell.Window().Canvas().Focused().(*widget.Entry)
 	f.SetText("120")
 	tabTo(t, s, s.text("training.options.ok"))

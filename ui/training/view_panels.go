@@ -75,8 +75,8 @@ func (s *Screen) options() {
 	corrections := widget.NewTick(s.text("training.options.corrections"), nil)
 	corrections.SetChecked(!b.NoCorrections)
 	model.OnEscape, corrections.OnEscape = func() { p.Close() }, func() { p.Close() }
-	named := func(key string, e *widget.Entry) fyne.CanvasObject {
-		return widget.NewColumn(2, s.words(key), container.New(widget.AtLeast{Width: 120}, e), s.aside(s.text(key+".about")))
+	named := func(key string, e *widget.Entry, usual any) fyne.CanvasObject {
+		return widget.NewColumn(2, s.words(key), container.New(widget.AtLeast{Width: 120}, e), s.aside(s.text(key+".about", usual)))
 	}
 	apply := func() {
 		part := func(e *widget.Entry, most float64) (float64, bool) {
@@ -102,7 +102,7 @@ func (s *Screen) options() {
 	ok := widget.NewButton(s.text("training.options.ok"), nil, apply)
 	ok.Importance = fynewidget.HighImportance
 	cancel := widget.NewButton(s.text("ui.cancel"), nil, func() { p.Close() })
-	content := widget.NewSheet(0, widget.NewColumn(10, named("training.options.share", share), named("training.options.held", held), named("training.options.rows", most), model, corrections))
+	content := widget.NewSheet(0, widget.NewColumn(10, named("training.options.share", share, 100*dataset.DefaultShare), named("training.options.held", held, 100*dataset.DefaultHeld), named("training.options.rows", most, dataset.DefaultRows), model, corrections))
 	p = s.panel(s.text("training.options.title"), content, fyne.NewSize(620, 520), share, cancel, ok)
 }
 
