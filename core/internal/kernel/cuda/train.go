@@ -259,8 +259,14 @@ func (c *Clock) Mark(name string) error {
 	return check("record an event", C.kg_record(e, handle(c.stream)))
 }
 
-// Stop gives the milliseconds of each name.
+// Stop gives the milliseconds of each name, and frees the clock.
 func (c *Clock) Stop() (map[string]float64, error) {
+	defer func() {
+		for _, e := range c.events {
+			C.kg_event_free(e)
+		}
+		c.events, c.names = nil, nil
+	}()
 	out := map[string]float64{}
 	for i := 1; i < len(c.events); i++ {
 		var ms C.float
@@ -269,9 +275,5 @@ func (c *Clock) Stop() (map[string]float64, error) {
 		}
 		out[c.names[i]] += float64(ms)
 	}
-	for _, e := range c.events {
-		C.kg_event_free(e)
-	}
-	c.events, c.names = nil, nil
 	return out, nil
 }
