@@ -18,7 +18,7 @@ import (
 // copied. Matrices that are held in 4 bits, or in another type than the one that is computed in, are made anew for each use,
 // in one piece of memory.
 //
-// All methods but Close, Device and those of the tokenizer are called on the device's thread. Close lets go of the model.
+// All methods but Close, Device and Generator are called on the device's thread. Close lets go of the model.
 type Frozen struct {
 	Config
 	DType torch.DType // of what the methods give

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -339,6 +340,25 @@ func verifyFinds(t *testing.T, f *weights.Folder) {
 		if err := os.WriteFile(path, good, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	sums := filepath.Join(f.Dir(), "model.crc32c")
+	good, err := os.ReadFile(sums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(f.Dir(), "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := fmt.Appendf(nil, `{"size":%d,"piece":%d,"crc32c":[]}`, info.Size(), int64(math.MaxInt64)) // nothing would be compared
+	if err := os.WriteFile(sums, none, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Verify(ctx); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("pieces without end: %v", err)
+	}
+	if err := os.WriteFile(sums, good, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	over, cancel := context.WithCancel(ctx)
 	cancel()

@@ -84,7 +84,7 @@ func (f *Folder) Verify(ctx context.Context) error {
 		return err
 	}
 	var want sums
-	if err := json.Unmarshal(raw, &want); err != nil || want.Piece < 1<<20 {
+	if err := json.Unmarshal(raw, &want); err != nil || want.Piece < 1<<20 || want.Piece > 1<<30 {
 		return corrupt(sumsFile, errors.Join(err, errors.New("checksums cannot be read")))
 	}
 	got, err := sumFile(ctx, filepath.Join(f.dir, "model.safetensors"), want.Piece)
