@@ -354,6 +354,9 @@ func tally(s *record.Dataset, portions [][]core.Row) {
 // fewRows to learn from are too few for a model to learn anything but them.
 const fewRows = 20
 
+// shortOf: a dataset that lacks more than one refusal of so many that were asked for is told so.
+const shortOf = 5
+
 // warn sets what a person should know of the rows before they train with them.
 func warn(s *record.Dataset) {
 	s.Warnings = []string{}
@@ -367,6 +370,7 @@ func warn(s *record.Dataset) {
 	add(used > 0 && s.Counts.Train < fewRows, "dataset.warn.few")
 	add(used > 0 && s.Counts.Held == 0, "dataset.warn.held")
 	add(used > 0 && s.Counts.Refusals == 0, "dataset.warn.refusals")
-	add(s.Short > 0, "dataset.warn.short")
+	// A few less than half the rows do no harm, and nobody is stopped for them: in a collection that says things twice not all can be made.
+	add(shortOf*s.Short > s.Counts.Refusals+s.Short, "dataset.warn.short")
 	add(s.Unfounded > 0, "dataset.warn.unfounded")
 }
