@@ -134,7 +134,7 @@ type builder struct {
 	left      Left
 	documents map[string]Document
 	done      int64
-	asked     map[string]bool // folded questions of this collection's documents
+	asked     map[string]bool // folded questions of this collection's documents and of people: none of them is asked as a refusal of another
 	general   map[string]bool // ids of rows that ask for what stands under a heading: other sentences there answer them too
 }
 
@@ -162,6 +162,7 @@ func (b *builder) drafts(ctx context.Context) (given, ruled []Draft, err error) 
 			loose = append(loose, d)
 		} else {
 			given = append(given, d)
+			b.asked[fold(d.Question)] = true
 		}
 	}
 	ruled = b.unique(append(loose, ruled...))

@@ -1,9 +1,57 @@
 package dataset
 
 import (
+	"context"
+	"strconv"
 	"strings"
 	"testing"
+
+	"kakoi/core"
+	"kakoi/core/rag"
+	"kakoi/resources"
 )
+
+// found is a Retriever that finds one passage for whatever is asked.
+type found struct{ text string }
+
+func (f found) Prepare(_ context.Context, question string, _ []core.RowSource) (rag.Prepared, error) {
+	return f.PrepareWith(context.Background(), question, []core.Passage{{Document: "d", Page: 1, End: len([]rune(f.text)), Text: f.text}})
+}
+
+func (f found) PrepareWith(_ context.Context, question string, passages []core.Passage) (rag.Prepared, error) {
+	t, err := rag.LoadTemplates(resources.Prompts)
+	if err != nil {
+		return rag.Prepared{}, err
+	}
+	return rag.Prepared{Template: t["ja"], Passages: passages, Prompt: t["ja"].Prompt(passages, question)}, nil
+}
+
+// TestContrastIsNobodysQuestion: what a person asked, and answered, is never a refusal made of another question.
+func TestContrastIsNobodysQuestion(t *testing.T) {
+	text := "KX-200の保証は、2年です。"
+	gold := core.RowSource{Document: "d", Name: "d.txt", Page: 1, Start: 10, End: 12}
+	for _, asked := range []bool{false, true} {
+		b := &builder{Params: Params{Retriever: found{text}, NoRules: true}, left: Left{}, documents: map[string]Document{}, general: map[string]bool{}}
+		if asked {
+			for n := range 1000 { // whatever is drawn
+				b.Drafts = append(b.Drafts, Draft{Question: "KX-" + strconv.Itoa(n) + "の保証は何年ですか。", Answer: "3年です。", Origin: core.RowFile, Free: true})
+			}
+		}
+		if _, _, err := b.drafts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r := core.Row{ID: "r", Question: "KX-200の保証は何年ですか。", Answer: "2年です。", Origin: core.RowFile, Source: &gold}
+		p, err := b.Retriever.Prepare(t.Context(), r.Question, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Inputs = p.Prompt
+		m := b.contrast(t.Context(), r, map[string][]string{"code": {"KX-777", "KX-888"}})
+		if m.err != nil || (m.reason == unchanged) != asked || !asked && (!m.row.Refusal || m.row.Question == r.Question || !strings.HasPrefix(m.row.Question, "KX-")) {
+			t.Errorf("asked %v: %+v", asked, m)
+		}
+	}
+}
 
 // What of a question can be changed, and what of the same sort may stand there.
 func TestSwapsOf(t *testing.T) {
