@@ -252,7 +252,7 @@ func (d *Datasets) RemoveRows(ctx context.Context, id string, rows ...string) er
 // models are loaded. The row counts as kept, and has another id. The answer of a refusal row becomes an ordinary answer.
 //
 // Errors: core.ErrNotFound, core.ErrUsage (a file gave this row's prompt: it has no question of its own; nothing is found for the
-// question), core.ErrTooLarge.
+// question; there is such a row; a refusal is given a question that another row answers), core.ErrTooLarge.
 func (d *Datasets) Edit(ctx context.Context, id, row, question, answer string) (core.Row, error) {
 	question, answer = strings.TrimSpace(question), strings.TrimSpace(answer)
 	old, err := d.Row(ctx, id, row)
@@ -290,10 +290,21 @@ func (d *Datasets) Edit(ctx context.Context, id, row, question, answer string) (
 		if at, ok := placesOf(portions)[fresh.ID]; ok && at != [2]int{p, i} {
 			return nil, core.Explain(fmt.Errorf("row %s after the edit: %w", fresh.ID, core.ErrUsage), "error.dataset.twice")
 		}
+		// A changed question that was changed back has its answer in the passages.
+		if fresh.Refusal && fresh.Origin != core.RowWithout && fresh.Question != old.Question && answered(portions, fresh.Question) {
+			return nil, core.Explain(fmt.Errorf("row %s after the edit: another row answers it: %w", old.ID, core.ErrUsage), "error.dataset.answered")
+		}
 		portions[p][i] = fresh
 		return map[int]bool{p: true}, nil
 	})
 	return fresh, err
+}
+
+// answered says whether a row has an answer to a question.
+func answered(portions [][]core.Row, question string) bool {
+	return slices.ContainsFunc(portions, func(rows []core.Row) bool {
+		return slices.ContainsFunc(rows, func(r core.Row) bool { return !r.Refusal && r.Question == question })
+	})
 }
 
 // tally counts the rows, and the documents they are of.

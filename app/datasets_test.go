@@ -209,6 +209,32 @@ func TestReview(t *testing.T) {
 }
 
 // A question of which nothing is found is no row, and the row stays as it was.
+// TestChangedQuestionIsNotChangedBack: a contrast that gets the question of an answered row would teach to refuse what is there.
+func TestChangedQuestionIsNotChangedBack(t *testing.T) {
+	k := newSchool(t, nil)
+	s, err := k.Build(t.Context(), app.DatasetPlan{Seed: 4}, app.DatasetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := k.rows(s.ID)
+	at := slices.IndexFunc(rows, func(r core.Row) bool { return r.Origin == core.RowContrast })
+	if at < 0 {
+		t.Fatal("no contrast")
+	}
+	twin := slices.IndexFunc(rows, func(r core.Row) bool { return !r.Refusal && *r.Source == *rows[at].Source })
+	var user *core.UserError
+	if _, err := k.Edit(t.Context(), s.ID, rows[at].ID, rows[twin].Question, ""); !errors.As(err, &user) || user.Key != "error.dataset.answered" {
+		t.Errorf("changed back: %v", err)
+	}
+	if same, err := k.Row(t.Context(), s.ID, rows[at].ID); err != nil || same.Question != rows[at].Question {
+		t.Errorf("after it: %+v, %v", same, err)
+	}
+	fresh, err := k.Edit(t.Context(), s.ID, rows[at].ID, "給湯室の鍵の番号は何番ですか。", "")
+	if err != nil || !fresh.Refusal || fresh.State != core.RowKept {
+		t.Errorf("another question: %+v, %v", fresh, err)
+	}
+}
+
 func TestEditToNothing(t *testing.T) {
 	k := newSchool(t, nil)
 	s, err := k.Build(t.Context(), app.DatasetPlan{Rows: 10}, app.DatasetOptions{})
