@@ -238,14 +238,22 @@ func (b *bench) multiplies() (steps []func() error, bound func(times []time.Dura
 	if adds == 0 {
 		return nil, func([]time.Duration) float64 { return 0 }
 	}
-	const often = 10 // the unit's rate may change within milliseconds
+	// Long enough that threads which slept have woken: a millisecond's rate was half of what the prompt itself then reached.
+	const window = 50 * time.Millisecond
+	var rates []float64 // GFLOP/s
 	step := func() error {
-		for range often {
+		n, begin := 0, time.Now()
+		for time.Since(begin) < window {
 			x.multiply(true)
+			n++
 		}
+		rates = append(rates, 2*float64(n)*adds/1e9/time.Since(begin).Seconds())
 		return nil
 	}
-	return []func() error{step}, func(times []time.Duration) float64 { return 2 * often * adds / 1e9 / times[0].Seconds() }
+	return []func() error{step}, func([]time.Duration) float64 {
+		slices.Sort(rates)
+		return rates[len(rates)/2]
+	}
 }
 
 // inOneGo repeats an operation on the device's thread and gives the median time of one.
