@@ -25,7 +25,7 @@ import (
 // KAKOI_MILLION; the call after the fourth opens what they saved and measures: the time to open, the memory, and recall and
 // queries a second of one thread. The vectors lie in a file, of which a search reads twenty.
 //
-//	for i in 1 2 3 4 5; do KAKOI_MILLION=/tmp/million go test -run '^$' -bench Million -benchtime 1x ./index/hnsw; done
+//	for i in 1 2 3 4 5; do KAKOI_MILLION=FOLDER go test -run '^$' -bench Million -benchtime 1x ./index/hnsw; done
 func BenchmarkMillion(b *testing.B) {
 	dir := os.Getenv("KAKOI_MILLION")
 	if dir == "" {
