@@ -157,24 +157,31 @@ func want8(t *testing.T, pool *Pool, w, x []float32, rows, cols, tokens int) wei
 	return weight8{m, dense(x, back, tokens, rows, cols)}
 }
 
+// quantised is w [rows, cols] in NF4; the caller closes it.
+func quantised(t *testing.T, pool *Pool, w []float32, rows, cols int) *Weight {
+	t.Helper()
+	q, err := quant.QuantizeNF4(w, "float32", []int64{int64(rows), int64(cols)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := new(Weight)
+	if err := m.set4(pool, rows, cols, q.Packed, q.Scales(), q.Map); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // TestProductAlone holds that a token's product does not depend on the tokens beside it, bit for bit.
 func TestProductAlone(t *testing.T) {
 	pool := testPool(t, 1)
 	r := rand.New(rand.NewPCG(3, 4))
 	const rows, cols, tokens = 130, 320, 150
 	w, x := normals(r, rows*cols, 0.02), normals(r, tokens*cols, 1)
-	q, err := quant.QuantizeNF4(w, "float32", []int64{rows, cols}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m Weight
+	m := quantised(t, pool, w, rows, cols)
 	defer m.Close()
-	if err := m.set4(pool, rows, cols, q.Packed, q.Scales(), q.Map); err != nil {
-		t.Fatal(err)
-	}
 	for _, s := range sets() {
 		for use := Few; use <= FinePrompt; use++ {
-			alone(t, s, &m, x, tokens, use)
+			alone(t, s, m, x, tokens, use)
 		}
 	}
 }
@@ -210,15 +217,8 @@ func TestProductWays(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	const rows, cols, tokens = 96, 448, 17
 	w, x := normals(r, rows*cols, 0.02), normals(r, tokens*cols, 1)
-	q, err := quant.QuantizeNF4(w, "float32", []int64{rows, cols}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m Weight
+	m := quantised(t, pool, w, rows, cols)
 	defer m.Close()
-	if err := m.set4(pool, rows, cols, q.Packed, q.Scales(), q.Map); err != nil {
-		t.Fatal(err)
-	}
 	for use := Few; use <= FinePrompt; use++ {
 		for n := 1; n <= tokens; n++ {
 			got, want := make([]float32, n*rows), make([]float32, n*rows)
