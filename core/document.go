@@ -39,6 +39,8 @@ type Document struct {
 	Hint     string        `json:"hint,omitempty"`
 	Split    string        `json:"split,omitempty"`    // fingerprint of the SplitSettings its chunks were made with
 	Embedder string        `json:"embedder,omitempty"` // EmbedderInfo.ID its vectors were made with
+	Reader   int           `json:"reader,omitempty"`   // core/ingest's Version that read it; 0: one that told no findings
+	Findings []Finding     `json:"findings,omitempty"` // what a person should know of it and its pages
 }
 
 // DocumentID is the identity of the file at an absolute path: adding the same path again replaces

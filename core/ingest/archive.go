@@ -218,8 +218,9 @@ func (r *reading) zipTexts(data []byte) ([]string, error) {
 	var out []string
 	var failed error
 	for _, e := range entries {
-		kind := Kind(e.name)
+		kind, mark := Kind(e.name), r.q.inside()
 		if kind == "" {
+			r.q.missed(mark, e.name, core.ErrUnsupported)
 			continue
 		}
 		var raw []byte
@@ -234,10 +235,15 @@ func (r *reading) zipTexts(data []byte) ([]string, error) {
 		if r.q.err != nil || r.q.ctx.Err() != nil || r.q.unpacked > maxUnpacked {
 			return nil, errors.Join(r.q.err, r.q.ctx.Err(), err)
 		}
+		if err == nil && len(raw) == 0 {
+			err = core.ErrEmpty
+		}
 		if err != nil {
+			r.q.missed(mark, e.name, err)
 			failed = err
 			continue
 		}
+		r.q.entered(mark, len(out), e.name)
 		for _, text := range texts {
 			if strings.TrimSpace(text) != "" {
 				text = e.name + "\n\n" + strings.TrimLeft(text, "\n")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"kakoi/core"
 )
 
 // maxPageBytes is the longest text of one page. A table repeats its header and its merged cells in every row, so without a limit
@@ -24,6 +26,7 @@ type budget struct {
 	unpacked int64           // bytes that came out of zip entries
 	calls    int
 	err      error
+	found    []core.Finding // of the file being read; those of a file inside are numbered by its own pages until it is read
 }
 
 // newBudget allows for a text as long as its source, should that be longer than a page.

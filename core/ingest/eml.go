@@ -143,8 +143,12 @@ func (e *emlReader) part(head map[string]string, body []byte, depth int) (mailTe
 			return mailText{text: strings.Trim(text, "\n"), plain: true}, nil
 		}
 	}
-	if len(e.m.attachments) < maxAttachments && name != "" {
+	switch {
+	case name == "":
+	case len(e.m.attachments) < maxAttachments:
 		e.m.attachments = append(e.m.attachments, attachment{name: name, data: data})
+	default:
+		e.m.more++
 	}
 	return mailText{}, nil
 }

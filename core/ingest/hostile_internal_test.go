@@ -45,7 +45,7 @@ func sound(t testing.TB, what, kind string, data []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	start := time.Now()
-	pages, err := parse(ctx, kind, data, Options{})
+	pages, _, err := parse(ctx, kind, data, Options{})
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("%s (%s, %d bytes) took %v", what, kind, len(data), took)
 	}
@@ -224,7 +224,7 @@ func TestOfficeBombs(t *testing.T) {
 		{"no text in a slide", "pptx", parts(t, "_rels/.rels", relHead+`<Relationship Id="r" Type="x/officeDocument" Target="ppt/p.xml"/></Relationships>`, "ppt/p.xml", `<p/>`), core.ErrEmpty},
 	} {
 		start := time.Now()
-		pages, err := parse(t.Context(), c.kind, c.data, Options{})
+		pages, _, err := parse(t.Context(), c.kind, c.data, Options{})
 		if !errors.Is(err, c.is) {
 			t.Errorf("%s, %d bytes: %d pages, %v", c.what, len(c.data), len(pages), err)
 		}
@@ -233,7 +233,7 @@ func TestOfficeBombs(t *testing.T) {
 		}
 	}
 	// Mails in mails end at some depth, and what is above is read.
-	pages, err := parse(t.Context(), "eml", []byte(forwarded), Options{})
+	pages, _, err := parse(t.Context(), "eml", []byte(forwarded), Options{})
 	if err != nil || len(pages) != maxNesting+1 {
 		t.Errorf("mails in mails: %d pages, %v", len(pages), err)
 	}
@@ -253,7 +253,7 @@ func TestCompoundCycles(t *testing.T) {
 	for i := range 128 {
 		le.PutUint32(all[fat+4*i:], uint32((i+1)%128))
 	}
-	if _, err := parse(t.Context(), "doc", all, Options{}); !errors.Is(err, core.ErrCorrupt) {
+	if _, _, err := parse(t.Context(), "doc", all, Options{}); !errors.Is(err, core.ErrCorrupt) {
 		t.Errorf("a ring of all sectors: %v", err)
 	}
 	difat := bytes.Clone(data)

@@ -25,10 +25,11 @@ func readHTML(q *budget, data []byte) (string, error) {
 	if m := declared.FindSubmatch(data[:min(len(data), 4096)]); m != nil {
 		charset = string(m[1])
 	}
-	text, _, err := DecodeAs(data, charset)
+	text, found, err := DecodeAs(data, charset)
 	if err != nil {
 		return "", err
 	}
+	q.noteLost(text, found)
 	return htmlText(q, []byte(text))
 }
 

@@ -65,8 +65,8 @@ func (o Options) maxBytes(kind string) int64 {
 	return maxDocumentBytes
 }
 
-// Read reads the file at path, which may lead into a zip archive. The Document has all that the file alone tells, also when an error comes
-// back; ID, Added, Chunks, State and Reason are the caller's.
+// Read reads the file at path, which may lead into a zip archive. The Document has all that the file alone tells, its Findings among it, also
+// when an error comes back; ID, Added, Chunks, State and Reason are the caller's.
 //
 // Every error but the end of ctx is a core.UserError that wraps one of core.ErrNotFound, ErrEmpty,
 // ErrTooLarge, ErrUnsupported, ErrEncrypted, ErrCorrupt or an error of the system.
@@ -96,7 +96,8 @@ func Read(ctx context.Context, path string, opt Options) (core.Document, []core.
 	}
 	inner, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	pages, err := parse(inner, doc.Kind, data, opt)
+	pages, findings, err := parse(inner, doc.Kind, data, opt)
+	doc.Findings, doc.Reader = findings, Version
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:
@@ -207,6 +208,8 @@ func explain(err error, doc core.Document) error {
 		return core.Explain(wrapped, "error.file.not_text", doc.Name)
 	case errors.Is(err, errScan):
 		return core.Explain(wrapped, "error.file.scan", doc.Name)
+	case errors.Is(err, errGarbled):
+		return core.Explain(wrapped, "error.file.garbled", doc.Name)
 	case errors.Is(err, errBomb):
 		return core.Explain(wrapped, "error.file.bomb", doc.Name)
 	case errors.Is(err, errOldOffice):

@@ -51,7 +51,7 @@ func TestTableBombs(t *testing.T) {
 		"merged in docx": {"docx", wordFile(t, "<w:tbl><w:tr>"+wordCell(`<w:vMerge w:val="restart"/>`, merged)+"</w:tr>"+
 			strings.Repeat("<w:tr>"+wordCell("<w:vMerge/>", "")+"</w:tr>", 20_000)+"</w:tbl>")},
 	} {
-		pages, err := parse(t.Context(), f.kind, f.data, Options{})
+		pages, _, err := parse(t.Context(), f.kind, f.data, Options{})
 		if !errors.Is(err, errBomb) || !errors.Is(err, core.ErrTooLarge) || pages != nil {
 			t.Errorf("%s, %d bytes: %d pages, %v", what, len(f.data), len(pages), err)
 		}
@@ -78,7 +78,7 @@ func TestLongCells(t *testing.T) {
 			wordCell("<w:vMerge/>", "")+wordCell("", "2")+"</w:tr></w:tbl>")},
 		"columns in html": {"html", "a | b", []byte("<table><tr><td>a" + strings.Repeat("<td colspan=100>", 100_000) + "<td>b</table>")},
 	} {
-		pages, err := parse(t.Context(), f.kind, f.data, Options{})
+		pages, _, err := parse(t.Context(), f.kind, f.data, Options{})
 		if err != nil || pages[0].Text != f.want {
 			t.Errorf("%s: %d pages, %v", what, len(pages), err)
 		}
@@ -91,7 +91,7 @@ func TestDeepMarkdown(t *testing.T) {
 		"lists":    strings.Repeat("- ", 1<<20) + "x",
 		"emphasis": strings.Repeat("*", 1<<14) + "x" + strings.Repeat("*", 1<<14),
 	} {
-		if _, err := parse(t.Context(), "md", []byte(text), Options{}); !errors.Is(err, core.ErrCorrupt) {
+		if _, _, err := parse(t.Context(), "md", []byte(text), Options{}); !errors.Is(err, core.ErrCorrupt) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -134,7 +134,7 @@ func TestReadingEnds(t *testing.T) {
 		{"eml", []byte("Subject: x\nContent-Type: text/html\n\n" + prose), 200},
 	} {
 		whole := &endingContext{Context: context.Background()}
-		if pages, err := parse(whole, f.kind, f.data, Options{}); err != nil || len(pages) != 1 {
+		if pages, _, err := parse(whole, f.kind, f.data, Options{}); err != nil || len(pages) != 1 {
 			t.Fatalf("%s: %d pages, %v", f.kind, len(pages), err)
 		}
 		if whole.asked < f.least {
@@ -145,7 +145,7 @@ func TestReadingEnds(t *testing.T) {
 			if end < 1 {
 				continue
 			}
-			if pages, err := parse(c, f.kind, f.data, Options{}); !errors.Is(err, context.Canceled) || pages != nil {
+			if pages, _, err := parse(c, f.kind, f.data, Options{}); !errors.Is(err, context.Canceled) || pages != nil {
 				t.Errorf("%s ended at %d of %d: %d pages, %v", f.kind, end, whole.asked, len(pages), err)
 			}
 			if c.asked > end+20 {

@@ -13,6 +13,7 @@ type mail struct {
 	body                        string
 	attachments                 []attachment
 	web                         bool // a page saved with its pictures: it has no sender
+	more                        int  // attachments that were passed over, as there are too many
 }
 
 // attachment is a file, or a mail, in a mail.
@@ -20,6 +21,7 @@ type attachment struct {
 	name string
 	data []byte
 	mail *mail
+	err  error // why it could not be taken out of the mail
 }
 
 const (
@@ -33,7 +35,7 @@ func (r *reading) mailTexts(m *mail) ([]string, error) {
 	var names, texts []string
 	texts = append(texts, "")
 	for _, a := range m.attachments {
-		name := fileName(a.name)
+		name, mark := fileName(a.name), r.q.inside()
 		inner, err := r.attached(a)
 		if r.q.err != nil || r.q.ctx.Err() != nil {
 			return nil, errors.Join(r.q.err, r.q.ctx.Err())
@@ -45,6 +47,7 @@ func (r *reading) mailTexts(m *mail) ([]string, error) {
 					inner[i] = name + "\n\n" + strings.TrimLeft(text, "\n")
 				}
 			}
+			r.q.entered(mark, len(texts), name)
 			texts = append(texts, inner...)
 		case errors.Is(err, core.ErrEncrypted):
 			name += " (password)"
@@ -53,7 +56,13 @@ func (r *reading) mailTexts(m *mail) ([]string, error) {
 		case errors.Is(err, core.ErrCorrupt):
 			name += " (damaged)"
 		}
+		if err != nil {
+			r.q.missed(mark, fileName(a.name), err)
+		}
 		names = append(names, name)
+	}
+	if m.more > 0 {
+		r.q.note(core.Finding{What: core.FindingCut, Why: core.WhyFiles, Count: m.more})
 	}
 	var b strings.Builder
 	if m.subject != "" && !(m.web && strings.HasPrefix(m.body, m.subject)) {
@@ -79,11 +88,17 @@ func (r *reading) attached(a attachment) ([]string, error) {
 	if inner.depth++; inner.depth > maxNesting {
 		return nil, errNested
 	}
+	if a.err != nil {
+		return nil, a.err
+	}
 	if a.mail != nil {
 		return inner.mailTexts(a.mail)
 	}
 	kind := Kind(a.name)
-	if kind == "" || len(a.data) == 0 {
+	switch {
+	case len(a.data) == 0:
+		return nil, core.ErrEmpty
+	case kind == "":
 		return nil, core.ErrUnsupported
 	}
 	return inner.texts(kind, a.data)

@@ -82,11 +82,17 @@ func (m *msgReader) message(storage cfbEntry, header, depth int) (*mail, error) 
 		return nil, err
 	}
 	for _, e := range children {
-		if e.kind == 1 && strings.HasPrefix(strings.ToLower(e.name), "__attach_version1.0_") && len(out.attachments) < maxAttachments {
+		if e.kind != 1 || !strings.HasPrefix(strings.ToLower(e.name), "__attach_version1.0_") {
+			continue
+		}
+		if len(out.attachments) >= maxAttachments {
+			out.more++
+		} else {
 			a, err := m.attachment(e, depth)
-			if err != nil {
-				return nil, err
+			if m.q.err != nil {
+				return nil, m.q.err
 			}
+			a.err = err // the message is worth having without it
 			out.attachments = append(out.attachments, a)
 		}
 	}

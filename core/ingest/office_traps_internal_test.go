@@ -55,7 +55,7 @@ func TestOfficeTraps(t *testing.T) {
 		{"attachment that is damaged", "eml", mail("Subject: d", `Content-Type: multipart/mixed; boundary=b`, "", "--b", "", "text", "--b", "Content-Type: application/pdf; name=x.docx", "Content-Transfer-Encoding: base64", "", "UEsDBAAA", "--b--"), "d\n\nAttachments: x.docx (damaged)\n\ntext"},
 		{"web page with its pictures", "mht", mail("From: <Saved by Blink>", "Subject: =?utf-8?Q?=E8=A1=A8?=", `Content-Type: multipart/related; type="text/html"; boundary="b"`, "", "--b", "Content-Type: text/html", "", "<h1>表</h1><p>本文</p>", "--b", "Content-Type: image/png", "Content-Transfer-Encoding: base64", "Content-Location: x.png", "", "AAAA", "--b--"), "表\n\n本文"},
 	} {
-		pages, err := parse(t.Context(), c.kind, c.data, Options{})
+		pages, _, err := parse(t.Context(), c.kind, c.data, Options{})
 		if err != nil {
 			t.Errorf("%s (%s): %v", c.what, c.kind, err)
 			continue

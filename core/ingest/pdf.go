@@ -15,8 +15,10 @@ import (
 	"kakoi/core"
 )
 
-// readPDF gives one Page for each sheet, also for those without text. Text follows the content order of the file.
-func readPDF(ctx context.Context, data []byte, opt Options) ([]core.Page, error) {
+// readPDF gives one Page for each sheet, also for those without text, and notes in q what those lack. Text follows the content order of
+// the file.
+func readPDF(q *budget, data []byte, opt Options) ([]core.Page, error) {
+	ctx := q.ctx
 	var pages []core.Page
 	err := withPDF(ctx, data, opt, func(p pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
 		count, err := p.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: doc})
@@ -26,25 +28,30 @@ func readPDF(ctx context.Context, data []byte, opt Options) ([]core.Page, error)
 		if count.PageCount == 0 {
 			return errors.New("no pages")
 		}
-		text, lost := false, error(nil)
+		text, lost, garbled := false, error(nil), false
 		for i := range count.PageCount {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			var s string
+			var state sheetState
 			err := onPage(p, doc, i, func(t pdfText) (err error) {
 				s, _, err = t.text()
+				state = t.state(s)
 				return err
 			})
 			if err != nil {
 				lost = err // one broken page: the others are worth having
 			}
+			garbled = q.noteSheet(i+1, s, state, err) || garbled
 			text = text || strings.TrimSpace(s) != ""
 			pages = append(pages, core.Page{Number: i + 1, Text: s})
 		}
 		switch {
 		case !text && lost != nil:
 			return lost
+		case !text && garbled:
+			return errGarbled
 		case !text:
 			return errScan
 		}
@@ -71,7 +78,7 @@ func withPDF(ctx context.Context, data []byte, opt Options, fn func(pdfium.Pdfiu
 		if err != nil {
 			return err
 		}
-		if err := fn(p, doc); err != nil && !errors.Is(err, errScan) && !errors.Is(err, core.ErrNotFound) {
+		if err := fn(p, doc); err != nil && !errors.Is(err, errScan) && !errors.Is(err, errGarbled) && !errors.Is(err, core.ErrNotFound) {
 			return fmt.Errorf("read pdf: %w: %w", err, core.ErrCorrupt)
 		} else if err != nil {
 			return err
@@ -111,7 +118,7 @@ func onPage(p pdfium.Pdfium, doc references.FPDF_DOCUMENT, index int, fn func(pd
 		return fmt.Errorf("load text of page %d: %w", index+1, err)
 	}
 	defer p.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: tp.TextPage})
-	return fn(pdfText{p, page.Page, tp.TextPage, index + 1})
+	return fn(pdfText{p: p, sheet: page.Page, page: tp.TextPage, no: index + 1, lost: new(int)})
 }
 
 type pdfText struct {
@@ -119,12 +126,14 @@ type pdfText struct {
 	sheet references.FPDF_PAGE
 	page  references.FPDF_TEXTPAGE
 	no    int
+	lost  *int // characters that mean nothing, once text has been read
 }
 
 // text is the page's text and, for each of its characters, where that came from. What could be read comes back
 // beside an error.
 func (t pdfText) text() (string, []char, error) {
 	chars, err := t.chars()
+	*t.lost = t.dropGarbled(chars)
 	s, kept := pageText(chars)
 	return s, kept, err
 }

@@ -19,12 +19,18 @@ type reading struct {
 	depth int     // files around the one being read
 }
 
-// parse gives the pages of a file. Those without text are kept between those with some, so that numbers are those of sheets and slides.
-func parse(ctx context.Context, kind string, data []byte, opt Options) ([]core.Page, error) {
+// parse gives the pages of a file, and what is to be known of them. Those without text are kept between those with some, so that numbers
+// are those of sheets and slides. Findings come also with an error.
+func parse(ctx context.Context, kind string, data []byte, opt Options) ([]core.Page, []core.Finding, error) {
 	r := &reading{opt: opt, q: newBudget(ctx, 2*len(data))}
 	if many[kind] {
 		r.q.left = max(r.q.left, maxTextOfPages)
 	}
+	pages, err := r.pages(ctx, kind, data)
+	return pages, core.Findings(r.q.found), err
+}
+
+func (r *reading) pages(ctx context.Context, kind string, data []byte) ([]core.Page, error) {
 	texts, err := r.texts(kind, data)
 	if err != nil {
 		return nil, err
@@ -69,7 +75,7 @@ func (r *reading) texts(kind string, data []byte) ([]string, error) {
 	}
 	switch kind {
 	case "pdf":
-		pages, err := readPDF(r.q.ctx, data, r.opt)
+		pages, err := readPDF(r.q, data, r.opt)
 		texts := make([]string, len(pages))
 		for i, p := range pages {
 			texts[i] = p.Text
@@ -111,10 +117,11 @@ func one(text string, err error) ([]string, error) { return []string{text}, err 
 
 // plain is a text file, or Markdown.
 func (r *reading) plain(kind string, data []byte) (string, error) {
-	text, _, err := Decode(data)
+	text, charset, err := Decode(data)
 	if err != nil {
 		return "", err
 	}
+	r.q.noteLost(text, charset)
 	if err := r.q.ctx.Err(); err != nil {
 		return "", err
 	}

@@ -1,0 +1,173 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"kakoi/core"
+)
+
+// sheets writes a PDF: each page with a content stream, in which F1 is Helvetica, F2 a font whose codes say nothing of letters and Im a
+// picture of one grey point.
+func sheets(contents ...string) []byte {
+	objects := []string{
+		"<< /Type /Catalog /Pages 2 0 R >>", "",
+		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+		"<< /Type /Font /Subtype /Type0 /BaseFont /AAAAAA+Nothing /Encoding /Identity-H /DescendantFonts [5 0 R] >>",
+		"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /AAAAAA+Nothing /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /DW 500 /FontDescriptor 6 0 R >>",
+		"<< /Type /FontDescriptor /FontName /AAAAAA+Nothing /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 /Descent -200 /CapHeight 700 /StemV 80 >>",
+		"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\nstream\n\x80\nendstream",
+	}
+	var kids []string
+	for _, c := range contents {
+		objects = append(objects, fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(c), c))
+		objects = append(objects, fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Resources << /Font << /F1 3 0 R /F2 4 0 R >> /XObject << /Im 7 0 R >> >> /Contents %d 0 R >>", len(objects)))
+		kids = append(kids, fmt.Sprintf("%d 0 R", len(objects)))
+	}
+	objects[1] = fmt.Sprintf("<< /Type /Pages /Count %d /Kids [%s] >>", len(kids), strings.Join(kids, " "))
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.7\n")
+	offsets := make([]int, len(objects))
+	for i, o := range objects {
+		offsets[i] = b.Len()
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	xref := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
+	for _, o := range offsets {
+		fmt.Fprintf(&b, "%010d 00000 n \n", o)
+	}
+	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, xref)
+	return b.Bytes()
+}
+
+const (
+	scanSheet    = "q 200 0 0 100 20 20 cm /Im Do Q"
+	garbledSheet = "BT /F2 20 Tf 20 100 Td <00370048005600570024> Tj ET"
+)
+
+func textSheet(s string) string { return "BT /F1 12 Tf 20 100 Td (" + s + ") Tj ET" }
+
+func testOptions(t testing.TB) Options {
+	t.Helper()
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{CacheDir: filepath.Join(dir, "kakoi-build", "wasm")}
+}
+
+func found(t *testing.T, kind string, data []byte) ([]core.Page, []core.Finding, error) {
+	t.Helper()
+	pages, findings, err := parse(t.Context(), kind, data, testOptions(t))
+	return pages, findings, err
+}
+
+func check(t *testing.T, what string, got, want []core.Finding) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\ngot  %+v\nwant %+v", what, got, want)
+	}
+}
+
+// TestPagesOfPDF: what each page lacks is told, and letters that mean nothing are in no text.
+func TestPagesOfPDF(t *testing.T) {
+	mixed := "BT /F1 12 Tf 20 150 Td (Rules of the house) Tj ET " + garbledSheet
+	pages, findings, err := found(t, "pdf", sheets(textSheet("Hello"), scanSheet, scanSheet, "", garbledSheet, mixed))
+	if err != nil || len(pages) != 6 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for i, want := range []string{"Hello", "", "", "", "", "Rules of the house"} {
+		if pages[i].Text != want {
+			t.Errorf("page %d is %q, want %q", i+1, pages[i].Text, want)
+		}
+	}
+	check(t, "pages", findings, []core.Finding{
+		{What: core.FindingPicture, Page: 2, Last: 3}, {What: core.FindingBlank, Page: 4}, {What: core.FindingGarbled, Page: 5, Last: 6, Count: 10},
+	})
+	_, findings, err = found(t, "pdf", sheets(scanSheet, "", scanSheet))
+	if !errors.Is(err, errScan) {
+		t.Errorf("pictures only: %v", err)
+	}
+	check(t, "pictures only", findings, []core.Finding{{What: core.FindingPicture, Page: 1}, {What: core.FindingBlank, Page: 2}, {What: core.FindingPicture, Page: 3}})
+	_, findings, err = found(t, "pdf", sheets(garbledSheet, scanSheet))
+	if !errors.Is(err, errGarbled) {
+		t.Errorf("garbled: %v", err)
+	}
+	check(t, "garbled", findings, []core.Finding{{What: core.FindingGarbled, Page: 1, Count: 5}, {What: core.FindingPicture, Page: 2}})
+	var said *core.UserError
+	if err := explain(err, core.Document{Name: "a.pdf"}); !errors.As(err, &said) || said.Key != "error.file.garbled" {
+		t.Errorf("garbled is explained as %v", err)
+	}
+}
+
+// TestFilesInside: pages of attachments are told by their numbers in the mail, and what cannot be read by its name and reason.
+func TestFilesInside(t *testing.T) {
+	mail := "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n"
+	attach := func(name string, data []byte) {
+		mail += "--b\nContent-Disposition: attachment; filename=" + name + "\nContent-Transfer-Encoding: base64\n\n" + base64Lines(data) + "\n"
+	}
+	attach("mixed.pdf", sheets(textSheet("Hello"), scanSheet))
+	attach("secret.xlsx", load1(t, "password.xlsx"))
+	attach("scan.pdf", sheets(scanSheet))
+	attach("tool.exe", []byte("MZ"))
+	attach("empty.txt", nil)
+	attach("noise.txt", bytes.Repeat([]byte{0, 1, 2, 0xff, 0xfe, 0x81}, 100))
+	attach("broken.docx", []byte("PK\x03\x04broken"))
+	attach("lost.txt", append([]byte(strings.Repeat("日本語の文章です。", 100)), 0xe6))
+	attach("all.zip", parts(t, "a.txt", "text", "b.exe", "MZ", "c.docx", "nothing"))
+	pages, findings, err := found(t, "eml", []byte(mail+"--b--\n"))
+	if err != nil || len(pages) != 5 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	check(t, "inside", findings, []core.Finding{
+		{What: core.FindingInside, Name: "all.zip/c.docx", Why: core.WhyCorrupt}, {What: core.FindingInside, Name: "broken.docx", Why: core.WhyCorrupt}, {What: core.FindingInside, Name: "empty.txt", Why: core.WhyEmpty},
+		{What: core.FindingInside, Name: "all.zip/b.exe", Why: core.WhyKind}, {What: core.FindingInside, Name: "tool.exe", Why: core.WhyKind},
+		{What: core.FindingInside, Name: "secret.xlsx", Why: core.WhyPassword}, {What: core.FindingInside, Name: "scan.pdf", Why: core.WhyScan},
+		{What: core.FindingInside, Name: "noise.txt", Why: core.WhyText},
+		{What: core.FindingPicture, Page: 3, Name: "mixed.pdf"}, {What: core.FindingEncoding, Page: 4, Name: "utf-8", Count: 1},
+	})
+}
+
+// TestTooManyAttachments: what is passed over is counted.
+func TestTooManyAttachments(t *testing.T) {
+	mail := "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n" +
+		strings.Repeat("--b\nContent-Disposition: attachment; filename=a.txt\n\nx\n", maxAttachments+7) + "--b--\n"
+	pages, findings, err := found(t, "eml", []byte(mail))
+	if err != nil || len(pages) != maxAttachments+1 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	check(t, "attachments", findings, []core.Finding{{What: core.FindingCut, Why: core.WhyFiles, Count: 7}})
+}
+
+// TestReadTellsFindings: they come with the document, also where nothing could be read.
+func TestReadTellsFindings(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "scan.pdf")
+	if err := os.WriteFile(path, sheets(scanSheet, scanSheet), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	doc, _, err := Read(context.Background(), path, testOptions(t))
+	if !errors.Is(err, core.ErrEmpty) || doc.Reader != Version {
+		t.Errorf("read by %d: %v", doc.Reader, err)
+	}
+	check(t, "scan", doc.Findings, []core.Finding{{What: core.FindingPicture, Page: 1, Last: 2}})
+}
+
+func base64Lines(data []byte) string {
+	var out strings.Builder
+	for i, c := range []byte(base64.StdEncoding.EncodeToString(data)) {
+		if i > 0 && i%76 == 0 {
+			out.WriteByte('\n')
+		}
+		out.WriteByte(c)
+	}
+	return out.String()
+}
