@@ -4,62 +4,30 @@ import (
 	"fmt"
 	"unicode"
 
-	"github.com/klippa-app/go-pdfium/requests"
-
 	"kakoi/core"
 )
 
 // A font of a PDF may say which shape each code has and not which letter that is. PDFium then gives the code in place of the letter:
 // text that looks like Chinese, or like English moved by a few letters, and means nothing. Such characters are left out of the text and counted.
 
-// garbledSample is how many characters of a page are asked about before all are; a question costs a microsecond.
-const garbledSample = 48
-
 var errGarbled = fmt.Errorf("no page with letters that mean something: %w", core.ErrEmpty)
 
 // dropGarbled sets to 0 the characters that mean nothing, and says how many of them there were; bullets and ornaments (the codes of fonts
 // of symbols) are not counted.
-func (t pdfText) dropGarbled(chars []char) int {
-	if !t.suspicious(chars) {
-		return 0
-	}
+func (s *pdfSheet) dropGarbled() int {
 	n := 0
-	for i, c := range chars {
-		if c.at == madeUp || blank(c.code) || c.code < ' ' {
+	for i, c := range s.chars {
+		if blank(c.code) || c.code < ' ' && !meaningless(c.code) {
 			continue
 		}
-		if meaningless(c.code) || t.unmapped(c.at) {
-			chars[i].code = 0
+		if meaningless(c.code) || s.cells[i].lost {
+			s.chars[i].code = 0
 			if c.code < 0xf000 || c.code > 0xf0ff {
 				n++
 			}
 		}
 	}
 	return n
-}
-
-// suspicious looks at characters spread over the page.
-func (t pdfText) suspicious(chars []char) bool {
-	asked, step := 0, max(1, len(chars)/garbledSample)
-	for i, c := range chars {
-		if meaningless(c.code) {
-			return true
-		}
-		if c.at == madeUp || blank(c.code) || c.code < ' ' || i/step < asked {
-			continue
-		}
-		asked = i/step + 1
-		if t.unmapped(c.at) {
-			return true
-		}
-	}
-	return false
-}
-
-// unmapped says that the character's font does not say what it means.
-func (t pdfText) unmapped(at int) bool {
-	r, err := t.p.FPDFText_HasUnicodeMapError(&requests.FPDFText_HasUnicodeMapError{TextPage: t.page, Index: at})
-	return err == nil && r.HasUnicodeMapError
 }
 
 // meaningless are characters that no text is written in: those of private use, unassigned ones, control codes. U+FFFE and 2 are PDFium's

@@ -26,7 +26,11 @@ type Options struct {
 	Timeout  time.Duration     // for one file; 0: five minutes
 	OnSkip   func(path string) // told of each file in a folder that Walk passes over because of its kind
 
+	Passwords *Passwords // of protected files; nil: none
+
 	OnLoop func(path string, err error) // told of each link in a folder that leads back to where it stands, which Walk does not follow
+
+	file string // the name of the file being read, for people
 }
 
 const (
@@ -96,6 +100,7 @@ func Read(ctx context.Context, path string, opt Options) (core.Document, []core.
 	}
 	inner, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	opt.file = doc.Name
 	pages, findings, err := parse(inner, doc.Kind, data, opt)
 	doc.Findings, doc.Reader = findings, Version
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/klippa-app/go-pdfium"
 	pdfium_errors "github.com/klippa-app/go-pdfium/errors"
 	"github.com/klippa-app/go-pdfium/references"
 	"github.com/klippa-app/go-pdfium/requests"
@@ -15,56 +14,184 @@ import (
 	"kakoi/core"
 )
 
-// readPDF gives one Page for each sheet, also for those without text, and notes in q what those lack. Text follows the content order of
-// the file.
-func readPDF(q *budget, data []byte, opt Options) ([]core.Page, error) {
-	ctx := q.ctx
-	var pages []core.Page
-	err := withPDF(ctx, data, opt, func(p pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
-		count, err := p.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: doc})
-		if err != nil {
-			return err
-		}
-		if count.PageCount == 0 {
+// sheetText is what became of a page.
+type sheetText struct {
+	text  string
+	state sheetState
+	err   error
+}
+
+// halfAt is how many pages a document has that two instances read, if one is free; opening it twice costs more than ten pages.
+const (
+	halfAt    = 40
+	maxHalved = 64 << 20 // bytes: each instance has a copy
+)
+
+// readPDF gives one text for each sheet, also for those without, and then those of the files attached to it. It notes in q what they lack.
+// Text follows the content order of the file, except where docs/decisions/0007-readers.md says otherwise.
+func (r *reading) readPDF(data []byte) ([]string, error) {
+	var sheets []sheetText
+	var files []attachment
+	err := withPDF(r.q.ctx, data, r.opt, func(d *pdfDoc) (err error) {
+		if d.count == 0 {
 			return errors.New("no pages")
 		}
-		text, lost, garbled := false, error(nil), false
-		for i := range count.PageCount {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			var s string
-			var state sheetState
-			err := onPage(p, doc, i, func(t pdfText) (err error) {
-				s, _, err = t.text()
-				state = t.state(s)
-				return err
-			})
-			if err != nil {
-				lost = err // one broken page: the others are worth having
-			}
-			garbled = q.noteSheet(i+1, s, state, err) || garbled
-			text = text || strings.TrimSpace(s) != ""
-			pages = append(pages, core.Page{Number: i + 1, Text: s})
+		if d.count > maxPages {
+			return fmt.Errorf("%d pages: %w", d.count, errBomb)
 		}
-		switch {
-		case !text && lost != nil:
-			return lost
-		case !text && garbled:
-			return errGarbled
-		case !text:
-			return errScan
+		if sheets, err = readSheets(r.q.ctx, d, data, r.opt); err != nil {
+			return err
 		}
-		return nil
+		files, err = d.attachments(r.q)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return pages, nil
+	texts, some, lost, garbled := make([]string, len(sheets)), false, error(nil), false
+	for i, s := range sheets {
+		if s.err != nil {
+			lost = s.err // one broken page: the others are worth having
+		}
+		garbled = r.q.noteSheet(i+1, s.text, s.state, s.err) || garbled
+		some = some || strings.TrimSpace(s.text) != ""
+		texts[i] = s.text
+		r.q.spend(len(s.text))
+	}
+	if r.q.err != nil {
+		return nil, r.q.err
+	}
+	attached, err := r.attachedTo(texts, files)
+	switch {
+	case err != nil:
+		return nil, err
+	case some || len(attached) > len(texts):
+		return attached, nil
+	case lost != nil:
+		return nil, fmt.Errorf("read pdf: %w: %w", lost, core.ErrCorrupt)
+	case garbled:
+		return nil, errGarbled
+	}
+	return nil, errScan
+}
+
+// readSheets reads all pages, the second half of long documents in an instance of its own if one is free.
+func readSheets(ctx context.Context, d *pdfDoc, data []byte, opt Options) ([]sheetText, error) {
+	out := make([]sheetText, d.count)
+	titles := d.outline()
+	if d.count < halfAt || len(data) > maxHalved {
+		return out, d.read(ctx, out, 0, d.count, titles)
+	}
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	half := d.count / 2
+	other := make(chan error, 1)
+	go func() {
+		e, err := engine(opt)
+		if err == nil {
+			var free bool
+			free, err = e.try(inner, func(l *pdfLib) error {
+				second, err := l.openBytes(inner, data, opt)
+				if err != nil {
+					return err
+				}
+				if second.count != d.count {
+					return errors.New("another number of pages")
+				}
+				return second.read(inner, out, half, d.count, titles)
+			})
+			if err == nil && !free {
+				err = errBusy
+			}
+		}
+		other <- err
+	}()
+	if err := d.read(ctx, out, 0, half, titles); err != nil {
+		cancel()
+		<-other
+		return nil, err
+	}
+	if err := <-other; err != nil {
+		return out, d.read(ctx, out, half, d.count, titles)
+	}
+	return out, nil
+}
+
+var errBusy = errors.New("no instance is free")
+
+// heldSheet is a page whose neighbours have not all been read.
+type heldSheet struct {
+	sheet *pdfSheet
+	lines []pdfLine
+	own   margins
+	err   error
+}
+
+func (d *pdfDoc) held(index int) *heldSheet {
+	s, err := d.page(index)
+	h := &heldSheet{sheet: s, err: err}
+	h.lines = s.lines(s.chars)
+	h.own = s.margins(h.lines)
+	return h
+}
+
+// read reads the pages from one index to before another into out.
+func (d *pdfDoc) read(ctx context.Context, out []sheetText, from, to int, titles map[int]map[string]bool) error {
+	window := map[int]*heldSheet{}
+	finish := func(i int) {
+		if h := window[i]; h != nil && i >= from && i < to {
+			out[i].text, _ = h.layout(window, i, d.count, titles[i])
+			out[i].state, out[i].err = sheetState{garbled: h.sheet.garbled, drawn: h.sheet.drawn}, h.err
+		}
+		delete(window, i-neighbours)
+	}
+	last := min(d.count, to+neighbours)
+	for i := max(0, from-neighbours); i < last; i++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		window[i] = d.held(i)
+		finish(i - neighbours)
+	}
+	for i := last - neighbours; i < last; i++ {
+		finish(i)
+	}
+	return ctx.Err()
+}
+
+// layout is the text of a page, among those around it.
+func (h *heldSheet) layout(window map[int]*heldSheet, index, pages int, titles map[string]bool) (string, []char) {
+	v := view{around: map[int]margins{}, pages: pages, titles: titles}
+	for distance := -neighbours; distance <= neighbours; distance++ {
+		if o := window[index+distance]; o != nil && distance != 0 {
+			v.around[distance] = o.own
+		}
+	}
+	return h.sheet.layout(h.lines, h.own, v)
+}
+
+// single is the text of one page by itself, as reading the whole document gives it; kept are the neighbours read before.
+func (d *pdfDoc) single(index int, kept map[int]*heldSheet, titles map[int]map[string]bool) (*heldSheet, string, []char, error) {
+	for i := range kept {
+		if i < index-2*neighbours || i > index+2*neighbours {
+			delete(kept, i)
+		}
+	}
+	for i := max(0, index-neighbours); i <= min(d.count-1, index+neighbours); i++ {
+		if kept[i] == nil {
+			kept[i] = d.held(i)
+		}
+	}
+	h := kept[index]
+	if h.err != nil {
+		return h, "", nil, h.err
+	}
+	text, chars := h.layout(kept, index, d.count, titles[index])
+	return h, text, chars, nil
 }
 
 // withPDF opens data in an instance of its own. Errors of PDFium become core.ErrEncrypted or core.ErrCorrupt.
-func withPDF(ctx context.Context, data []byte, opt Options, fn func(pdfium.Pdfium, references.FPDF_DOCUMENT) error) error {
+func withPDF(ctx context.Context, data []byte, opt Options, fn func(*pdfDoc) error) error {
 	// Readers accept up to 1,024 bytes before the header (PDF 1.7, appendix H.3.4.1).
 	if !bytes.Contains(data[:min(len(data), 1024)], []byte("%PDF-")) {
 		return fmt.Errorf("no pdf header: %w", core.ErrCorrupt)
@@ -73,124 +200,44 @@ func withPDF(ctx context.Context, data []byte, opt Options, fn func(pdfium.Pdfiu
 	if err != nil {
 		return err
 	}
-	return e.do(ctx, func(p pdfium.Pdfium) error {
-		doc, err := openDocument(p, &requests.OpenDocument{File: &data})
+	return e.do(ctx, func(l *pdfLib) error {
+		d, err := l.openBytes(ctx, data, opt)
 		if err != nil {
 			return err
 		}
-		if err := fn(p, doc); err != nil && !errors.Is(err, errScan) && !errors.Is(err, errGarbled) && !errors.Is(err, core.ErrNotFound) {
-			return fmt.Errorf("read pdf: %w: %w", err, core.ErrCorrupt)
-		} else if err != nil {
+		err = fn(d)
+		switch {
+		case err == nil || errors.Is(err, errBomb) || errors.Is(err, core.ErrNotFound):
 			return err
 		}
-		return nil
+		return fmt.Errorf("read pdf: %w: %w", err, core.ErrCorrupt)
 	})
 }
 
-func openDocument(p pdfium.Pdfium, request *requests.OpenDocument) (references.FPDF_DOCUMENT, error) {
-	opened, err := p.OpenDocument(request)
-	switch {
-	case errors.Is(err, pdfium_errors.ErrPassword), errors.Is(err, pdfium_errors.ErrSecurity):
-		return "", fmt.Errorf("open pdf: %w: %w", err, core.ErrEncrypted)
-	case err != nil:
-		return "", fmt.Errorf("open pdf: %w: %w", err, core.ErrCorrupt)
-	}
-	return opened.Document, nil
+func (l *pdfLib) openBytes(ctx context.Context, data []byte, opt Options) (*pdfDoc, error) {
+	return l.open(ctx, opt, func() *requests.OpenDocument { return &requests.OpenDocument{File: &data} })
 }
 
-// char is a character of PDFium's text page: which one it is there, or madeUp.
-type char struct {
-	code rune
-	at   int
-}
-
-const madeUp = -1 // a character that the reader put in
-
-// onPage hands fn the text of the page with this index, open while fn runs.
-func onPage(p pdfium.Pdfium, doc references.FPDF_DOCUMENT, index int, fn func(pdfText) error) error {
-	page, err := p.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: doc, Index: index})
-	if err != nil {
-		return fmt.Errorf("load page %d: %w", index+1, err)
-	}
-	defer p.FPDF_ClosePage(&requests.FPDF_ClosePage{Page: page.Page})
-	tp, err := p.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: requests.Page{ByReference: &page.Page}})
-	if err != nil {
-		return fmt.Errorf("load text of page %d: %w", index+1, err)
-	}
-	defer p.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: tp.TextPage})
-	return fn(pdfText{p: p, sheet: page.Page, page: tp.TextPage, no: index + 1, lost: new(int)})
-}
-
-type pdfText struct {
-	p     pdfium.Pdfium
-	sheet references.FPDF_PAGE
-	page  references.FPDF_TEXTPAGE
-	no    int
-	lost  *int // characters that mean nothing, once text has been read
-}
-
-// text is the page's text and, for each of its characters, where that came from. What could be read comes back
-// beside an error.
-func (t pdfText) text() (string, []char, error) {
-	chars, err := t.chars()
-	*t.lost = t.dropGarbled(chars)
-	s, kept := pageText(chars)
-	return s, kept, err
-}
-
-// chars reads the characters of the page, in content order.
-func (t pdfText) chars() ([]char, error) {
-	count, err := t.p.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: t.page})
-	if err != nil {
-		return nil, fmt.Errorf("count characters of page %d: %w", t.no, err)
-	}
-	chars, whole := t.codes(count.Count)
-	if !whole {
-		if chars, err = t.codesSlowly(count.Count); err != nil {
-			return chars, err
+// open opens a document, with the passwords that are known and those that a person knows.
+func (l *pdfLib) open(ctx context.Context, opt Options, request func() *requests.OpenDocument) (*pdfDoc, error) {
+	var ref references.FPDF_DOCUMENT
+	err := opt.Passwords.try(ctx, opt.file, func(password string) error {
+		r := request()
+		if password != "" {
+			r.Password = &password
 		}
-	}
-	if err := t.dropThinSpaces(chars); err != nil {
-		return chars, err
-	}
-	return t.rightToLeft(chars)
-}
-
-// codes reads all characters in one call instead of one call each. PDFium leaves out characters without a code and
-// writes those beyond U+FFFF as two units: then places would shift, and whole is false.
-func (t pdfText) codes(count int) (chars []char, whole bool) {
-	text, err := t.p.FPDFText_GetText(&requests.FPDFText_GetText{TextPage: t.page, Count: count})
-	if err != nil {
-		return nil, false
-	}
-	chars = make([]char, 0, count)
-	for _, c := range strings.TrimRight(text.Text, "\x00") {
-		if c > 0xffff || c == 0xfffd {
-			return nil, false
+		opened, err := l.OpenDocument(r)
+		switch {
+		case errors.Is(err, pdfium_errors.ErrPassword), errors.Is(err, pdfium_errors.ErrSecurity):
+			return fmt.Errorf("open pdf: %w: %w", err, core.ErrEncrypted)
+		case err != nil:
+			return fmt.Errorf("open pdf: %w: %w", err, core.ErrCorrupt)
 		}
-		chars = append(chars, char{c, len(chars)})
-	}
-	return chars, len(chars) == count
-}
-
-func (t pdfText) codesSlowly(count int) ([]char, error) {
-	chars := make([]char, 0, max(count, 0))
-	for i := range count {
-		u, err := t.p.FPDFText_GetUnicode(&requests.FPDFText_GetUnicode{TextPage: t.page, Index: i})
-		if err != nil {
-			return chars, fmt.Errorf("character %d of page %d: %w", i, t.no, err)
-		}
-		chars = append(chars, char{rune(uint32(u.Unicode)), i})
-	}
-	return chars, nil
-}
-
-// box is the character's cell: as wide as it advances and as high as its font.
-func (t pdfText) box(i int) (Box, error) {
-	b, err := t.p.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: t.page, Index: i})
+		ref = opened.Document
+		return nil
+	})
 	if err != nil {
-		return Box{}, fmt.Errorf("box of character %d of page %d: %w", i, t.no, err)
+		return nil, err
 	}
-	r := b.Rect
-	return Box{float64(r.Left), float64(r.Bottom), float64(r.Right), float64(r.Top)}, nil
+	return l.opened(ref)
 }

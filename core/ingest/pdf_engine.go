@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
 	"runtime/debug"
 	"sync"
 
@@ -74,6 +73,10 @@ func engine(opt Options) (*pdfEngine, error) {
 
 func openEngine(opt Options) (*pdfEngine, error) {
 	e := &pdfEngine{readers: make(chan struct{}, pdfReaders)}
+	module, err := withLoops(pdfiumWasm)
+	if err != nil {
+		return nil, err
+	}
 	// PDFium needs exception handling; closing on the end of a context is the only way to stop it.
 	config := wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
@@ -88,7 +91,8 @@ func openEngine(opt Options) (*pdfEngine, error) {
 		}
 		e.cache, config = cache, config.WithCompilationCache(cache)
 	}
-	pool, err := webassembly.Init(webassembly.Config{
+	pool, err := webassembly.InitWithWASM(webassembly.Config{
+		WASM:          module,
 		MaxTotal:      -1, // no limit but ours
 		RuntimeConfig: config,
 		FSConfig:      wazero.NewFSConfig().WithFSMount(newFontsOnly(opt.FontsDir), "/"),
@@ -107,18 +111,33 @@ func openEngine(opt Options) (*pdfEngine, error) {
 }
 
 // do runs fn with an instance of its own. At the end of ctx the instance is killed and fn comes back with an error.
-func (e *pdfEngine) do(ctx context.Context, fn func(pdfium.Pdfium) error) error {
+func (e *pdfEngine) do(ctx context.Context, fn func(*pdfLib) error) error {
 	select {
 	case e.readers <- struct{}{}:
 		defer func() { <-e.readers }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	instance, stop, err := e.instance(ctx)
+	return e.run(ctx, fn)
+}
+
+// try is do, unless no instance is free.
+func (e *pdfEngine) try(ctx context.Context, fn func(*pdfLib) error) (free bool, err error) {
+	select {
+	case e.readers <- struct{}{}:
+		defer func() { <-e.readers }()
+	default:
+		return false, nil
+	}
+	return true, e.run(ctx, fn)
+}
+
+func (e *pdfEngine) run(ctx context.Context, fn func(*pdfLib) error) error {
+	instance, err := e.instance(ctx)
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer instance.stop()
 	done := make(chan error, 1)
 	go func() {
 		defer func() {
@@ -134,38 +153,25 @@ func (e *pdfEngine) do(ctx context.Context, fn func(pdfium.Pdfium) error) error 
 		_ = instance.Close() // fails after a trap; the instance is thrown away as a whole all the same
 		return err
 	case <-ctx.Done():
-		stop()
+		instance.stop()
 		<-done
 		_ = instance.Kill() // throws the instance away; its error says no more than ctx does
 		return ctx.Err()
 	}
 }
 
-// instance starts an instance; stop ends the call it is in, at any time, and has to be called in the end.
-func (e *pdfEngine) instance(ctx context.Context) (instance pdfium.Pdfium, stop func(), err error) {
-	instance, err = e.pool.GetInstanceWithContext(ctx)
+// instance starts an instance; its stop has to be called in the end.
+func (e *pdfEngine) instance(ctx context.Context) (*pdfLib, error) {
+	instance, err := e.pool.GetInstanceWithContext(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
+			return nil, ctx.Err()
 		}
-		return nil, nil, core.Explain(fmt.Errorf("start a pdf instance: %w", err), "error.file.pdf_engine")
+		return nil, core.Explain(fmt.Errorf("start a pdf instance: %w", err), "error.file.pdf_engine")
 	}
-	return instance, stopper(instance), nil
-}
-
-// stopper gives a function that ends the call an instance is in, and all later ones. It ends the context that go-pdfium (v1.20.0)
-// makes the instance's calls with: wazero then stops the call and frees what it used after it. Closing the module instead would
-// free files that the call is reading, and the instance's own Kill sets fields that it reads: both have to come after the call.
-func stopper(instance pdfium.Pdfium) func() {
-	implementation := reflect.Indirect(reflect.ValueOf(instance.GetImplementation()))
-	if implementation.Kind() == reflect.Struct {
-		if field := implementation.FieldByName("Context"); field.IsValid() && field.CanSet() {
-			if ctx, ok := field.Interface().(context.Context); ok {
-				ctx, cancel := context.WithCancel(ctx)
-				field.Set(reflect.ValueOf(ctx))
-				return cancel
-			}
-		}
+	l, err := newPDFLib(instance)
+	if err != nil {
+		return nil, core.Explain(errors.Join(err, instance.Close()), "error.file.pdf_engine")
 	}
-	return func() { _ = instance.Kill() } // another version of go-pdfium: a race is better than a call that never ends
+	return l, nil
 }

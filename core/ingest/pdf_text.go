@@ -8,15 +8,11 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"github.com/klippa-app/go-pdfium"
-	"github.com/klippa-app/go-pdfium/references"
-	"github.com/klippa-app/go-pdfium/requests"
-
 	"kakoi/core"
 )
 
-// Box is where a character stands on its page, in points (1/72 inch) from the lower left corner. A character that PDFium
-// made up (a line end, a space between words) has an empty box.
+// Box is where a character stands on its page, in points (1/72 inch) from the lower left corner. A character that PDFium or the
+// reader made up (a line end, a space between words, a column's name that is written once more) has an empty box.
 type Box struct{ Left, Bottom, Right, Top float64 }
 
 // Empty says whether the box covers nothing.
@@ -37,28 +33,18 @@ func PageBoxes(ctx context.Context, path string, page int, opt Options) (PageLay
 	if err != nil {
 		return out, err
 	}
-	err = withPDF(ctx, data, opt, func(p pdfium.Pdfium, ref references.FPDF_DOCUMENT) error {
-		count, err := p.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: ref})
+	opt.file = doc.Name
+	err = withPDF(ctx, data, opt, func(d *pdfDoc) error {
+		if page < 1 || page > d.count {
+			return fmt.Errorf("page %d of %d: %w", page, d.count, core.ErrNotFound)
+		}
+		h, text, chars, err := d.single(page-1, map[int]*heldSheet{}, d.outline())
 		if err != nil {
 			return err
 		}
-		if page < 1 || page > count.PageCount {
-			return fmt.Errorf("page %d of %d: %w", page, count.PageCount, core.ErrNotFound)
-		}
-		size, err := p.FPDF_GetPageSizeByIndex(&requests.FPDF_GetPageSizeByIndex{Document: ref, Index: page - 1})
-		if err != nil {
-			return err
-		}
-		out.Width, out.Height = size.Width, size.Height
-		return onPage(p, ref, page-1, func(t pdfText) error {
-			text, chars, err := t.text()
-			if err != nil {
-				return err
-			}
-			out.Text = text
-			out.Boxes, err = t.boxes(chars)
-			return err
-		})
+		out.Width, out.Height = h.sheet.extent()
+		out.Text, out.Boxes = text, h.sheet.boxes(chars)
+		return nil
 	})
 	if err != nil {
 		return PageLayout{}, explain(err, doc)
@@ -67,27 +53,23 @@ func PageBoxes(ctx context.Context, path string, page int, opt Options) (PageLay
 }
 
 // boxes tells where characters stand.
-func (t pdfText) boxes(chars []char) ([]Box, error) {
+func (s *pdfSheet) boxes(chars []char) []Box {
 	boxes := make([]Box, len(chars))
 	for i, c := range chars {
-		if c.at == madeUp {
-			continue
-		}
-		var err error
-		if boxes[i], err = t.box(c.at); err != nil {
-			return nil, err
+		if c.at != madeUp {
+			boxes[i] = s.cells[c.at].box
 		}
 	}
-	return boxes, nil
+	return boxes
 }
 
 // pageText makes the Page's text of a page's characters, and says which of them stayed: line ends become "\n", NUL goes, surrogate
-// halves are joined, a word divided by a hyphen at a line end is one word again, white space at both ends goes.
+// halves are joined, marks of divided words go, white space at both ends goes.
 func pageText(chars []char) (string, []char) {
 	codes, kept := make([]rune, 0, len(chars)), make([]char, 0, len(chars))
 	for i, c := range chars {
 		switch code := c.code; {
-		case code == 0, code == 0xfffe, code == 2, // hyphens at line ends: PDFium uses both, by version
+		case code == 0, hyphen(code),
 			code == '\r' && i+1 < len(chars) && chars[i+1].code == '\n':
 			continue
 		case code == '\r':

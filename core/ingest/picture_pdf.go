@@ -12,9 +12,7 @@ import (
 	"math"
 	"os"
 
-	"github.com/klippa-app/go-pdfium"
 	"github.com/klippa-app/go-pdfium/enums"
-	"github.com/klippa-app/go-pdfium/references"
 	"github.com/klippa-app/go-pdfium/requests"
 
 	"kakoi/core"
@@ -26,11 +24,11 @@ type openPDF struct {
 	at       string      // of the file on the disk: path, or the archive it leads into
 	file     *os.File    // nil when the document came out of an archive
 	info     os.FileInfo // of at, when it was opened
-	instance pdfium.Pdfium
-	stop     func() // ends the call the instance is in
-	doc      references.FPDF_DOCUMENT
-	pages    int
-	lost     bool // the instance was stopped in the middle of a call
+	instance *pdfLib
+	doc      *pdfDoc
+	titles   map[int]map[string]bool // of its outline
+	kept     map[int]*heldSheet      // pages read to compare with others
+	lost     bool                    // the instance was stopped in the middle of a call
 }
 
 const (
@@ -62,19 +60,19 @@ func openPDFFile(ctx context.Context, abs string, doc *core.Document, opt Option
 	if err != nil {
 		return nil, errors.Join(err, o.closeFile())
 	}
-	if o.instance, o.stop, err = e.instance(ctx); err != nil {
+	if o.instance, err = e.instance(ctx); err != nil {
 		return nil, errors.Join(err, o.closeFile())
 	}
 	err = o.guard(ctx, func() error {
-		o.doc, err = openDocument(o.instance, &requests.OpenDocument{FileReader: from, FileReaderSize: size})
+		opt.file = doc.Name
+		opt.Passwords = opt.Passwords.silent() // a page is looked at by somebody who has not asked for a document
+		o.doc, err = o.instance.open(ctx, opt, func() *requests.OpenDocument {
+			return &requests.OpenDocument{FileReader: from, FileReaderSize: size}
+		})
 		if err != nil {
 			return err
 		}
-		count, err := o.instance.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: o.doc})
-		if err != nil {
-			return err
-		}
-		o.pages = count.PageCount
+		o.titles, o.kept = o.doc.outline(), map[int]*heldSheet{}
 		return nil
 	})
 	if err != nil {
@@ -121,7 +119,7 @@ func (o *openPDF) guard(ctx context.Context, fn func() error) (err error) {
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		o.stop()
+		o.instance.stop()
 	})
 	defer func() {
 		if p := recover(); p != nil {
@@ -145,17 +143,17 @@ func (o *openPDF) close() {
 	} else {
 		_ = o.instance.Close() // fails after a trap; the instance is thrown away as a whole all the same
 	}
-	o.stop()
+	o.instance.stop()
 	_ = o.closeFile() // only read from
 }
 
 func (o *openPDF) draw(ctx context.Context, number, dpi int) (Picture, error) {
-	out := Picture{Pages: o.pages}
-	if number < 1 || number > o.pages {
-		return out, fmt.Errorf("page %d of %d: %w", number, o.pages, errNoPage)
+	out := Picture{Pages: o.doc.count}
+	if number < 1 || number > o.doc.count {
+		return out, fmt.Errorf("page %d of %d: %w", number, o.doc.count, errNoPage)
 	}
 	err := o.guard(ctx, func() error {
-		size, err := o.instance.FPDF_GetPageSizeByIndex(&requests.FPDF_GetPageSizeByIndex{Document: o.doc, Index: number - 1})
+		size, err := o.instance.FPDF_GetPageSizeByIndex(&requests.FPDF_GetPageSizeByIndex{Document: o.doc.ref, Index: number - 1})
 		if err != nil {
 			return fmt.Errorf("measure page %d: %w", number, err)
 		}
@@ -163,18 +161,19 @@ func (o *openPDF) draw(ctx context.Context, number, dpi int) (Picture, error) {
 		if width, out.DPI, err = pixels(size.Width, size.Height, dpi); err != nil {
 			return fmt.Errorf("page %d: %w", number, err)
 		}
-		return onPage(o.instance, o.doc, number-1, func(t pdfText) error {
-			if out.Image, err = t.picture(width); err != nil {
-				return err
-			}
-			text, chars, err := t.text()
-			if err != nil {
-				return err
-			}
-			out.Text, out.codes = text, []rune(text)
-			out.boxes, err = t.places(chars, out.Image.Rect)
+		page := requests.Page{ByIndex: &requests.PageByIndex{Document: o.doc.ref, Index: number - 1}}
+		if out.Image, err = o.picture(page, width); err != nil {
+			return fmt.Errorf("draw page %d: %w", number, err)
+		}
+		h, text, chars, err := o.doc.single(number-1, o.kept, o.titles)
+		if err != nil {
 			return err
-		})
+		}
+		out.Text, out.codes = text, []rune(text)
+		if out.boxes, err = o.places(page, h.sheet.boxes(chars), out.Image.Rect); err != nil {
+			return fmt.Errorf("map page %d: %w", number, err)
+		}
+		return nil
 	})
 	return out, err
 }
@@ -191,18 +190,16 @@ func pixels(width, height float64, dpi int) (int, int, error) {
 	return max(1, int(width*scale)), max(1, int(math.Round(scale*72))), nil
 }
 
-// picture draws the page on white paper.
-func (t pdfText) picture(width int) (*image.RGBA, error) {
-	drawn, err := t.p.RenderPageInPixels(&requests.RenderPageInPixels{
-		Page: requests.Page{ByReference: &t.sheet}, Width: width, RenderFlags: enums.FPDF_RENDER_FLAG_ANNOT,
-	})
+// picture draws a page on white paper.
+func (o *openPDF) picture(page requests.Page, width int) (*image.RGBA, error) {
+	drawn, err := o.instance.RenderPageInPixels(&requests.RenderPageInPixels{Page: page, Width: width, RenderFlags: enums.FPDF_RENDER_FLAG_ANNOT})
 	if err != nil {
-		return nil, fmt.Errorf("draw page %d: %w", t.no, err)
+		return nil, err
 	}
 	defer drawn.Cleanup()
 	raw, ok := drawn.Result.RenderedImage.(*image.RGBA)
 	if !ok {
-		return nil, fmt.Errorf("draw page %d: picture is a %T", t.no, drawn.Result.RenderedImage)
+		return nil, fmt.Errorf("picture is a %T", drawn.Result.RenderedImage)
 	}
 	out := image.NewRGBA(raw.Rect)
 	if !drawn.Result.HasTransparency {
@@ -215,20 +212,16 @@ func (t pdfText) picture(width int) (*image.RGBA, error) {
 }
 
 // places tells where characters stand on a picture of the page, whatever way up the sheet is and however it is cropped.
-func (t pdfText) places(chars []char, picture image.Rectangle) ([]rect, error) {
-	boxes, err := t.boxes(chars)
-	if err != nil {
-		return nil, err
-	}
+func (o *openPDF) places(page requests.Page, boxes []Box, picture image.Rectangle) ([]rect, error) {
 	// PDFium answers in whole pixels: a picture 64 times as large gives the fractions, three points the whole mapping.
 	const fine, far = 64, 1000
 	var x, y [3]float64
 	for i, at := range [3][2]float64{{0, 0}, {far, 0}, {0, far}} {
-		d, err := t.p.FPDF_PageToDevice(&requests.FPDF_PageToDevice{
-			Page: requests.Page{ByReference: &t.sheet}, SizeX: picture.Dx() * fine, SizeY: picture.Dy() * fine, PageX: at[0], PageY: at[1],
+		d, err := o.instance.FPDF_PageToDevice(&requests.FPDF_PageToDevice{
+			Page: page, SizeX: picture.Dx() * fine, SizeY: picture.Dy() * fine, PageX: at[0], PageY: at[1],
 		})
 		if err != nil {
-			return nil, fmt.Errorf("map page %d: %w", t.no, err)
+			return nil, err
 		}
 		x[i], y[i] = float64(d.DeviceX)/fine, float64(d.DeviceY)/fine
 	}

@@ -49,10 +49,10 @@ const (
 	rulesPay  = "第2章 手当\n\n1. 通勤手当は月額5万円を上限とする。\n"
 	rulesEnd  = "製品KX-200の保守は①平日9時から②土曜10時から行う。"
 
-	rulesPDF1 = "就業規則\n第1章 休暇\n第1条 従業員は、入社の日から6か月を経過したとき、10日の年次有給休暇を取るこ\nとができる。ただし、出勤率が8割に満たない者を除く。\n" +
-		"Article 2. Requests are made at least three days before the leave, in \nwriting or by e-mail.\n" +
-		"勤続年数 日数\n6か月 10日\n1年6か月 11日\n6年6か月以上 20日"
-	rulesPDF2 = "第2章 手当\n1. 通勤手当は月額5万円を上限とする。\n2. 時間外手当:\n– 平日は25%増し\n– 休日は35%増し\n" + rulesEnd
+	rulesPDF1 = "就業規則\n\n第1章 休暇\n\n第1条 従業員は、入社の日から6か月を経過したとき、10日の年次有給休暇を取るこ\nとができる。ただし、出勤率が8割に満たない者を除く。\n" +
+		"Article 2. Requests are made at least three days before the leave, in \nwriting or by e-mail.\n\n" +
+		"勤続年数: 6か月 | 日数: 10日\n勤続年数: 1年6か月 | 日数: 11日\n勤続年数: 6年6か月以上 | 日数: 20日"
+	rulesPDF2 = "第2章 手当\n\n1. 通勤手当は月額5万円を上限とする。\n2. 時間外手当:\n– 平日は25%増し\n– 休日は35%増し\n" + rulesEnd
 )
 
 var fixtures = []struct {

@@ -61,7 +61,7 @@ func (r *reading) pages(ctx context.Context, kind string, data []byte) ([]core.P
 
 // many are the kinds whose documents have pages of their own, or files inside.
 var many = map[string]bool{
-	"pptx": true, "xlsx": true, "ods": true, "odp": true, "epub": true, "eml": true, "mht": true, "msg": true, "xls": true, "zip": true,
+	"pptx": true, "xlsx": true, "ods": true, "odp": true, "epub": true, "eml": true, "mht": true, "msg": true, "xls": true, "zip": true, "pdf": true,
 }
 
 // texts are those of the pages of a file of any kind.
@@ -75,16 +75,7 @@ func (r *reading) texts(kind string, data []byte) ([]string, error) {
 	}
 	switch kind {
 	case "pdf":
-		pages, err := readPDF(r.q, data, r.opt)
-		texts := make([]string, len(pages))
-		for i, p := range pages {
-			texts[i] = p.Text
-			r.q.spend(len(p.Text))
-		}
-		if err == nil {
-			err = r.q.err
-		}
-		return texts, err
+		return r.readPDF(data)
 	case "docx":
 		return one(readDOCX(r.q, data))
 	case "html":

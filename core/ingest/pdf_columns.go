@@ -1,0 +1,295 @@
+package ingest
+
+import (
+	"math"
+	"slices"
+)
+
+// blockKind says what stands around a block in the page's text.
+type blockKind int
+
+const (
+	blockText    blockKind = iota
+	blockTable             // an empty line before and after it
+	blockHeading           // the same
+	blockApart             // after the page's text
+)
+
+// block is a line of the page, or a table.
+type block struct {
+	kind blockKind
+	line pdfLine
+}
+
+// free is a stretch of the sheet's width in which nothing stands.
+type free struct {
+	from, to float64
+	both     int // lines with something on both sides of it
+}
+
+const (
+	bothSides   = 3    // lines that make a region of columns
+	proseFill   = 0.72 // of a column's width that most of its lines fill
+	proseLength = 10   // characters of most of its lines
+	maxRegion   = 500  // lines
+)
+
+// inColumns finds stretches of lines that stand in columns though the file has them across: these are read one column after the other. What are
+// the rows of a table becomes one.
+func inColumns(blocks []block) []block {
+	var out []block
+	for i := 0; i < len(blocks); {
+		if blocks[i].kind != blockText || len(blocks[i].line.parts) < 2 {
+			out, i = append(out, blocks[i]), i+1
+			continue
+		}
+		end, gaps := region(blocks, i)
+		if len(gaps) == 0 {
+			out, i = append(out, blocks[i]), i+1
+			continue
+		}
+		if table := openTable(blocks, i); table != nil {
+			out, i = append(out, table.block), table.end
+			continue
+		}
+		sides := sided(blocks[i:end], gaps)
+		if prose(sides) {
+			for _, side := range sides {
+				for _, l := range side {
+					out = append(out, block{line: l})
+				}
+			}
+			i = end
+			continue
+		}
+		out, i = append(out, blocks[i]), i+1
+	}
+	return out
+}
+
+// region is the longest stretch of lines from i on that one gap at least runs through, and those gaps.
+func region(blocks []block, i int) (end int, gaps []free) {
+	open := []free{}
+	parts := blocks[i].line.parts
+	for j := 1; j < len(parts); j++ {
+		open = append(open, free{parts[j-1].box.Right, parts[j].box.Left, 0})
+	}
+	var last Box
+	lastBoth, size := i, blocks[i].line.size
+	best := 0
+	for end = i; end < min(len(blocks), i+maxRegion); end++ {
+		l := blocks[end].line
+		if blocks[end].kind != blockText || l.down || l.turned || l.box.Empty() {
+			break
+		}
+		if end > i {
+			if l.box.Top > last.Top || last.Bottom-l.box.Top > 4*size { // not below, or far below
+				break
+			}
+			// Lines of one side only go on as long as nothing says that the columns have ended.
+			if len(l.parts) < 2 && (last.Bottom-l.box.Top > 1.2*size || math.Abs(l.size-size) > 0.15*size) && lastBoth < end-1 {
+				break
+			}
+		}
+		left := narrowed(open, l, size)
+		if len(left) == 0 {
+			break
+		}
+		open, last = left, l.box
+		for _, g := range open {
+			if g.both > best {
+				best, lastBoth = g.both, end
+			}
+		}
+	}
+	for _, g := range open {
+		if g.both >= bothSides {
+			gaps = append(gaps, g)
+		}
+	}
+	return end, gaps
+}
+
+// narrowed are the gaps that a line leaves.
+func narrowed(open []free, l pdfLine, size float64) []free {
+	var out []free
+	for _, g := range open {
+		left, right, crossed := false, false, false
+		for _, p := range l.stretches() {
+			middle := (g.from + g.to) / 2
+			switch {
+			case p.box.Right <= middle:
+				g.from, left = max(g.from, p.box.Right), true
+			case p.box.Left >= middle:
+				g.to, right = min(g.to, p.box.Left), true
+			default:
+				crossed = true
+			}
+		}
+		if crossed || g.to-g.from < max(0.6*size, 3) {
+			continue
+		}
+		if left && right {
+			g.both++
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+// sided sorts the stretches of lines into columns.
+func sided(blocks []block, gaps []free) [][]pdfLine {
+	sides := make([][]pdfLine, len(gaps)+1)
+	for _, b := range blocks {
+		now := make([][]pdfLine, len(sides))
+		for _, p := range b.line.stretches() {
+			at := 0
+			for at < len(gaps) && p.box.Left >= (gaps[at].from+gaps[at].to)/2 {
+				at++
+			}
+			now[at] = append(now[at], p)
+		}
+		for at, parts := range now {
+			if len(parts) > 0 && b.line.joined && at == lastOf(now) {
+				parts[len(parts)-1].joined = true
+			}
+			sides[at] = append(sides[at], parts...)
+		}
+	}
+	return sides
+}
+
+func lastOf(sides [][]pdfLine) int {
+	for i := len(sides) - 1; i > 0; i-- {
+		if len(sides[i]) > 0 {
+			return i
+		}
+	}
+	return 0
+}
+
+// prose says whether all columns are writing: lines that fill their column, and no cells of a table.
+func prose(sides [][]pdfLine) bool {
+	for _, side := range sides {
+		if len(side) < bothSides {
+			return false
+		}
+		left, right := math.Inf(1), math.Inf(-1)
+		for _, l := range side {
+			left, right = min(left, l.box.Left), max(right, l.box.Right)
+		}
+		var fills, lengths []float64
+		for _, l := range side {
+			fills = append(fills, l.box.width()/(right-left))
+			n := 0.0
+			for _, c := range l.chars {
+				if unspaced(c.code) {
+					n += 2
+				} else if c.code != 0 {
+					n++
+				}
+			}
+			lengths = append(lengths, n)
+		}
+		slices.Sort(fills)
+		slices.Sort(lengths)
+		if fills[len(fills)/2] < proseFill || lengths[len(lengths)/2] < 2*proseLength {
+			return false
+		}
+	}
+	return true
+}
+
+// foundTable is a table and the block after it.
+type foundTable struct {
+	block block
+	end   int
+}
+
+// openTable makes a table of rows from i on, if a row of names stands at their top and their cells below the names. Without that the lines stay
+// as they are.
+func openTable(blocks []block, i int) *foundTable {
+	end, gaps := i, []free(nil)
+	// The rows are those with something in two columns at least.
+	for end < len(blocks) && blocks[end].kind == blockText && len(blocks[end].line.parts) > 1 && !blocks[end].line.joined {
+		if end > i {
+			above, l := blocks[end-1].line.box, blocks[end].line.box
+			if l.Top > above.Top || above.Bottom-l.Top > 2*blocks[i].line.size {
+				break
+			}
+		}
+		end++
+	}
+	if end-i < fewRows {
+		return nil
+	}
+	for _, b := range blocks[i:end] {
+		if p := b.line.parts; gaps == nil || len(p) > len(gaps)+1 {
+			gaps = nil
+			for j := 1; j < len(p); j++ {
+				gaps = append(gaps, free{from: p[j-1].box.Right, to: p[j].box.Left})
+			}
+		}
+	}
+	for _, b := range blocks[i:end] {
+		left := narrowed(gaps, b.line, b.line.size)
+		if len(left) != len(gaps) {
+			return nil
+		}
+		gaps = left
+	}
+	if len(gaps)+1 > maxGridCol {
+		return nil
+	}
+	rows := make([][]pdfCell, 0, end-i)
+	for _, b := range blocks[i:end] {
+		var row []pdfCell
+		for at, parts := range sided([]block{b}, gaps) {
+			if len(parts) > 1 {
+				return nil
+			}
+			if len(parts) == 1 {
+				row = append(row, pdfCell{column: at, chars: joinLines([][]char{parts[0].chars}), strong: parts[0].bold})
+			}
+		}
+		rows = append(rows, row)
+	}
+	if !numbersBelow(rows) {
+		return nil
+	}
+	table := writeTable(rows, false)
+	if table == nil {
+		return nil
+	}
+	box := Box{}
+	for _, b := range blocks[i:end] {
+		box = box.with(b.line.box)
+	}
+	return &foundTable{block{kind: blockTable, line: pdfLine{chars: table, box: box}}, end}
+}
+
+// numbersBelow says whether the first row is of names in every column, and a column below it of values: short of that lines that stand
+// beside each other are no table for certain.
+func numbersBelow(rows [][]pdfCell) bool {
+	for _, c := range rows[0] {
+		if valued(plain(c.chars)) {
+			return false
+		}
+	}
+	values := map[int]int{}
+	widest := 0
+	for _, row := range rows[1:] {
+		widest = max(widest, len(row))
+		for _, c := range row {
+			if valued(oneLine(plain(c.chars))) {
+				values[c.column]++
+			}
+		}
+	}
+	for _, n := range values {
+		if n*10 >= 7*(len(rows)-1) && len(rows[0]) >= widest {
+			return true
+		}
+	}
+	return false
+}
