@@ -18,8 +18,26 @@ type Problem struct {
 	Collection string
 	Document   string
 	Name       string // of the document, where it can be told
+	Remedy     Remedy
+	Key        string // of RemedyRecord: "kind id"
 	Err        error  // wraps core.ErrCorrupt; for what is only unfinished, core.ErrBusy
 }
+
+// Remedy is what a repair does about a Problem.
+type Remedy string
+
+// Remedies. Only the first asks for the document's file.
+const (
+	RemedyRead       Remedy = "read"       // the document is read again, or made again of the pages that are left
+	RemedyAdopt      Remedy = "adopt"      // its entry in the list is written again
+	RemedyErase      Remedy = "erase"      // leftovers are erased
+	RemedyCount      Remedy = "count"      // counters are counted again
+	RemedyGraph      Remedy = "graph"      // the vector index is made again, by the next search
+	RemedyCollection Remedy = "collection" // the collection gets a new description
+	RemedyRecord     Remedy = "record"     // a record (of a conversation, say) that cannot be read is taken out
+	RemedyFiles      Remedy = "files"      // files are written anew of all that can be read in them: Salvage
+	RemedyWait       Remedy = "wait"       // the next add goes on with it
+)
 
 func (p Problem) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s: %v", p.Collection, p.Document, p.Name, p.Err))
@@ -40,6 +58,7 @@ type seen struct {
 	segments int
 	have     map[int]bool // ordinals with a vector
 	wrong    []error
+	harmed   bool // it is not whole
 }
 
 // verifier gathers what a walk over the store shows.
@@ -50,6 +69,7 @@ type verifier struct {
 	docs        map[docKey]core.Document
 	work        map[docKey]map[uint32]byte
 	generations map[generationKey]*seen
+	unreadable  []store.Key // of values
 	problems    []Problem
 }
 
@@ -58,6 +78,15 @@ type verifier struct {
 func (x *Index) Verify(ctx context.Context, progress core.Progress) ([]Problem, error) {
 	x.writing.Lock()
 	defer x.writing.Unlock()
+	v, err := x.verify(ctx, progress)
+	if err != nil {
+		return nil, err
+	}
+	return v.problems, nil
+}
+
+// verify is Verify; the caller holds x.writing.
+func (x *Index) verify(ctx context.Context, progress core.Progress) (*verifier, error) {
 	v := &verifier{
 		collections: map[string]core.Collection{}, stats: map[string]Stats{}, heads: map[docKey]head{}, docs: map[docKey]core.Document{},
 		work: map[docKey]map[uint32]byte{}, generations: map[generationKey]*seen{},
@@ -85,9 +114,22 @@ func (x *Index) Verify(ctx context.Context, progress core.Progress) ([]Problem, 
 	}
 	for i := range v.problems {
 		p := &v.problems[i]
-		p.Name = v.docs[docKey{p.Collection, p.Document}].Name
+		at := docKey{p.Collection, p.Document}
+		if p.Name = v.docs[at].Name; p.Name == "" {
+			p.Name = v.nameOf(at)
+		}
 	}
-	return v.problems, nil
+	return v, nil
+}
+
+// nameOf is a document's name as its generations have it, where its head is lost.
+func (v *verifier) nameOf(at docKey) string {
+	for k, s := range v.generations {
+		if k.docKey == at && s.info != nil {
+			return s.info.Document.Name
+		}
+	}
+	return ""
 }
 
 // verifyGraphs loads the snapshots of vector indexes. A damaged one is made again by the next search.
@@ -103,7 +145,7 @@ func (x *Index) verifyGraphs(ctx context.Context, v *verifier) error {
 				err = nil
 			}
 			if errors.Is(err, core.ErrCorrupt) {
-				v.bad(docKey{collection: c}, "vector index of embedder %s, to be made again: %w", at.Embedder, err)
+				v.bad(RemedyGraph, docKey{collection: c}, "vector index of embedder %s, to be made again: %w", at.Embedder, err)
 				err = nil
 			}
 			if err != nil {
@@ -111,7 +153,7 @@ func (x *Index) verifyGraphs(ctx context.Context, v *verifier) error {
 			}
 		}
 		if errors.Is(err, core.ErrCorrupt) {
-			v.bad(docKey{collection: c}, "%w", err)
+			v.bad(RemedyGraph, docKey{collection: c}, "%w", err)
 		} else if err != nil {
 			return err
 		}
@@ -145,16 +187,34 @@ func (x *Index) walk(ctx context.Context, kind byte, v *verifier) error {
 	return nil
 }
 
+// damage notes a value that is not what was written.
 func (v *verifier) damage(key string, err error) {
-	p := Problem{Err: err}
-	if k, parse := store.ParseKey(key); parse == nil && k.Kind != store.KindMeta && k.Kind != store.KindRecord {
+	p := Problem{Err: err, Remedy: RemedyFiles}
+	if k, parse := store.ParseKey(key); parse == nil {
+		v.unreadable = append(v.unreadable, k)
 		p.Collection, p.Document = k.Collection, k.Document
+		switch k.Kind {
+		case store.KindMeta, store.KindRecord:
+			p.Collection, p.Document, p.Remedy, p.Key = "", "", RemedyRecord, k.Collection+" "+k.Document
+		case store.KindCollection:
+			p.Remedy = RemedyCollection
+		case store.KindCounters:
+			p.Remedy = RemedyCount
+		case store.KindHead:
+			p.Remedy = RemedyAdopt
+		case store.KindWork:
+			p.Remedy = RemedyErase
+		case store.KindGraph, store.KindCode:
+			p.Document, p.Remedy = "", RemedyGraph
+		default:
+			p.Remedy = RemedyRead
+		}
 	}
 	v.problems = append(v.problems, p)
 }
 
-func (v *verifier) bad(k docKey, format string, args ...any) {
-	v.problems = append(v.problems, Problem{Collection: k.collection, Document: k.document, Err: fmt.Errorf(format, args...)})
+func (v *verifier) bad(r Remedy, k docKey, format string, args ...any) {
+	v.problems = append(v.problems, Problem{Collection: k.collection, Document: k.document, Remedy: r, Err: fmt.Errorf(format, args...)})
 }
 
 // visit notes one sound value.
@@ -184,7 +244,7 @@ func (v *verifier) visit(text string, payload []byte) {
 		if err != nil {
 			v.damage(text, err)
 		} else if d.ID != k.Document {
-			v.bad(at, "head is that of %q: %w", d.ID, core.ErrCorrupt)
+			v.bad(RemedyAdopt, at, "head is that of %q: %w", d.ID, core.ErrCorrupt)
 		}
 		v.heads[at], v.docs[at] = h, d
 	case store.KindWork:
@@ -244,23 +304,23 @@ func (v *verifier) judge() {
 	counted := map[string]*Stats{}
 	for k, h := range v.heads {
 		if v.collections[k.collection].ID == "" {
-			v.bad(k, "document of no collection: %w", core.ErrCorrupt)
+			v.bad(RemedyCollection, k, "document of no collection: %w", core.ErrCorrupt)
 		}
 		if counted[k.collection] == nil {
 			counted[k.collection] = &Stats{Embedders: map[string]int{}}
 		}
 		if h.Gone {
 			if v.work[k][0] != workErase {
-				v.bad(k, "removed but not marked for erasure: %w", core.ErrCorrupt)
+				v.bad(RemedyErase, k, "removed but not marked for erasure: %w", core.ErrCorrupt)
 			}
 			continue
 		}
 		counted[k.collection].count(h, v.docs[k], 1)
 		if h.Generation != 0 && v.generations[generationKey{k, h.Generation}] == nil {
-			v.bad(k, "its generation %d is missing: %w", h.Generation, core.ErrCorrupt)
+			v.bad(RemedyRead, k, "its generation %d is missing: %w", h.Generation, core.ErrCorrupt)
 		}
 		if state := v.docs[k].State; (state == core.DocumentReady) != (h.Generation != 0) {
-			v.bad(k, "state %q with generation %d: %w", state, h.Generation, core.ErrCorrupt)
+			v.bad(RemedyRead, k, "state %q with generation %d: %w", state, h.Generation, core.ErrCorrupt)
 		}
 	}
 	for c := range v.collections {
@@ -269,19 +329,26 @@ func (v *verifier) judge() {
 			have = &Stats{Embedders: map[string]int{}}
 		}
 		if !reflect.DeepEqual(*have, v.stats[c]) {
-			v.bad(docKey{collection: c}, "counters say %+v, heads %+v: %w", v.stats[c], *have, core.ErrCorrupt)
+			v.bad(RemedyCount, docKey{collection: c}, "counters say %+v, heads %+v: %w", v.stats[c], *have, core.ErrCorrupt)
 		}
 	}
 	for k, s := range v.generations {
 		h, there := v.heads[k.docKey]
 		if v.work[k.docKey][0] == workErase || v.work[k.docKey][k.gen] == workErase {
-			v.bad(k.docKey, "generation %d waits to be erased: %w", k.gen, core.ErrBusy)
+			v.bad(RemedyWait, k.docKey, "generation %d waits to be erased: %w", k.gen, core.ErrBusy)
 			continue
 		}
 		state := v.work[k.docKey][k.gen]
 		current := there && !h.Gone && h.Generation == k.gen
 		if !current && state != workDraft && state != workText {
-			v.bad(k.docKey, "generation %d belongs to nothing: %w", k.gen, core.ErrCorrupt)
+			remedy := RemedyErase
+			if !there {
+				remedy = RemedyAdopt
+			}
+			v.bad(remedy, k.docKey, "generation %d belongs to nothing: %w", k.gen, core.ErrCorrupt)
+		}
+		if current && state == workDraft {
+			v.bad(RemedyErase, k.docKey, "generation %d is in use and marked as unfinished: %w", k.gen, core.ErrCorrupt)
 		}
 		if state != workText {
 			v.judgeGeneration(k, s, current, h)
@@ -293,21 +360,28 @@ func (v *verifier) judge() {
 }
 
 func (v *verifier) judgeGeneration(k generationKey, s *seen, current bool, h head) {
-	for _, err := range s.wrong {
-		v.bad(k.docKey, "generation %d: %w", k.gen, err)
+	remedy := RemedyErase // a damaged draft is begun again
+	if current {
+		remedy = RemedyRead
 	}
+	for _, err := range s.damage(current, h) {
+		s.harmed = true
+		v.bad(remedy, k.docKey, "generation %d: %w", k.gen, err)
+	}
+}
+
+// damage lists what is wrong with a generation.
+func (s *seen) damage(current bool, h head) (all []error) {
+	all = append(all, s.wrong...)
 	if s.info == nil {
-		v.bad(k.docKey, "generation %d without its description: %w", k.gen, core.ErrCorrupt)
-		return
+		return append(all, fmt.Errorf("without its description: %w", core.ErrCorrupt))
 	}
 	if s.pages != s.info.Pages || s.chunks != s.info.Chunks || s.lexical != s.info.Chunks || s.segments != s.info.Segments {
-		v.bad(k.docKey, "generation %d: %d of %d pages, %d of %d chunks, %d in lexical segments: %w",
-			k.gen, s.pages, s.info.Pages, s.chunks, s.info.Chunks, s.lexical, core.ErrCorrupt)
+		all = append(all, fmt.Errorf("%d of %d pages, %d of %d chunks, %d in lexical segments: %w",
+			s.pages, s.info.Pages, s.chunks, s.info.Chunks, s.lexical, core.ErrCorrupt))
 	}
-	if !current {
-		return
+	if current && (len(s.have) != h.Chunks || h.Chunks != s.info.Chunks || h.Dimension != s.info.Dimension || h.Embedder != s.info.Embedder) {
+		all = append(all, fmt.Errorf("%d vectors of %d chunks (head: %d): %w", len(s.have), s.info.Chunks, h.Chunks, core.ErrCorrupt))
 	}
-	if len(s.have) != h.Chunks || h.Chunks != s.info.Chunks || h.Dimension != s.info.Dimension || h.Embedder != s.info.Embedder {
-		v.bad(k.docKey, "generation %d: %d vectors of %d chunks (head: %d): %w", k.gen, len(s.have), s.info.Chunks, h.Chunks, core.ErrCorrupt)
-	}
+	return all
 }

@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
@@ -47,6 +49,9 @@ type Store struct {
 	// file of a dropped table as long as an iterator reads it.
 	gate   sync.RWMutex
 	closed bool
+
+	written atomic.Bool     // something, in this process
+	sound   map[uint64]bool // tables that soundBefore has read, by id
 }
 
 // Open opens or creates the library in dir (mode 0700). core.ErrBusy when another process has it,
@@ -73,7 +78,7 @@ func Open(dir string, opt Options) (s *Store, err error) {
 			s, err = nil, core.Explain(fmt.Errorf("open library: %v: %w", r, core.ErrCorrupt), "error.store.folder", dir)
 		}
 	}()
-	if err := checkTables(dir); err != nil {
+	if err := checkFolder(dir); err != nil {
 		return nil, openError(dir, err)
 	}
 	s.db, err = badger.Open(settings(dir))
@@ -149,6 +154,8 @@ const lockRefused = "Cannot acquire directory lock"
 func openError(dir string, err error) error {
 	wrapped := fmt.Errorf("open library: %w", err)
 	switch {
+	case errors.Is(err, core.ErrBusy):
+		return err
 	case strings.Contains(err.Error(), lockRefused):
 		return core.Explain(fmt.Errorf("%w: %w", core.ErrBusy, wrapped), "error.store.busy")
 	case errors.Is(border(wrapped), core.ErrNoSpace):
@@ -175,7 +182,8 @@ func (s *Store) format() error {
 
 // Close flushes and releases the folder; the second call does nothing. On a full disk the memory table stays where it is, in the
 // write-ahead file, which the next Open reads, and the folder is released when the process ends: Badger writes tables through a
-// mapping of their file, and a mapping without room behind it ends the process.
+// mapping of their file, and a mapping without room behind it ends the process. So it does beside a damaged table, which Badger would rewrite as far as
+// it can be read.
 func (s *Store) Close() error {
 	s.gate.Lock()
 	defer s.gate.Unlock()
@@ -187,10 +195,22 @@ func (s *Store) Close() error {
 		slog.Warn("library left as it is", "error", err)
 		return nil
 	}
+	if err := s.soundToClose(); err != nil {
+		slog.Warn("library left as it is", "error", err)
+		return nil
+	}
 	if err := s.db.Close(); err != nil {
 		return border(fmt.Errorf("close library: %w", err))
 	}
 	return nil
+}
+
+// soundToClose reads what the compaction in Badger's Close rewrites, if there is one. The caller holds gate alone.
+func (s *Store) soundToClose() error {
+	if !s.written.Load() && !slices.ContainsFunc(s.db.Tables(), func(t badger.TableInfo) bool { return t.Level == 0 }) {
+		return nil
+	}
+	return s.soundBefore(nil)
 }
 
 // Dir is the folder.

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/table"
@@ -11,6 +14,62 @@ import (
 
 	"kakoi/core"
 )
+
+// checkFolder looks at a folder before Badger does. After a process that did not close it (its logs are there) everything is read: Badger may
+// have died of a damaged block, and would again. Otherwise what Badger's opening trusts is.
+func checkFolder(dir string) error {
+	unlock, err := lockFolder(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	f, err := listFolder(dir)
+	if err != nil {
+		return err
+	}
+	if len(f.odd) > 0 {
+		return Damage{Files: f.odd}
+	}
+	if len(f.logs) > 0 {
+		holes, err := f.scan(context.Background(), nil, nil)
+		if err == nil && len(holes) > 0 {
+			err = Damage{Holes: holes}
+		}
+		return err
+	}
+	return checkTables(dir)
+}
+
+// soundBefore reads the tables that a DropPrefix rewrites, each once in the life of a process. Badger ends a table at its first damaged block, without a
+// word: a rewrite would lose what lies behind it. The caller holds gate.
+func (s *Store) soundBefore(prefixes [][]byte) error {
+	tables := s.db.Tables()
+	base := 0 // the level below 0, which is rewritten with it
+	for _, t := range tables {
+		if t.Level > 0 && (base == 0 || t.Level < base) {
+			base = t.Level
+		}
+	}
+	for _, t := range tables {
+		if s.sound[t.ID] || t.Level > base && !slices.ContainsFunc(prefixes, func(p []byte) bool {
+			return bytes.Compare(t.Right, p) >= 0 && (bytes.Compare(t.Left, p) <= 0 || bytes.HasPrefix(t.Left, p))
+		}) {
+			continue
+		}
+		holes, _, err := scanFile(s.dir, filepath.Base(table.NewFilename(t.ID, s.dir)), func(rawEntry) error { return nil })
+		if err == nil && len(holes) > 0 {
+			err = core.Explain(Damage{Holes: holes}, "error.store.blocks")
+		}
+		if err != nil {
+			return err
+		}
+		if s.sound == nil {
+			s.sound = map[uint64]bool{}
+		}
+		s.sound[t.ID] = true
+	}
+	return nil
+}
 
 // checkTables opens every table of the manifest the way Badger will. Badger v4.9.6 opens them in goroutines of its own, where the
 // panic on a damaged last block would end the process, and leaves out a table whose index is damaged without a word.

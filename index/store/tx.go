@@ -202,6 +202,12 @@ func (w *Writer) Put(key string, payload []byte) error {
 	return w.set([]byte(key), seal(key, payload))
 }
 
+// raw stores a value that is sealed already.
+func (w *Writer) raw(key string, value []byte) error {
+	w.bytes += int64(len(key) + len(value))
+	return w.set([]byte(key), value)
+}
+
 // PutLong stores a payload of any length under k and its parts.
 func (w *Writer) PutLong(k Key, payload []byte) error {
 	for i, part := range cut(payload) {
@@ -261,6 +267,7 @@ func (s *Store) write(fn func() error) error {
 	if err := s.room(s.opt.Reserve); err != nil {
 		return err
 	}
+	s.written.Store(true)
 	if err := fn(); err != nil {
 		return border(fmt.Errorf("write library: %w", err))
 	}
@@ -283,6 +290,9 @@ func (s *Store) Erase(prefixes ...string) (err error) {
 	raw := make([][]byte, len(prefixes))
 	for i, p := range prefixes {
 		raw[i] = []byte(p)
+	}
+	if err := s.soundBefore(raw); err != nil {
+		return fmt.Errorf("erase: %w", err)
 	}
 	if err := s.db.DropPrefix(raw...); err != nil {
 		return border(fmt.Errorf("erase: %w", err))

@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
+	"golang.org/x/sys/unix"
+
+	"kakoi/core"
+)
+
+// Damage is what is wrong with the files of a library.
+type Damage struct {
+	Holes []Hole   // in what holds values
+	Files []string // files that hold none of ours and are made anew: the list of tables, for one
+}
+
+// Any says whether there is any.
+func (d Damage) Any() bool { return len(d.Holes)+len(d.Files) > 0 }
+
+func (d Damage) Error() string {
+	var parts []string
+	for _, f := range d.Files {
+		parts = append(parts, f+" cannot be read")
+	}
+	for _, h := range d.Holes {
+		parts = append(parts, fmt.Sprintf("%s: %d bytes at %d cannot be read", h.File, h.Bytes, h.Offset))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Unwrap makes it a core.ErrCorrupt.
+func (d Damage) Unwrap() error { return core.ErrCorrupt }
+
+// Inspect reads every byte of a library that is not open in this process, without Badger, and changes nothing. core.ErrBusy when another process has it;
+// core.ErrNotFound when there is no library.
+func Inspect(ctx context.Context, dir string, progress core.Progress) (Damage, error) {
+	unlock, err := lockFolder(dir)
+	if err != nil {
+		return Damage{}, err
+	}
+	defer unlock()
+	f, err := listFolder(dir)
+	if err != nil {
+		return Damage{}, err
+	}
+	holes, err := f.scan(ctx, progress, nil)
+	return Damage{holes, f.odd}, err
+}
+
+// lockFolder keeps others from opening a library, as Badger does it.
+func lockFolder(dir string) (unlock func(), err error) {
+	lock, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("library %s: %w", dir, core.ErrNotFound)
+	} else if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(core.Explain(fmt.Errorf("lock %s: %w", dir, core.ErrBusy), "error.store.busy"), lock.Close())
+	}
+	return func() { _ = lock.Close() }, nil
+}
+
+// folder is what a library's folder holds.
+type folder struct {
+	dir    string
+	tables []string // those that count
+	logs   []string
+	odd    []string // what else is wrong: Damage.Files
+	bytes  int64
+}
+
+// listFolder reads the list of tables. Where it is damaged all tables count: the newest version of each key is the right one, wherever it lies.
+func listFolder(dir string) (*folder, error) {
+	f := &folder{dir: dir}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read library folder: %w", err)
+	}
+	f.odd = oddFiles(dir, entries)
+	there := map[string]bool{}
+	for _, e := range entries {
+		there[e.Name()] = true
+		switch filepath.Ext(e.Name()) {
+		case ".mem":
+			f.logs = append(f.logs, e.Name())
+		case ".sst":
+			f.tables = append(f.tables, e.Name())
+		default:
+			continue
+		}
+		if info, err := e.Info(); err == nil {
+			f.bytes += info.Size()
+		}
+	}
+	if !there[badger.ManifestFilename] {
+		if len(f.tables) > 0 {
+			f.odd = append(f.odd, badger.ManifestFilename)
+		}
+		return f, nil
+	}
+	listed, state := readManifest(dir)
+	named := map[string]bool{}
+	for _, id := range listed {
+		name := filepath.Base(table.NewFilename(id, dir))
+		named[name] = true
+		if state == manifestWhole && !there[name] {
+			f.odd = append(f.odd, name)
+		}
+	}
+	stray := slices.ContainsFunc(f.tables, func(name string) bool { return !named[name] })
+	if state == manifestDamaged || state == manifestTorn && stray { // Badger would delete the tables that it does not name
+		f.odd = append(f.odd, badger.ManifestFilename)
+		return f, nil
+	}
+	f.tables = slices.DeleteFunc(f.tables, func(name string) bool { return !named[name] })
+	return f, nil
+}
+
+const (
+	manifestWhole   = iota
+	manifestTorn    // its last line is not whole: a crash leaves that, about tables that nothing depends on yet, and so does a damaged length
+	manifestDamaged // or cannot be read
+)
+
+// readManifest gives the numbers of the tables that a library has.
+func readManifest(dir string) (ids []uint64, state int) {
+	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
+	if err != nil {
+		return nil, manifestDamaged
+	}
+	defer f.Close()
+	o := settings(dir)
+	m, end, err := badger.ReplayManifestFile(f, o.ExternalMagicVersion, o)
+	if err != nil {
+		return nil, manifestDamaged
+	}
+	for id := range m.Tables {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	if info, err := f.Stat(); err != nil || end != info.Size() {
+		return ids, manifestTorn
+	}
+	return ids, manifestWhole
+}
+
+// oddFiles are those of Badger's that hold nothing of ours and must be right all the same: the register of ciphers' keys (there are none), and
+// the beginning of each log, which names one.
+func oddFiles(dir string, entries []fs.DirEntry) (odd []string) {
+	for _, e := range entries {
+		switch {
+		case e.Name() == badger.KeyRegistryFileName:
+			r, err := badger.OpenKeyRegistry(badger.KeyRegistryOptions{Dir: dir, ReadOnly: true})
+			if err == nil {
+				err = r.Close()
+			}
+			if err != nil {
+				odd = append(odd, e.Name())
+			}
+		case filepath.Ext(e.Name()) == ".mem", filepath.Ext(e.Name()) == ".vlog":
+			f, err := os.Open(filepath.Join(dir, e.Name()))
+			if err != nil {
+				continue
+			}
+			var number [8]byte
+			if n, _ := io.ReadFull(f, number[:]); n == 8 && number != [8]byte{} {
+				odd = append(odd, e.Name())
+			}
+			_ = f.Close()
+		}
+	}
+	return odd
+}
+
+// scan reads tables and logs, several files at a time; take gets the entries of a file, from one goroutine for each file. nil looks
+// for holes only.
+func (f *folder) scan(ctx context.Context, progress core.Progress, take func(file string) func(rawEntry) error) ([]Hole, error) {
+	files := slices.Concat(f.tables, f.logs)
+	holes := make([][]Hole, len(files))
+	failed := make([]error, len(files))
+	var done atomic.Int64
+	var next atomic.Int32
+	var told sync.Mutex
+	var workers sync.WaitGroup
+	for range min(4, len(files)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
+				if failed[i] = ctx.Err(); failed[i] != nil {
+					return
+				}
+				fn := func(rawEntry) error { return ctx.Err() }
+				if take != nil {
+					fn = take(files[i])
+				}
+				var n int64
+				holes[i], n, failed[i] = scanFile(f.dir, files[i], fn)
+				told.Lock()
+				progress.Report(core.Update{Stage: "verify", Done: done.Add(n), Total: max(f.bytes, done.Load())})
+				told.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+	return slices.Concat(holes...), errors.Join(failed...)
+}
+
+func scanFile(dir, name string, fn func(rawEntry) error) (holes []Hole, n int64, err error) {
+	data, err := os.ReadFile(filepath.Join(dir, name)) // not mapped: a sector that cannot be read is an error then, not the end of the process
+	if err != nil {
+		return []Hole{{File: name}}, 0, nil
+	}
+	if filepath.Ext(name) == ".mem" {
+		holes, err = scanLog(name, data, fn)
+	} else {
+		holes, err = scanTable(name, data, fn)
+	}
+	return holes, int64(len(data)), err
+}
