@@ -1,12 +1,16 @@
 package core
 
+import "time"
+
 // Hit is a Chunk with what the searches said of it. Ranks start at 1; 0 means "not among the results".
 type Hit struct {
 	Chunk       Chunk
-	Name        string  // Document.Name
-	Score       float64 // fused
-	Dense       float64 // cosine similarity
-	Lexical     float64 // BM25
+	Name        string    // Document.Name
+	Modified    time.Time // Document.Modified
+	Score       float64   // fused
+	Dense       float64   // cosine similarity
+	Lexical     float64   // BM25
+	Share       float64   // of Lexical in the most that the question's words could give, 0 to 1
 	DenseRank   int
 	LexicalRank int
 }

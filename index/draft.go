@@ -132,7 +132,7 @@ func (x *Index) newGeneration(ctx context.Context, d *Draft, before stored, page
 	for _, p := range pages {
 		size += len(p.Text)
 	}
-	segments, err := buildSegments(ctx, chunks)
+	segments, err := buildSegments(ctx, chunks, titlesOf(d.doc, pages, chunks))
 	if err != nil {
 		return err
 	}

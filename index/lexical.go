@@ -13,10 +13,13 @@ import (
 
 // A lexical segment holds the terms of a run of chunks of one document, as stored and as searched:
 //
-//	uvarint first ordinal, uvarint chunks, chunks x uvarint length in terms,
+//	uvarint segmentForm, uvarint first ordinal, uvarint chunks, chunks x uvarint length in terms,
 //	uvarint terms, terms x (uint32 hash, uint32 offset), ascending, little-endian,
 //	postings: uvarint n, n x (uvarint 2 x distance to the previous chunk + (1 if the count follows), [uvarint count])
+//
+// Terms of the names and headings above a chunk are in the table under titleHash of their hash.
 type segment struct {
+	old      bool // of another form: its terms are not those that are asked for today
 	first    int
 	lengths  []uint32 // [chunks] of bigrams and words
 	table    []byte
@@ -26,10 +29,14 @@ type segment struct {
 const (
 	segmentPostings = 256 << 10 // about 0.5 MB
 	segmentChunks   = 4096
+
+	// segmentForm changes with what eachTerm gives. Forms before 2 had none: they began with the first ordinal. A library's segments of another form
+	// are made again from its texts (reform.go).
+	segmentForm = 1<<32 | 2
 )
 
-// buildSegments makes the segments of a document's chunks.
-func buildSegments(ctx context.Context, chunks []core.Chunk) ([][]byte, error) {
+// buildSegments makes the segments of a document's chunks. titles has for each chunk what it stands under: the document's name, headings.
+func buildSegments(ctx context.Context, chunks []core.Chunk, titles []string) ([][]byte, error) {
 	var segments [][]byte
 	var triples []uint64 // hash << 32 | chunk << 20 | count
 	var lengths []uint32
@@ -54,6 +61,14 @@ func buildSegments(ctx context.Context, chunks []core.Chunk) ([][]byte, error) {
 			}
 			hashes = append(hashes, hash)
 		})
+		body := len(hashes)
+		eachTerm(titles[i], func(hash uint32, kind termKind, _ rune) {
+			if kind == termWord || kind == termBigram {
+				hashes = append(hashes, titleHash(hash))
+			}
+		})
+		slices.Sort(hashes[body:])
+		hashes = hashes[:body+len(slices.Compact(hashes[body:]))] // once is enough
 		slices.Sort(hashes)
 		for at := 0; at < len(hashes); {
 			n := at
@@ -76,7 +91,8 @@ func buildSegments(ctx context.Context, chunks []core.Chunk) ([][]byte, error) {
 
 func encodeSegment(first int, lengths []uint32, triples []uint64) []byte {
 	slices.Sort(triples)
-	out := binary.AppendUvarint(nil, uint64(first))
+	out := binary.AppendUvarint(nil, segmentForm)
+	out = binary.AppendUvarint(out, uint64(first))
 	out = binary.AppendUvarint(out, uint64(len(lengths)))
 	for _, l := range lengths {
 		out = binary.AppendUvarint(out, uint64(l))
@@ -112,7 +128,17 @@ func encodeSegment(first int, lengths []uint32, triples []uint64) []byte {
 // decodeSegment keeps payload and reads only the lengths.
 func decodeSegment(payload []byte) (segment, error) {
 	in := reader{rest: payload}
-	s := segment{first: int(in.uvarint())}
+	var s segment
+	first := in.uvarint()
+	switch {
+	case first == segmentForm:
+		first = in.uvarint()
+	case first < 1<<32:
+		s.old = true
+	default:
+		return s, fmt.Errorf("lexical segment of form %d: %w", first&(1<<32-1), core.ErrCorrupt)
+	}
+	s.first = int(first)
 	n := in.uvarint()
 	if n > segmentChunks {
 		return s, fmt.Errorf("lexical segment of %d chunks: %w", n, core.ErrCorrupt)
@@ -147,21 +173,48 @@ func (s *segment) find(hash uint32) (n int, postings []byte) {
 	return int(count), s.postings[int(offset)+used:]
 }
 
+// titleHash is the hash under which a term of a title stands.
+func titleHash(hash uint32) uint32 { return mix(uint64(hash) | 1<<40) }
+
 // BM25 with the usual constants (Robertson and Zaragoza 2009), and Lucene's idf, which is never negative.
 const (
 	bm25K1 = 1.2
 	bm25B  = 0.75
+
+	// titleWeight is what a term in the titles above a chunk counts, in parts of its idf. Tuned with the others, see docs/decisions/0024.
+	titleWeight = 0.4
 )
 
 // match is one query term in one segment.
 type match struct {
-	segment, term int32
+	segment, term int32 // terms from len(terms) on: those of titles
 	n             int32
 	postings      []byte
 }
 
+// scanned is what a scan found, and how it weighs words.
+type scanned struct {
+	best    []scored
+	idf     []float64 // of each term, times its weight
+	average float64   // length of a chunk
+}
+
+// saturated is what count times a term in a chunk of a length count, in parts of its idf.
+func (s scanned) saturated(count, length float64) float64 {
+	return count * (bm25K1 + 1) / (count + bm25K1*(1-bm25B+bm25B*length/s.average))
+}
+
+// most is the score that a chunk with every term could not exceed; the terms that no chunk has count too.
+func (s scanned) most() float64 {
+	sum := 0.0
+	for _, w := range s.idf {
+		sum += w * (bm25K1 + 1)
+	}
+	return sum
+}
+
 // lexicalScan gives the best k chunks for the terms.
-func lexicalScan(ctx context.Context, order []*lexicalDoc, terms []uint32, k int) ([]scored, error) {
+func lexicalScan(ctx context.Context, order []*lexicalDoc, terms []queryTerm, k int) (scanned, error) {
 	type place struct {
 		doc *lexicalDoc
 		s   *segment
@@ -176,17 +229,24 @@ func lexicalScan(ctx context.Context, order []*lexicalDoc, terms []uint32, k int
 		length += d.length
 	}
 	if chunks == 0 || len(terms) == 0 {
-		return nil, ctx.Err()
+		return scanned{}, ctx.Err()
 	}
-	average := max(length/float64(chunks), 1)
+	found := scanned{average: max(length/float64(chunks), 1)}
+	all := make([]uint32, 0, 2*len(terms))
+	for _, t := range terms {
+		all = append(all, t.hash)
+	}
+	for _, t := range terms {
+		all = append(all, titleHash(t.hash))
+	}
 
 	ranges := split(len(places))
 	matches := make([][]match, len(ranges))
 	counts := make([][]int, len(ranges)) // [range][term] chunks with the term
 	err := parallel(ctx, ranges, func(worker, from, to int) {
-		counts[worker] = make([]int, len(terms))
+		counts[worker] = make([]int, len(all))
 		for p := from; p < to; p++ {
-			for t, hash := range terms {
+			for t, hash := range all {
 				if n, postings := places[p].s.find(hash); n > 0 {
 					counts[worker][t] += n
 					matches[worker] = append(matches[worker], match{int32(p), int32(t), int32(n), postings})
@@ -195,16 +255,17 @@ func lexicalScan(ctx context.Context, order []*lexicalDoc, terms []uint32, k int
 		}
 	})
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	idf := make([]float64, len(terms))
-	for t := range terms {
+	idf := make([]float64, len(all))
+	for t := range all {
 		n := 0
 		for _, c := range counts {
 			n += c[t]
 		}
-		idf[t] = math.Log(1 + (float64(chunks-n)+0.5)/(float64(n)+0.5))
+		idf[t] = terms[t%len(terms)].weight * math.Log(1+(float64(chunks-n)+0.5)/(float64(n)+0.5))
 	}
+	found.idf = idf[:len(terms)]
 	best := make([]top, len(ranges))
 	err = parallel(ctx, ranges, func(worker, _, _ int) {
 		best[worker] = top{k: k}
@@ -215,7 +276,7 @@ func lexicalScan(ctx context.Context, order []*lexicalDoc, terms []uint32, k int
 			clear(scores[:len(s.lengths)])
 			for ; at < len(matches[worker]) && matches[worker][at].segment == p; at++ {
 				m := matches[worker][at]
-				s.score(m, idf[m.term], average, scores)
+				s.score(m, int(m.term) >= len(terms), idf[m.term], &found, scores)
 			}
 			for i := range s.lengths {
 				if scores[i] > 0 && !best[worker].hopeless(scores[i]) {
@@ -224,11 +285,12 @@ func lexicalScan(ctx context.Context, order []*lexicalDoc, terms []uint32, k int
 			}
 		}
 	})
-	return merge(best, k), err
+	found.best = merge(best, k)
+	return found, err
 }
 
 // score adds a term's share to the chunks that have it.
-func (s *segment) score(m match, idf, average float64, scores []float64) {
+func (s *segment) score(m match, title bool, idf float64, how *scanned, scores []float64) {
 	in := reader{rest: m.postings}
 	chunk := uint64(0)
 	for range m.n {
@@ -241,7 +303,10 @@ func (s *segment) score(m match, idf, average float64, scores []float64) {
 		if in.bad || chunk >= uint64(len(s.lengths)) {
 			return
 		}
-		norm := bm25K1 * (1 - bm25B + bm25B*float64(s.lengths[chunk])/average)
-		scores[chunk] += idf * count * (bm25K1 + 1) / (count + norm)
+		if title {
+			scores[chunk] += titleWeight * idf
+		} else {
+			scores[chunk] += idf * how.saturated(count, float64(s.lengths[chunk]))
+		}
 	}
 }

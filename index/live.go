@@ -110,6 +110,9 @@ func (x *Index) refresh(k docKey, h head) error {
 			}
 			return nil
 		})
+		if err == nil && ld != nil && ld.old() {
+			ld, err = x.reform(context.Background(), k, h.Generation)
+		}
 		if err == nil && into != nil {
 			gd, err = x.graphAdd(context.Background(), l, into, k, h)
 		}
@@ -367,8 +370,21 @@ func (x *Index) loadLexical(ctx context.Context, collection string, heads map[st
 	if err != nil {
 		return nil, x.damaged(collection, fmt.Errorf("load lexical index: %w", err))
 	}
+	for i, d := range docs {
+		if !d.old() {
+			continue
+		}
+		if docs[i], err = x.reform(ctx, docKey{collection, d.id}, d.gen); err != nil {
+			return nil, x.damaged(collection, fmt.Errorf("make lexical index anew: %w", err))
+		}
+	}
 	slices.SortFunc(docs, func(a, b *lexicalDoc) int { return strings.Compare(a.id, b.id) })
 	return docs, nil
+}
+
+// old says whether a segment is of another form than today's.
+func (d *lexicalDoc) old() bool {
+	return slices.ContainsFunc(d.segments, func(s segment) bool { return s.old })
 }
 
 func pick(heads map[string]head, ids []string) map[string]head {

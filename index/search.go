@@ -20,7 +20,7 @@ type Query struct {
 // Result has the hits of each search, best first; equal scores come in the order of document id and chunk.
 type Result struct {
 	Dense   []core.Hit // Dense and DenseRank set
-	Lexical []core.Hit // Lexical and LexicalRank set
+	Lexical []core.Hit // Lexical, Share and LexicalRank set
 }
 
 // Search looks through the current versions of a collection's documents. core.ErrNotFound for the collection,
@@ -58,12 +58,16 @@ func (x *Index) Search(ctx context.Context, coll string, q Query) (Result, error
 		}
 	}
 	if len(terms) > 0 {
-		best, err := lexicalScan(ctx, l.lexical.docs, terms, q.K)
+		scan, err := lexicalScan(ctx, l.lexical.docs, terms, max(leastCandidates, q.K+moreCandidates))
 		if err != nil {
 			return Result{}, fmt.Errorf("lexical search: %w", err)
 		}
-		if found.Lexical, err = x.hits(coll, best, func(h *core.Hit, s float64, rank int) { h.Lexical, h.LexicalRank = s, rank }); err != nil {
+		candidates, err := x.hits(coll, scan.best, func(h *core.Hit, s float64, _ int) { h.Lexical = s })
+		if err != nil {
 			return Result{}, err
+		}
+		if found.Lexical, err = refine(q.Text, terms, scan, candidates, q.K); err != nil {
+			return Result{}, fmt.Errorf("lexical search: %w", err)
 		}
 	}
 	return found, nil
@@ -79,19 +83,21 @@ func (x *Index) hits(coll string, best []scored, set func(h *core.Hit, score flo
 			block    int
 		}
 		blocks := map[blockKey][]core.Chunk{}
-		names := map[string]string{}
+		infos := map[string]core.Document{}
 		for i, s := range best {
 			// All of it from the generation that was scored: the head may have moved on meanwhile.
 			k := docKey{coll, s.document}
 			name = s.document
-			if names[s.document] == "" {
-				of, err := getInfo(r, k, s.gen)
+			of, known := infos[s.document]
+			if !known {
+				i, err := getInfo(r, k, s.gen)
 				if err != nil {
 					return err
 				}
-				names[s.document] = of.Document.Name
+				of = i.Document
+				infos[s.document] = of
 			}
-			name = names[s.document]
+			name = of.Name
 			at := blockKey{s.document, s.ordinal / blockChunks}
 			chunks, ok := blocks[at]
 			if !ok {
@@ -109,7 +115,7 @@ func (x *Index) hits(coll string, best []scored, set func(h *core.Hit, score flo
 			if s.ordinal%blockChunks >= len(chunks) {
 				return fmt.Errorf("chunk %d: %w", s.ordinal, core.ErrCorrupt)
 			}
-			hits[i] = core.Hit{Chunk: chunks[s.ordinal%blockChunks], Name: name}
+			hits[i] = core.Hit{Chunk: chunks[s.ordinal%blockChunks], Name: name, Modified: of.Modified}
 			set(&hits[i], s.score, i+1)
 		}
 		return nil

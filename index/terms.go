@@ -1,8 +1,11 @@
 package index
 
 import (
+	"slices"
 	"unicode"
 
+	"github.com/blevesearch/snowballstem"
+	"github.com/blevesearch/snowballstem/english"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -16,8 +19,8 @@ const (
 	termLone                   // one such character that stands alone
 )
 
-// eachTerm cuts a text into hashed terms. NFKC folds width and half-width kana, then case is folded and invisible
-// characters and variants of dashes go. Bigrams never cross the border between Latin and CJK, so a code glued to
+// eachTerm cuts a text into hashed terms. NFKC folds width and half-width kana, then case is folded, older forms of kanji become those of today, and
+// invisible characters and variants of dashes go. Words of Latin letters give their English stem (Porter's second stemmer). Bigrams never cross the border between Latin and CJK, so a code glued to
 // Japanese is a word: 型番XK-2041を gives 型番, xk, 2041, xk2041, を. Joined words (XK-2041, 2024/05/01, 1,234) give
 // their parts, each neighbouring pair and the whole, without the joiners: XK2041 and XK-2041 find each other.
 func eachTerm(text string, yield func(hash uint32, kind termKind, r rune)) {
@@ -86,14 +89,40 @@ func foldRunes(text string) []rune {
 			r >= 0xfe00 && r <= 0xfe0f, r >= 0xe0100 && r <= 0xe01ef: // soft hyphen, zero width, variation selectors
 			continue
 		default:
-			r = unicode.ToLower(r)
+			if r = unicode.ToLower(r); r >= 0x30a1 { // what variants has; a look-up for each character would be a third of the work
+				if today, ok := variants[r]; ok {
+					r = today
+				}
+			}
 		}
 		out = append(out, r)
 	}
+	out = foldVoiced(out)
 	for i := 1; i+1 < len(out); i++ { // the long-vowel mark typed for a dash: XKー2041
 		if out[i] == 'ー' && asciiWord(out[i-1]) && asciiWord(out[i+1]) {
 			out[i] = '-'
 		}
+	}
+	return out
+}
+
+// foldVoiced writes ヴァ as バ and so on, in place.
+func foldVoiced(runes []rune) []rune {
+	if !slices.Contains(runes, 'ヴ') {
+		return runes
+	}
+	out := runes[:0]
+	for i := 0; i < len(runes); i++ {
+		r := runes[i]
+		if r == 'ヴ' {
+			r = 'ブ'
+			if i+1 < len(runes) {
+				if b, ok := voiced[runes[i+1]]; ok {
+					r, i = b, i+1
+				}
+			}
+		}
+		out = append(out, r)
 	}
 	return out
 }
@@ -146,11 +175,11 @@ func eachWord(runes []rune, i int, yield func(uint32, termKind, rune)) int {
 				}
 			}
 		}
-		yield(hashRunes(joined), termWord, joined[0])
+		yield(hashWord(joined), termWord, joined[0])
 	}
 	for w, s := range words {
 		word := runes[s.start:s.end]
-		yield(hashRunes(word), termWord, word[0])
+		yield(hashWord(word), termWord, word[0])
 		for from, at := 0, 1; at <= len(word); at++ { // letters and digits of XK2041 on their own
 			if at == len(word) || digit(word[at]) != digit(word[at-1]) {
 				if from > 0 || at < len(word) {
@@ -195,6 +224,21 @@ func eachCJK(runes []rune, i int, yield func(uint32, termKind, rune)) int {
 	}
 }
 
+// hashWord is the hash of a word's stem, where it is of Latin letters alone.
+func hashWord(word []rune) uint32 {
+	if len(word) < 3 {
+		return hashRunes(word)
+	}
+	for _, r := range word {
+		if r < 'a' || r > 'z' {
+			return hashRunes(word)
+		}
+	}
+	env := snowballstem.NewEnv(string(word))
+	english.Stem(env)
+	return hashRunes([]rune(env.Current()))
+}
+
 func hashRunes(runes []rune) uint32 {
 	h := uint64(14695981039346656037) // FNV-1a, 64 bit
 	for _, r := range runes {
@@ -212,18 +256,39 @@ func mix(h uint64) uint32 {
 	return uint32((h ^ h>>31) >> 32)
 }
 
+// What a pair of characters counts in a question, in parts of its idf, where it holds hiragana: most of it is grammar (ですか, の), and what is asked
+// with is seldom what is written. Tuned, see docs/decisions/0024.
+const (
+	kanaPair  = 0.2 // of two hiragana
+	mixedPair = 0.5 // of hiragana and something else
+)
+
+// queryTerm is a term that a question is searched by.
+type queryTerm struct {
+	hash   uint32
+	weight float64 // of its idf
+}
+
 // queryTerms are the distinct terms a question is searched by. Single characters count only where they stand alone, and
 // lone hiragana (particles beside a code) only when there is nothing else.
-func queryTerms(text string) []uint32 {
-	var terms, weak []uint32
+func queryTerms(text string) []queryTerm {
+	var terms, weak []queryTerm
+	before := rune(0) // the first character of a pair
+	kana := func(r rune) bool { return unicode.Is(unicode.Hiragana, r) }
 	eachTerm(text, func(hash uint32, kind termKind, r rune) {
 		switch {
-		case kind == termWord || kind == termBigram:
-			terms = append(terms, hash)
-		case kind == termLone && unicode.Is(unicode.Hiragana, r):
-			weak = append(weak, hash)
+		case kind == termWord, kind == termLone && !kana(r):
+			terms = append(terms, queryTerm{hash, 1})
 		case kind == termLone:
-			terms = append(terms, hash)
+			weak = append(weak, queryTerm{hash, 1})
+		case kind == termSingle:
+			before = r
+		case kana(before) && kana(r):
+			terms = append(terms, queryTerm{hash, kanaPair})
+		case kana(before) || kana(r):
+			terms = append(terms, queryTerm{hash, mixedPair})
+		default:
+			terms = append(terms, queryTerm{hash, 1})
 		}
 	})
 	if len(terms) == 0 {
@@ -232,8 +297,8 @@ func queryTerms(text string) []uint32 {
 	seen := make(map[uint32]bool, len(terms))
 	distinct := terms[:0]
 	for _, t := range terms {
-		if !seen[t] {
-			seen[t] = true
+		if !seen[t.hash] {
+			seen[t.hash] = true
 			distinct = append(distinct, t)
 		}
 	}

@@ -22,6 +22,11 @@ var Prompts = sub("prompts")
 // Samples holds the sample documents, all in one folder.
 var Samples = sub("samples")
 
+// RetrievalQuestions is the question file about the samples for `kakoi bench retrieval` (package recall).
+//
+//go:embed retrieval/samples.jsonl
+var RetrievalQuestions []byte
+
 // Question is a question about the samples and where its answer stands.
 type Question struct {
 	Lang     string   `json:"lang"`

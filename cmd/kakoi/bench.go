@@ -22,24 +22,25 @@ import (
 )
 
 type benchOptions struct {
-	model   string
-	device  string
-	dtype   string
-	shape   string
-	peer    string
-	threads int
-	tokens  int
-	batch   int
-	rounds  int
-	context int
-	lora    int
-	lookup  bool
-	figures string
-	profile bool
-	chunks  int
-	files   int
-	ask     int
-	busy    int
+	model     string
+	device    string
+	dtype     string
+	shape     string
+	peer      string
+	threads   int
+	tokens    int
+	batch     int
+	rounds    int
+	context   int
+	lora      int
+	lookup    bool
+	figures   string
+	profile   bool
+	chunks    int
+	files     int
+	ask       int
+	busy      int
+	retrieval retrievalOptions
 }
 
 func benchFlags(fs *flag.FlagSet, c *call) {
@@ -62,10 +63,11 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	fs.IntVar(&o.files, "files", 500, "cli.flag.bench_files")
 	fs.IntVar(&o.ask, "ask", 0, "cli.flag.bench_ask")
 	fs.IntVar(&o.busy, "busy", 0, "cli.flag.bench_busy")
+	o.retrieval.register(fs)
 	c.options = o
 }
 
-var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "train", "add", "ask", "window"}
+var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "train", "add", "ask", "window", "retrieval"}
 
 func runBench(ctx context.Context, c *call) error {
 	if err := c.want(1, -1); err != nil {
@@ -78,7 +80,7 @@ func runBench(ctx context.Context, c *call) error {
 		}
 	}
 	what := c.args[0]
-	if what != "ingest" && what != "add" {
+	if what != "ingest" && what != "add" && what != "retrieval" {
 		if err := c.want(1, 1); err != nil {
 			return err
 		}
@@ -92,6 +94,8 @@ func runBench(ctx context.Context, c *call) error {
 		return benchAdd(ctx, c, o)
 	case "ask":
 		return benchAsk(ctx, c, o)
+	case "retrieval":
+		return benchRetrieval(ctx, c, o.retrieval)
 	case "window":
 		return benchWindow(ctx, c, o)
 	case "embed", "load", "prefill", "decode", "train":

@@ -28,7 +28,7 @@ func commands() []command {
 		{name: "exam", args: examArgs, library: true, flags: examFlags, run: runExam},
 		{name: "settings", args: "[KEY [VALUE]]", library: true, flags: settingsFlags, run: runSettings},
 		{name: "doctor", library: true, flags: doctorFlags, run: runDoctor},
-		{name: "bench", args: "ingest | index | embed | load | prefill | decode | train | add | ask | window", flags: benchFlags, run: runBench},
+		{name: "bench", args: "ingest | index | embed | load | prefill | decode | train | add | ask | window | retrieval [FILE [PATH...]]", flags: benchFlags, run: runBench},
 		{name: "version", run: runVersion},
 		{name: "help", args: "[COMMAND]", run: runHelp},
 	}
