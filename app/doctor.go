@@ -20,6 +20,7 @@ type Doctor struct {
 	Engine  *Engine
 	Jobs    *job.Runner
 	Store   Verifier
+	Mend    Mender       // for repairs
 	Proof   closed.Proof // of this process
 	Version string
 	Data    string                 // data folder

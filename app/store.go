@@ -36,8 +36,37 @@ type Draft interface {
 	Commit(ctx context.Context) (core.Document, error)
 }
 
-// Indexed is the Store on an index.
-type Indexed struct{ *index.Index }
+// Indexed is the Store on an index. What is removed for good may also be in what Keep keeps from before a restore or a repair: that goes first.
+type Indexed struct {
+	*index.Index
+	Keep Keep // zero: nothing is kept
+}
+
+// Remove is index.Index.Remove.
+func (x Indexed) Remove(ctx context.Context, collection, id string) error {
+	if err := x.Keep.Forget(); err != nil {
+		return err
+	}
+	return x.Index.Remove(ctx, collection, id)
+}
+
+// RemoveCollection is index.Index.RemoveCollection.
+func (x Indexed) RemoveCollection(ctx context.Context, collection string) error {
+	if err := x.Keep.Forget(); err != nil {
+		return err
+	}
+	return x.Index.RemoveCollection(ctx, collection)
+}
+
+// EraseRecords is index.Index.EraseRecords.
+func (x Indexed) EraseRecords(ctx context.Context, keys ...[2]string) error {
+	if len(keys) > 0 {
+		if err := x.Keep.Forget(); err != nil {
+			return err
+		}
+	}
+	return x.Index.EraseRecords(ctx, keys...)
+}
 
 // Begin is index.Index.Begin.
 func (x Indexed) Begin(ctx context.Context, collection string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo) (Draft, error) {

@@ -150,6 +150,9 @@ func (x *Index) exportKind(ctx context.Context, k docKey, generation uint32, kin
 	}
 }
 
+// OpenBytes is the room, in bytes, that a library needs beside what it holds.
+const OpenBytes = store.DefaultReserve
+
 // Importer fills a new library with what Export gave.
 type Importer struct {
 	store   *store.Store

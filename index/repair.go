@@ -391,3 +391,13 @@ func (x *Index) Lose(ctx context.Context, coll, id, reason, hint string) error {
 	}
 	return nil
 }
+
+// RecordsIn are the kinds of records of which something may have lain in a hole, as far as the keys around it tell.
+func RecordsIn(h Hole) (kinds []string) {
+	for _, text := range []string{h.After, h.Before} {
+		if k, err := store.ParseKey(text); err == nil && k.Kind == store.KindRecord && !slices.Contains(kinds, k.Collection) {
+			kinds = append(kinds, k.Collection)
+		}
+	}
+	return kinds
+}

@@ -37,6 +37,8 @@ type command struct {
 	library bool   // needs the data folder
 	window  bool   // opens the window, or raises the one that is open
 	early   func(h *host)
+	// alone runs in the process that owns the data folder, before the library is opened; where it is done, the library stays closed.
+	alone func(ctx context.Context, c *call) (done bool, err error)
 	flags   func(fs *flag.FlagSet, c *call) // registers its flags
 	run     func(ctx context.Context, c *call) error
 }

@@ -10,17 +10,27 @@ import (
 	"kakoi/resources"
 )
 
-type doctorOptions struct{ device string }
+type doctorOptions struct {
+	device           string
+	repair, dry, yes bool
+	damage           *app.FileDamage // that was repaired before the library was opened
+}
 
 func doctorFlags(fs *flag.FlagSet, c *call) {
 	o := &doctorOptions{}
 	fs.StringVar(&o.device, "device", "", "cli.flag.device")
+	fs.BoolVar(&o.repair, "repair", false, "cli.flag.repair")
+	fs.BoolVar(&o.dry, "dry-run", false, "cli.flag.dry_run")
+	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
 	c.options = o
 }
 
 func runDoctor(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
+	}
+	if c.options.(*doctorOptions).repair {
+		return runRepair(ctx, c)
 	}
 	b := c.newBar()
 	r, err := c.host.doctor(c).Examine(ctx, c.options.(*doctorOptions).device, b.progress())
@@ -44,7 +54,7 @@ func runDoctor(ctx context.Context, c *call) error {
 // doctor examines the opened data folder, and speaks the language of the call.
 func (h *host) doctor(c *call) *app.Doctor {
 	return &app.Doctor{
-		Library: h.library, Models: h.models, Engine: h.engine, Jobs: h.models.Jobs, Store: h.index,
+		Library: h.library, Models: h.models, Engine: h.engine, Jobs: h.models.Jobs, Store: h.index, Mend: h.index,
 		Proof: c.program.proof, Version: version, Data: c.data,
 		Explain: func(err error) string {
 			sentence, _ := resources.ErrorText(c.lang, err)

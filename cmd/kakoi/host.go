@@ -35,6 +35,8 @@ type host struct {
 	models   *app.Models
 	prompts  app.Prompts
 	log      io.Closer
+	keep     app.Keep
+	saved    *app.FileDamage // the files of the library were repaired just now; its documents are to be
 
 	conversations *app.Conversations
 	datasets      *app.Datasets
@@ -46,6 +48,11 @@ type host struct {
 
 // openHost opens the data folder for its owner. c.command.early runs before the library is opened: models can load meanwhile.
 func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
+	keep := app.Keep{Data: c.data}
+	swapped, repaired, err := keep.Prepare(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("prepare data folder: %w", err)
+	}
 	for _, dir := range []string{"logs", "cache", "models", "prompts"} {
 		if err := os.MkdirAll(filepath.Join(c.data, dir), 0o700); err != nil {
 			return nil, fmt.Errorf("make %s folder: %w", dir, err)
@@ -65,7 +72,13 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		}
 		start = p.startEngine(c.data, nice)
 	}
-	h := &host{settings: set, engine: app.NewEngine(start), log: log, bus: &app.Bus{}}
+	h := &host{settings: set, engine: app.NewEngine(start), log: log, bus: &app.Bus{}, keep: keep, saved: repaired}
+	if swapped != nil {
+		slog.Info("data folder exchanged", "kind", swapped.Kind, "from", swapped.Note)
+	}
+	if repaired != nil {
+		slog.Warn("library files written anew", "places", repaired.Places, "bytes", repaired.Bytes, "values", repaired.Values)
+	}
 	set.Watch(func(_, _ settings.Settings) { h.bus.Tell(app.TopicSettings) })
 	runner := job.NewRunner()
 	h.models = &app.Models{
@@ -82,7 +95,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open library: %w", err), h.engine.Close(), log.Close())
 	}
-	store := app.Indexed{Index: h.index}
+	store := app.Indexed{Index: h.index, Keep: keep}
 	h.models.Store = store
 	h.library = &app.Library{
 		Store: store, Models: h.models, Settings: set, Jobs: runner, Log: job.NewLog(store),

@@ -1,0 +1,315 @@
+package app
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kakoi/app/job"
+	"kakoi/core"
+	"kakoi/index"
+)
+
+// Backup writes everything a person made into one file, and brings it back. In it are the library (collections, documents with their texts and
+// vectors, conversations, corrections, datasets, runs, exams), the adapters, the settings and the prompt templates. Not in it: models and runs'
+// checkpoints (gigabytes that can be imported or made again), vector indexes, caches, logs, and no file from outside of the data folder.
+type Backup struct {
+	Data    string // data folder
+	Store   Exporter
+	Jobs    *job.Runner
+	Version string                          // of the program
+	Free    func(dir string) (int64, error) // free bytes, nil: asks the file system
+}
+
+// Exporter is the library as a backup reads it.
+type Exporter interface {
+	Export(ctx context.Context, to index.Sink, p core.Progress) error
+	DiskBytes() int64
+}
+
+// backedUp are the items of the data folder beside the library that are in a backup.
+var backedUp = []string{"adapters", "prompts", settingsName}
+
+// BackupSummary is what a backup or a restore came to.
+type BackupSummary struct {
+	File    string    `json:"file"`
+	Bytes   int64     `json:"bytes"` // of it
+	Made    time.Time `json:"made"`
+	Program string    `json:"program"`
+	BackupCount
+	Files   int     `json:"files"` // of adapters, prompts, settings
+	Seconds float64 `json:"seconds"`
+}
+
+// Save writes a backup as a job, while the library stays in use. The file appears when it is whole; one of that name is replaced only if replace says so: core.ErrExists
+// otherwise. core.ErrNoSpace, core.ErrUsage for a place inside the data folder.
+func (b *Backup) Save(ctx context.Context, path string, replace bool, listen func(job.State)) (BackupSummary, error) {
+	var out BackupSummary
+	if err := b.check(path, replace); err != nil {
+		return out, err
+	}
+	j := b.Jobs.Start(ctx, job.Name{Key: "job.backup", Note: filepath.Base(path)}, func(ctx context.Context, p core.Progress) (err error) {
+		out, err = b.save(ctx, path, p)
+		return err
+	}, listen)
+	err := j.Wait(context.Background())
+	return out, err
+}
+
+func (b *Backup) check(path string, replace bool) error {
+	dir := filepath.Dir(path)
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return core.Explain(fmt.Errorf("back up to %s: %w", path, err), "error.backup.folder", dir)
+	}
+	if real == b.Data || strings.HasPrefix(real, b.Data+string(filepath.Separator)) {
+		return core.Explain(fmt.Errorf("back up to %s: %w", path, core.ErrUsage), "error.backup.inside")
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return core.Explain(fmt.Errorf("back up to %s: %w", path, core.ErrUsage), "error.backup.isfolder", path)
+	case err == nil && !replace:
+		return core.Explain(fmt.Errorf("back up to %s: %w", path, fs.ErrExist), "error.backup.exists", path)
+	}
+	return nil
+}
+
+// save writes beside the file's place and gives it its name in the end.
+func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out BackupSummary, err error) {
+	start := time.Now()
+	files, size, err := b.files()
+	if err != nil {
+		return out, err
+	}
+	// Texts shrink, so this is enough: what the tables have on the disk is packed as well, and a little less than what is read of them.
+	if err := b.room(filepath.Dir(path), b.Store.DiskBytes()+size+8<<20); err != nil {
+		return out, err
+	}
+	f, err := os.OpenFile(path+".part", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return out, core.Explain(fmt.Errorf("back up: %w", err), "error.backup.folder", filepath.Dir(path))
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(noRoom(err), os.Remove(f.Name()))
+		}
+	}()
+	w, err := newFrameWriter(f)
+	if err != nil {
+		return out, errors.Join(err, f.Close())
+	}
+	header := BackupHeader{Version: backupVersion, Program: b.Version, Made: time.Now().UTC().Round(time.Second)}
+	s := &backupSink{w: w, ctx: ctx}
+	err = w.json(frameHeader, header)
+	if err == nil {
+		err = b.Store.Export(ctx, s, p)
+	}
+	if err == nil {
+		err = s.flush()
+	}
+	for _, file := range files {
+		if err == nil {
+			err = s.file(b.Data, file)
+		}
+	}
+	s.count.Adapters = adaptersIn(files)
+	if err == nil {
+		err = w.end(s.count)
+	}
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return out, fmt.Errorf("back up: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return out, fmt.Errorf("back up: %w", err)
+	}
+	if err := syncPath(filepath.Dir(path)); err != nil {
+		slog.Warn("sync folder of a backup", "error", err) // some file systems cannot
+	}
+	return BackupSummary{
+		File: path, Bytes: w.n, Made: header.Made, Program: header.Program, BackupCount: s.count, Files: len(files), Seconds: time.Since(start).Seconds(),
+	}, nil
+}
+
+// room refuses a job that a disk has no room for, before it begins.
+func (b *Backup) room(dir string, need int64) error {
+	ask := b.Free
+	if ask == nil {
+		ask = freeBytes
+	}
+	have, err := ask(dir)
+	if err != nil {
+		return fmt.Errorf("ask for free space: %w", err)
+	}
+	if have < need {
+		return core.Explain(fmt.Errorf("%d MB free, %d MB needed: %w", have>>20, need>>20, core.ErrNoSpace), "error.backup.room", need>>20+1, dir, have>>20)
+	}
+	return nil
+}
+
+func freeBytes(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}
+
+// noRoom gives an error of a full disk its sentence.
+func noRoom(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
+		return core.Explain(fmt.Errorf("%w: %w", core.ErrNoSpace, err), "error.backup.full")
+	}
+	return err
+}
+
+// files lists what is taken beside the library, as paths below the data folder, and its bytes.
+func (b *Backup) files() (files []backupFile, bytes int64, err error) {
+	for _, item := range backedUp {
+		err := filepath.WalkDir(filepath.Join(b.Data, item), func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if d.IsDir() && strings.HasPrefix(d.Name(), ".") { // on its way in or out
+				return filepath.SkipDir
+			}
+			if !d.Type().IsRegular() {
+				return nil
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(b.Data, path)
+			files = append(files, backupFile{filepath.ToSlash(rel), info.Size()})
+			bytes += info.Size()
+			return err
+		})
+		if err != nil {
+			return nil, 0, fmt.Errorf("look for %s: %w", item, err)
+		}
+	}
+	return files, bytes, nil
+}
+
+func adaptersIn(files []backupFile) int {
+	ids := map[string]bool{}
+	for _, f := range files {
+		if parts := strings.Split(f.Path, "/"); parts[0] == "adapters" && len(parts) > 2 {
+			ids[parts[1]] = true
+		}
+	}
+	return len(ids)
+}
+
+// backupSink writes what the library exports.
+type backupSink struct {
+	w     *frameWriter
+	ctx   context.Context
+	buf   []byte
+	count BackupCount
+}
+
+// blockBytes is how much is packed at once.
+const blockBytes = 1 << 20
+
+// Put writes one value of the library.
+func (s *backupSink) Put(key string, payload []byte) error {
+	s.buf = binary.AppendUvarint(s.buf, uint64(len(key)))
+	s.buf = append(s.buf, key...)
+	s.buf = binary.AppendUvarint(s.buf, uint64(len(payload)))
+	s.buf = append(s.buf, payload...)
+	switch {
+	case strings.HasPrefix(key, "c/"):
+		s.count.Collections++
+	case strings.HasPrefix(key, "r/conversation/"):
+		s.count.Conversations++
+	case strings.HasPrefix(key, "r/dataset/"):
+		s.count.Datasets++
+	}
+	if len(s.buf) < blockBytes {
+		return nil
+	}
+	return s.flush()
+}
+
+// EndDocument ends a document's values.
+func (s *backupSink) EndDocument(doc core.Document, whole bool) error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if !whole {
+		return s.w.frame(frameChanged, nil)
+	}
+	s.count.Documents++
+	s.count.Chunks += doc.Chunks
+	return s.w.frame(frameKept, nil)
+}
+
+func (s *backupSink) flush() error {
+	if len(s.buf) == 0 {
+		return nil
+	}
+	buf := s.buf
+	s.buf = s.buf[:0]
+	return s.w.packed(frameValues, buf)
+}
+
+// file writes a file; one that is gone meanwhile is left out, one that grew is cut.
+func (s *backupSink) file(data string, f backupFile) error {
+	in, err := os.Open(filepath.Join(data, filepath.FromSlash(f.Path)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	f.Size = info.Size()
+	if err := s.w.json(frameFile, f); err != nil {
+		return err
+	}
+	block := make([]byte, blockBytes)
+	for left := f.Size; left > 0; {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.ReadFull(in, block[:min(left, int64(len(block)))])
+		if err != nil {
+			return fmt.Errorf("read %s: %w", f.Path, err)
+		}
+		left -= int64(n)
+		if err := s.w.packed(frameBytes, block[:n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// itemOf is the item of the data folder that a file of a backup belongs to: core.ErrCorrupt where it is none.
+func itemOf(path string) (string, error) {
+	item, _, _ := strings.Cut(path, "/")
+	if !slices.Contains(backedUp, item) || !filepath.IsLocal(filepath.FromSlash(path)) || strings.ContainsRune(path, 0) {
+		return "", fmt.Errorf("file %q in a backup: %w", path, core.ErrCorrupt)
+	}
+	return item, nil
+}

@@ -1,0 +1,221 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"time"
+
+	"kakoi/core"
+)
+
+// The form of a backup: a line that names it, then frames, each a type, the length of its payload, the payload and a CRC-32C over all three. The last frame
+// holds counts and the SHA-256 of everything before it.
+const (
+	backupMagic   = "kakoi backup\n"
+	backupVersion = 1 // of the header's frame and of what follows; a later one is refused
+
+	maxFrame = 16 << 20
+)
+
+// Types of frames.
+const (
+	frameHeader  = 'H' // BackupHeader
+	frameValues  = 'V' // packed: keys and values of the library, each after its length
+	frameKept    = 'd' // a document's values end here
+	frameChanged = 'x' // it was changed meanwhile: its values since the last end count for nothing, and come again
+	frameFile    = 'F' // backupFile: a file of the data folder begins
+	frameBytes   = 'B' // packed: bytes of it
+	frameEnd     = 'E' // BackupEnd
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// BackupHeader begins a backup.
+type BackupHeader struct {
+	Version int       `json:"version"`
+	Program string    `json:"program"`
+	Made    time.Time `json:"made"`
+}
+
+// BackupCount says what is in a backup.
+type BackupCount struct {
+	Collections   int `json:"collections"`
+	Documents     int `json:"documents"`
+	Chunks        int `json:"chunks"`
+	Conversations int `json:"conversations"`
+	Datasets      int `json:"datasets"`
+	Adapters      int `json:"adapters"`
+}
+
+type backupEnd struct {
+	Count  BackupCount `json:"count"`
+	SHA256 string      `json:"sha256"`
+}
+
+type backupFile struct {
+	Path string `json:"path"` // below the data folder, with slashes
+	Size int64  `json:"size"`
+}
+
+// frameWriter writes the frames of a backup.
+type frameWriter struct {
+	w     io.Writer
+	sum   hash.Hash
+	n     int64
+	flate *flate.Writer
+}
+
+func newFrameWriter(w io.Writer) (*frameWriter, error) {
+	f, err := flate.NewWriter(io.Discard, flate.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	out := &frameWriter{w: w, sum: sha256.New(), flate: f}
+	return out, out.raw([]byte(backupMagic))
+}
+
+func (w *frameWriter) raw(b []byte) error {
+	w.sum.Write(b)
+	n, err := w.w.Write(b)
+	w.n += int64(n)
+	return err
+}
+
+func (w *frameWriter) frame(kind byte, payload []byte) error {
+	head := binary.LittleEndian.AppendUint32([]byte{kind}, uint32(len(payload)))
+	sum := crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, payload)
+	return errors.Join(w.raw(head), w.raw(payload), w.raw(binary.LittleEndian.AppendUint32(nil, sum)))
+}
+
+func (w *frameWriter) json(kind byte, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return w.frame(kind, text)
+}
+
+// packed writes a payload deflated, or as it is where that is shorter: vectors hardly shrink.
+func (w *frameWriter) packed(kind byte, payload []byte) error {
+	var b bytes.Buffer
+	b.WriteByte(1)
+	w.flate.Reset(&b)
+	if _, err := w.flate.Write(payload); err != nil {
+		return err
+	}
+	if err := w.flate.Close(); err != nil {
+		return err
+	}
+	if b.Len() > len(payload) {
+		b.Reset()
+		b.WriteByte(0)
+		b.Write(payload)
+	}
+	return w.frame(kind, b.Bytes())
+}
+
+func unpackFrame(payload []byte) ([]byte, error) {
+	if len(payload) == 0 || payload[0] > 1 {
+		return nil, errBadBackup
+	}
+	if payload[0] == 0 {
+		return payload[1:], nil
+	}
+	out, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(payload[1:])), maxFrame+1))
+	if err != nil || len(out) > maxFrame {
+		return nil, errBadBackup
+	}
+	return out, nil
+}
+
+func (w *frameWriter) end(c BackupCount) error {
+	return w.json(frameEnd, backupEnd{c, hex.EncodeToString(w.sum.Sum(nil))})
+}
+
+var errBadBackup = fmt.Errorf("backup is not what was written: %w", core.ErrCorrupt)
+
+// frames calls fn with the frames of a backup in order, up to its end, and holds everything against the checksums. n is called with the
+// bytes that were read. Nothing of it can be trusted before frames has returned without an error.
+func frames(r io.Reader, n func(int64), fn func(kind byte, payload []byte) error) (BackupHeader, BackupCount, error) {
+	var header BackupHeader
+	in := bufio.NewReaderSize(r, 1<<20)
+	magic := make([]byte, len(backupMagic))
+	if _, err := io.ReadFull(in, magic); err != nil || string(magic) != backupMagic {
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return header, BackupCount{}, err
+		}
+		return header, BackupCount{}, core.Explain(fmt.Errorf("no backup: %w", core.ErrUnsupported), "error.backup.foreign")
+	}
+	bad := func(err error) (BackupHeader, BackupCount, error) {
+		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errBadBackup
+		}
+		if errors.Is(err, core.ErrCorrupt) {
+			err = core.Explain(err, "error.backup.damaged")
+		}
+		return header, BackupCount{}, err
+	}
+	sum := sha256.New()
+	sum.Write(magic)
+	done := int64(len(magic))
+	var buf []byte
+	for first := true; ; first = false {
+		var head [5]byte
+		if _, err := io.ReadFull(in, head[:]); err != nil {
+			return bad(err)
+		}
+		size := int(binary.LittleEndian.Uint32(head[1:]))
+		if size > maxFrame+1 {
+			return bad(nil)
+		}
+		if cap(buf) < size+4 {
+			buf = make([]byte, size+4)
+		}
+		if _, err := io.ReadFull(in, buf[:size+4]); err != nil {
+			return bad(err)
+		}
+		payload := buf[:size]
+		if crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, payload) != binary.LittleEndian.Uint32(buf[size:size+4]) {
+			return bad(nil)
+		}
+		done += int64(size) + 9
+		n(done)
+		switch {
+		case first != (head[0] == frameHeader):
+			return bad(nil)
+		case first:
+			if json.Unmarshal(payload, &header) != nil || header.Version < 1 {
+				return bad(nil)
+			}
+			if header.Version > backupVersion {
+				return header, BackupCount{}, core.Explain(fmt.Errorf("backup of version %d: %w", header.Version, core.ErrUnsupported), "error.backup.newer", header.Program)
+			}
+		case head[0] == frameEnd:
+			var end backupEnd
+			if json.Unmarshal(payload, &end) != nil || end.SHA256 != hex.EncodeToString(sum.Sum(nil)) {
+				return bad(nil)
+			}
+			if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+				return bad(err)
+			}
+			return header, end.Count, nil
+		}
+		if !first {
+			if err := fn(head[0], payload); err != nil {
+				return bad(err)
+			}
+		}
+		sum.Write(head[:])
+		sum.Write(buf[:size+4])
+	}
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kakoi/app"
+	"kakoi/core"
+)
+
+// stock fills a library with a few documents and asks about them.
+func (w *world) stock(n int) {
+	w.t.Helper()
+	for i := range n {
+		text := ""
+		for j := range 12 {
+			text += fmt.Sprintf("Rule %d of part %d: the lamp number %d stands in room %d of house %d.\n\n", j, i, i*100+j, j%7, i%5)
+		}
+		w.file(fmt.Sprintf("part%02d.txt", i), text)
+	}
+	w.want(0, "add", w.docs)
+}
+
+// answers are what searches say, with scores: a library that gives the same is the same to whoever asks it.
+func (w *world) answers(n int) string {
+	w.t.Helper()
+	out := ""
+	for i := 0; i < n; i += 3 {
+		out += w.want(0, "search", "--json", "--top", "4", fmt.Sprintf("lamp number %d in house %d", i*100+3, i%5)).out
+	}
+	return out
+}
+
+// documents are names and states.
+func (w *world) documents() string {
+	w.t.Helper()
+	out := ""
+	for _, d := range objects[core.Document](w.t, w.want(0, "list", "--json").out) {
+		out += fmt.Sprintf("%s %s %d %d %s\n", d.Name, d.State, d.Pages, d.Chunks, d.Reason)
+	}
+	return out
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	w := newWorld(t)
+	w.stock(7)
+	w.want(0, "chat", "ask", "new", "Where is lamp number 203?")
+	w.want(0, "settings", "top", "9")
+	want, docs, chats := w.answers(7), w.documents(), w.want(0, "chat", "list", "--json").out
+	if err := os.MkdirAll(filepath.Join(w.data, "adapters", "a1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	weights := bytes.Repeat([]byte("weights of an adapter "), 100_000)
+	if err := os.WriteFile(filepath.Join(w.data, "adapters", "a1", "adapter_model.safetensors"), weights, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(filepath.Dir(w.data), "my.kakoi-backup")
+	s := objects[app.BackupSummary](t, w.want(0, "backup", "--json", file).out)[0]
+	if s.Documents != 7 || s.Conversations != 1 || s.Adapters != 1 || s.Bytes == 0 {
+		t.Errorf("backup came to %+v", s)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || info.Size() != s.Bytes {
+		t.Errorf("the file is %v, %v", info, err)
+	}
+	w.want(2, "backup", file) // there already, and nobody to be asked
+	w.want(2, "backup", filepath.Join(w.data, "inside"))
+	w.want(1, "backup", filepath.Join(w.data, "..", "none", "x"))
+
+	// Another machine: an empty data folder.
+	other := *w
+	other.data = filepath.Join(t.TempDir(), "data")
+	if said := other.want(0, "restore", file); !strings.Contains(said.out, "7 documents") {
+		t.Errorf("restore said %q", said.out)
+	}
+	if got := other.answers(7); got != want {
+		t.Errorf("restored elsewhere, it answers\n%s\nnot\n%s", got, want)
+	}
+	if got := other.documents(); got != docs {
+		t.Errorf("documents are\n%s\nnot\n%s", got, docs)
+	}
+	if got := other.want(0, "chat", "list", "--json").out; got != chats {
+		t.Errorf("conversations are %s, not %s", got, chats)
+	}
+	if got, err := os.ReadFile(filepath.Join(other.data, "adapters", "a1", "adapter_model.safetensors")); err != nil || !bytes.Equal(got, weights) {
+		t.Errorf("adapter: %v", err)
+	}
+	if said := other.want(0, "settings", "top"); !strings.Contains(said.out, "9") {
+		t.Errorf("settings: %q", said.out)
+	}
+
+	// In place: it asks, what was there is kept, and comes back.
+	w.want(0, "remove", "--yes", "part01.txt")
+	w.file("new.txt", "A new rule says that lamps are green.\n")
+	w.want(0, "add", w.docs+"/new.txt")
+	changed := w.documents()
+	w.want(2, "restore", file) // nobody to be asked
+	if got := w.documents(); got != changed {
+		t.Error("a restore that nobody said yes to changed something")
+	}
+	w.want(0, "restore", "--yes", file)
+	if got := w.documents(); got != docs {
+		t.Errorf("restored: %s", got)
+	}
+	w.want(0, "restore", "--undo", "--yes")
+	if got := w.documents(); got != changed {
+		t.Errorf("undone: %s", got)
+	}
+	w.want(0, "restore", "--undo", "--yes") // and again: the restored one
+	if got := w.documents(); got != docs {
+		t.Errorf("undone twice: %s", got)
+	}
+	w.want(0, "restore", "--forget", "--yes")
+	w.want(1, "restore", "--undo", "--yes")
+	if got := w.answers(7); got != want {
+		t.Error("other answers in the end")
+	}
+	if left, _ := filepath.Glob(filepath.Join(w.data, "incoming*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestDamagedBackup: whatever is wrong with a file, it is refused before anything is touched.
+func TestDamagedBackup(t *testing.T) {
+	w := newWorld(t)
+	w.stock(3)
+	docs := w.documents()
+	file := filepath.Join(t.TempDir(), "backup")
+	w.want(0, "backup", file)
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := map[string][]byte{"empty": {}, "text": []byte("kakoi backups are fine\n and this is none"), "zip": append([]byte("PK\x03\x04"), whole...)}
+	later := bytes.Replace(whole, []byte(`"version":1`), []byte(`"version":9`), 1)
+	r := rand.New(rand.NewPCG(4, 4))
+	damaged := map[string][]byte{"cut": whole[:len(whole)-1], "cut by half": whole[:len(whole)/2], "more": append(bytes.Clone(whole), 0), "doubled": append(bytes.Clone(whole), whole...), "later, by hand": later}
+	for i := range 6 {
+		flipped := bytes.Clone(whole)
+		flipped[len("kakoi backup\n")+r.IntN(len(whole)-len("kakoi backup\n"))] ^= 1 << r.IntN(8)
+		damaged[fmt.Sprint("flip ", i)] = flipped
+	}
+	try := func(what string, data []byte, sentence string) {
+		bad := filepath.Join(t.TempDir(), "bad")
+		if err := os.WriteFile(bad, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if said := w.want(1, "restore", "--yes", bad); !strings.Contains(said.err, sentence) || !strings.Contains(said.err, "Nothing was changed") {
+			t.Errorf("%s: said %q", what, said.err)
+		}
+	}
+	for what, data := range foreign {
+		try(what, data, "is not a backup")
+	}
+	for what, data := range damaged {
+		try(what, data, "damaged or not whole")
+	}
+	if got := w.documents(); got != docs {
+		t.Error("a refused restore changed something")
+	}
+	for _, left := range []string{"incoming", "undo"} {
+		if exists(filepath.Join(w.data, left)) {
+			t.Errorf("%s is left behind", left)
+		}
+	}
+	w.want(0, "restore", "--check", file)
+}
