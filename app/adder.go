@@ -67,6 +67,7 @@ type prepared struct {
 	chunks     []core.Chunk
 	old        core.Document // the earlier version in the library, if there is one that is ready
 	unchanged  bool
+	force      bool // it is stored, whatever the library's version is
 	fresh      bool // its chunks were guessed from its size
 	weighed    bool // the guess was replaced by what it came to
 	left       int  // of that, what is not embedded
@@ -221,6 +222,9 @@ func (a *adder) prepare(ctx context.Context, f ingest.File, known map[string]cor
 	a.warm.Do(a.Models.WarmEmbedder) // it loads while the first file is read
 	out.doc, out.pages, out.err = ingest.Read(ctx, f.Path, a.Read)
 	out.doc.ID, out.doc.Added, out.doc.Split = core.DocumentID(f.Path), time.Now().UTC(), a.splitPrint
+	if ctx.Err() == nil {
+		out.pages, out.err = a.recognised(ctx, a.collection.ID, &out.doc, out.pages, old, out.err)
+	}
 	if out.err != nil {
 		return out
 	}
@@ -244,7 +248,7 @@ func untouched(old core.Document, f ingest.File) bool {
 
 // same says whether the library's version of a file was made as it would be now, its contents apart.
 func (a *adder) same(f prepared, embedder string) bool {
-	return f.old.ID != "" && f.old.Reason == "" && f.old.Split == a.splitPrint && f.old.Embedder == embedder && embedder != ""
+	return f.old.ID != "" && f.old.Reason == "" && f.old.Reader >= ingest.Version && f.old.Split == a.splitPrint && f.old.Embedder == embedder && embedder != ""
 }
 
 // take stores the text of a file, or what became of it.
@@ -260,7 +264,7 @@ func (a *adder) take(ctx context.Context, f prepared) error {
 	if err := a.needEmbedder(ctx); err != nil {
 		return err
 	}
-	if a.splitPrint != "" && a.same(f, a.info.ID) && f.old.SHA256 == f.doc.SHA256 {
+	if !f.force && a.splitPrint != "" && a.same(f, a.info.ID) && f.old.SHA256 == f.doc.SHA256 {
 		a.unchanged(f)
 		return nil
 	}

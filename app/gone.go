@@ -54,7 +54,18 @@ func (l *Library) RemoveCollection(ctx context.Context, name string) (Erasure, e
 	}
 	e := Erasure{Collection: c.Name, Documents: stats.Documents}
 	err = l.prove(ctx, &e, c.ID, "", func() error {
-		err := l.Store.RemoveCollection(ctx, c.ID)
+		docs, err := l.Store.Documents(ctx, c.ID)
+		if err != nil && !errors.Is(err, core.ErrCorrupt) {
+			return err
+		}
+		ids := make([]string, len(docs))
+		for i, d := range docs {
+			ids[i] = d.ID
+		}
+		if err := l.forgetOCR(ctx, c.ID, ids...); err != nil {
+			return err
+		}
+		err = l.Store.RemoveCollection(ctx, c.ID)
 		e.Pictures = l.forgetPages("") // after it: nothing is drawn of what is gone
 		return err
 	})

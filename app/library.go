@@ -29,7 +29,10 @@ type Library struct {
 	Read     ingest.Options
 	Bus      *Bus // hears of documents added and removed; nil is allowed
 
-	forget []func(source string) int // drop what is kept of a removed document; "" is all
+	ProgramPath string // folders that Tesseract is looked for in; "": those of PATH
+
+	forget    []func(source string) int // drop what is kept of a removed document; "" is all
+	tesseract tesseract
 }
 
 // Collection finds a collection by name. Without a name it is DefaultCollection, or, while that has no documents, the only
@@ -146,6 +149,9 @@ func (l *Library) Find(ctx context.Context, collection, which string) (core.Coll
 func (l *Library) Remove(ctx context.Context, c core.Collection, doc core.Document) error {
 	if err := l.Store.Remove(ctx, c.ID, doc.ID); err != nil {
 		return fmt.Errorf("remove document %q: %w", doc.ID, err)
+	}
+	if err := l.forgetOCR(ctx, c.ID, doc.ID); err != nil {
+		return err
 	}
 	l.forgetPages(doc.Source)
 	l.Bus.Tell(TopicDocuments)

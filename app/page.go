@@ -66,6 +66,7 @@ const (
 	NoteChanged    = "page.note.changed"    // the file has changed since it was read
 	NoteKind       = "page.note.kind"       // files of this kind have no printed pages
 	NoteUnreadable = "page.note.unreadable" // the file is there and cannot be shown
+	NoteOCR        = "page.note.ocr"        // the picture is shown; its text was read from it, so nothing is marked
 	NoteMoved      = "page.note.moved"      // the picture is shown; its text is laid out otherwise than the library's, so nothing is marked
 )
 
@@ -173,7 +174,9 @@ func (p *Pages) draw(ctx context.Context, v *PageView, dpi int) error {
 	}
 	v.Picture = picture.Image
 	if picture.Text != v.Text { // read by another version of the program, or with other fonts
-		v.Note = NoteMoved
+		if v.Note = NoteMoved; readFromPicture(v.Document, v.Number) {
+			v.Note = NoteOCR
+		}
 		return nil
 	}
 	v.Letters = &Letters{picture}

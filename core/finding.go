@@ -23,7 +23,8 @@ type FindingKind string
 const (
 	FindingPicture  FindingKind = "picture"  // pages that show pictures and hold no text
 	FindingBlank    FindingKind = "blank"    // pages on which there is nothing
-	FindingGarbled  FindingKind = "garbled"  // letters whose font does not say what they mean, left out of the text; Count of them
+	FindingGarbled  FindingKind = "garbled"  // pages all of whose letters have fonts that do not say what they mean, left out; Count of them
+	FindingPartly   FindingKind = "partly"   // pages some of whose letters are such; Count of them
 	FindingBroken   FindingKind = "broken"   // pages that could not be read
 	FindingInside   FindingKind = "inside"   // an attachment, or a file in an archive, that could not be read: Name, Why
 	FindingCut      FindingKind = "cut"      // a limit left something out: Why says which; Count of what was left out

@@ -14,6 +14,8 @@ func commands() []command {
 	return []command{
 		{name: "add", args: "[--collection C] PATH... | --samples | --resume | --discard", library: true, flags: addFlags, run: runAdd},
 		{name: "list", args: "[--collection C]", library: true, flags: listFlags, run: runList},
+		{name: "health", args: "[--collection C] [--all] [DOCUMENT...]", library: true, flags: healthFlags, run: runHealth},
+		{name: "ocr", args: "[DOCUMENT... | --all | --resume] [--languages jpn,eng]", library: true, flags: ocrFlags, run: runOCR},
 		{name: "status", library: true, run: runStatus},
 		{name: "folder", args: "link PATH | list | check [PATH] | unlink PATH", library: true, flags: folderFlags, run: runFolder},
 		{name: "remove", args: "DOCUMENT | --collection C --all", library: true, flags: removeFlags, run: runRemove},

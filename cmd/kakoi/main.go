@@ -12,12 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kakoi/core/closed"
+	"kakoi/core/ocr"
 )
 
 // version is set by the build.
 var version = "unknown"
 
 func main() {
+	ocr.Child(os.Args[1:])
 	os.Exit(start(os.Args[1:], nil))
 }
 

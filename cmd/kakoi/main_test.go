@@ -15,10 +15,12 @@ import (
 
 	"kakoi/app"
 	"kakoi/app/apptest"
+	"kakoi/core/ocr"
 )
 
 // The test binary is the program when KAKOI_TEST_PROGRAM is set: everything is real except for the engine.
 func TestMain(m *testing.M) {
+	ocr.Child(os.Args[1:])
 	if os.Getenv("KAKOI_TEST_PROGRAM") == "" {
 		os.Exit(m.Run())
 	}

@@ -91,7 +91,7 @@ func TestPagesOfPDF(t *testing.T) {
 		}
 	}
 	check(t, "pages", findings, []core.Finding{
-		{What: core.FindingPicture, Page: 2, Last: 3}, {What: core.FindingBlank, Page: 4}, {What: core.FindingGarbled, Page: 5, Last: 6, Count: 10},
+		{What: core.FindingPicture, Page: 2, Last: 3}, {What: core.FindingBlank, Page: 4}, {What: core.FindingGarbled, Page: 5, Count: 5}, {What: core.FindingPartly, Page: 6, Count: 5},
 	})
 	_, findings, err = found(t, "pdf", sheets(scanSheet, "", scanSheet))
 	if !errors.Is(err, errScan) {

@@ -21,9 +21,11 @@ func (q *budget) noteSheet(number int, text string, state sheetState, err error)
 	switch {
 	case err != nil:
 		q.note(core.Finding{What: core.FindingBroken, Page: number})
-	case state.garbled > 0 && (empty || state.garbled >= fewGarbled):
+	case state.garbled > 0 && empty:
 		q.note(core.Finding{What: core.FindingGarbled, Page: number, Count: state.garbled})
 		return true
+	case state.garbled >= fewGarbled:
+		q.note(core.Finding{What: core.FindingPartly, Page: number, Count: state.garbled})
 	case empty && state.drawn:
 		q.note(core.Finding{What: core.FindingPicture, Page: number})
 	case empty:
