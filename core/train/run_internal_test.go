@@ -95,7 +95,7 @@ func child(model, dir string) error {
 }
 
 // adapterBytes are all files of a run's adapter.
-func adapterBytes(t *testing.T, dir string) []byte {
+func adapterBytes(t testing.TB, dir string) []byte {
 	t.Helper()
 	var all bytes.Buffer
 	for _, name := range []string{lora.WeightsFile, lora.ConfigFile, "lineage.json", "tokenizer.json"} {
@@ -109,39 +109,45 @@ func adapterBytes(t *testing.T, dir string) []byte {
 	return all.Bytes()
 }
 
+// trainedApart is a run in a process of its own, in dir, killed some time after a step (0: not): the steps it made, and whether it ended.
+func trainedApart(t testing.TB, model, dir string, killAfter int, wait time.Duration) (steps int, done bool) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "KAKOI_TRAIN_DIR="+dir, "KAKOI_TRAIN_MODEL="+model)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		switch text := lines.Text(); {
+		case strings.HasPrefix(text, "step "):
+			if steps++; steps == killAfter {
+				time.Sleep(wait)
+				_ = cmd.Process.Kill()
+			}
+		case text == "done":
+			done = true
+		default:
+			t.Fatal(text)
+		}
+	}
+	err = cmd.Wait()
+	if killed := cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled(); !killed && err != nil {
+		t.Fatal(err)
+	}
+	return steps, done
+}
+
 // TestKilledRunGivesTheSameBytes kills the training process with SIGKILL at ten random moments, going on each time, and compares
 // the adapter, byte by byte, with that of a run that nobody disturbed.
 func TestKilledRunGivesTheSameBytes(t *testing.T) {
 	torchtest.Setup(t)
 	model := tinyFolder(t, golden(t).Cases[0].Config)
-	run := func(dir string, killAfter int, wait time.Duration) (steps int, done bool) {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "KAKOI_TRAIN_DIR="+dir, "KAKOI_TRAIN_MODEL="+model)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			switch text := lines.Text(); {
-			case strings.HasPrefix(text, "step "):
-				if steps++; steps == killAfter {
-					time.Sleep(wait)
-					_ = cmd.Process.Kill()
-				}
-			case text == "done":
-				done = true
-			default:
-				t.Fatal(text)
-			}
-		}
-		err = cmd.Wait()
-		if killed := cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled(); !killed && err != nil {
-			t.Fatal(err)
-		}
-		return steps, done
+	run := func(dir string, killAfter int, wait time.Duration) (int, bool) {
+		return trainedApart(t, model, dir, killAfter, wait)
 	}
 	whole := t.TempDir()
 	if n, done := run(whole, 0, 0); n != 56 || !done {

@@ -3,6 +3,7 @@
 #include "shim.h"
 #include "shim_error.h"
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
@@ -173,6 +174,24 @@ kk_tensor kk_causal_mask(int64_t t, int64_t s, int64_t past, int dtype, int devi
 
 void kk_seed(int64_t seed) {
   try { at::manual_seed(seed); } catch (...) { }
+}
+// MKL chooses its vector functions for the processor at their first call, and not safely: where two threads share that call, one of
+// them now and then took another exp, whose last bits differ (1 process in 80; found by two runs of one training that differed). So the
+// first call is made here, with one number, which one thread does alone.
+void kk_first_calls(void) {
+  try {
+    at::NoGradGuard none;
+    for (at::ScalarType t : {at::kFloat, at::kDouble}) {
+      at::Tensor x = at::full({1}, 0.5, t);
+      for (auto f : {at::exp, at::log, at::log2, at::log10, at::sqrt, at::sin, at::cos, at::tan, at::tanh, at::asin, at::acos, at::atan,
+                     at::erf, at::erfc, at::special_erfinv, at::trunc})
+        f(x);
+      at::Tensor two = at::full({2, 2}, 0.5, t);
+      at::mm(two, two);
+    }
+    at::empty({1}, at::kBool).bernoulli_(0.5, at::make_generator<at::CPUGeneratorImpl>(1));
+  } catch (...) { // whatever fails here is told by the call that needs it
+  }
 }
 void kk_set_threads(int n) {
   try { at::set_num_threads(n); } catch (...) { }

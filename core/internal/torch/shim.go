@@ -10,6 +10,7 @@ import "C"
 
 import (
 	"fmt"
+	"sync"
 	"unsafe"
 
 	lib "github.com/sugarme/gotch/libtch"
@@ -246,9 +247,12 @@ func (s *Scope) CausalMask(t, total, past int64, dtype DType) Tensor {
 // Seed sets libtorch's random state.
 func Seed(seed int64) { C.kk_seed(C.int64_t(seed)) }
 
+var firstCalls sync.Once
+
 // Prepare sets this OS thread up: grad mode off, n threads for operations on the CPU (0: as they are).
 func Prepare(threads int) {
 	C.kk_grad_off()
+	firstCalls.Do(func() { C.kk_first_calls() })
 	if threads > 0 {
 		C.kk_set_threads(C.int(threads))
 	}

@@ -35,6 +35,7 @@ kk_tensor kk_causal_mask(int64_t t, int64_t s, int64_t past, int dtype, int devi
 // The process and its threads.
 void kk_seed(int64_t seed);
 void kk_set_threads(int n);
+void kk_first_calls(void);
 int kk_threads(void);
 void kk_grad_off(void);
 void kk_small_linear(int on); // use our matrix-vector kernel for a few rows (default on)
