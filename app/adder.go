@@ -56,6 +56,7 @@ type adder struct {
 	queued int  // chunks without a vector in queue
 	pace   pace // how many of them are embedded in one call
 	lost   bool // the engine was lost for the document before
+	known  *sources
 }
 
 // prepared is a file on its way from the reader.
@@ -269,7 +270,11 @@ func (a *adder) take(ctx context.Context, f prepared) error {
 		return nil
 	}
 	f.doc.Embedder = a.info.ID
-	d, err := a.Store.Begin(ctx, f.collection, f.doc, f.pages, f.chunks, a.info)
+	from, err := a.sourcesOf(ctx, f)
+	if err != nil {
+		return err
+	}
+	d, err := a.Store.Begin(ctx, f.collection, f.doc, f.pages, f.chunks, a.info, from...)
 	if err != nil {
 		return fmt.Errorf("store text of %q: %w", f.doc.Source, err)
 	}
@@ -361,6 +366,7 @@ func (a *adder) commit(ctx context.Context, d *draft) error {
 		return fmt.Errorf("store %q: %w", d.doc.Source, err)
 	}
 	a.weigh.end()
+	a.known.add(d.collection, doc)
 	a.summary.Pages += doc.Pages
 	a.summary.Chunks += doc.Chunks
 	if d.old.ID != "" {

@@ -248,8 +248,8 @@ type fullDraft struct {
 	puts *int
 }
 
-func (f full) Begin(ctx context.Context, c string, doc core.Document, pages []core.Page, chunks []core.Chunk, e core.EmbedderInfo) (app.Draft, error) {
-	d, err := f.Store.Begin(ctx, c, doc, pages, chunks, e)
+func (f full) Begin(ctx context.Context, c string, doc core.Document, pages []core.Page, chunks []core.Chunk, e core.EmbedderInfo, sources ...index.Source) (app.Draft, error) {
+	d, err := f.Store.Begin(ctx, c, doc, pages, chunks, e, sources...)
 	return fullDraft{d, f.puts}, err
 }
 

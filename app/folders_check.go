@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +22,8 @@ type Checked struct {
 	New     int             `json:"new"`     // files that were not in the library
 	Changed int             `json:"changed"` // files that are not as they were read
 	Away    int             `json:"away"`    // documents on drives that are not connected: nothing is known of them
+	Moved   int             `json:"moved"`   // documents whose files are elsewhere in the library now: their old entries were removed
+	Waiting int             `json:"waiting"` // files that are being written: they are looked at later
 	Gone    []core.Document `json:"gone"`    // documents whose files are gone, and which are still in the library
 	Removed int             `json:"removed"`
 	Add     Summary         `json:"add"` // zero while there was nothing to add
@@ -30,6 +33,8 @@ type Checked struct {
 type CheckOptions struct {
 	AddOptions
 	Remove bool // also what is gone, as if the link said so
+
+	calm time.Duration // files that changed within it are left for later
 }
 
 const (
@@ -40,8 +45,9 @@ const (
 )
 
 // Check compares a linked folder with the library by size and time, adds what is new or changed, and lists the documents whose
-// files are gone. These are removed when the link, or opt, says so, unless the folder shows no file at all or could not be read
-// whole: a drive that is not there empties no library.
+// files are gone. What was moved within the linked folders is a new document that takes over the vectors of the old one, which is removed.
+// What is gone is removed when the link, or opt, says so, unless the folder shows no file at all or could not be read whole: a drive that
+// is not there empties no library.
 func (f *Folders) Check(ctx context.Context, id string, opt CheckOptions) (Checked, error) {
 	give, err := f.one.take(ctx)
 	if err != nil {
@@ -57,21 +63,33 @@ func (f *Folders) Check(ctx context.Context, id string, opt CheckOptions) (Check
 	if err != nil {
 		return out, f.failed(ctx, out.Folder, err)
 	}
-	out.New, out.Changed, out.Gone, out.Away = found.fresh, found.changed, found.gone, found.away
+	found.wait(opt.calm)
+	out.New, out.Changed, out.Gone, out.Away, out.Waiting = found.fresh, found.changed, found.gone, found.away, found.waiting
 	if len(found.paths) > 0 {
 		plan := AddPlan{Collection: folder.Collection, Paths: found.paths}
-		if len(plan.Paths) > fewPaths && !found.leftOut { // the folder as a whole would bring those back
+		if len(plan.Paths) > fewPaths && !found.leftOut && found.waiting == 0 { // the folder as a whole would bring those back
 			plan.Paths = []string{folder.Path}
 		}
 		if out.Add, err = f.Library.Add(ctx, plan, opt.AddOptions); err != nil {
 			return out, f.failed(ctx, folder, err)
 		}
 	}
-	if (folder.Remove || opt.Remove) && found.whole {
-		if out.Removed, err = f.remove(ctx, found); err != nil {
+	removes := (folder.Remove || opt.Remove) && found.whole
+	if removes || len(out.Gone) != folder.Gone {
+		if err := f.elsewhere(ctx, folder, out.Gone, opt.AddOptions); err != nil {
 			return out, f.failed(ctx, folder, err)
 		}
-		out.Gone = out.Gone[out.Removed:]
+	}
+	away, gone, err := f.moved(ctx, folder, out.Gone)
+	if err == nil {
+		out.Moved, err = f.Library.RemoveAll(ctx, found.collection, away)
+	}
+	if out.Gone = gone; err == nil && removes {
+		out.Removed, err = f.Library.RemoveAll(ctx, found.collection, gone)
+		out.Gone = gone[out.Removed:]
+	}
+	if err != nil {
+		return out, f.failed(ctx, folder, err)
 	}
 	tried, size := map[string]string{}, 0
 	for _, all := range []map[string]string{found.tried, found.settled} {
@@ -115,6 +133,9 @@ type comparison struct {
 	paths      []string
 	fresh      int
 	changed    int
+	waiting    int
+	recent     map[string]recent // of paths, those that changed a moment ago
+	sizes      map[string]int64  // of paths
 	gone       []core.Document
 	whole      bool // every folder below was read, and there are files
 	leftOut    bool // there are files that a person removed
@@ -128,7 +149,7 @@ type comparison struct {
 
 func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error) {
 	start := time.Now()
-	out := comparison{tried: map[string]string{}, settled: map[string]string{}, gone: []core.Document{}, files: map[string]bool{}}
+	out := comparison{tried: map[string]string{}, settled: map[string]string{}, gone: []core.Document{}, files: map[string]bool{}, recent: map[string]recent{}, sizes: map[string]int64{}}
 	if _, err := os.Stat(folder.Path); err != nil {
 		return out, fmt.Errorf("check folder: %w", missing(folder.Path, err))
 	}
@@ -175,7 +196,10 @@ func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error
 		default:
 			out.changed++
 		}
-		out.paths = append(out.paths, file.Path)
+		out.paths, out.sizes[file.Path] = append(out.paths, file.Path), file.Size
+		if age := start.Sub(file.ModTime); age < longestWait && age > -longestWait {
+			out.recent[file.Path] = recent{age, known}
+		}
 		if start.Sub(file.ModTime) > settled {
 			out.settled[file.Path] = now
 		}
@@ -208,15 +232,31 @@ func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error
 	return out, nil
 }
 
-// remove removes documents whose files are gone; it says how many, also beside an error.
-func (f *Folders) remove(ctx context.Context, found comparison) (n int, err error) {
-	for _, d := range found.gone {
-		if err := f.Library.Remove(ctx, found.collection, d); err != nil && !errors.Is(err, core.ErrNotFound) {
-			return n, err
+// recent is a file that changed a moment ago.
+type recent struct {
+	age   time.Duration
+	known bool
+}
+
+// longestWait is how long ago a file may have changed for a check to leave it for later. A clock that is wrong does not count.
+const longestWait = time.Minute
+
+// wait leaves out the files that changed within calm: half of a file that is being copied is no document.
+func (c *comparison) wait(calm time.Duration) {
+	c.paths = slices.DeleteFunc(c.paths, func(path string) bool {
+		r, is := c.recent[path]
+		if !is || r.age >= calm || calm <= 0 {
+			return false
 		}
-		n++
-	}
-	return n, nil
+		c.waiting++
+		delete(c.settled, path)
+		if r.known {
+			c.changed--
+		} else {
+			c.fresh--
+		}
+		return true
+	})
 }
 
 // stamp tells one state of a file from another.

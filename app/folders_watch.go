@@ -10,6 +10,9 @@ import (
 // watchEvery is how often watched folders are looked at, whatever the system tells of them: network drives tell nothing.
 const watchEvery = 5 * time.Minute
 
+// mostPatience is how long files that are being written are left for later: one that never comes to rest is read as it is.
+const mostPatience = 30 * time.Second
+
 // Watch checks the watched folders: now, every few minutes, and soon after something in them changed. It ends with ctx. What goes
 // wrong is remembered with the folder.
 func (f *Folders) Watch(ctx context.Context, opt AddOptions) {
@@ -38,6 +41,7 @@ func (f *Folders) Watch(ctx context.Context, opt AddOptions) {
 		settle = 2 * time.Second
 	}
 	due := map[string]time.Time{} // by id
+	waits := map[string]time.Time{}
 	f.follow(ctx, eyes, due)
 	clock := time.NewTicker(settle / 2)
 	defer clock.Stop()
@@ -53,10 +57,23 @@ func (f *Folders) Watch(ctx context.Context, opt AddOptions) {
 			f.follow(ctx, eyes, due)
 		case now := <-clock.C:
 			for id, at := range due {
-				if !now.Before(at) {
-					f.look(ctx, eyes, id, opt)
-					due[id] = time.Now().Add(watchEvery)
+				if now.Before(at) {
+					continue
 				}
+				calm := settle
+				if first, is := waits[id]; is && now.Sub(first) > mostPatience {
+					calm = 0
+				}
+				next := watchEvery
+				if f.look(ctx, eyes, id, calm, opt) {
+					next = settle
+					if waits[id].IsZero() {
+						waits[id] = now
+					}
+				} else {
+					delete(waits, id)
+				}
+				due[id] = time.Now().Add(next)
 			}
 		}
 	}
@@ -87,13 +104,16 @@ func (f *Folders) follow(ctx context.Context, eyes *watcher, due map[string]time
 	}
 }
 
-func (f *Folders) look(ctx context.Context, eyes *watcher, id string, opt AddOptions) {
+// look checks a watched folder; it says whether files were left for later, since they are being written.
+func (f *Folders) look(ctx context.Context, eyes *watcher, id string, calm time.Duration, opt AddOptions) (waiting bool) {
 	one, err := f.get(ctx, id)
 	if err != nil || !one.Watch {
-		return
+		return false
 	}
 	eyes.add(id, one.Path) // before looking: what changes meanwhile is told
-	if _, err := f.Check(ctx, id, CheckOptions{AddOptions: opt}); err != nil && !errors.Is(err, context.Canceled) {
+	c, err := f.Check(ctx, id, CheckOptions{AddOptions: opt, calm: calm})
+	if err != nil && !errors.Is(err, context.Canceled) {
 		slog.Warn("check folder", "path", one.Path, "error", err)
 	}
+	return c.Waiting > 0
 }

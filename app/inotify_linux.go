@@ -16,7 +16,7 @@ import (
 // mostWatches bounds what a process takes of the system's inotify watches; folders beyond are seen by the timer.
 const mostWatches = 4000
 
-const watched = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_CLOSE_WRITE | unix.IN_DELETE | unix.IN_ONLYDIR | unix.IN_DONT_FOLLOW
+const watched = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_CLOSE_WRITE | unix.IN_DELETE | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_ONLYDIR | unix.IN_DONT_FOLLOW
 
 // watcher hears of changes below folders. A nil watcher hears nothing.
 type watcher struct {

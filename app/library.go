@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"kakoi/app/job"
 	"kakoi/app/settings"
 	"kakoi/core"
@@ -112,7 +114,8 @@ func (l *Library) List(ctx context.Context, collection string) ([]core.Document,
 	return docs, nil
 }
 
-// Find finds the one document a person means: by id or its beginning (4 digits or more), path, or file name.
+// Find finds the one document a person means: by id or its beginning (4 digits or more), path, or file name. Names that other systems
+// wrote may be in another form of Unicode than what is typed: が as one character or as two.
 func (l *Library) Find(ctx context.Context, collection, which string) (core.Collection, core.Document, error) {
 	c, err := l.Collection(ctx, collection)
 	if err != nil {
@@ -126,6 +129,9 @@ func (l *Library) Find(ctx context.Context, collection, which string) (core.Coll
 		func(d core.Document) bool { return d.ID == which || d.Source == which },
 		func(d core.Document) bool { return d.Name == filepath.Base(which) && d.Source == filepath.Clean(which) },
 		func(d core.Document) bool { return d.Name == which },
+		func(d core.Document) bool {
+			return norm.NFC.String(d.Source) == norm.NFC.String(which) || norm.NFC.String(d.Name) == norm.NFC.String(which)
+		},
 		func(d core.Document) bool { return len(which) >= 4 && strings.HasPrefix(d.ID, which) },
 	} {
 		var found []core.Document
@@ -156,6 +162,23 @@ func (l *Library) Remove(ctx context.Context, c core.Collection, doc core.Docume
 	l.forgetPages(doc.Source)
 	l.Bus.Tell(TopicDocuments)
 	return nil
+}
+
+// RemoveAll erases documents of a collection as Remove does, all in one go; it says how many are gone, also beside an error.
+func (l *Library) RemoveAll(ctx context.Context, c core.Collection, docs []core.Document) (int, error) {
+	ids := make([]string, len(docs))
+	for i, d := range docs {
+		ids[i] = d.ID
+	}
+	n, err := l.Store.RemoveAll(ctx, c.ID, ids)
+	if err != nil {
+		err = fmt.Errorf("remove %d documents: %w", len(docs), err)
+	}
+	for _, d := range docs[:n] {
+		l.forgetPages(d.Source)
+	}
+	l.Bus.Tell(TopicDocuments)
+	return n, err
 }
 
 // forgetPages drops what is kept of a document, or of all with source "", and says how many pictures there were.

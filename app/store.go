@@ -20,9 +20,10 @@ type Store interface {
 	Document(ctx context.Context, collection, id string) (core.Document, error)
 	Pages(ctx context.Context, collection, id string) ([]core.Page, error)
 	Chunks(ctx context.Context, collection, id string) ([]core.Chunk, error)
-	Begin(ctx context.Context, collection string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo) (Draft, error)
+	Begin(ctx context.Context, collection string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo, sources ...index.Source) (Draft, error)
 	PutFailed(ctx context.Context, collection string, doc core.Document) error
 	Remove(ctx context.Context, collection, id string) error
+	RemoveAll(ctx context.Context, collection string, ids []string) (int, error)
 	RemoveCollection(ctx context.Context, collection string) error
 	Remains(ctx context.Context, collection, id string) (index.Remains, error)
 	Search(ctx context.Context, collection string, q index.Query) (index.Result, error)
@@ -69,8 +70,8 @@ func (x Indexed) EraseRecords(ctx context.Context, keys ...[2]string) error {
 }
 
 // Begin is index.Index.Begin.
-func (x Indexed) Begin(ctx context.Context, collection string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo) (Draft, error) {
-	d, err := x.Index.Begin(ctx, collection, doc, pages, chunks, embedder)
+func (x Indexed) Begin(ctx context.Context, collection string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo, sources ...index.Source) (Draft, error) {
+	d, err := x.Index.Begin(ctx, collection, doc, pages, chunks, embedder, sources...)
 	if err != nil {
 		return nil, err
 	}

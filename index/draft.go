@@ -28,10 +28,17 @@ type Draft struct {
 // smallText is the text, in bytes, up to which a generation is written as one transaction.
 const smallText = 128 << 10
 
-// Begin writes the text of a new generation of doc and takes over the vectors of chunks whose text has not changed.
-// An interrupted draft of the same file, settings, embedder and text is continued. doc.ID may be empty; chunks get
+// Source is a document that vectors may be taken from.
+type Source struct {
+	Collection string // Collection.ID
+	Document   string // Document.ID
+}
+
+// Begin writes the text of a new generation of doc and takes over the vectors of chunks whose text has not changed, or is a chunk of
+// one of the sources: a file that was moved is another document, and its old place may be of another collection. A source that is not there any
+// more gives nothing. An interrupted draft of the same file, settings, embedder and text is continued. doc.ID may be empty; chunks get
 // their ordinals from their places. A draft of the same document that was begun before can no longer be used.
-func (x *Index) Begin(ctx context.Context, coll string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo) (*Draft, error) {
+func (x *Index) Begin(ctx context.Context, coll string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo, sources ...Source) (*Draft, error) {
 	if doc.ID == "" {
 		doc.ID = core.DocumentID(doc.Source)
 	}
@@ -42,14 +49,14 @@ func (x *Index) Begin(ctx context.Context, coll string, doc core.Document, pages
 		doc.Added = time.Now().UTC().Round(0)
 	}
 	doc.Pages, doc.Chunks, doc.Reason, doc.Hint = len(pages), len(chunks), "", ""
-	d, err := x.begin(ctx, coll, doc, pages, chunks, embedder)
+	d, err := x.begin(ctx, coll, doc, pages, chunks, embedder, sources)
 	if err != nil {
 		return nil, x.named(fmt.Errorf("begin %q: %w", doc.Name, err), doc.Name)
 	}
 	return d, nil
 }
 
-func (x *Index) begin(ctx context.Context, coll string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo) (*Draft, error) {
+func (x *Index) begin(ctx context.Context, coll string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo, sources []Source) (*Draft, error) {
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	coll, err := x.collection(coll)
@@ -77,7 +84,7 @@ func (x *Index) begin(ctx context.Context, coll string, doc core.Document, pages
 		return nil, err
 	}
 	if !found {
-		if err := x.newGeneration(ctx, d, before, pages, chunks); err != nil {
+		if err := x.newGeneration(ctx, d, before, pages, chunks, sources); err != nil {
 			return nil, err
 		}
 	}
@@ -104,7 +111,7 @@ func (x *Index) mark(k docKey, generation uint32, state byte, note string) error
 }
 
 // newGeneration writes texts, lexical segments and the vectors that are known already.
-func (x *Index) newGeneration(ctx context.Context, d *Draft, before stored, pages []core.Page, chunks []core.Chunk) error {
+func (x *Index) newGeneration(ctx context.Context, d *Draft, before stored, pages []core.Page, chunks []core.Chunk, sources []Source) error {
 	d.gen = before.head.Generation
 	var drafts []uint32
 	for generation, state := range x.work[d.key] {
@@ -114,7 +121,7 @@ func (x *Index) newGeneration(ctx context.Context, d *Draft, before stored, page
 		}
 	}
 	d.gen++
-	known, err := x.knownVectors(ctx, d, before, drafts)
+	known, err := x.knownVectors(ctx, d, before, drafts, sources, chunks)
 	if err != nil {
 		return err
 	}

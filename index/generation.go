@@ -99,20 +99,46 @@ func (x *Index) resume(d *Draft) (bool, error) {
 	return false, nil
 }
 
-// knownVectors gives vectors (float16) by the SHA-256 of their chunk's text, from the current generation and from drafts.
-func (x *Index) knownVectors(ctx context.Context, d *Draft, before stored, drafts []uint32) (map[[32]byte][]byte, error) {
-	known := map[[32]byte][]byte{}
+// place is a generation of a document, of this one or of another.
+type place struct {
+	docKey
+	generation uint32
+}
+
+// knownVectors gives vectors (float16) by the SHA-256 of their chunk's text, for texts of chunks: from the current generation, from drafts
+// and from the sources.
+func (x *Index) knownVectors(ctx context.Context, d *Draft, before stored, drafts []uint32, sources []Source, chunks []core.Chunk) (map[[32]byte][]byte, error) {
+	var places []place
 	if before.head.Generation != 0 {
-		drafts = append([]uint32{before.head.Generation}, drafts...)
+		places = append(places, place{d.key, before.head.Generation})
 	}
 	for _, generation := range drafts {
+		places = append(places, place{d.key, generation})
+	}
+	for _, s := range sources {
+		if other, err := x.stored(s.Collection, s.Document); err == nil && other.head.Generation != 0 {
+			places = append(places, place{docKey{s.Collection, s.Document}, other.head.Generation})
+		}
+	}
+	if len(places) == 0 {
+		return nil, nil
+	}
+	wanted := make(map[[32]byte]bool, len(chunks))
+	for _, c := range chunks {
+		wanted[sha256.Sum256([]byte(c.Text))] = true
+	}
+	known := map[[32]byte][]byte{}
+	for _, p := range places {
+		if len(known) == len(wanted) {
+			break
+		}
 		err := x.store.View(func(r *store.Reader) error {
-			old, err := getInfo(r, d.key, generation)
+			old, err := getInfo(r, p.docKey, p.generation)
 			if err != nil || old.Embedder != d.info.Embedder || old.Dimension != d.info.Dimension {
 				return err
 			}
 			sums := make([][32]byte, 0, old.Chunks)
-			err = eachChunk(r, d.key, generation, func(c core.Chunk) error {
+			err = eachChunk(r, p.docKey, p.generation, func(c core.Chunk) error {
 				sums = append(sums, sha256.Sum256([]byte(c.Text)))
 				return ctx.Err()
 			})
@@ -122,9 +148,11 @@ func (x *Index) knownVectors(ctx context.Context, d *Draft, before stored, draft
 			if len(sums) != old.Chunks {
 				return fmt.Errorf("%d of %d chunks: %w", len(sums), old.Chunks, core.ErrCorrupt)
 			}
-			return eachBatch(r, d.key, generation, old, func(_ uint32, b batch) error {
+			return eachBatch(r, p.docKey, p.generation, old, func(_ uint32, b batch) error {
 				for i, o := range b.ordinals {
-					known[sums[o]] = bytes.Clone(b.row(i))
+					if wanted[sums[o]] && known[sums[o]] == nil {
+						known[sums[o]] = bytes.Clone(b.row(i))
+					}
 				}
 				return ctx.Err()
 			})

@@ -303,9 +303,9 @@ func (x *Index) graphKnown(at hnsw.Place) error {
 	return x.store.Write(func(w *store.Writer) error { return w.Put(graphListKey(at.Collection), text) })
 }
 
-// graphForget takes generations of a document (nil: all) out of the snapshots, so that no file holds their codes.
-func (x *Index) graphForget(k docKey, generations []uint32) error {
-	places, err := x.graphPlaces(k.collection)
+// graphForget takes generations (nil: all) of documents of a collection out of the snapshots, so that no file holds their codes.
+func (x *Index) graphForget(collection string, gone map[string][]uint32) error {
+	places, err := x.graphPlaces(collection)
 	if err != nil {
 		return err
 	}
@@ -319,8 +319,14 @@ func (x *Index) graphForget(k docKey, generations []uint32) error {
 			g, err = decodeGraph(owner)
 		}
 		if err == nil {
-			if d := g.docs[k.document]; d != nil && (generations == nil || slices.Contains(generations, d.gen)) {
-				err = hnsw.Forget(x.store, at, d.slots)
+			var slots []uint32
+			for id, generations := range gone {
+				if d := g.docs[id]; d != nil && (generations == nil || slices.Contains(generations, d.gen)) {
+					slots = append(slots, d.slots...)
+				}
+			}
+			if len(slots) > 0 {
+				err = hnsw.Forget(x.store, at, slots)
 			}
 		}
 		if errors.Is(err, core.ErrCorrupt) { // nothing of it can be trusted; the next search makes it again

@@ -93,59 +93,55 @@ func (x *Index) setWork(k docKey, generation uint32, state byte) {
 	x.work[k][generation] = state
 }
 
-// eraseMarked erases the generations of a document (or all of it) that are marked so, and then the marks.
-func (x *Index) eraseMarked(k docKey) error {
+// eraseMarked erases the generations of documents (or all of them) that are marked so, in one rewrite of the tables, and then the marks.
+func (x *Index) eraseMarked(keys ...docKey) error {
 	var prefixes []string
-	var done []uint32
-	if x.work[k][0] == workErase {
-		prefixes = append(prefixes, store.DocumentPrefix(store.KindHead, k.collection, k.document))
-		for _, kind := range store.GenerationKinds {
-			prefixes = append(prefixes, store.DocumentPrefix(kind, k.collection, k.document))
+	done := map[docKey][]uint32{}
+	codes := map[string]map[string][]uint32{} // by collection
+	for _, k := range keys {
+		its, generations, which := x.marked(k)
+		if len(generations) == 0 {
+			continue
 		}
-		for generation := range x.work[k] {
-			done = append(done, generation)
+		if codes[k.collection] == nil {
+			codes[k.collection] = map[string][]uint32{}
 		}
-	} else {
-		for generation, state := range x.work[k] {
-			if state != workErase {
-				continue
-			}
-			done = append(done, generation)
-			for _, kind := range store.GenerationKinds {
-				prefixes = append(prefixes, store.GenerationPrefix(kind, k.collection, k.document, generation))
-			}
-		}
+		codes[k.collection][k.document] = which
+		done[k] = generations
+		prefixes = append(prefixes, its...)
 	}
 	if len(done) == 0 {
 		return nil
 	}
-	which := done
-	if x.work[k][0] == workErase {
-		which = nil
-	}
-	if err := x.graphForget(k, which); err != nil {
-		return fmt.Errorf("erase document %s: %w", k.document, err)
+	for collection, gone := range codes {
+		if err := x.graphForget(collection, gone); err != nil {
+			return fmt.Errorf("erase %d documents, %s first: %w", len(done), keys[0].document, err)
+		}
 	}
 	if err := x.store.Erase(prefixes...); err != nil {
-		return fmt.Errorf("erase document %s: %w", k.document, err)
+		return fmt.Errorf("erase %d documents, %s first: %w", len(done), keys[0].document, err)
 	}
 	err := x.store.Write(func(w *store.Writer) error {
-		for _, generation := range done {
-			if err := w.Delete(workKey(k, generation)); err != nil {
-				return err
+		for k, generations := range done {
+			for _, generation := range generations {
+				if err := w.Delete(workKey(k, generation)); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
-	// Without space for it the mark stays and the next Open erases nothing a second time.
+	// Without space for it the marks stay and the next Open erases nothing a second time.
 	if err != nil && !errors.Is(err, core.ErrNoSpace) {
-		return fmt.Errorf("erase document %s: %w", k.document, err)
+		return fmt.Errorf("erase %d documents, %s first: %w", len(done), keys[0].document, err)
 	}
-	for _, generation := range done {
-		delete(x.work[k], generation)
-	}
-	if len(x.work[k]) == 0 {
-		delete(x.work, k)
+	for k, generations := range done {
+		for _, generation := range generations {
+			delete(x.work[k], generation)
+		}
+		if len(x.work[k]) == 0 {
+			delete(x.work, k)
+		}
 	}
 	return nil
 }

@@ -100,3 +100,56 @@ func TestRemoveCollection(t *testing.T) {
 		}
 	}
 }
+
+// TestRemoveAll: many documents go at once, and nothing is left of them, nor missing of the others; what is not there is passed over.
+func TestRemoveAll(t *testing.T) {
+	dir := t.TempDir()
+	x, err := index.Open(dir, index.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	coll := collection(t, x)
+	var ids []string
+	const n = 530 // more than two portions
+	for i := range n {
+		doc, _ := add(t, x, coll, fmt.Sprintf("%03d.txt", i), fmt.Sprintf("文書%dの秘密は合言葉%dです。", i, i*7))
+		if i%10 != 0 {
+			ids = append(ids, doc.ID)
+		}
+	}
+	search(t, x, coll, index.Query{Text: "合言葉", Vector: embed("x")}) // loads both sides
+	gone, err := x.RemoveAll(t.Context(), coll, append(ids, "0123456789abcdef"))
+	if err != nil || gone != len(ids) {
+		t.Fatalf("removed %d of %d, %v", gone, len(ids), err)
+	}
+	look := func() {
+		t.Helper()
+		for _, id := range ids[:20] {
+			if left, err := x.Remains(t.Context(), coll, id); err != nil || left.Total() != 0 {
+				t.Fatalf("left of %s is %+v, %v", id, left, err)
+			}
+		}
+		stats, err := x.Stats(t.Context(), coll)
+		if err != nil || stats.Documents != n/10 || stats.Chunks != n/10 {
+			t.Fatalf("left are %+v, %v", stats, err)
+		}
+		r := search(t, x, coll, index.Query{Text: "合言葉", Vector: embed("文書20の秘密は合言葉140です。"), K: n})
+		if len(r.Dense) != n/10 || len(r.Lexical) != n/10 || r.Dense[0].Name != "020.txt" {
+			t.Fatalf("found are %d and %d", len(r.Dense), len(r.Lexical))
+		}
+	}
+	look()
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"の秘密は合言葉7で", "の秘密は合言葉3703で"} {
+		if found := contains(t, dir, []byte(secret)); len(found) > 0 {
+			t.Errorf("%q is left in %v", secret, found)
+		}
+	}
+	x = indextest.Open(t, dir)
+	look()
+	if again, err := x.RemoveAll(t.Context(), coll, ids); err != nil || again != 0 {
+		t.Errorf("removed %d again, %v", again, err)
+	}
+}

@@ -41,6 +41,8 @@ type benchOptions struct {
 	ask       int
 	busy      int
 	retrieval retrievalOptions
+	pages     int
+	hashes    bool
 }
 
 func benchFlags(fs *flag.FlagSet, c *call) {
@@ -62,6 +64,8 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	fs.IntVar(&o.chunks, "chunks", 20_000, "cli.flag.chunks")
 	fs.IntVar(&o.files, "files", 500, "cli.flag.bench_files")
 	fs.IntVar(&o.ask, "ask", 0, "cli.flag.bench_ask")
+	fs.IntVar(&o.pages, "pages", 0, "cli.flag.bench_pages")
+	fs.BoolVar(&o.hashes, "hashes", false, "cli.flag.bench_hashes")
 	fs.IntVar(&o.busy, "busy", 0, "cli.flag.bench_busy")
 	o.retrieval.register(fs)
 	c.options = o
@@ -74,7 +78,7 @@ func runBench(ctx context.Context, c *call) error {
 		return err
 	}
 	o := c.options.(*benchOptions)
-	for flag, n := range map[string]int{"--rounds": o.rounds, "--tokens": o.tokens, "--batch": o.batch, "--threads": o.threads, "--context": o.context, "--lora": o.lora, "--chunks": o.chunks, "--files": o.files, "--ask": o.ask, "--busy": o.busy} {
+	for flag, n := range map[string]int{"--rounds": o.rounds, "--tokens": o.tokens, "--batch": o.batch, "--threads": o.threads, "--context": o.context, "--lora": o.lora, "--chunks": o.chunks, "--files": o.files, "--ask": o.ask, "--busy": o.busy, "--pages": o.pages} {
 		if n < 0 || n > 10_000_000 {
 			return core.Explain(fmt.Errorf("bench %s %d: %w", flag, n, core.ErrUsage), "error.usage.value", flag, fmt.Sprint(n), "0 - 10000000")
 		}

@@ -185,6 +185,9 @@ func check(ctx context.Context, c *call, one app.Folder, remove bool) error {
 	for _, d := range found.Gone {
 		c.say("cli.folder.gone", sanitize(d.Source, false))
 	}
+	if found.Moved > 0 {
+		c.say("cli.folder.moved", found.Moved)
+	}
 	if found.Away > 0 {
 		c.say("documents.folder.away", found.Away)
 	}
@@ -193,7 +196,7 @@ func check(ctx context.Context, c *call, one app.Folder, remove bool) error {
 		c.say("cli.folder.removed", found.Removed)
 	case len(found.Gone) > 0:
 		c.say("cli.folder.gone_hint", len(found.Gone))
-	case found.New+found.Changed == 0:
+	case found.New+found.Changed+found.Moved == 0:
 		c.say("cli.folder.current")
 	}
 	return err

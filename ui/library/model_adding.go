@@ -243,7 +243,7 @@ func (a *adding) sums() string {
 	}
 	text := m.Text(key, s.Added, s.Updated, s.Unchanged, len(s.Failed))
 	if s.Chunks > 0 {
-		text += " " + m.Text("documents.summary.more", s.Pages, s.Chunks, amount.Clock(time.Duration(s.Seconds*float64(time.Second))))
+		text += " " + m.Text("documents.summary.more", s.Pages, s.Embedded, s.Chunks, amount.Clock(time.Duration(s.Seconds*float64(time.Second))))
 	}
 	return text
 }

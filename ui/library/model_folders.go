@@ -111,10 +111,16 @@ func (f *folderList) check(id string, remove bool) {
 			case errors.Is(err, context.Canceled):
 			case err != nil:
 				m.ShowError(err)
-			case c.New+c.Changed+c.Removed == 0:
+			case c.New+c.Changed+c.Removed+c.Moved == 0:
 				f.said[id] = m.Text("documents.folder.same")
 			default:
-				f.said[id] = m.Text("documents.folder.did", c.Add.Added, c.Add.Updated, c.Removed, len(c.Add.Failed))
+				f.said[id] = m.Text("documents.folder.did", c.Add.Added-c.Moved, c.Add.Updated, c.Removed, len(c.Add.Failed))
+				if c.Moved > 0 {
+					f.said[id] += m.Text("documents.folder.moved", c.Moved)
+				}
+				if c.Add.Chunks > 0 {
+					f.said[id] += m.Text("documents.folder.passages", c.Add.Embedded, c.Add.Chunks)
+				}
 			}
 			if len(c.Add.Failed) > 0 {
 				m.adding.summary, m.adding.refreshed = &c.Add, false
