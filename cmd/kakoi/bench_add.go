@@ -8,35 +8,72 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"kakoi/app"
 	"kakoi/app/job"
+	"kakoi/app/settings"
+	"kakoi/core"
 	"kakoi/resources"
 )
+
+// peerPages is about how many pages the peer gets: enough for a minute or more of two processors.
+const peerPages = 100
 
 // busyFor is how long the load of --busy goes on, and then rests.
 const busyFor = 10 * time.Second
 
-// benchAdd adds files (the samples by default) to a library in a temporary folder and holds the time left that was shown against
-// the time that was then needed; with --busy beside other work that comes and goes.
+// benchAdd adds files (the samples, or with --pages documents made for it) to a library in a temporary folder: how fast that is, what the
+// two processes hold, and whether the time left that was shown was the time that was then needed. With --busy beside other work that comes and
+// goes; with --peer beside the usual Python libraries, which get a part of the made documents, of every kind; with --hashes without a model.
 func benchAdd(ctx context.Context, c *call, o *benchOptions) (err error) {
+	if o.peer != "" && (o.pages == 0 || o.hashes) {
+		return core.Explain(fmt.Errorf("bench add --peer without pages of a model: %w", core.ErrUsage), "error.bench.peer")
+	}
 	tmp, paths, err := c.benchFiles()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	var made []string
+	if o.pages > 0 {
+		k := corpus{dir: filepath.Join(tmp, "made"), fonts: filepath.Join(c.program.home, "fonts")}
+		if made, err = k.write(ctx, o.pages); err != nil {
+			return err
+		}
+		paths = []string{k.dir}
+	}
+	peerRate := 0.0
+	if o.peer != "" {
+		share := max(1, o.pages/peerPages)
+		some := sampleOf(made, share)
+		if peerRate, err = peerAdd(ctx, c, o, some, len(some)*corpusPages); err != nil {
+			return err
+		}
+	}
 	own := *c
+	if o.hashes {
+		with := *c.program
+		with.engine, own.program = startHashes, &with
+	}
 	own.data = filepath.Join(tmp, "data")
 	if err := os.Mkdir(own.data, 0o700); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	h, err := c.program.openHost(ctx, &own)
+	debug.FreeOSMemory() // of making documents
+	watched := watchMemory()
+	h, err := own.program.openHost(ctx, &own)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
+	if o.threads > 0 {
+		if err := h.settings.Update(func(s *settings.Settings) { s.Threads = o.threads }); err != nil {
+			return err
+		}
+	}
 	if _, err := h.models.Embedder(ctx, nil); err != nil { // its load is another figure (bench load)
 		return err
 	}
@@ -59,6 +96,7 @@ func benchAdd(ctx context.Context, c *call, o *benchOptions) (err error) {
 		return err
 	}
 	end := time.Now()
+	held := watched()
 	var ratios []float64
 	within, later, laterWithin := 0, 0, 0 // later: after the first tenth of the time
 	for i, st := range told {
@@ -80,7 +118,14 @@ func benchAdd(ctx context.Context, c *call, o *benchOptions) (err error) {
 	figures := map[string]any{
 		"kind": "add", "files": s.Added, "failed": len(s.Failed), "pages": s.Pages, "chunks": s.Chunks, "seconds": total,
 		"chunks_per_second": float64(s.Chunks) / total, "times_left_told": len(told), "times_left_within_15_percent_or_a_second": within,
-		"times_left_told_after_a_tenth": later, "times_left_within_after_a_tenth": laterWithin, "busy_threads": o.busy,
+		"times_left_told_after_a_tenth": later, "times_left_within_after_a_tenth": laterWithin, "busy_threads": o.busy, "hashes_for_vectors": o.hashes,
+	}
+	held.figures(figures)
+	if o.pages > 0 {
+		figures["pages_made"], figures["pages_per_second"] = o.pages, float64(o.pages)/total
+	}
+	if peerRate > 0 {
+		figures["times_the_rate_of_python"] = float64(o.pages) / total / peerRate
 	}
 	if len(at) > 0 {
 		figures["first_time_left_after_seconds"], figures["median_told_over_needed"] = at[0].Sub(start).Seconds(), median(ratios)
