@@ -292,6 +292,21 @@ func (k Keep) SalvageFiles(ctx context.Context, p core.Progress) (FileDamage, er
 	return out, k.RepairDone()
 }
 
+// SalvageLogs is SalvageFiles where nothing but logs and the list of tables is damaged, as a loss of power can leave them; nil otherwise.
+func (k Keep) SalvageLogs(ctx context.Context, p core.Progress) (*FileDamage, error) {
+	d, err := k.InspectFiles(ctx, p)
+	if err != nil || !d.Any() {
+		return nil, err
+	}
+	for _, name := range d.Files {
+		if filepath.Ext(name) != ".mem" && name != "MANIFEST" {
+			return nil, nil
+		}
+	}
+	d, err = k.SalvageFiles(ctx, p)
+	return &d, err
+}
+
 // Prepare is for whoever is about to open the data folder: it ends an exchange that was begun or waits, and repairs the library's files where that was
 // asked for. What it did is in its results; nil, nil for nothing.
 func (k Keep) Prepare(ctx context.Context, p core.Progress) (swapped *Swap, repaired *FileDamage, err error) {

@@ -39,6 +39,8 @@ func TestMain(m *testing.M) {
 		childAdds(os.Getenv(dirKey))
 	case "fill":
 		childFills(os.Getenv(dirKey))
+	case "edit":
+		childEdits(os.Getenv(dirKey))
 	}
 	os.Exit(0)
 }

@@ -39,8 +39,8 @@ type command struct {
 	early   func(h *host)
 	// alone runs in the process that owns the data folder, before the library is opened; where it is done, the library stays closed.
 	alone func(ctx context.Context, c *call) (done bool, err error)
-	flags   func(fs *flag.FlagSet, c *call) // registers its flags
-	run     func(ctx context.Context, c *call) error
+	flags func(fs *flag.FlagSet, c *call) // registers its flags
+	run   func(ctx context.Context, c *call) error
 }
 
 // call is one command as it was given.

@@ -14,6 +14,7 @@ import (
 	"kakoi/app"
 	"kakoi/app/job"
 	"kakoi/app/settings"
+	"kakoi/core"
 	"kakoi/core/engine"
 	"kakoi/core/ingest"
 	"kakoi/index"
@@ -92,6 +93,16 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		c.command.early(h)
 	}
 	h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{})
+	if errors.Is(err, core.ErrCorrupt) {
+		// What a power loss leaves is put right without being asked: nothing that was reported is in it (docs/decisions/0025).
+		if saved, serr := keep.SalvageLogs(ctx, nil); serr != nil {
+			err = errors.Join(err, serr)
+		} else if saved != nil {
+			h.saved = saved
+			slog.Warn("library files written anew after a loss of power", "places", saved.Places, "values", saved.Values)
+			h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{})
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open library: %w", err), h.engine.Close(), log.Close())
 	}

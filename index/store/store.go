@@ -51,6 +51,7 @@ type Store struct {
 	closed bool
 
 	written atomic.Bool     // something, in this process
+	named   atomic.Int64    // the folder's time when its names were synced last
 	sound   map[uint64]bool // tables that soundBefore has read, by id
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
+	"golang.org/x/sys/unix"
 
 	"kakoi/core"
 )
@@ -271,6 +272,27 @@ func (s *Store) write(fn func() error) error {
 	if err := fn(); err != nil {
 		return border(fmt.Errorf("write library: %w", err))
 	}
+	if err := s.syncNames(); err != nil {
+		return border(fmt.Errorf("write library: %w", err))
+	}
+	return nil
+}
+
+// syncNames makes the folder itself outlast a power loss when files have come or gone in it. Badger syncs what it writes to a new log, not the log's name
+// (nor that of a table of a log that it flushed): file systems that order what they do to names need nothing more, POSIX promises it only so.
+func (s *Store) syncNames() error {
+	var st unix.Stat_t
+	if err := unix.Stat(s.dir, &st); err != nil {
+		return err
+	}
+	now := st.Mtim.Nano()
+	if s.named.Load() == now {
+		return nil
+	}
+	if err := syncPath(s.dir); err != nil {
+		return err
+	}
+	s.named.Store(now)
 	return nil
 }
 
