@@ -118,6 +118,9 @@ func (a *adder) run(ctx context.Context, p core.Progress) (err error) {
 	for _, d := range documents {
 		byID[d.ID] = d
 	}
+	if a.known, err = a.findSources(ctx); err != nil {
+		return err
+	}
 	// What the embedder in use was last seen to be: with it unchanged files need no engine at all.
 	a.info, _ = a.Models.KnownEmbedder(ctx)
 
@@ -224,7 +227,11 @@ func (a *adder) prepare(ctx context.Context, f ingest.File, known map[string]cor
 	out.doc, out.pages, out.err = ingest.Read(ctx, f.Path, a.Read)
 	out.doc.ID, out.doc.Added, out.doc.Split = core.DocumentID(f.Path), time.Now().UTC(), a.splitPrint
 	if ctx.Err() == nil {
-		out.pages, out.err = a.recognised(ctx, a.collection.ID, &out.doc, out.pages, old, out.err)
+		place, before := a.collection.ID, old
+		if other, moved := a.known.readBefore(out.doc); moved && !isKnown {
+			place, before = other.Collection.ID, other.Document
+		}
+		out.pages, out.err = a.recognised(ctx, place, &out.doc, out.pages, before, out.err)
 	}
 	if out.err != nil {
 		return out
@@ -270,11 +277,7 @@ func (a *adder) take(ctx context.Context, f prepared) error {
 		return nil
 	}
 	f.doc.Embedder = a.info.ID
-	from, err := a.sourcesOf(ctx, f)
-	if err != nil {
-		return err
-	}
-	d, err := a.Store.Begin(ctx, f.collection, f.doc, f.pages, f.chunks, a.info, from...)
+	d, err := a.Store.Begin(ctx, f.collection, f.doc, f.pages, f.chunks, a.info, a.known.of(f)...)
 	if err != nil {
 		return fmt.Errorf("store text of %q: %w", f.doc.Source, err)
 	}
@@ -366,7 +369,7 @@ func (a *adder) commit(ctx context.Context, d *draft) error {
 		return fmt.Errorf("store %q: %w", d.doc.Source, err)
 	}
 	a.weigh.end()
-	a.known.add(d.collection, doc)
+	a.known.add(core.Collection{ID: d.collection}, doc)
 	a.summary.Pages += doc.Pages
 	a.summary.Chunks += doc.Chunks
 	if d.old.ID != "" {

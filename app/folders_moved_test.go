@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -270,5 +271,22 @@ func TestWatchWaitsForWholeFiles(t *testing.T) {
 	}
 	if n := b.client.Embedded() - before; n != doc.Chunks+1 {
 		t.Errorf("%d chunks were embedded for %d and one more", n, doc.Chunks)
+	}
+}
+
+// TestMovedScanKeepsItsText: pages that were read from pictures are not read again when their file gets another name.
+func TestMovedScanKeepsItsText(t *testing.T) {
+	b, dir := scans(t, reads)
+	if _, err := b.library.OCR(t.Context(), app.OCRPlan{}, explained); err != nil {
+		t.Fatal(err)
+	}
+	f := b.folders()
+	one := b.link(f, app.Folder{Path: dir, Collection: "main"})
+	b.check(f, one.ID, false)
+	want, before := b.pagesOf("scan.pdf"), b.client.Embedded()
+	b.rename(dir+"/scan.pdf", dir+"/認識/元帳.pdf")
+	c := b.check(f, one.ID, false)
+	if got := b.pagesOf("元帳.pdf"); !slices.Equal(got, want) || b.client.Embedded() != before || c.Moved != 1 {
+		t.Errorf("pages are %q, not %q; %d chunks embedded; %+v", got, want, b.client.Embedded()-before, c)
 	}
 }

@@ -177,6 +177,7 @@ func (l *Library) RemoveAll(ctx context.Context, c core.Collection, docs []core.
 	for _, d := range docs[:n] {
 		l.forgetPages(d.Source)
 	}
+	err = errors.Join(err, l.forgetOCR(ctx, c.ID, ids[:n]...))
 	l.Bus.Tell(TopicDocuments)
 	return n, err
 }
