@@ -78,8 +78,12 @@ func compose(all []word) (text string, confidence int) {
 				b.WriteByte('\n')
 			}
 		}
+		size := 0 // of a letter: the largest word is at least one letter wide and high
+		for _, w := range line {
+			size = max(size, min(w.width, w.height))
+		}
 		for i, w := range line {
-			if i > 0 && apart(line[i-1], w) {
+			if i > 0 && apart(line[i-1], w, size) {
 				b.WriteByte(' ')
 			}
 			b.WriteString(w.text)
@@ -92,17 +96,19 @@ func compose(all []word) (text string, confidence int) {
 	return b.String(), int(sum/float64(letters) + 0.5)
 }
 
-// apart says whether a space stands between two words of a line: always between words of Latin letters; beside Japanese ones only a gap of a
-// letter's width is one, since Tesseract cuts Japanese into words that nobody wrote apart.
-func apart(l, r word) bool {
+// apart says whether a space stands between two words of a line: always between words of Latin letters; beside Japanese ones only a gap of one
+// and a half letters is one, since Tesseract cuts Japanese into words that nobody wrote apart. size is that of a letter.
+func apart(l, r word, size int) bool {
 	last, _ := utf8.DecodeLastRuneInString(l.text)
 	first, _ := utf8.DecodeRuneInString(r.text)
 	if !unspaced(last) && !unspaced(first) {
 		return true
 	}
+	if strings.ContainsRune("、。，．」』）", first) || strings.ContainsRune("「『（", last) {
+		return false
+	}
 	side, below := r.left-(l.left+l.width), r.top-(l.top+l.height)
-	size := max(min(l.height, l.width), min(r.height, r.width))
-	return max(side, below) > size+size/2
+	return max(side, below)*2 > size*3
 }
 
 // unspaced says whether c is written without spaces: kana, kanji, full-width signs.

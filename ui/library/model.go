@@ -7,6 +7,7 @@ import (
 	"kakoi/app"
 	"kakoi/app/job"
 	"kakoi/core"
+	"kakoi/core/ocr"
 )
 
 // host is what the models need of the window.
@@ -35,6 +36,9 @@ type useCases interface {
 	Refresh(ctx context.Context, opt app.AddOptions) (app.Summary, error)
 	Stale(ctx context.Context) ([]app.StaleDocument, error)
 	Retrieve(ctx context.Context, collection, query string, top int) (app.Retrieval, error)
+	Tesseract(ctx context.Context) (ocr.Reader, error)
+	OCR(ctx context.Context, plan app.OCRPlan, opt app.OCROptions) (app.OCRSummary, error)
+	UnfinishedOCR(ctx context.Context) ([]job.Entry, []app.OCRPlan, error)
 }
 
 // linker is what the screen needs of app.Folders.

@@ -21,11 +21,14 @@ type adding struct {
 	summary    *app.Summary // of the last add, until a person has read it
 	refreshed  bool         // the summary is that of a Refresh
 	rate       float64      // passages a second, of the last add that embedded some
+	unreadOCR  []unfinishedOCR
+	read       *app.OCRSummary // the summary is that of a text recognition
 }
 
 // task is one add or refresh.
 type task struct {
 	refresh bool
+	ocr     bool // the count is of pages
 	plan    app.AddPlan
 	cancel  context.CancelFunc
 	state   job.State
@@ -89,7 +92,7 @@ func (a *adding) refresh() {
 func (a *adding) start(t *task, work func(context.Context, *task, app.AddOptions) (app.Summary, error)) {
 	m := a.m
 	a.tasks = append(a.tasks, t)
-	a.summary = nil
+	a.summary, a.read = nil, nil
 	m.tell(changedAdding)
 	m.tell(changedNotice)
 	ready := make(chan struct{})
@@ -148,7 +151,7 @@ func (a *adding) ended(t *task, s app.Summary, err error) {
 	if s.Embedded > 200 && s.Seconds > 1 {
 		a.rate = float64(s.Embedded) / s.Seconds
 	}
-	if !s.Cancelled || s.Added+s.Updated+len(s.Failed) > 0 {
+	if t.ocr && s.Cancelled && a.read != nil && a.read.Pages > 0 || !s.Cancelled || s.Added+s.Updated+len(s.Failed) > 0 {
 		a.summary, a.refreshed = &s, t.refresh
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
@@ -172,7 +175,7 @@ func (a *adding) pause() {
 
 // dismiss takes the summary away.
 func (a *adding) dismiss() {
-	a.summary = nil
+	a.summary, a.read = nil, nil
 	a.m.tell(changedNotice)
 }
 
@@ -198,6 +201,8 @@ func (a *adding) bar() (b bar, ok bool) {
 		b.title = m.Text("documents.adding.stopping")
 	case t.state.Stage == "wait":
 		b.title = m.Text("documents.adding.waiting")
+	case t.ocr && t.count.Of > 0:
+		b.title = m.Text("documents.ocr.running", t.count.Files, t.count.Of)
 	case t.refresh:
 		b.title = m.Text("documents.refreshing", t.count.Files, t.count.Of)
 	case t.count.Of > 0:
@@ -233,6 +238,9 @@ func (a *adding) sums() string {
 	s, m := a.summary, a.m
 	if s == nil {
 		return ""
+	}
+	if a.read != nil {
+		return a.readSums()
 	}
 	key := "documents.summary"
 	switch {

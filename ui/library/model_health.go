@@ -11,6 +11,7 @@ import (
 	"kakoi/app"
 	"kakoi/app/amount"
 	"kakoi/core"
+	"kakoi/core/ocr"
 )
 
 // health is what is unwell in the collection, and what can be done.
@@ -20,6 +21,11 @@ type health struct {
 	pending []core.Document
 	stale   int // documents of all collections
 	chunks  int // of them
+
+	report    app.HealthReport
+	findings  []finding
+	reader    ocr.Reader // Tesseract, where there are pages that it could read
+	readerErr error      // why there is none
 }
 
 // ailment is files that failed for one reason.
@@ -61,7 +67,9 @@ func (h *health) take(rows []row, stale []app.StaleDocument) {
 }
 
 // well says that there is nothing to do.
-func (h *health) well() bool { return len(h.groups) == 0 && len(h.pending) == 0 && h.stale == 0 }
+func (h *health) well() bool {
+	return len(h.groups) == 0 && len(h.pending) == 0 && h.stale == 0 && len(h.findings) == 0
+}
 
 // retry reads the files of an ailment again.
 func (h *health) retry(docs []core.Document) {

@@ -8,6 +8,7 @@ import (
 	"kakoi/app"
 	"kakoi/app/job"
 	"kakoi/core"
+	"kakoi/core/ocr"
 )
 
 // loads keeps readings of the library apart: one at a time, and not more often than every reloadEvery, however much news there is.
@@ -27,6 +28,10 @@ type snapshot struct {
 	unfinished []unfinished
 	folders    []app.Folder
 	stale      []app.StaleDocument
+	unreadOCR  []unfinishedOCR
+	report     app.HealthReport
+	reader     ocr.Reader // where the report has pages that it could read
+	readerErr  error
 }
 
 // unfinished is an add that did not end and does not run.
@@ -83,6 +88,15 @@ func (m *model) read(ctx context.Context, wanted string) (snapshot, error) {
 			s.unfinished = append(s.unfinished, unfinished{e, plans[i]})
 		}
 	}
+	readings, wishes, err := m.lib.UnfinishedOCR(ctx)
+	if err != nil {
+		return s, err
+	}
+	for i, e := range readings {
+		if !e.Running {
+			s.unreadOCR = append(s.unreadOCR, unfinishedOCR{e, wishes[i]})
+		}
+	}
 	if s.folders, err = m.links.List(ctx); err != nil {
 		return s, err
 	}
@@ -107,6 +121,9 @@ func (m *model) read(ctx context.Context, wanted string) (snapshot, error) {
 	}
 	s.collection = c.Name
 	s.rows = m.format(docs)
+	if s.report = app.HealthOf(c.Name, docs); s.report.Unread > 0 {
+		s.reader, s.readerErr = m.lib.Tesseract(ctx)
+	}
 	return s, nil
 }
 
@@ -121,6 +138,8 @@ func (m *model) take(s snapshot, err error) {
 	m.folders.take(s.folders)
 	m.collections.take(s.status.Collections, s.collection)
 	m.health.take(s.rows, s.stale)
+	m.health.takeReport(s)
+	m.adding.unreadOCR = s.unreadOCR
 	m.list.loaded = true
 	m.tell(changedList)
 	m.tell(changedNotice)

@@ -104,7 +104,7 @@ func (o *opened) facts() []fact {
 	if d.Reason != "" {
 		out = append(out, text("reason", d.Reason+" "+d.Hint))
 	}
-	return out
+	return append(out, text("health", o.wellness()))
 }
 
 // position is "12 / 40".

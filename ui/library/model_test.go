@@ -14,6 +14,8 @@ import (
 	"kakoi/app"
 	"kakoi/app/job"
 	"kakoi/core"
+	"kakoi/core/ingest"
+	"kakoi/core/ocr"
 	"kakoi/ui/widget"
 )
 
@@ -30,6 +32,7 @@ type shelf struct {
 	failing []app.Failure
 	err     error
 	reads   int
+	noOCR   error // of Tesseract
 }
 
 func (s *shelf) Status(context.Context) (app.Status, error) {
@@ -127,6 +130,18 @@ func (s *shelf) Retrieve(_ context.Context, _, query string, _ int) (app.Retriev
 	return app.Retrieval{Dense: []core.Hit{hit}, Fused: []core.Hit{hit}}, s.err
 }
 
+func (s *shelf) Tesseract(context.Context) (ocr.Reader, error) {
+	return ocr.Reader{Path: "/usr/bin/tesseract", Version: "5.3.0", Languages: []string{"eng", "jpn"}}, s.noOCR
+}
+
+func (s *shelf) OCR(context.Context, app.OCRPlan, app.OCROptions) (app.OCRSummary, error) {
+	return app.OCRSummary{Pages: 3, Documents: 1, Confidence: 91, Failed: []app.Failure{}}, nil
+}
+
+func (s *shelf) UnfinishedOCR(context.Context) ([]job.Entry, []app.OCRPlan, error) {
+	return nil, nil, nil
+}
+
 // links is the linked folders of a test.
 type links struct {
 	left []string
@@ -164,7 +179,7 @@ func docs(n int) []core.Document {
 		name := fmt.Sprintf("資料 %05d.pdf", i)
 		out[i] = core.Document{
 			ID: fmt.Sprint("d", i), Name: name, Source: "/srv/docs/" + name, Kind: []string{"pdf", "txt"}[i%2], State: core.DocumentReady,
-			Pages: i % 300, Chunks: i % 977, Added: time.Unix(int64(1_700_000_000+i*61), 0),
+			Pages: i % 300, Chunks: i % 977, Reader: ingest.Version, Added: time.Unix(int64(1_700_000_000+i*61), 0),
 		}
 	}
 	return out

@@ -60,6 +60,9 @@ func (n *notices) update() {
 	for _, u := range a.unfinished {
 		told += "\n" + u.entry.ID + " " + s.m.names(u.plan) + " " + u.plan.Collection
 	}
+	for _, u := range a.unreadOCR {
+		told += "\nocr " + u.entry.ID + fmt.Sprint(len(u.plan.Documents))
+	}
 	if told == n.told {
 		n.progress()
 		return
@@ -71,6 +74,11 @@ func (n *notices) update() {
 			objects = append(objects, panel(s.words(s.text("documents.unfinished", s.m.names(u.plan), u.plan.Collection)), widget.NewFlow(gap,
 				button(s.text("documents.goon"), fynetheme.MediaPlayIcon(), strong, func() { a.resume(u) }),
 				button(s.text("documents.discard"), nil, quiet, func() { a.discard(u) }))))
+		}
+		for _, u := range a.unreadOCR {
+			objects = append(objects, panel(s.words(s.text("documents.ocr.unfinished", len(u.plan.Documents), u.plan.Collection)), widget.NewFlow(gap,
+				button(s.text("documents.goon"), fynetheme.MediaPlayIcon(), strong, func() { a.recognise(u.plan) }),
+				button(s.text("documents.discard"), nil, quiet, func() { a.discard(unfinished{entry: u.entry}) }))))
 		}
 		if s.m.health.stale > 0 {
 			objects = append(objects, panel(s.words(s.m.health.cost()),

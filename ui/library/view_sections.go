@@ -114,34 +114,6 @@ func (s *Screen) makeCollections() section {
 	})
 }
 
-func (s *Screen) makeHealth() section {
-	return s.sheet(widget.NewFlow(gap), nil, func() ([]fyne.CanvasObject, string) {
-		h := &s.m.health
-		if len(s.m.list.all) == 0 && h.well() {
-			return []fyne.CanvasObject{s.words(s.text("documents.health.empty"))}, "empty"
-		}
-		if h.well() {
-			return []fyne.CanvasObject{s.words(s.text("documents.health.well"))}, "well"
-		}
-		var objects []fyne.CanvasObject
-		sign := fmt.Sprint(h.stale, len(h.pending))
-		if len(h.pending) > 0 {
-			objects = append(objects, card(s.words(s.text("documents.health.pending", len(h.pending))), s.files(h.pending),
-				widget.NewFlow(gap, button(s.text("documents.health.finish"), fynetheme.MediaPlayIcon(), strong, func() { h.retry(h.pending) }))))
-		}
-		for _, g := range h.groups {
-			sign += fmt.Sprint("\n", g.reason, g.hint, len(g.docs), g.docs[0].ID)
-			objects = append(objects, card(s.heading(g.reason), s.words(g.hint), s.files(g.docs), widget.NewFlow(gap,
-				button(s.text("documents.health.retry"), fynetheme.ViewRefreshIcon(), plain, func() { h.retry(g.docs) }),
-				button(s.text("documents.health.remove"), fynetheme.DeleteIcon(), quiet, func() {
-					s.m.list.mark(g.docs)
-					s.m.remove()
-				}))))
-		}
-		return objects, sign
-	})
-}
-
 // files lists the first few documents of many.
 func (s *Screen) files(docs []core.Document) *widget.Prose {
 	const few = 8
