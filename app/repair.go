@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kakoi/app/job"
+	"kakoi/app/record"
 	"kakoi/core"
 	"kakoi/core/ingest"
 	"kakoi/index"
@@ -17,8 +18,8 @@ import (
 
 // Mender puts a library right as far as it can be without files and models.
 type Mender interface {
-	Ailing(ctx context.Context, p core.Progress) (index.Mended, error)
-	Mend(ctx context.Context, p core.Progress) (index.Mended, error)
+	Ailing(ctx context.Context, p core.Progress, names ...string) (index.Mended, error)
+	Mend(ctx context.Context, p core.Progress, names ...string) (index.Mended, error)
 	Readable(ctx context.Context, collection, id string) (pages []core.Page, lost int, err error)
 	Lose(ctx context.Context, collection, id, reason, hint string) error
 	Verify(ctx context.Context, p core.Progress) ([]index.Problem, error)
@@ -70,7 +71,7 @@ type Repaired struct {
 func (d *Doctor) PlanRepair(ctx context.Context, listen func(job.State)) (RepairPlan, error) {
 	var plan RepairPlan
 	j := d.Jobs.Start(ctx, job.Name{Key: "job.check"}, func(ctx context.Context, p core.Progress) error {
-		m, err := d.Mend.Ailing(ctx, p)
+		m, err := d.Mend.Ailing(ctx, p, d.collectionNames(ctx)...)
 		if err == nil {
 			plan = planOf(m)
 		}
@@ -78,6 +79,27 @@ func (d *Doctor) PlanRepair(ctx context.Context, listen func(job.State)) (Repair
 	}, listen)
 	err := j.Wait(context.Background())
 	return plan, err
+}
+
+// collectionNames are those that any record speaks of.
+func (d *Doctor) collectionNames(ctx context.Context) []string {
+	names := []string{DefaultCollection, SampleCollection}
+	if _, plans, err := d.Library.Unfinished(ctx); err == nil {
+		for _, p := range plans {
+			names = append(names, p.Collection)
+		}
+	}
+	if folders, err := (&Folders{Store: d.Library.Store, Library: d.Library}).List(ctx); err == nil {
+		for _, f := range folders {
+			names = append(names, f.Collection)
+		}
+	}
+	if heads, _, err := (record.Book{Store: d.Library.Store}).Heads(ctx); err == nil {
+		for _, h := range heads {
+			names = append(names, h.Collection)
+		}
+	}
+	return names
 }
 
 func planOf(m index.Mended) RepairPlan {
@@ -123,7 +145,7 @@ func (d *Doctor) Repair(ctx context.Context, opt AddOptions) (Repaired, error) {
 	a := &adder{Library: d.Library, opt: opt, summary: Summary{Failed: []Failure{}}}
 	var err error
 	out.Read, err = a.start(ctx, nil, job.Name{Key: "job.repair"}, func(ctx context.Context, p core.Progress) error {
-		m, err := d.Mend.Mend(ctx, p)
+		m, err := d.Mend.Mend(ctx, p, d.collectionNames(ctx)...)
 		if err != nil {
 			return err
 		}

@@ -51,6 +51,16 @@ func (x Indexed) Remove(ctx context.Context, collection, id string) error {
 	return x.Index.Remove(ctx, collection, id)
 }
 
+// RemoveAll is index.Index.RemoveAll.
+func (x Indexed) RemoveAll(ctx context.Context, collection string, ids []string) (int, error) {
+	if len(ids) > 0 {
+		if err := x.Keep.Forget(); err != nil {
+			return 0, err
+		}
+	}
+	return x.Index.RemoveAll(ctx, collection, ids)
+}
+
 // RemoveCollection is index.Index.RemoveCollection.
 func (x Indexed) RemoveCollection(ctx context.Context, collection string) error {
 	if err := x.Keep.Forget(); err != nil {

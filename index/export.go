@@ -85,6 +85,13 @@ func (x *Index) exportDocument(ctx context.Context, k docKey, to Sink) error {
 		if err := to.Put(headKey(k.collection, k.document), headText); err != nil {
 			return err
 		}
+		name, err := x.store.Get(nameKey(k.collection, k.document))
+		if err == nil {
+			err = to.Put(nameKey(k.collection, k.document), name)
+		}
+		if err != nil && !errors.Is(err, core.ErrNotFound) { // an earlier Kakoi wrote none
+			return err
+		}
 		n := 0
 		if h.Generation != 0 {
 			for _, kind := range store.GenerationKinds {
@@ -193,7 +200,7 @@ func CheckExported(key string) error {
 		return err
 	}
 	switch k.Kind {
-	case store.KindCollection, store.KindHead, store.KindInfo, store.KindPage, store.KindChunk, store.KindVector, store.KindLexical, store.KindRecord:
+	case store.KindCollection, store.KindHead, store.KindName, store.KindInfo, store.KindPage, store.KindChunk, store.KindVector, store.KindLexical, store.KindRecord:
 		return nil
 	}
 	return fmt.Errorf("key %q in a backup: %w", key, core.ErrCorrupt)

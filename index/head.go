@@ -68,6 +68,10 @@ func headKey(collection, document string) string {
 	return store.Key{Kind: store.KindHead, Collection: collection, Document: document}.String()
 }
 
+func nameKey(collection, document string) string {
+	return store.Key{Kind: store.KindName, Collection: collection, Document: document}.String()
+}
+
 // getHead gives the head of a document that is there: core.ErrNotFound otherwise.
 func getHead(r *store.Reader, collection, document string) (head, core.Document, error) {
 	payload, err := r.Get(headKey(collection, document))
@@ -171,6 +175,14 @@ func (x *Index) change(w *store.Writer, collection string, before stored, after 
 	}
 	if err := w.Put(headKey(collection, doc.ID), payload); err != nil {
 		return err
+	}
+	if !after.Gone {
+		if payload, err = json.Marshal(core.Document{ID: doc.ID, Name: doc.Name, Source: doc.Source, Kind: doc.Kind}); err != nil {
+			return err
+		}
+		if err := w.Put(nameKey(collection, doc.ID), payload); err != nil {
+			return err
+		}
 	}
 	return putStats(w, collection, s)
 }

@@ -189,12 +189,7 @@ func (x *Index) EnsureCollection(ctx context.Context, name string) (core.Collect
 		}
 		taken[c.ID] = true
 	}
-	sum := sha256.Sum256([]byte(name))
-	id := hex.EncodeToString(sum[:4])
-	for taken[id] {
-		sum = sha256.Sum256(sum[:])
-		id = hex.EncodeToString(sum[:4])
-	}
+	id := collectionID(name, taken)
 	c := core.Collection{ID: id, Name: name, Created: time.Now().UTC().Round(0)}
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -210,6 +205,17 @@ func (x *Index) EnsureCollection(ctx context.Context, name string) (core.Collect
 		return core.Collection{}, fmt.Errorf("create collection %q: %w", name, err)
 	}
 	return c, nil
+}
+
+// collectionID is what a name gives, unless another collection has it.
+func collectionID(name string, taken map[string]bool) string {
+	sum := sha256.Sum256([]byte(name))
+	id := hex.EncodeToString(sum[:4])
+	for taken[id] {
+		sum = sha256.Sum256(sum[:])
+		id = hex.EncodeToString(sum[:4])
+	}
+	return id
 }
 
 // Collections lists all, by name.

@@ -39,7 +39,7 @@ func (x *Index) Remains(ctx context.Context, collection, document string) (Remai
 		kind byte
 		n    *int
 	}{
-		{store.KindHead, &out.Document}, {store.KindInfo, &out.Texts}, {store.KindPage, &out.Texts},
+		{store.KindHead, &out.Document}, {store.KindName, &out.Document}, {store.KindInfo, &out.Texts}, {store.KindPage, &out.Texts},
 		{store.KindChunk, &out.Chunks}, {store.KindVector, &out.Vectors}, {store.KindLexical, &out.Words},
 	} {
 		if err := ctx.Err(); err != nil {
@@ -126,7 +126,7 @@ func (x *Index) RemoveCollection(ctx context.Context, coll string) error {
 			delete(x.drafts, k)
 		}
 	}
-	prefixes := []string{store.CollectionPrefix(store.KindHead, coll), store.CollectionPrefix(store.KindGraph, coll), store.CollectionPrefix(store.KindCode, coll)}
+	prefixes := []string{store.CollectionPrefix(store.KindHead, coll), store.CollectionPrefix(store.KindName, coll), store.CollectionPrefix(store.KindGraph, coll), store.CollectionPrefix(store.KindCode, coll)}
 	for _, kind := range store.GenerationKinds {
 		prefixes = append(prefixes, store.CollectionPrefix(kind, coll))
 	}

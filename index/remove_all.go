@@ -66,7 +66,7 @@ func (x *Index) removePortion(ctx context.Context, coll string, ids []string) er
 // forgotten: nil for all.
 func (x *Index) marked(k docKey) (prefixes []string, done, which []uint32) {
 	if x.work[k][0] == workErase {
-		prefixes = append(prefixes, store.DocumentPrefix(store.KindHead, k.collection, k.document))
+		prefixes = append(prefixes, store.DocumentPrefix(store.KindHead, k.collection, k.document), store.DocumentPrefix(store.KindName, k.collection, k.document))
 		for _, kind := range store.GenerationKinds {
 			prefixes = append(prefixes, store.DocumentPrefix(kind, k.collection, k.document))
 		}

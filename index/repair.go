@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -51,16 +52,18 @@ type Mended struct {
 
 // Mend puts right what can be put right without files and models: heads, counters, marks, leftovers, vector indexes. Documents that are not whole stay as they
 // are, and are listed; Begin makes a new version of one, Lose gives it up. No add may be under way.
-func (x *Index) Mend(ctx context.Context, progress core.Progress) (Mended, error) {
-	return x.mend(ctx, progress, false)
+//
+// The id of a collection follows from its name: one that lost its description gets its name back if it is among names.
+func (x *Index) Mend(ctx context.Context, progress core.Progress, names ...string) (Mended, error) {
+	return x.mend(ctx, progress, names, false)
 }
 
 // Ailing says what Mend would do, and changes nothing.
-func (x *Index) Ailing(ctx context.Context, progress core.Progress) (Mended, error) {
-	return x.mend(ctx, progress, true)
+func (x *Index) Ailing(ctx context.Context, progress core.Progress, names ...string) (Mended, error) {
+	return x.mend(ctx, progress, names, true)
 }
 
-func (x *Index) mend(ctx context.Context, progress core.Progress, dry bool) (Mended, error) {
+func (x *Index) mend(ctx context.Context, progress core.Progress, names []string, dry bool) (Mended, error) {
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	v, err := x.verify(ctx, progress)
@@ -71,7 +74,7 @@ func (x *Index) mend(ctx context.Context, progress core.Progress, dry bool) (Men
 	if len(v.problems) == 0 {
 		return out, nil
 	}
-	m := mender{x: x, v: v, out: &out, write: x.store.Bulk}
+	m := mender{names: names, x: x, v: v, out: &out, write: x.store.Bulk}
 	steps := []func(context.Context) error{m.unreadable, m.collections, m.heads, m.marks, m.leftovers, m.graphs, m.counters}
 	if dry {
 		m.write = func(func(w *store.Writer) error) error { return nil }
@@ -100,6 +103,7 @@ func (x *Index) forgetLoaded() {
 }
 
 type mender struct {
+	names []string // of collections there may have been
 	x     *Index
 	v     *verifier
 	out   *Mended
@@ -117,7 +121,7 @@ func (m *mender) unreadable(context.Context) error {
 	return m.write(func(w *store.Writer) error {
 		for _, k := range m.v.unreadable {
 			switch k.Kind {
-			case store.KindCollection, store.KindCounters, store.KindHead, store.KindWork, store.KindRecord:
+			case store.KindCollection, store.KindCounters, store.KindHead, store.KindName, store.KindWork, store.KindRecord:
 				if err := w.Delete(k.String()); err != nil {
 					return err
 				}
@@ -136,11 +140,19 @@ func (m *mender) collections(context.Context) error {
 	for k := range m.v.generations {
 		missing[k.collection] = true
 	}
+	for k := range m.v.names {
+		missing[k.collection] = true
+	}
 	for c := range missing {
 		if m.v.collections[c].ID != "" {
 			continue
 		}
 		made := core.Collection{ID: c, Name: "recovered-" + c, Created: time.Now().UTC().Round(0)}
+		for _, name := range m.names {
+			if collectionID(name, nil) == c {
+				made.Name = name
+			}
+		}
 		text, err := json.Marshal(made)
 		if err == nil {
 			err = m.write(func(w *store.Writer) error {
@@ -170,22 +182,28 @@ func (m *mender) heads(ctx context.Context) error {
 	for at, k := range newest {
 		s := m.v.generations[k]
 		if s.info == nil {
-			m.out.Nameless++
+			if _, named := m.v.names[at]; !named {
+				m.out.Nameless++
+			}
 			continue
 		}
 		doc := s.info.Document
 		doc.ID, doc.State = k.document, core.DocumentReady
 		h := head{Generation: k.gen, Chunks: s.info.Chunks, Embedder: s.info.Embedder, Dimension: s.info.Dimension}
-		payload, err := h.encode(doc)
-		if err == nil {
-			err = m.write(func(w *store.Writer) error { return w.Put(headKey(at.collection, at.document), payload) })
-		}
-		if err != nil {
+		if err := m.adopt(at, h, doc); err != nil {
 			return err
 		}
-		m.v.heads[at], m.v.docs[at] = h, doc
 		m.out.Adopted = append(m.out.Adopted, m.harmed(at))
 		s.harmed = len(s.damage(true, h)) > 0
+	}
+	for at, doc := range m.v.names {
+		if _, there := m.v.heads[at]; there || m.v.work[at][0] == workErase {
+			continue
+		}
+		doc.State = core.DocumentReady // with nothing behind it: harmed
+		if err := m.adopt(at, head{}, doc); err != nil {
+			return err
+		}
 	}
 	for at, h := range m.v.heads {
 		doc := m.v.docs[at]
@@ -205,6 +223,18 @@ func (m *mender) heads(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// adopt writes a head.
+func (m *mender) adopt(at docKey, h head, doc core.Document) error {
+	payload, err := h.encode(doc)
+	if err == nil {
+		err = m.write(func(w *store.Writer) error { return w.Put(headKey(at.collection, at.document), payload) })
+	}
+	if err == nil {
+		m.v.heads[at], m.v.docs[at] = h, doc
+	}
+	return err
 }
 
 func (m *mender) harmed(at docKey) Harmed {
@@ -266,12 +296,7 @@ func (m *mender) leftovers(context.Context) error {
 			touched[at] = true
 		}
 	}
-	for at := range touched {
-		if err := m.x.eraseMarked(at); err != nil {
-			return err
-		}
-	}
-	return nil
+	return m.x.eraseMarked(slices.Collect(maps.Keys(touched))...)
 }
 
 // graphs takes vector indexes out that are damaged: the next search makes them again.

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -67,6 +68,7 @@ type verifier struct {
 	stats       map[string]Stats
 	heads       map[docKey]head
 	docs        map[docKey]core.Document
+	names       map[docKey]core.Document // their second copies
 	work        map[docKey]map[uint32]byte
 	generations map[generationKey]*seen
 	unreadable  []store.Key // of values
@@ -88,7 +90,7 @@ func (x *Index) Verify(ctx context.Context, progress core.Progress) ([]Problem, 
 // verify is Verify; the caller holds x.writing.
 func (x *Index) verify(ctx context.Context, progress core.Progress) (*verifier, error) {
 	v := &verifier{
-		collections: map[string]core.Collection{}, stats: map[string]Stats{}, heads: map[docKey]head{}, docs: map[docKey]core.Document{},
+		collections: map[string]core.Collection{}, stats: map[string]Stats{}, heads: map[docKey]head{}, docs: map[docKey]core.Document{}, names: map[docKey]core.Document{},
 		work: map[docKey]map[uint32]byte{}, generations: map[generationKey]*seen{},
 	}
 	total := x.store.Bytes()
@@ -122,8 +124,11 @@ func (x *Index) verify(ctx context.Context, progress core.Progress) (*verifier, 
 	return v, nil
 }
 
-// nameOf is a document's name as its generations have it, where its head is lost.
+// nameOf is a document's name as its second copy or its generations have it, where its head is lost.
 func (v *verifier) nameOf(at docKey) string {
+	if d, ok := v.names[at]; ok {
+		return d.Name
+	}
 	for k, s := range v.generations {
 		if k.docKey == at && s.info != nil {
 			return s.info.Document.Name
@@ -200,7 +205,7 @@ func (v *verifier) damage(key string, err error) {
 			p.Remedy = RemedyCollection
 		case store.KindCounters:
 			p.Remedy = RemedyCount
-		case store.KindHead:
+		case store.KindHead, store.KindName:
 			p.Remedy = RemedyAdopt
 		case store.KindWork:
 			p.Remedy = RemedyErase
@@ -247,6 +252,13 @@ func (v *verifier) visit(text string, payload []byte) {
 			v.bad(RemedyAdopt, at, "head is that of %q: %w", d.ID, core.ErrCorrupt)
 		}
 		v.heads[at], v.docs[at] = h, d
+	case store.KindName:
+		var d core.Document
+		if err := json.Unmarshal(payload, &d); err != nil || d.ID != k.Document {
+			v.damage(text, fmt.Errorf("name: %w", core.ErrCorrupt))
+			return
+		}
+		v.names[at] = d
 	case store.KindWork:
 		if v.work[at] == nil {
 			v.work[at] = map[uint32]byte{}
@@ -330,6 +342,11 @@ func (v *verifier) judge() {
 		}
 		if !reflect.DeepEqual(*have, v.stats[c]) {
 			v.bad(RemedyCount, docKey{collection: c}, "counters say %+v, heads %+v: %w", v.stats[c], *have, core.ErrCorrupt)
+		}
+	}
+	for k := range v.names {
+		if _, there := v.heads[k]; !there && v.work[k][0] != workErase {
+			v.bad(RemedyAdopt, k, "its head is missing: %w", core.ErrCorrupt)
 		}
 	}
 	for k, s := range v.generations {

@@ -100,7 +100,9 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		} else if saved != nil {
 			h.saved = saved
 			slog.Warn("library files written anew after a loss of power", "places", saved.Places, "values", saved.Values)
-			h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{})
+			if h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{}); err == nil {
+				_, err = h.index.Mend(ctx, nil)
+			}
 		}
 	}
 	if err != nil {

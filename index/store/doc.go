@@ -16,6 +16,7 @@
 //	g/COLLECTION/EMBEDDER/VERSION/N/PART/   neighbours of a vector index; version 0 is its header
 //	q/COLLECTION/EMBEDDER/BLOCK/VERSION/PART/   its codes
 //	r/KIND/ID/                              records (jobs, conversations)
+//	z/COLLECTION/DOCUMENT/                  name and source once more: a damaged block that takes the head takes neighbours, not these
 //
 // # Values
 //

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -14,8 +17,10 @@ import (
 	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/pb"
 	"github.com/dgraph-io/badger/v4/table"
 	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
 
 	"kakoi/core"
 )
@@ -80,6 +85,7 @@ type folder struct {
 	logs   []string
 	odd    []string // what else is wrong: Damage.Files
 	bytes  int64
+	torn   int64 // where the last whole line of the list of tables ends, if another was begun; 0: none was
 }
 
 // listFolder reads the list of tables. Where it is damaged all tables count: the newest version of each key is the right one, wherever it lies.
@@ -111,7 +117,7 @@ func listFolder(dir string) (*folder, error) {
 		}
 		return f, nil
 	}
-	listed, state := readManifest(dir)
+	listed, state, end := readManifest(dir)
 	named := map[string]bool{}
 	for _, id := range listed {
 		name := filepath.Base(table.NewFilename(id, dir))
@@ -120,10 +126,13 @@ func listFolder(dir string) (*folder, error) {
 			f.odd = append(f.odd, name)
 		}
 	}
-	stray := slices.ContainsFunc(f.tables, func(name string) bool { return !named[name] })
-	if state == manifestDamaged || state == manifestTorn && stray { // Badger would delete the tables that it does not name
+	missing := slices.ContainsFunc(listed, func(id uint64) bool { return !there[filepath.Base(table.NewFilename(id, dir))] })
+	if state == manifestDamaged || state == manifestTorn && missing { // Badger would delete the tables that it does not name
 		f.odd = append(f.odd, badger.ManifestFilename)
 		return f, nil
+	}
+	if state == manifestTorn {
+		f.torn = end
 	}
 	f.tables = slices.DeleteFunc(f.tables, func(name string) bool { return !named[name] })
 	return f, nil
@@ -131,30 +140,55 @@ func listFolder(dir string) (*folder, error) {
 
 const (
 	manifestWhole   = iota
-	manifestTorn    // its last line is not whole: a crash leaves that, about tables that nothing depends on yet, and so does a damaged length
-	manifestDamaged // or cannot be read
+	manifestTorn    // its last line did not come to the disk whole: a loss of power, before anything depended on it
+	manifestDamaged // it cannot be read, from some line on
 )
 
-// readManifest gives the numbers of the tables that a library has.
-func readManifest(dir string) (ids []uint64, state int) {
-	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
-	if err != nil {
-		return nil, manifestDamaged
+// readManifest gives the numbers of the tables that a library has, as far as its list of changes can be read, and where that ends: the list begins with 8
+// bytes, each line is a length, a CRC-32C and a protobuf.
+func readManifest(dir string) (ids []uint64, state int, end int64) {
+	text, err := os.ReadFile(filepath.Join(dir, badger.ManifestFilename))
+	if err != nil || len(text) < 8 || string(text[:4]) != "Bdgr" || binary.BigEndian.Uint32(text[4:]) != manifestVersion {
+		return nil, manifestDamaged, 0
 	}
-	defer f.Close()
-	o := settings(dir)
-	m, end, err := badger.ReplayManifestFile(f, o.ExternalMagicVersion, o)
-	if err != nil {
-		return nil, manifestDamaged
-	}
-	for id := range m.Tables {
-		ids = append(ids, id)
+	at := 8
+	for at < len(text) {
+		rest := text[at:]
+		n := 0
+		var set pb.ManifestChangeSet
+		if len(rest) >= 8 {
+			n = int(binary.BigEndian.Uint32(rest))
+		}
+		if len(rest) < 8 || n > len(rest)-8 || crc32.Checksum(rest[8:8+n], castagnoli) != binary.BigEndian.Uint32(rest[4:]) || proto.Unmarshal(rest[8:8+n], &set) != nil {
+			if tornLine(rest) {
+				return ids, manifestTorn, int64(at)
+			}
+			return ids, manifestDamaged, int64(at)
+		}
+		for _, c := range set.Changes {
+			if c.Op == pb.ManifestChange_DELETE {
+				ids = slices.DeleteFunc(ids, func(id uint64) bool { return id == c.Id })
+			} else {
+				ids = append(ids, c.Id)
+			}
+		}
+		at += 8 + n
 	}
 	slices.Sort(ids)
-	if info, err := f.Stat(); err != nil || end != info.Size() {
-		return ids, manifestTorn
+	return ids, manifestWhole, int64(at)
+}
+
+// manifestVersion is Badger's 8 under no magic number of ours.
+const manifestVersion = 8
+
+// tornLine says whether what follows the sound lines is the beginning of one, as a loss of power leaves it: cut, or with zeros for what did not come. A whole
+// line with a wrong byte is damage: what it named may be needed.
+func tornLine(rest []byte) bool {
+	if len(bytes.TrimRight(rest, "\x00")) < 8 || rest[len(rest)-1] == 0 {
+		return true
 	}
-	return ids, manifestWhole
+	n := int(binary.BigEndian.Uint32(rest))
+	return n > len(rest)-8 && crc32.Checksum(rest[8:], castagnoli) != binary.BigEndian.Uint32(rest[4:])
 }
 
 // oddFiles are those of Badger's that hold nothing of ours and must be right all the same: the register of ciphers' keys (there are none), and

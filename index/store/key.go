@@ -24,6 +24,7 @@ const (
 	KindRecord     = 'r'
 	KindGraph      = 'g' // of a vector index; the embedder stands for the document
 	KindCode       = 'q' // blocks of its codes
+	KindName       = 'z' // name and source of a document once more, far from its head
 )
 
 // GenerationKinds are the kinds whose keys carry a generation, a number and a part.
@@ -118,7 +119,7 @@ func shape(kind byte) int {
 	switch kind {
 	case KindMeta, KindCollection, KindCounters:
 		return 1
-	case KindHead, KindRecord:
+	case KindHead, KindRecord, KindName:
 		return 2
 	case KindWork:
 		return 3

@@ -30,6 +30,11 @@ func checkFolder(dir string) error {
 	if len(f.odd) > 0 {
 		return Damage{Files: f.odd}
 	}
+	if f.torn > 0 { // Badger does this itself with some of what a loss of power leaves, and refuses the rest
+		if err := os.Truncate(filepath.Join(dir, badger.ManifestFilename), f.torn); err != nil {
+			return err
+		}
+	}
 	if len(f.logs) > 0 {
 		holes, err := f.scan(context.Background(), nil, nil)
 		if err == nil && len(holes) > 0 {

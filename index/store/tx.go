@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"golang.org/x/sys/unix"
@@ -285,14 +286,17 @@ func (s *Store) syncNames() error {
 	if err := unix.Stat(s.dir, &st); err != nil {
 		return err
 	}
-	now := st.Mtim.Nano()
-	if s.named.Load() == now {
+	changed := time.Unix(st.Mtim.Unix())
+	if s.named.Load() == changed.UnixNano() {
 		return nil
 	}
 	if err := syncPath(s.dir); err != nil {
 		return err
 	}
-	s.named.Store(now)
+	// The clock of file times moves every few milliseconds: within one step of it names come and go unseen.
+	if time.Since(changed) > 100*time.Millisecond {
+		s.named.Store(changed.UnixNano())
+	}
 	return nil
 }
 
