@@ -24,6 +24,9 @@ func loaders() server.Loaders {
 		Embedder: func(_ context.Context, dir string, _ engine.ModelOptions, _ core.Progress) (core.Embedder, error) {
 			return nil, none("load embedder " + dir)
 		},
+		Reranker: func(_ context.Context, dir string, _ engine.ModelOptions, _ core.Progress) (core.Reranker, error) {
+			return nil, none("load reranker " + dir)
+		},
 		Trainer: func(core.Generator) (core.Trainer, error) { return nil, none("train") },
 		Device: func() engine.DeviceInfo {
 			return engine.DeviceInfo{Device: "none", Note: "built without libtorch"}

@@ -19,7 +19,7 @@ import (
 
 // loaders of the full engine. Nothing is done before it is asked for: CUDA alone takes a second to load.
 func loaders() server.Loaders {
-	return server.Loaders{Generator: loadGenerator, Embedder: loadEmbedder, Trainer: trainer, Device: seen.info, Selftest: selftests, Bench: benches}
+	return server.Loaders{Generator: loadGenerator, Embedder: loadEmbedder, Reranker: loadReranker, Trainer: trainer, Device: seen.info, Selftest: selftests, Bench: benches}
 }
 
 func loadGenerator(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Generator, error) {
@@ -39,6 +39,15 @@ func loadEmbedder(ctx context.Context, dir string, opt engine.ModelOptions, p co
 	}
 	look(e.Info().Device)
 	return e, nil
+}
+
+func loadReranker(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Reranker, error) {
+	r, err := bert.LoadReranker(ctx, dir, bert.LoadOptions{Device: opt.Device, DType: opt.DType, Threads: threads(opt.Threads)}, p)
+	if err != nil {
+		return nil, err
+	}
+	look(r.Info().Device)
+	return r, nil
 }
 
 func trainer(g core.Generator) (core.Trainer, error) {

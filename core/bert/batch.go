@@ -10,6 +10,8 @@ type window struct {
 	text int     // place in the call's texts
 	ids  []int32 // with special tokens
 	skip int     // tokens at the start that pooling leaves out
+
+	second int // of a pair: the tokens from here on are of type 1, where the model has types; 0: there are none
 }
 
 // group is windows of one length within a batch.

@@ -34,3 +34,22 @@ func Bench(context.Context, BenchOptions, func(BenchResult) error) error { retur
 func Selftest(context.Context, string, func(name string, ok bool, detail string)) error {
 	return core.ErrNoDevice
 }
+
+// Reranker is core.Reranker over one model; this build has no libtorch, so there is none.
+type Reranker struct{}
+
+// LoadReranker returns core.ErrNoDevice: this build has no libtorch.
+func LoadReranker(context.Context, string, LoadOptions, core.Progress) (*Reranker, error) {
+	return nil, core.ErrNoDevice
+}
+
+// Info is empty.
+func (*Reranker) Info() core.RerankerInfo { return core.RerankerInfo{} }
+
+// Rerank returns core.ErrNoDevice.
+func (*Reranker) Rerank(context.Context, string, []string) ([]float32, error) {
+	return nil, core.ErrNoDevice
+}
+
+// Close does nothing.
+func (*Reranker) Close() error { return nil }

@@ -20,6 +20,8 @@ type Config struct {
 	Activation         string  `json:"hidden_act"`
 	PadID              *int    `json:"pad_token_id"`
 	PositionEmbeddings string  `json:"position_embedding_type"`
+
+	second bool // pairs are read, whose second part has the token type 1
 }
 
 // Validate fills in what config.json may leave out and refuses encoders of another kind (core.ErrUnsupported) and

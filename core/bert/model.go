@@ -18,7 +18,7 @@ type model struct {
 	owner  torch.Owner
 
 	words     torch.Tensor // [V, H], as stored; on the CPU a view of the mapped file
-	positions torch.Tensor // [P, H]: position embedding plus that of token type 0
+	positions torch.Tensor // [P, H]: position embedding plus that of token type 0; of a model of pairs [2P, H], then plus that of type 1
 	norm      norm
 	layer     []layer
 }
@@ -41,23 +41,33 @@ func (m *model) loadEmbeddings(s *torch.Scope, src source) error {
 	if t, ok := r.get([]int{m.Vocab, m.Hidden}, e+"word_embeddings.weight"); ok {
 		m.words = m.loadWords(s, t)
 	}
-	m.positions = r.keep(r.positions, int64(m.Positions), int64(m.Hidden))
+	m.positions = r.keep(r.positions, int64(m.types()*m.Positions), int64(m.Hidden))
 	m.norm = r.norm(e + "LayerNorm")
 	return r.err()
 }
 
-// positions reads the position embeddings [P, H] with the embedding of token type 0 added.
+// types is how many token types the model tells apart.
+func (c *Config) types() int {
+	if c.second {
+		return 2
+	}
+	return 1
+}
+
+// positions reads the position embeddings [P, H] with the embedding of token type 0 added; behind them, where dst has room, those of type 1.
 func (r *tensors) positions(dst []float32) {
 	m := r.m
 	const e = "embeddings."
-	r.floats(dst, []int{m.Positions, m.Hidden}, e+"position_embeddings.weight")
+	n := m.Positions * m.Hidden
+	r.floats(dst[:n], []int{m.Positions, m.Hidden}, e+"position_embeddings.weight")
+	copy(dst[n:], dst[:n])
 	if m.Types == 0 || r.err() != nil {
 		return
 	}
 	types := make([]float32, m.Types*m.Hidden)
 	r.floats(types, []int{m.Types, m.Hidden}, e+"token_type_embeddings.weight")
 	for i := range dst {
-		dst[i] += types[i%m.Hidden]
+		dst[i] += types[i/n*m.Hidden+i%m.Hidden]
 	}
 }
 
@@ -147,7 +157,11 @@ func (m *model) forward(s *torch.Scope, b batch) torch.Tensor {
 		ids, places := make([]int64, 0, b.tokens), make([]int64, 0, b.tokens)
 		for _, w := range b.windows {
 			for i, id := range w.ids {
-				ids, places = append(ids, int64(id)), append(places, int64(m.FirstPosition()+i))
+				place := m.FirstPosition() + i
+				if m.second && w.second > 0 && i >= w.second {
+					place += m.Positions
+				}
+				ids, places = append(ids, int64(id)), append(places, int64(place))
 			}
 		}
 		words := s.To(s.IndexSelect(m.words, 0, s.Ints(ids, int64(len(ids)))), m.dtype)

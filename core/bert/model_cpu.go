@@ -66,7 +66,7 @@ func loadCPU(ctx context.Context, cfg Config, codes cpu.Codes, set cpu.Set, thre
 		return nil, err
 	}
 	m.enc, err = cpu.NewEncoder(cpu.EncoderShape{
-		Hidden: cfg.Hidden, Heads: cfg.Heads, Inner: cfg.Inner, Layers: cfg.Layers, Vocab: cfg.Vocab, Positions: cfg.Positions,
+		Hidden: cfg.Hidden, Heads: cfg.Heads, Inner: cfg.Inner, Layers: cfg.Layers, Vocab: cfg.types() * cfg.Vocab, Positions: cfg.Positions,
 		First: cfg.FirstPosition(), Eps: cfg.Eps, Activation: plainActivation(cfg.Activation), Codes: codes,
 	}, words)
 	if err != nil {
@@ -135,6 +135,9 @@ func (m *cpuModel) words(r *tensors) (cpu.Words, error) {
 	if !ok {
 		return cpu.Words{}, r.err()
 	}
+	if m.second {
+		return m.pairWords(r, t)
+	}
 	switch t.DType {
 	case weights.F32, weights.F16, weights.BF16:
 		if aligned(t) {
@@ -146,6 +149,29 @@ func (m *cpuModel) words(r *tensors) (cpu.Words, error) {
 		err = t.Float32(m.owned.Floats())
 	}
 	return cpu.Words{Data: m.owned.Bytes(), Bytes: 4}, err
+}
+
+// pairWords lays out the word embeddings twice, the second time with the difference between the token types 1 and 0: a token of a pair's second
+// part is looked up there, so that the kernels need not know of types.
+func (m *cpuModel) pairWords(r *tensors, t weights.Tensor) (cpu.Words, error) {
+	n := m.Vocab * m.Hidden
+	types := make([]float32, m.Types*m.Hidden)
+	r.floats(types, []int{m.Types, m.Hidden}, "embeddings.token_type_embeddings.weight")
+	if r.err() != nil {
+		return cpu.Words{}, r.err()
+	}
+	var err error
+	if m.owned, err = cpu.Alloc(2 * int64(n) * 4); err != nil {
+		return cpu.Words{}, err
+	}
+	words := m.owned.Floats()
+	if err := t.Float32(words[:n]); err != nil {
+		return cpu.Words{}, err
+	}
+	for i, v := range words[:n] {
+		words[n+i] = v + types[m.Hidden+i%m.Hidden] - types[i%m.Hidden]
+	}
+	return cpu.Words{Data: m.owned.Bytes(), Bytes: 4}, nil
 }
 
 // plainActivation folds the names that config.json has for one function.
@@ -163,6 +189,11 @@ func (m *cpuModel) vectors(_ *torch.Scope, b batch, modes []string, dst []float3
 	m.ids, m.from, m.skip = m.ids[:0], append(m.from[:0], 0), m.skip[:0]
 	for _, w := range b.windows {
 		m.ids = append(m.ids, w.ids...)
+		if m.second && w.second > 0 {
+			for i := len(m.ids) - len(w.ids) + w.second; i < len(m.ids); i++ {
+				m.ids[i] += int32(m.Vocab)
+			}
+		}
 		m.from = append(m.from, int32(len(m.ids)))
 		m.skip = append(m.skip, int32(w.skip))
 	}

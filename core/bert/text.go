@@ -89,7 +89,7 @@ func (r *reader) read(kind core.EmbedKind, i int, text string) []window {
 	size := r.max - len(r.before) - len(r.after)
 	var out []window
 	if len(ids) <= size {
-		return append(out, window{i, r.around(nil, ids), p.skip})
+		return append(out, window{text: i, ids: r.around(nil, ids), skip: p.skip})
 	}
 	// The first window begins with the prompt as it is tokenised there, the others with the prompt's own ids.
 	own := 0
@@ -105,7 +105,7 @@ func (r *reader) read(kind core.EmbedKind, i int, text string) []window {
 		if r.includePrompt {
 			skip = 0
 		}
-		out = append(out, window{i, r.around(lead, ids[own+s[0]:own+s[1]]), skip})
+		out = append(out, window{text: i, ids: r.around(lead, ids[own+s[0]:own+s[1]]), skip: skip})
 	}
 	return out
 }

@@ -3,7 +3,7 @@
 //
 // The engine process may die (a driver fault, the out-of-memory killer, a bug in native code); this process does not.
 // The call that was running fails with core.ErrEngine, the way the process ended and its last words. The next call
-// starts a new engine, at most three times a minute, and loads the models again: the core.Generator and core.Embedder
+// starts a new engine, at most three times a minute, and loads the models again: the core.Generator, core.Embedder and core.Reranker
 // handed out stay valid until they are closed. A call that was cancelled and yet occupies the engine for another
 // minute counts as a hang and ends the engine.
 //

@@ -46,6 +46,13 @@ func loaders() server.Loaders {
 			}
 			return &hasher{dir: dir, id: id, delay: delay}, nil
 		},
+		Reranker: func(ctx context.Context, dir string, _ engine.ModelOptions, p core.Progress) (core.Reranker, error) {
+			_, id, delay, err := folder(ctx, dir, p)
+			if err != nil {
+				return nil, err
+			}
+			return &common{dir: dir, id: id, delay: delay}, nil
+		},
 		Trainer: func(g core.Generator) (core.Trainer, error) { return walker{g.(*markov)}, nil },
 		Device:  func() engine.DeviceInfo { return engine.DeviceInfo{Device: "cpu", Name: "test", Threads: 2} },
 		Selftest: func(ctx context.Context, device string, emit func(engine.Check) error) error {
@@ -277,3 +284,31 @@ func serveTest() {
 	fmt.Fprintln(os.Stderr, "served to the end, process "+strconv.Itoa(os.Getpid()))
 	os.Exit(0)
 }
+
+// common scores a text by the characters that it shares with the question.
+type common struct {
+	dir, id string
+	delay   time.Duration
+}
+
+func (c *common) Info() core.RerankerInfo {
+	return core.RerankerInfo{ID: c.id, Name: filepath.Base(c.dir), MaxTokens: 99, Device: "cpu"}
+}
+
+func (c *common) Rerank(_ context.Context, question string, texts []string) ([]float32, error) {
+	if strings.Contains(question, "segfault") {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSEGV)
+		time.Sleep(time.Minute)
+	}
+	out := make([]float32, len(texts))
+	for i, t := range texts {
+		for _, r := range t {
+			if strings.ContainsRune(question, r) {
+				out[i]++
+			}
+		}
+	}
+	return out, nil
+}
+
+func (c *common) Close() error { return nil }

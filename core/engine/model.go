@@ -18,6 +18,7 @@ import (
 const (
 	kindGenerator = "generator"
 	kindEmbedder  = "embedder"
+	kindReranker  = "reranker"
 
 	unloadTimeout = 30 * time.Second
 )
@@ -95,8 +96,11 @@ func (m *model) load(ctx context.Context, eng *process, handle uint64, p core.Pr
 		Lookup: m.opt.Lookup, Keep_4Bit: m.opt.Keep4Bit,
 	}
 	start := eng.pb.LoadEmbedder
-	if m.kind == kindGenerator {
+	switch m.kind {
+	case kindGenerator:
 		start = eng.pb.LoadGenerator
+	case kindReranker:
+		start = eng.pb.LoadReranker
 	}
 	stream, err := start(named, req)
 	for err == nil {

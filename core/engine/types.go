@@ -32,9 +32,9 @@ type DeviceInfo struct {
 
 // LoadedModel is one model that the engine holds.
 type LoadedModel struct {
-	Kind string          `json:"kind"` // "generator", "embedder"
+	Kind string          `json:"kind"` // "generator", "embedder", "reranker"
 	Dir  string          `json:"dir"`
-	Info json.RawMessage `json:"info"` // core.GeneratorInfo or core.EmbedderInfo
+	Info json.RawMessage `json:"info"` // core.GeneratorInfo, core.EmbedderInfo or core.RerankerInfo
 }
 
 // Status is the engine process as `kakoi doctor` shows it.
@@ -64,4 +64,5 @@ type Check struct {
 var (
 	_ core.Generator = (*generator)(nil)
 	_ core.Embedder  = (*embedder)(nil)
+	_ core.Reranker  = (*reranker)(nil)
 )

@@ -51,6 +51,22 @@ func (s *Server) Embed(ctx context.Context, r *pb.EmbedRequest) (*pb.EmbedReply,
 	return &pb.EmbedReply{Dimension: int32(dimension), Vectors: packed}, nil
 }
 
+func (s *Server) Rerank(ctx context.Context, r *pb.RerankRequest) (*pb.RerankReply, error) {
+	e, err := s.use(r.Handle, "reranker")
+	if err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	scores, err := e.rank.Rerank(ctx, string(r.Question), wire.Strings(r.Texts))
+	if err != nil {
+		return nil, err
+	}
+	if len(scores) != len(r.Texts) {
+		return nil, fmt.Errorf("rerank: %d scores for %d texts: %w", len(scores), len(r.Texts), core.ErrCorrupt)
+	}
+	return &pb.RerankReply{Scores: scores}, nil
+}
+
 func (s *Server) Generate(r *pb.GenerateRequest, out grpc.ServerStreamingServer[pb.GenerateEvent]) error {
 	e, err := s.use(r.Handle, "generator")
 	if err != nil {

@@ -23,6 +23,7 @@ type entry struct {
 	info      []byte // JSON; nil while it loads
 	gen       core.Generator
 	emb       core.Embedder
+	rank      core.Reranker
 	cancel    context.CancelFunc // of the load
 
 	mu       sync.Mutex
@@ -49,6 +50,8 @@ func (e *entry) leave() {
 		e.closeErr = e.gen.Close()
 	case e.emb != nil:
 		e.closeErr = e.emb.Close()
+	case e.rank != nil:
+		e.closeErr = e.rank.Close()
 	}
 	close(e.freed)
 }
@@ -76,6 +79,19 @@ func (s *Server) LoadEmbedder(r *pb.LoadRequest, out grpc.ServerStreamingServer[
 			return nil, err
 		}
 		return e.emb.Info(), nil
+	})
+}
+
+func (s *Server) LoadReranker(r *pb.LoadRequest, out grpc.ServerStreamingServer[pb.LoadEvent]) error {
+	return s.loadModel("reranker", r, out, func(ctx context.Context, e *entry, p core.Progress) (info any, err error) {
+		if s.load.Reranker == nil {
+			return nil, core.ErrUnsupported
+		}
+		if e.rank, err = s.load.Reranker(ctx, string(r.Dir), options(r), p); err != nil {
+			e.rank = nil
+			return nil, err
+		}
+		return e.rank.Info(), nil
 	})
 }
 

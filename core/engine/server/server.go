@@ -30,6 +30,7 @@ import (
 type Loaders struct {
 	Generator func(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Generator, error)
 	Embedder  func(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Embedder, error)
+	Reranker  func(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Reranker, error)
 	Trainer   func(g core.Generator) (core.Trainer, error) // on the weights of what Generator made; held no longer than a call
 	Device    func() engine.DeviceInfo
 	Selftest  func(ctx context.Context, device string, emit func(engine.Check) error) error

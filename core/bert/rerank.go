@@ -1,0 +1,172 @@
+//go:build torch
+
+package bert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"sync"
+
+	"kakoi/core"
+	"kakoi/core/internal/device"
+	"kakoi/core/internal/torch"
+	"kakoi/core/token"
+	"kakoi/core/weights"
+)
+
+// Reranker is core.Reranker over one folder of a cross-encoder: an encoder of the family with a head of one label. Safe for concurrent use.
+type Reranker struct {
+	info   core.RerankerInfo
+	dev    *device.Device
+	model  encoder
+	head   scorer
+	folder *weights.Folder
+	tok    *token.Tokenizer
+	pairs  *pairs
+	use    sync.RWMutex
+	closed bool
+}
+
+var _ core.Reranker = (*Reranker)(nil)
+
+// LoadReranker reads the folder dir onto a device. Errors are those of Load; a folder that is no cross-encoder of one label is an explained
+// core.ErrUnsupported.
+func LoadReranker(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ *Reranker, err error) {
+	defer func() {
+		if err != nil {
+			err = readable(fmt.Errorf("load reranker %q: %w", filepath.Base(dir), err))
+		}
+	}()
+	var layout Layout
+	if err := layout.readLimits(dir); err != nil {
+		return nil, err
+	}
+	r := &Reranker{}
+	if r.folder, err = weights.Open(dir); err != nil {
+		return nil, err
+	}
+	var cfg Config
+	var classes Classes
+	var how arithmetic
+	if err = errors.Join(r.folder.Config(&cfg), r.folder.Config(&classes)); err == nil {
+		err = classes.Validate()
+	}
+	if err == nil {
+		err = cfg.Validate()
+	}
+	if err == nil {
+		r.dev, how, err = place(opt)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.folder.Close())
+	}
+	cfg.second = cfg.Types > 1
+	limit := cfg.Positions - cfg.FirstPosition()
+	if layout.MaxTokens <= 0 || layout.MaxTokens > limit {
+		layout.MaxTokens = limit
+	}
+	fail := func(err error) (*Reranker, error) { return nil, errors.Join(err, r.Close()) }
+	tok, own, last, err := openTokenizer(dir, cfg.ModelType)
+	r.tok = own
+	if err == nil && last >= cfg.Vocab {
+		err = core.Explain(fmt.Errorf("tokenizer of %d tokens for %d embeddings: %w", last+1, cfg.Vocab, core.ErrCorrupt), "error.model.tokenizer.vocabulary", last+1, cfg.Vocab)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if r.pairs, err = newPairs(tok, cfg.ModelType, layout, layout.MaxTokens); err != nil {
+		return fail(err)
+	}
+	if err = r.head.load(cfg, r.folder); err != nil {
+		return fail(err)
+	}
+	if r.model, err = how.load(ctx, r.dev, cfg, r.folder, p); err != nil {
+		r.model = nil
+		return fail(err)
+	}
+	id, err := r.folder.ID(ctx, nil)
+	if err != nil {
+		return fail(err)
+	}
+	r.info = core.RerankerInfo{ID: id, Name: filepath.Base(dir), MaxTokens: layout.MaxTokens, Device: r.dev.Name()}
+	return r, nil
+}
+
+// load reads the head: pooler and classifier of BERT, the classification head of the RoBERTa family.
+func (s *scorer) load(cfg Config, src source) error {
+	r := &tensors{m: &model{Config: cfg}, s: torch.NewScope(-1), src: src} // names from the root; nothing is put into the Scope
+	h := cfg.Hidden
+	s.dense, s.bias, s.out = make([]float32, h*h), make([]float32, h), make([]float32, h)
+	dense, out := prefix(src)+"pooler.dense", "classifier"
+	if cfg.ModelType != "bert" {
+		dense, out = "classifier.dense", "classifier.out_proj"
+	}
+	one := make([]float32, 1)
+	r.floats(s.dense, []int{h, h}, dense+".weight")
+	r.floats(s.bias, []int{h}, dense+".bias")
+	r.floats(s.out, []int{1, h}, out+".weight")
+	r.floats(one, []int{1}, out+".bias")
+	s.outBias = one[0]
+	return r.err()
+}
+
+// Info names the reranker.
+func (r *Reranker) Info() core.RerankerInfo { return r.info }
+
+// Close waits for running calls and frees everything. It may be called again.
+func (r *Reranker) Close() error {
+	r.use.Lock()
+	defer r.use.Unlock()
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	var err error
+	if r.model != nil {
+		err = r.dev.Do(context.Background(), func(*torch.Scope) error { r.model.close(); return nil })
+	}
+	if r.tok != nil {
+		err = errors.Join(err, r.tok.Close())
+	}
+	return errors.Join(err, r.folder.Close())
+}
+
+// Rerank gives the logit of each text for the question, in their order. Where both do not fit, the longer one is cut.
+func (r *Reranker) Rerank(ctx context.Context, question string, texts []string) ([]float32, error) {
+	r.use.RLock()
+	defer r.use.RUnlock()
+	if r.closed {
+		return nil, fmt.Errorf("rerank: reranker is closed: %w", core.ErrNoModel)
+	}
+	asked := r.pairs.tokens(question)
+	windows := make([]window, len(texts))
+	for i, t := range texts {
+		windows[i] = r.pairs.pair(i, asked, r.pairs.tokens(t))
+	}
+	budget := cpuTokens
+	if _, own := r.model.(*cpuModel); own {
+		budget = kernelTokens
+	} else if r.dev.CUDA() {
+		budget = cudaTokens
+	}
+	out := make([]float32, len(texts))
+	h := len(r.head.out)
+	for _, b := range batches(windows, budget) {
+		states := make([]float32, len(b.windows)*h)
+		err := r.dev.Do(ctx, func(s *torch.Scope) error { return r.model.vectors(s, b, []string{"cls"}, states) })
+		if err != nil {
+			return nil, readable(fmt.Errorf("rerank %d texts: %w", len(texts), err))
+		}
+		for i, w := range b.windows {
+			score := r.head.score(states[i*h : (i+1)*h])
+			if math.IsNaN(float64(score)) || math.IsInf(float64(score), 0) {
+				return nil, fmt.Errorf("rerank text %d: no finite score: %w", w.text, core.ErrCorrupt)
+			}
+			out[w.text] = score
+		}
+	}
+	return out, nil
+}
