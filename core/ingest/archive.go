@@ -216,10 +216,11 @@ func (r *reading) zipTexts(data []byte) ([]string, error) {
 		return nil, err
 	}
 	var out []string
-	var failed error
+	var failed, strange error
 	for _, e := range entries {
 		kind, mark := Kind(e.name), r.q.inside()
 		if kind == "" {
+			strange = fmt.Errorf("archive of files that are not read: %w", core.ErrUnsupported)
 			r.q.missed(mark, e.name, core.ErrUnsupported)
 			continue
 		}
@@ -255,10 +256,13 @@ func (r *reading) zipTexts(data []byte) ([]string, error) {
 		}
 	}
 	if len(out) == 0 {
-		if failed == nil {
-			failed = core.ErrEmpty
+		switch {
+		case failed != nil:
+			return nil, failed
+		case strange != nil && r.depth > 0: // inside another file the reason is told in short
+			return nil, strange
 		}
-		return nil, failed
+		return nil, core.ErrEmpty
 	}
 	return out, nil
 }

@@ -62,7 +62,7 @@ func squeeze(q *budget, s string) string {
 			line = s[:end+1]
 		}
 		s = s[len(line):]
-		if !first && end >= 0 && strings.Trim(line, " \t\n") == "" {
+		if !first && end >= 0 && strings.Trim(line, " \t\n\u00a0\u3000") == "" {
 			empty, single = empty+1, line
 			continue
 		}

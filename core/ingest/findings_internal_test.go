@@ -171,3 +171,45 @@ func base64Lines(data []byte) string {
 	}
 	return out.String()
 }
+
+const book2003Text = `<?xml version="1.0" encoding="UTF-8"?>
+<?mso-application progid="Excel.Sheet"?>
+<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">
+ <Styles><Style ss:ID="h"><Font ss:Bold="1"/></Style><Style ss:ID="p"><NumberFormat ss:Format="Percent"/></Style><Style ss:ID="n"><NumberFormat ss:Format="#,##0"/></Style></Styles>
+ <Worksheet ss:Name="単価表"><Table>
+  <Row><Cell ss:StyleID="h"><Data ss:Type="String">品名</Data></Cell><Cell ss:StyleID="h"><Data ss:Type="String">単価</Data></Cell><Cell ss:StyleID="h"><Data ss:Type="String">税率</Data></Cell><Cell ss:StyleID="h"><Data ss:Type="String">改定日</Data></Cell></Row>
+  <Row><Cell><Data ss:Type="String">ネジ</Data><Comment><Data>note</Data></Comment></Cell><Cell ss:StyleID="n"><Data ss:Type="Number">12345</Data></Cell><Cell ss:StyleID="p"><Data ss:Type="Number">0.1</Data></Cell><Cell><Data ss:Type="DateTime">2026-04-01T00:00:00.000</Data></Cell></Row>
+  <Row ss:Index="4"><Cell ss:Index="4"><Data ss:Type="Boolean">1</Data></Cell></Row>
+ </Table></Worksheet>
+ <Worksheet ss:Name="空"><Table/></Worksheet>
+</Workbook>`
+
+const word2003Text1 = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<?mso-application progid="Word.Document"?>
+<w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml" xmlns:o="urn:schemas-microsoft-com:office:office">
+<o:DocumentProperties><o:Title>not this</o:Title></o:DocumentProperties><w:body><w:sect><w:p><w:r><w:t>就業規則</w:t></w:r></w:p>
+<w:tbl><w:tr><w:tc><w:p><w:r><w:t>区分</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r><w:t>日数</w:t></w:r></w:p></w:tc></w:tr><w:tr><w:tc><w:p><w:r><w:t>正社員</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r><w:t>10</w:t></w:r></w:p></w:tc></w:tr></w:tbl>
+<w:sectPr><w:hdr><w:p><w:r><w:t>header</w:t></w:r></w:p></w:hdr></w:sectPr></w:sect></w:body></w:wordDocument>`
+
+// TestOffice2003: XML of Office 2003 that business programs write as .xls and .doc.
+func TestOffice2003(t *testing.T) {
+	pages, _, err := parse(t.Context(), "xls", []byte(book2003Text), Options{})
+	if err != nil || len(pages) != 2 || pages[1].Text != "" {
+		t.Fatalf("%v, %v", pages, err)
+	}
+	if want := "単価表\n\n品名: ネジ | 単価: 12,345 | 税率: 10.00% | 改定日: 2026/4/1\n\nTRUE"; pages[0].Text != want {
+		t.Errorf("got  %q\nwant %q", pages[0].Text, want)
+	}
+	pages, _, err = parse(t.Context(), "doc", []byte(word2003Text1), Options{})
+	if err != nil || len(pages) != 1 || !strings.HasPrefix(pages[0].Text, "就業規則\n") || !strings.Contains(pages[0].Text, "正社員") || strings.Contains(pages[0].Text, "not this") || strings.Contains(pages[0].Text, "header") {
+		t.Errorf("%+v, %v", pages, err)
+	}
+	for i := range len(book2003Text) / 7 {
+		sound(t, "cut workbook", "xls", []byte(book2003Text[:7*i]))
+	}
+	for i := range len(word2003Text1) / 7 {
+		sound(t, "cut document", "doc", []byte(word2003Text1[:7*i]))
+	}
+	deep := `<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook>` + strings.Repeat("<Worksheet><Table><Row><Cell><Data>", 2000)
+	sound(t, "deep workbook", "xls", []byte(deep))
+}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"encoding/binary"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -30,6 +31,7 @@ const (
 	propLongName    = "3707"
 	propShortName   = "3704"
 	propData        = "3701"
+	propContentID   = "3712" // of a picture that the text shows
 	propSubmitted   = 0x00390040
 	propDelivered   = 0x0e060040
 	propCodePage    = 0x3ffd0003
@@ -92,7 +94,9 @@ func (m *msgReader) message(storage cfbEntry, header, depth int) (*mail, error) 
 			if m.q.err != nil {
 				return nil, m.q.err
 			}
-			a.err = err // the message is worth having without it
+			if a.err = err; a.name == "" && a.err == nil && a.mail == nil && len(a.data) == 0 {
+				continue // a picture in the text, or nothing
+			}
 			out.attachments = append(out.attachments, a)
 		}
 	}
@@ -194,7 +198,19 @@ func (m *msgReader) attachment(storage cfbEntry, depth int) (attachment, error) 
 		}
 		return a, nil
 	}
+	if kind := Kind(a.name); kind == "" && m.text(streams, propContentID) != "" && pictureName(a.name) {
+		return attachment{}, nil
+	}
 	var err error
 	a.data, err = m.bytes(streams, propData)
 	return a, err
+}
+
+// pictureName says whether a name is that of a picture.
+func pictureName(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".emf", ".wmf", ".svg", ".tif", ".tiff", ".webp":
+		return true
+	}
+	return false
 }

@@ -98,6 +98,10 @@ func (r *reading) texts(kind string, data []byte) ([]string, error) {
 		return r.zipTexts(data)
 	case "rtf":
 		return one(rtfText(r.q, data))
+	case "word2003":
+		return one(word2003Text(r.q, data))
+	case "sheet2003":
+		return sheet2003Texts(r.q, data)
 	case "ole", "msg", "doc", "xls":
 		return r.oleTexts(data)
 	}
@@ -153,6 +157,8 @@ func actual(kind string, data []byte) string {
 		}
 	case bytes.HasPrefix(text, rtfMagic):
 		return "rtf"
+	case xml2003(text) != "":
+		return xml2003(text)
 	case kind == "docx" || kind == "xlsx" || kind == "pptx":
 	case looksHTML(text):
 		return "html"
