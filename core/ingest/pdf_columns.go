@@ -36,11 +36,15 @@ const (
 
 // inColumns finds stretches of lines that stand in columns though the file has them across: these are read one column after the other. What are
 // the rows of a table becomes one.
-func inColumns(blocks []block) []block {
+func (s *pdfSheet) inColumns(blocks []block) []block {
 	var out []block
 	for i := 0; i < len(blocks); {
 		if blocks[i].kind != blockText || len(blocks[i].line.parts) < 2 {
 			out, i = append(out, blocks[i]), i+1
+			continue
+		}
+		if table := s.headedTable(blocks, i); table != nil {
+			out, i = append(out, table.block), table.end
 			continue
 		}
 		end, gaps := region(blocks, i)
@@ -116,14 +120,17 @@ func narrowed(open []free, l pdfLine, size float64) []free {
 	for _, g := range open {
 		left, right, crossed := false, false, false
 		for _, p := range l.stretches() {
-			middle := (g.from + g.to) / 2
-			switch {
-			case p.box.Right <= middle:
-				g.from, left = max(g.from, p.box.Right), true
-			case p.box.Left >= middle:
-				g.to, right = min(g.to, p.box.Left), true
-			default:
+			switch from, to := p.box.Left, p.box.Right; {
+			case to <= g.from:
+				left = true
+			case from >= g.to:
+				right = true
+			case from <= g.from && to >= g.to:
 				crossed = true
+			case from <= g.from, to < g.to && from-g.from < g.to-to:
+				g.from, left = to, true
+			default:
+				g.to, right = from, true
 			}
 		}
 		if crossed || g.to-g.from < max(0.6*size, 3) {
@@ -198,98 +205,4 @@ func prose(sides [][]pdfLine) bool {
 		}
 	}
 	return true
-}
-
-// foundTable is a table and the block after it.
-type foundTable struct {
-	block block
-	end   int
-}
-
-// openTable makes a table of rows from i on, if a row of names stands at their top and their cells below the names. Without that the lines stay
-// as they are.
-func openTable(blocks []block, i int) *foundTable {
-	end, gaps := i, []free(nil)
-	// The rows are those with something in two columns at least.
-	for end < len(blocks) && blocks[end].kind == blockText && len(blocks[end].line.parts) > 1 && !blocks[end].line.joined {
-		if end > i {
-			above, l := blocks[end-1].line.box, blocks[end].line.box
-			if l.Top > above.Top || above.Bottom-l.Top > 2*blocks[i].line.size {
-				break
-			}
-		}
-		end++
-	}
-	if end-i < fewRows {
-		return nil
-	}
-	for _, b := range blocks[i:end] {
-		if p := b.line.parts; gaps == nil || len(p) > len(gaps)+1 {
-			gaps = nil
-			for j := 1; j < len(p); j++ {
-				gaps = append(gaps, free{from: p[j-1].box.Right, to: p[j].box.Left})
-			}
-		}
-	}
-	for _, b := range blocks[i:end] {
-		left := narrowed(gaps, b.line, b.line.size)
-		if len(left) != len(gaps) {
-			return nil
-		}
-		gaps = left
-	}
-	if len(gaps)+1 > maxGridCol {
-		return nil
-	}
-	rows := make([][]pdfCell, 0, end-i)
-	for _, b := range blocks[i:end] {
-		var row []pdfCell
-		for at, parts := range sided([]block{b}, gaps) {
-			if len(parts) > 1 {
-				return nil
-			}
-			if len(parts) == 1 {
-				row = append(row, pdfCell{column: at, chars: joinLines([][]char{parts[0].chars}), strong: parts[0].bold})
-			}
-		}
-		rows = append(rows, row)
-	}
-	if !numbersBelow(rows) {
-		return nil
-	}
-	table := writeTable(rows, false)
-	if table == nil {
-		return nil
-	}
-	box := Box{}
-	for _, b := range blocks[i:end] {
-		box = box.with(b.line.box)
-	}
-	return &foundTable{block{kind: blockTable, line: pdfLine{chars: table, box: box}}, end}
-}
-
-// numbersBelow says whether the first row is of names in every column, and a column below it of values: short of that lines that stand
-// beside each other are no table for certain.
-func numbersBelow(rows [][]pdfCell) bool {
-	for _, c := range rows[0] {
-		if valued(plain(c.chars)) {
-			return false
-		}
-	}
-	values := map[int]int{}
-	widest := 0
-	for _, row := range rows[1:] {
-		widest = max(widest, len(row))
-		for _, c := range row {
-			if valued(oneLine(plain(c.chars))) {
-				values[c.column]++
-			}
-		}
-	}
-	for _, n := range values {
-		if n*10 >= 7*(len(rows)-1) && len(rows[0]) >= widest {
-			return true
-		}
-	}
-	return false
 }

@@ -77,10 +77,8 @@ func openEngine(opt Options) (*pdfEngine, error) {
 	if err != nil {
 		return nil, err
 	}
-	// PDFium needs exception handling; closing on the end of a context is the only way to stop it.
-	config := wazero.NewRuntimeConfig().
-		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
-		WithCloseOnContextDone(true)
+	// PDFium needs exception handling.
+	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling)
 	if opt.CacheDir != "" {
 		if err := os.MkdirAll(opt.CacheDir, 0o700); err != nil {
 			return nil, err
@@ -137,7 +135,6 @@ func (e *pdfEngine) run(ctx context.Context, fn func(*pdfLib) error) error {
 	if err != nil {
 		return err
 	}
-	defer instance.stop()
 	done := make(chan error, 1)
 	go func() {
 		defer func() {

@@ -21,7 +21,7 @@ func (s *pdfSheet) layout(lines []pdfLine, own margins, v view) (string, []char)
 	rest, apart := setApart(lines, own, v.around, v.pages, body)
 	rest = rightToLeft(rest)
 	rest = sorted(rest)
-	blocks := inColumns(s.ruled(rest))
+	blocks := s.inColumns(s.ruled(rest))
 	blocks = s.footnotes(blocks, body)
 	headings(blocks, body, v.titles)
 	for _, l := range apart {
@@ -51,7 +51,7 @@ func assemble(blocks []block) []char {
 		if i > 0 {
 			before := blocks[i-1]
 			switch {
-			case before.line.joined && before.kind == b.kind && b.kind != blockTable:
+			case before.line.joined && before.kind == b.kind && before.line.continues(b.line):
 			case before.kind == b.kind && b.kind != blockTable && !(b.kind == blockHeading && !before.runsOn(b)):
 				out = before.hyphened(out)
 				out = append(out, char{'\n', madeUp})
@@ -66,6 +66,19 @@ func assemble(blocks []block) []char {
 		out = blocks[n-1].hyphened(out)
 	}
 	return out
+}
+
+// continues says whether a line has the other half of the word that is divided at the end of the one before it.
+func (l pdfLine) continues(next pdfLine) bool {
+	if next.order == l.order+1 {
+		return true
+	}
+	for _, c := range next.chars {
+		if c.code != 0 {
+			return unicode.IsLower(c.code) && near(l.size, next.size, 0.6)
+		}
+	}
+	return false
 }
 
 // hyphened gives a divided word its hyphen back, where its other half does not follow.

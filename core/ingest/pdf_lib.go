@@ -17,8 +17,7 @@ import (
 // documents are opened and pages drawn by go-pdfium. One goroutine uses it at a time.
 type pdfLib struct {
 	pdfium.Pdfium
-	life    context.Context // ends the call the instance is in, and all later ones
-	stop    context.CancelFunc
+	stopped api.MutableGlobal
 	module  api.Module
 	exports interface{ Fn(string) api.Function }
 	stack   [16]uint64
@@ -26,9 +25,7 @@ type pdfLib struct {
 	size    uint32
 }
 
-// newPDFLib takes over an instance. stop ends the call it is in, at any time. It ends the context that go-pdfium (v1.20.0) makes the instance's
-// calls with: wazero then stops the call and frees what it used after it. Closing the module instead would
-// free files that the call is reading, and the instance's own Kill sets fields that it reads: both have to come after the call.
+// newPDFLib takes over an instance.
 func newPDFLib(instance pdfium.Pdfium) (*pdfLib, error) {
 	inner := instance.GetImplementation()
 	exports, ok := inner.(interface{ Fn(string) api.Function })
@@ -36,19 +33,23 @@ func newPDFLib(instance pdfium.Pdfium) (*pdfLib, error) {
 	if !ok || fields.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("pdfium: %T: %w", inner, errModule)
 	}
-	field, module := fields.FieldByName("Context"), fields.FieldByName("Module")
-	if !field.CanSet() || !module.IsValid() {
+	module := fields.FieldByName("Module")
+	if !module.IsValid() {
 		return nil, fmt.Errorf("pdfium: fields of %T: %w", inner, errModule)
 	}
-	ctx, _ := field.Interface().(context.Context)
 	l := &pdfLib{Pdfium: instance, exports: exports}
-	if l.module, ok = module.Interface().(api.Module); !ok || ctx == nil {
+	if l.module, ok = module.Interface().(api.Module); !ok {
 		return nil, fmt.Errorf("pdfium: fields of %T: %w", inner, errModule)
 	}
-	l.life, l.stop = context.WithCancel(ctx)
-	field.Set(reflect.ValueOf(l.life))
+	if l.stopped, ok = l.module.ExportedGlobal(stopGlobal).(api.MutableGlobal); !ok {
+		return nil, fmt.Errorf("pdfium: no global %s: %w", stopGlobal, errModule)
+	}
 	return l, nil
 }
+
+// stop ends the call the instance is in, and later ones that take long, in a trap. It may be called at any time, also while a call runs; the
+// instance's own Kill sets fields that a call reads, and closing the module frees what it uses, so both have to come after it.
+func (l *pdfLib) stop() { l.stopped.Set(1) }
 
 // call calls a function of the module: the result is its first, or 0.
 func (l *pdfLib) call(name string, args ...uint64) (uint64, error) {
@@ -58,7 +59,7 @@ func (l *pdfLib) call(name string, args ...uint64) (uint64, error) {
 	}
 	l.stack[0] = 0
 	copy(l.stack[:], args)
-	if err := fn.CallWithStack(l.life, l.stack[:]); err != nil {
+	if err := fn.CallWithStack(context.Background(), l.stack[:]); err != nil {
 		return 0, fmt.Errorf("pdfium: %s: %w", name, err)
 	}
 	return l.stack[0], nil

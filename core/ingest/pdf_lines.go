@@ -15,6 +15,7 @@ type pdfLine struct {
 	down   bool      // vertical writing
 	turned bool      // not upright
 	joined bool      // its last word goes on in the next line
+	order  int       // among the lines of the file
 	parts  []pdfLine // its stretches between wide gaps, from left to right; nil where there is only one
 }
 
@@ -52,22 +53,43 @@ func (b Box) above(o Box) float64 {
 // gap, in heights of a letter, is no space between words but parts columns or the cells of a row.
 const gap = 1.3
 
-// lines cuts the page's characters, in the order of the file, at its line ends.
+// lines cuts the page's characters, in the order of the file, at its line ends, and where writing goes on elsewhere without one.
 func (s *pdfSheet) lines(chars []char) []pdfLine {
 	var out []pdfLine
-	for start := 0; start < len(chars); {
-		end := start
-		for end < len(chars) && !endsLine(chars[end].code) {
-			end++
-		}
-		l := s.measure(chars[start:end])
-		l.joined = end < len(chars) && hyphen(chars[end].code)
+	add := func(chars []char, joined bool) {
+		l := s.measure(chars)
+		l.joined, l.order = joined, len(out)
 		if len(l.chars) > 0 {
 			out = append(out, l)
 		}
+	}
+	for start := 0; start < len(chars); {
+		end, from := start, start
+		var line, last Box // since from
+		for ; end < len(chars) && !endsLine(chars[end].code); end++ {
+			b, ok := s.seen(chars[end])
+			if !ok {
+				continue
+			}
+			if !last.Empty() && !s.cells[chars[end].at].turned && elsewhere(line, last, b) {
+				add(chars[from:end], false)
+				from, line = end, Box{}
+			}
+			line, last = line.with(b), b
+		}
+		add(chars[from:end], end < len(chars) && hyphen(chars[end].code))
 		start = afterLineEnd(chars, end)
 	}
 	return out
+}
+
+// elsewhere says whether a letter stands neither on the line of writing before it, which ends with last, nor in its column.
+func elsewhere(line, last, b Box) bool {
+	if last.level(b) > 0.05 && line.level(b) > 0 {
+		return false
+	}
+	wide := line.width() > 1.5*line.height()
+	return wide || last.above(b) < 0.05 || last.Bottom-b.Top > 0.9*last.height()
 }
 
 // hyphen says whether a character is PDFium's mark for a word divided at a line end: it uses both, by version.

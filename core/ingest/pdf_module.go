@@ -32,6 +32,7 @@ const (
 	sectionType     = 1
 	sectionImport   = 2
 	sectionFunction = 3
+	sectionGlobal   = 6
 	sectionExport   = 7
 	sectionCode     = 10
 )
@@ -48,7 +49,7 @@ const (
 
 var errModule = errors.New("not the module that was expected")
 
-// withLoops adds the two functions to PDFium's module.
+// withLoops adds the two functions to PDFium's module, and to all of its loops what stops them (pdf_stop.go).
 func withLoops(module []byte) ([]byte, error) {
 	m, err := parseModule(module)
 	if err != nil {
@@ -62,22 +63,31 @@ func withLoops(module []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := m.imported + m.functions
-	kind := []byte{0x60, 4, typeI32, typeI32, typeI32, typeI32, 0}
-	kind2 := []byte{0x60, 3, typeI32, typeI32, typeI32, 1, typeI32}
+	next, global := m.imported+uint32(len(m.kinds)), m.importedGlobals+m.globals
+	types := uint32(len(m.params))
+	four := []byte{0x60, 4, typeI32, typeI32, typeI32, typeI32, 0}
+	three := []byte{0x60, 3, typeI32, typeI32, typeI32, 1, typeI32}
+	none := []byte{0x60, 0, 0}
+	m.kinds, m.params = append(m.kinds, types, types+1), append(m.params, 4, 3)
 	var out bytes.Buffer
+	out.Grow(len(module) + len(module)/8)
 	out.Write(module[:8])
 	for _, s := range m.sections {
 		body := s.body
 		switch s.id {
 		case sectionType:
-			body = grow(body, kind, kind2)
+			body = grow(body, four, three, none)
 		case sectionFunction:
-			body = grow(body, leb(m.types), leb(m.types+1))
+			body = grow(body, leb(types), leb(types+1), leb(types+2))
+		case sectionGlobal:
+			body = grow(body, []byte{typeI32, typeMutable, opConst, 0, opEnd})
 		case sectionExport:
-			body = grow(body, export(charsFunction, next), export(objectsFunction, next+1))
+			body = grow(body, export(charsFunction, 0, next), export(objectsFunction, 0, next+1), export(stopGlobal, 3, global))
 		case sectionCode:
-			body = grow(body, chars, objects)
+			if body, err = m.withStops(grow(body, chars, objects), next+2); err != nil {
+				return nil, err
+			}
+			body = grow(body, checkBody(global))
 		}
 		out.WriteByte(s.id)
 		out.Write(leb(uint32(len(body))))
@@ -88,11 +98,13 @@ func withLoops(module []byte) ([]byte, error) {
 
 // module is what has to be known of a module to add functions to it.
 type module struct {
-	sections  []section
-	types     uint32
-	imported  uint32 // functions
-	functions uint32 // of its own
-	exports   map[string]uint32
+	sections        []section
+	params          []uint32 // of each type of functions
+	kinds           []uint32 // types of its own functions
+	imported        uint32   // functions
+	importedGlobals uint32
+	globals         uint32 // of its own
+	exports         map[string]uint32
 }
 
 type section struct {
@@ -151,9 +163,13 @@ func parseModule(data []byte) (*module, error) {
 		in := &cursor{data: s.body}
 		switch s.id {
 		case sectionType:
-			m.types = in.number()
+			m.types(in)
 		case sectionFunction:
-			m.functions = in.number()
+			for n := in.number(); n > 0 && !in.bad; n-- {
+				m.kinds = append(m.kinds, in.number())
+			}
+		case sectionGlobal:
+			m.globals = in.number()
 		case sectionImport:
 			m.imports(in)
 		case sectionExport:
@@ -194,9 +210,24 @@ func (m *module) imports(c *cursor) {
 		case 3: // global
 			c.byte()
 			c.byte()
+			m.importedGlobals++
 		default:
 			c.bad = true
 		}
+	}
+}
+
+// types counts what functions take.
+func (m *module) types(c *cursor) {
+	for n := c.number(); n > 0 && !c.bad; n-- {
+		if c.byte() != 0x60 {
+			c.bad = true
+			return
+		}
+		params := c.number()
+		c.take(params)
+		c.take(c.number())
+		m.params = append(m.params, params)
 	}
 }
 
@@ -213,8 +244,8 @@ func grow(body []byte, items ...[]byte) []byte {
 	return out
 }
 
-func export(name string, index uint32) []byte {
-	return append(append(append(leb(uint32(len(name))), name...), 0), leb(index)...)
+func export(name string, kind byte, index uint32) []byte {
+	return append(append(append(leb(uint32(len(name))), name...), kind), leb(index)...)
 }
 
 // code is the body of a function in the making.

@@ -15,12 +15,12 @@ import (
 // text, as those of web pages are.
 
 const (
-	neighbours = 4    // pages before and after one that it is compared with
-	marginZone = 0.15 // of the sheet's height, at its top and at its bottom
-	maxBands   = 4    // lines at each end of a page that may be set apart
-	sameHeight = 2.5  // points
-	sameAcross = 4.0  // points
-	titleSize  = 1.3  // times the size of the text
+	neighbours = 4   // pages before and after one that it is compared with
+	marginZone = 0.2 // of the sheet's height, at its top and at its bottom
+	maxBands   = 4   // lines at each end of a page that may be set apart
+	sameHeight = 2.5 // points
+	sameAcross = 4.0 // points
+	titleSize  = 1.3 // times the size of the text
 )
 
 // margins is what has to be known of a page to compare it with another.
@@ -52,12 +52,12 @@ func (s *pdfSheet) margins(lines []pdfLine) margins {
 		m.sizes.add(l.size, len(l.chars))
 	}
 	_, height := s.extent()
-	m.top, m.bottom = bands(lines, height, true), bands(lines, height, false)
+	m.top, m.bottom = s.bands(lines, height, true), s.bands(lines, height, false)
 	return m
 }
 
 // bands gathers lines by height, from one edge of the sheet inwards.
-func bands(lines []pdfLine, height float64, top bool) []band {
+func (s *pdfSheet) bands(lines []pdfLine, height float64, top bool) []band {
 	var flat []pdfLine
 	for _, l := range lines {
 		if l.turned || l.down || l.box.Empty() {
@@ -89,7 +89,7 @@ func bands(lines []pdfLine, height float64, top bool) []band {
 			_, end := fromEdge(box)
 			out[len(out)-1].room = near-end > 0.7*min(box.height(), l.box.height())
 		}
-		if len(out) == maxBands || far > marginZone*height {
+		if len(out) == maxBands || far > marginZone*height || s.inTable(l) {
 			break
 		}
 		out, box = append(out, band{lines: []pdfLine{l}, room: true}), l.box
@@ -102,6 +102,11 @@ func bands(lines []pdfLine, height float64, top bool) []band {
 		}
 	}
 	return out
+}
+
+// inTable says whether a line stands between the borders of a table: its names of columns are on each of its pages, too.
+func (s *pdfSheet) inTable(l pdfLine) bool {
+	return slices.ContainsFunc(s.tables, func(g grid) bool { return l.meets(g.box) })
 }
 
 // stretches are the parts of a line, or the line itself.
@@ -242,11 +247,19 @@ func setApart(lines []pdfLine, own margins, around map[int]margins, pages int, b
 	for _, b := range slices.Concat(found, feet) {
 		sorted := slices.Clone(b.lines)
 		slices.SortStableFunc(sorted, func(a, b pdfLine) int { return sign(a.box.Left - b.box.Left) })
+		var row pdfLine
 		for _, l := range sorted {
-			if !taken[&l.chars[0]] {
-				taken[&l.chars[0]] = true
-				apart = append(apart, l)
+			if taken[&l.chars[0]] {
+				continue
 			}
+			taken[&l.chars[0]] = true
+			if len(row.chars) > 0 {
+				row.chars = append(row.chars[:len(row.chars):len(row.chars)], char{' ', madeUp})
+			}
+			row.chars = append(row.chars[:len(row.chars):len(row.chars)], l.chars...)
+		}
+		if len(row.chars) > 0 {
+			apart = append(apart, row)
 		}
 	}
 	if len(apart) == 0 {

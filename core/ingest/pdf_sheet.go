@@ -40,6 +40,7 @@ type pdfSheet struct {
 	garbled int    // characters whose font does not say what they mean: no text
 	drawn   bool   // there is something to see besides text
 	rules   []rule // straight lines
+	tables  []grid // of them
 }
 
 // cell is a character of PDFium's text page.
@@ -88,6 +89,7 @@ func (d *pdfDoc) page(index int) (s *pdfSheet, err error) {
 	if err := d.readObjects(page, s); err != nil {
 		return s, fmt.Errorf("lines of page %d: %w", index+1, err)
 	}
+	s.tables = grids(s.rules)
 	s.text()
 	return s, nil
 }

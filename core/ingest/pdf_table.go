@@ -18,6 +18,7 @@ type pdfCell struct {
 
 const (
 	maxCellText = 800 // characters: what holds more is a frame, not a cell
+	maxRepeated = 100 // characters of a cell over several rows that the rows after the first repeat
 	fewRows     = 3   // of a table without borders
 )
 
@@ -27,7 +28,7 @@ func (s *pdfSheet) ruled(lines []pdfLine) []block {
 	for _, l := range lines {
 		blocks = append(blocks, block{line: l})
 	}
-	for _, g := range grids(s.rules) {
+	for _, g := range s.tables {
 		if with, ok := s.inGrid(blocks, &g); ok {
 			blocks = with
 		}
@@ -207,7 +208,7 @@ func writeTable(rows [][]pdfCell, plainly bool) []char {
 		}
 		from, deep = 0, 0
 	} else {
-		t.name(kept[from:from+deep], kept[from+deep:])
+		t.name(kept[from : from+deep])
 	}
 	for _, row := range kept[:from] {
 		t.row(row, false)
@@ -262,7 +263,7 @@ type charTable struct {
 }
 
 // name takes the names of the columns from the rows that name them, from above.
-func (t *charTable) name(head, below [][]pdfCell) {
+func (t *charTable) name(head [][]pdfCell) {
 	t.names = map[int][]char{}
 	for _, row := range head {
 		for _, c := range row {
@@ -321,7 +322,10 @@ func (t *charTable) row(row []pdfCell, named bool) {
 			t.names[c.column] = unplaced(name)
 			t.add(": ")
 		}
-		if c.repeated {
+		if c.repeated && len(c.chars) > maxRepeated {
+			t.out = append(t.out, unplaced(c.chars[:maxRepeated])...)
+			t.add("…")
+		} else if c.repeated {
 			t.out = append(t.out, unplaced(c.chars)...)
 		} else {
 			t.out = append(t.out, c.chars...)

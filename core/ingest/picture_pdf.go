@@ -143,7 +143,6 @@ func (o *openPDF) close() {
 	} else {
 		_ = o.instance.Close() // fails after a trap; the instance is thrown away as a whole all the same
 	}
-	o.instance.stop()
 	_ = o.closeFile() // only read from
 }
 
