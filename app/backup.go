@@ -74,7 +74,11 @@ func (b *Backup) check(path string, replace bool) error {
 	if err != nil {
 		return core.Explain(fmt.Errorf("back up to %s: %w", path, err), "error.backup.folder", dir)
 	}
-	if real == b.Data || strings.HasPrefix(real, b.Data+string(filepath.Separator)) {
+	data, err := filepath.EvalSymlinks(b.Data)
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	if real == data || strings.HasPrefix(real, data+string(filepath.Separator)) {
 		return core.Explain(fmt.Errorf("back up to %s: %w", path, core.ErrUsage), "error.backup.inside")
 	}
 	info, err := os.Stat(path)
@@ -98,7 +102,7 @@ func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out Ba
 	if err := b.room(filepath.Dir(path), b.Store.DiskBytes()+size+8<<20); err != nil {
 		return out, err
 	}
-	f, err := os.OpenFile(path+".part", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := openPart(path + ".part")
 	if err != nil {
 		return out, core.Explain(fmt.Errorf("back up: %w", err), "error.backup.folder", filepath.Dir(path))
 	}
@@ -141,6 +145,29 @@ func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out Ba
 	return BackupSummary{
 		File: path, Bytes: w.n, Made: header.Made, Program: header.Program, BackupCount: s.count, Files: len(files), Seconds: time.Since(start).Seconds(),
 	}, nil
+}
+
+// openPart makes the file in which a backup grows. One that a killed backup left is begun again; anything else of that name stays what it is.
+func openPart(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	magic := make([]byte, len(backupMagic))
+	n, err := io.ReadFull(f, magic)
+	if n > 0 && !strings.HasPrefix(backupMagic, string(magic[:n])) {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, fs.ErrExist), f.Close())
+	}
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // room refuses a job that a disk has no room for, before it begins.

@@ -165,6 +165,12 @@ func (d *Doctor) Repair(ctx context.Context, opt AddOptions) (Repaired, error) {
 	return out, err
 }
 
+// MendOnly puts right what asks for no file and no model, and says what is left for Repair.
+func (d *Doctor) MendOnly(ctx context.Context) (RepairPlan, error) {
+	m, err := d.Mend.Mend(ctx, nil, d.collectionNames(ctx)...)
+	return planOf(m), err
+}
+
 // makeWhole reads damaged documents again.
 func (d *Doctor) makeWhole(ctx context.Context, a *adder, p core.Progress, harmed []index.Harmed) error {
 	a.p, a.files = p, len(harmed)

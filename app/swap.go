@@ -67,6 +67,9 @@ func (k Keep) Drop() error {
 	if err := removeFile(k.path(incomingDir, swapName)); err != nil {
 		return err
 	}
+	if err := syncPath(k.path(incomingDir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return removeFile(k.path(incomingDir))
 }
 
@@ -89,6 +92,13 @@ func (k Keep) Waiting() (Swap, bool, error) { return readSwap(k.path(incomingDir
 
 // Undoable says what was there before the last exchange, if it is still kept.
 func (k Keep) Undoable() (Swap, bool, error) { return readSwap(k.path(undoDir, swapName)) }
+
+// Holding says whether anything is kept, or waits.
+func (k Keep) Holding() (bool, error) {
+	_, kept, err := k.Undoable()
+	_, waits, werr := k.Waiting()
+	return kept || waits, errors.Join(err, werr)
+}
 
 func readSwap(path string) (s Swap, there bool, err error) {
 	text, err := os.ReadFile(path)
@@ -181,9 +191,16 @@ func (k Keep) Undo() error {
 	return syncPath(k.Data)
 }
 
-// Forget deletes what is kept from before the last exchange. Everything that is removed for good calls it: its bytes may be there.
+// Forget deletes what is kept from before the last exchange. Everything that is removed for good calls it: its bytes may be there. core.ErrBusy while something
+// waits for the next opening, which would bring it back.
 func (k Keep) Forget() error {
-	if k.Data == "" || !exists(k.path(undoDir)) {
+	if k.Data == "" {
+		return nil
+	}
+	if _, waits, err := k.Waiting(); err != nil || waits {
+		return errors.Join(err, core.Explain(fmt.Errorf("delete what is kept: %w", core.ErrBusy), "error.swap.waits"))
+	}
+	if !exists(k.path(undoDir)) {
 		return nil
 	}
 	if err := os.RemoveAll(k.path(undoDir)); err != nil {

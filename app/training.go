@@ -304,6 +304,9 @@ func (t *Training) Sweep(ctx context.Context) error {
 			return err
 		}
 	}
+	if held, err := (Keep{filepath.Dir(t.Dir)}).Holding(); held || err != nil {
+		return err // checkpoints may belong to records that come back
+	}
 	entries, err := os.ReadDir(t.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for what is left of runs: %w", err)

@@ -38,8 +38,15 @@ func (x *Index) Export(ctx context.Context, to Sink, progress core.Progress) err
 	total, done := 0, 0
 	ids := make([][]string, len(collections))
 	for i, c := range collections {
-		if ids[i], err = x.headIDs(c.ID); err != nil {
-			return fmt.Errorf("export %q: %w", c.Name, err)
+		if ids[i], err = x.headIDs(c.ID); err == nil {
+			_, _, err = x.heads(ctx, c.ID) // counts: a damaged block hides keys
+		}
+		if err != nil {
+			if _, gone := x.store.Get(store.Key{Kind: store.KindCollection, Collection: c.ID}.String()); errors.Is(gone, core.ErrNotFound) {
+				ids[i] = nil // removed meanwhile
+				continue
+			}
+			return x.named(fmt.Errorf("export %q: %w", c.Name, err), c.Name)
 		}
 		total += len(ids[i])
 	}
@@ -92,26 +99,67 @@ func (x *Index) exportDocument(ctx context.Context, k docKey, to Sink) error {
 		if err != nil && !errors.Is(err, core.ErrNotFound) { // an earlier Kakoi wrote none
 			return err
 		}
-		n := 0
+		about, err := x.aboutBytes(k, h.Generation)
+		if err != nil {
+			return err
+		}
 		if h.Generation != 0 {
 			for _, kind := range store.GenerationKinds {
-				if n, err = x.exportKind(ctx, k, h.Generation, kind, n, to); err != nil {
+				if err := x.exportKind(ctx, k, h.Generation, kind, to); err != nil {
 					return err
 				}
 			}
+		}
+		damage, err := x.lookThrough(ctx, k, h)
+		if err != nil {
+			return err
 		}
 		now, _, _, err := x.headBytes(k)
 		if err != nil && !errors.Is(err, core.ErrNotFound) {
 			return err
 		}
-		whole := bytes.Equal(now, headText)
-		if whole && h.Generation != 0 && n == 0 { // a damaged block hides keys
-			return &documentError{k.document, "its text is missing"}
+		aboutNow, err := x.aboutBytes(k, h.Generation) // segments are made anew under the same head
+		if err != nil {
+			return err
+		}
+		whole := bytes.Equal(now, headText) && bytes.Equal(about, aboutNow)
+		if whole && len(damage) > 0 {
+			return &documentError{k.document, errors.Join(damage...).Error()}
 		}
 		if err := to.EndDocument(doc, whole); err != nil || whole || now == nil {
 			return err
 		}
 	}
+}
+
+// aboutBytes is the description of a generation as it is stored, nil where there is none.
+func (x *Index) aboutBytes(k docKey, generation uint32) (text []byte, err error) {
+	if generation == 0 {
+		return nil, nil
+	}
+	err = x.store.View(func(r *store.Reader) error {
+		text, err = r.GetLong(store.Key{Kind: store.KindInfo, Collection: k.collection, Document: k.document, Generation: generation})
+		return err
+	})
+	if errors.Is(err, core.ErrNotFound) {
+		err = nil
+	}
+	return text, err
+}
+
+// lookThrough says what a generation lacks: a damaged block hides keys without an error, and a backup of that would be a promise that nobody keeps.
+func (x *Index) lookThrough(ctx context.Context, k docKey, h head) ([]error, error) {
+	if h.Generation == 0 {
+		return nil, nil
+	}
+	s := &seen{have: map[int]bool{}}
+	v := &verifier{generations: map[generationKey]*seen{{k, h.Generation}: s}}
+	for _, kind := range store.GenerationKinds {
+		if err := x.walk(ctx, kind, v); err != nil {
+			return nil, err
+		}
+	}
+	return s.damage(true, h), nil
 }
 
 func (x *Index) headBytes(k docKey) (text []byte, h head, doc core.Document, err error) {
@@ -131,8 +179,8 @@ func (x *Index) headBytes(k docKey) (text []byte, h head, doc core.Document, err
 	return text, h, doc, err
 }
 
-// exportKind gives the values of one kind of a generation; n counts on.
-func (x *Index) exportKind(ctx context.Context, k docKey, generation uint32, kind byte, n int, to Sink) (int, error) {
+// exportKind gives the values of one kind of a generation.
+func (x *Index) exportKind(ctx context.Context, k docKey, generation uint32, kind byte, to Sink) error {
 	prefix := store.GenerationPrefix(kind, k.collection, k.document, generation)
 	from := prefix
 	for {
@@ -144,7 +192,6 @@ func (x *Index) exportKind(ctx context.Context, k docKey, generation uint32, kin
 					return errPast
 				}
 				size += len(payload)
-				n++
 				return errors.Join(ctx.Err(), to.Put(strings.Clone(key), payload))
 			})
 		})
@@ -152,7 +199,7 @@ func (x *Index) exportKind(ctx context.Context, k docKey, generation uint32, kin
 			err = nil
 		}
 		if err != nil || !more {
-			return n, err
+			return err
 		}
 	}
 }

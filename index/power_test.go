@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"kakoi/core"
@@ -153,7 +154,7 @@ func mix(a, b *image, r *rand.Rand) image {
 func TestPowerLoss(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "library")
 	events, err := trace(t, child("edit", dir), dir)
-	if len(events) == 0 {
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
 		t.Logf("no process can be traced here (%v): the order of writes is not tested", err)
 		return
 	}

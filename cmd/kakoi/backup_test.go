@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -40,7 +41,11 @@ func (w *world) answers(n int) string {
 func (w *world) documents() string {
 	w.t.Helper()
 	out := ""
-	for _, d := range objects[core.Document](w.t, w.want(0, "list", "--json").out) {
+	for line := range strings.Lines(w.want(0, "list", "--json").out) {
+		var d core.Document
+		if err := json.Unmarshal([]byte(line), &d); err != nil {
+			w.t.Fatal(err, line)
+		}
 		out += fmt.Sprintf("%s %s %d %d %s\n", d.Name, d.State, d.Pages, d.Chunks, d.Reason)
 	}
 	return out
@@ -70,6 +75,19 @@ func TestBackupAndRestore(t *testing.T) {
 	w.want(2, "backup", file) // there already, and nobody to be asked
 	w.want(2, "backup", filepath.Join(w.data, "inside"))
 	w.want(1, "backup", filepath.Join(w.data, "..", "none", "x"))
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(w.data, link); err != nil {
+		t.Fatal(err)
+	}
+	w.want(2, "backup", filepath.Join(link, "inside"))
+	mine := filepath.Join(t.TempDir(), "mine")
+	if err := os.WriteFile(mine+".part", []byte("somebody's own"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.want(1, "backup", mine)
+	if got, err := os.ReadFile(mine + ".part"); err != nil || string(got) != "somebody's own" {
+		t.Errorf("a file of somebody's own is %q, %v", got, err)
+	}
 
 	// Another machine: an empty data folder.
 	other := *w
@@ -114,8 +132,24 @@ func TestBackupAndRestore(t *testing.T) {
 	if got := w.documents(); got != docs {
 		t.Errorf("undone twice: %s", got)
 	}
+	run := filepath.Join(w.data, "runs", "0123456789abcdef")
+	if err := os.MkdirAll(run, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if w.want(0, "list"); !exists(run) {
+		t.Error("checkpoints of a run whose record may come back are gone")
+	}
 	w.want(0, "restore", "--forget", "--yes")
 	w.want(1, "restore", "--undo", "--yes")
+	if w.want(0, "list"); exists(run) {
+		t.Error("checkpoints of a run without a record stay")
+	}
+	w.want(0, "restore", "--yes", file)
+	w.want(0, "remove", "--yes", "part01.txt") // what is kept holds it
+	if exists(filepath.Join(w.data, "undo")) {
+		t.Error("what was removed is still kept")
+	}
+	w.want(0, "restore", "--yes", file)
 	if got := w.answers(7); got != want {
 		t.Error("other answers in the end")
 	}

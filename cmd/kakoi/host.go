@@ -100,9 +100,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		} else if saved != nil {
 			h.saved = saved
 			slog.Warn("library files written anew after a loss of power", "places", saved.Places, "values", saved.Values)
-			if h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{}); err == nil {
-				_, err = h.index.Mend(ctx, nil)
-			}
+			h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{})
 		}
 	}
 	if err != nil {
@@ -144,6 +142,9 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	h.exams = &app.Exams{Store: store, Chat: h.chat, Datasets: h.datasets, Bus: h.bus}
 	if err := errors.Join(h.training.Sweep(ctx), h.exams.Sweep(ctx)); err != nil {
 		slog.Warn("look for trainings that were interrupted", "error", err)
+	}
+	if err := h.settle(ctx, c); err != nil {
+		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
 }

@@ -36,7 +36,9 @@ func aloneDoctor(ctx context.Context, c *call) (done bool, err error) {
 	if o.dry {
 		o.damage = &damage
 		if c.json {
-			return true, c.emit(map[string]any{"files": damage})
+			if err := c.emit(map[string]any{"files": damage}); err != nil {
+				return true, err
+			}
 		}
 		c.say("cli.repair.dry")
 		return true, errFailed // there is something to repair
@@ -53,6 +55,26 @@ func aloneDoctor(ctx context.Context, c *call) (done bool, err error) {
 	o.damage = &damage
 	c.say("cli.repair.files_done", damage.Values)
 	return false, nil
+}
+
+// settle ends what the opening began when it wrote the library's files anew: what can be mended at once is, and whoever gave the command hears of it, with
+// the names of documents that a repair has to read again.
+func (h *host) settle(ctx context.Context, c *call) error {
+	if h.saved == nil {
+		return nil
+	}
+	plan, err := h.doctor(c).MendOnly(ctx)
+	if err != nil {
+		return fmt.Errorf("mend the library: %w", err)
+	}
+	if c.quiet || c.json {
+		return nil
+	}
+	fmt.Fprintln(c.Err, c.text("cli.repair.itself", h.saved.Places))
+	for _, a := range plan.Documents {
+		fmt.Fprintln(c.Err, "  "+c.text("cli.repair.itself_document", sanitize(a.Name, false)))
+	}
+	return nil
 }
 
 // tellRecords names what else than documents was hit.
