@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -55,7 +56,7 @@ type Store struct {
 	sound   map[uint64]bool // tables that soundBefore has read, by id
 }
 
-// Open opens or creates the library in dir (mode 0700). core.ErrBusy when another process has it,
+// Open opens or creates the library in dir (mode 0700). core.ErrBusy when another process has it and keeps it for two seconds,
 // core.ErrNoSpace, core.ErrCorrupt, core.ErrUnsupported for a newer format.
 func Open(dir string, opt Options) (s *Store, err error) {
 	if opt.Reserve == 0 {
@@ -82,10 +83,10 @@ func Open(dir string, opt Options) (s *Store, err error) {
 	if err := checkFolder(dir); err != nil {
 		return nil, openError(dir, err)
 	}
-	s.db, err = badger.Open(settings(dir))
+	s.db, err = openBadger(dir)
 	if err != nil && strings.Contains(err.Error(), z.NewFile.Error()) { // Badger does not wrap
 		if err = clearEmpty(dir); err == nil {
-			s.db, err = badger.Open(settings(dir))
+			s.db, err = openBadger(dir)
 		}
 	}
 	if err != nil {
@@ -116,6 +117,20 @@ func settings(dir string) badger.Options {
 	o.DetectConflicts = false // package index has one writer at a time
 	o.ChecksumVerificationMode = options.OnBlockRead
 	return o
+}
+
+// lockWait is how long a library that another process has is waited for.
+const lockWait = 2 * time.Second
+
+// openBadger opens the database. The lock of a process that has ended can outlast it: a program that it was just starting has the open files
+// of its parent until it becomes itself, which takes a while on a busy machine.
+func openBadger(dir string) (db *badger.DB, err error) {
+	for end := time.Now().Add(lockWait); ; time.Sleep(20 * time.Millisecond) {
+		db, err = badger.Open(settings(dir))
+		if err == nil || !strings.Contains(err.Error(), lockRefused) || time.Now().After(end) {
+			return db, err
+		}
+	}
 }
 
 // clearEmpty removes log files without a byte. Badger leaves one when it is killed between creating a log and giving it its

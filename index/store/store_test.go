@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"kakoi/core"
 	"kakoi/index/store"
@@ -121,6 +124,30 @@ func TestLongValues(t *testing.T) {
 		if !errors.Is(err, core.ErrCorrupt) {
 			t.Fatalf("without part %d: %v", part, err)
 		}
+	}
+}
+
+// TestOpenWaitsForTheLock: what a process that has ended left behind for a moment does not refuse the next one.
+func TestOpenWaitsForTheLock(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := os.Open(dir)
+	if err == nil {
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	freed := make(chan error, 1)
+	go func() {
+		time.Sleep(150 * time.Millisecond)
+		freed <- lock.Close()
+	}()
+	s, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Close(), <-freed); err != nil {
+		t.Fatal(err)
 	}
 }
 
