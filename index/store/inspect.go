@@ -72,7 +72,10 @@ func lockFolder(dir string) (unlock func(), err error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := patiently(func() (bool, error) {
+		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		return err != nil, err
+	}); err != nil {
 		return nil, errors.Join(core.Explain(fmt.Errorf("lock %s: %w", dir, core.ErrBusy), "error.store.busy"), lock.Close())
 	}
 	return func() { _ = lock.Close() }, nil

@@ -122,29 +122,34 @@ func settings(dir string) badger.Options {
 // lockWait is how long a library that another process has is waited for.
 const lockWait = 2 * time.Second
 
-// openBadger opens the database. The lock of a process that has ended can outlast it: a program that it was just starting has the open files
-// of its parent until it becomes itself, which takes a while on a busy machine.
-func openBadger(dir string) (db *badger.DB, err error) {
+// patiently tries to take the folder's lock until lockWait has passed. A lock can outlast the one who had it, whichever process that was: a
+// program that is just being started has the open files of its parent until it becomes itself, which takes a while on a busy machine.
+func patiently(try func() (refused bool, err error)) error {
 	for end := time.Now().Add(lockWait); ; time.Sleep(20 * time.Millisecond) {
-		db, err = badger.Open(settings(dir))
-		if err == nil || !strings.Contains(err.Error(), lockRefused) || time.Now().After(end) {
-			return db, err
+		refused, err := try()
+		if !refused || time.Now().After(end) {
+			return err
 		}
 	}
+}
+
+func openBadger(dir string) (db *badger.DB, err error) {
+	err = patiently(func() (bool, error) {
+		db, err = badger.Open(settings(dir))
+		return err != nil && strings.Contains(err.Error(), lockRefused), err // Badger does not wrap
+	})
+	return db, err
 }
 
 // clearEmpty removes log files without a byte. Badger leaves one when it is killed between creating a log and giving it its
 // size, or between emptying and removing one whose content is in a table; v4.9.6 then refuses to open. Under the folder's
 // lock, since another process may just be creating one.
 func clearEmpty(dir string) error {
-	lock, err := os.Open(dir)
+	unlock, err := lockFolder(dir)
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return fmt.Errorf("%s: %w", lockRefused, err)
-	}
+	defer unlock()
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return err
