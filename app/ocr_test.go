@@ -21,7 +21,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	ocr.Child(os.Args[1:])
+	if code, ok := ocr.Child(os.Args[1:]); ok {
+		os.Exit(code)
+	}
 	os.Exit(m.Run())
 }
 

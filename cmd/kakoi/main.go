@@ -19,7 +19,9 @@ import (
 var version = "unknown"
 
 func main() {
-	ocr.Child(os.Args[1:])
+	if code, ok := ocr.Child(os.Args[1:]); ok {
+		os.Exit(code)
+	}
 	os.Exit(start(os.Args[1:], nil))
 }
 

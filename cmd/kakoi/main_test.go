@@ -20,7 +20,9 @@ import (
 
 // The test binary is the program when KAKOI_TEST_PROGRAM is set: everything is real except for the engine.
 func TestMain(m *testing.M) {
-	ocr.Child(os.Args[1:])
+	if code, ok := ocr.Child(os.Args[1:]); ok {
+		os.Exit(code)
+	}
 	if os.Getenv("KAKOI_TEST_PROGRAM") == "" {
 		os.Exit(m.Run())
 	}

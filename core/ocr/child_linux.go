@@ -24,14 +24,18 @@ type childPlan struct {
 	See  []string `json:"see"` // that it may read
 }
 
-// Child becomes Tesseract where args (without the program's name) say so, and does not return then. Programs that call Read must call it first.
-func Child(args []string) {
+// Child becomes Tesseract where args (without the program's name) say so, and does not return then; with ok it could not, and the program has
+// to end with code. Programs that call Read must call it first.
+func Child(args []string) (code int, ok bool) {
 	if len(args) != 2 || args[0] != childWord {
-		return
+		return 0, false
 	}
 	fmt.Fprintln(os.Stderr, become(args[1]))
-	os.Exit(126)
+	return unable, true
 }
+
+// unable is what shells end with where a program cannot be run.
+const unable = 126
 
 func become(raw string) error {
 	var plan childPlan
