@@ -171,7 +171,8 @@ fonts() {
   rm -rf "$KAKOI_FONTS" && mv "$KAKOI_FONTS.new" "$KAKOI_FONTS"
 }
 
-pdfium() { # the PDF engine's WebAssembly, compiled once for this processor
+pdfium() { # the PDF engine's WebAssembly, compiled once for this processor; what an earlier version of it left goes
+  rm -rf "$KAKOI_WASM"
   (cd "$kakoi_setup_dir/.." && go run ./core/ingest/prepare "$KAKOI_WASM") || die "the PDF engine could not be compiled; the line above says why."
 }
 
@@ -213,7 +214,7 @@ step tokenizers "$(cat "$kakoi_setup_dir/tokenizers/Cargo.lock")" "$KAKOI_TOKENI
 step embedder "$(row embedder)" "$KAKOI_EMBEDDER" "$(cat "$kakoi_setup_dir"/../core/bert/e5/*.go | sha256sum)"
 step fonts "$(row fonts)" "$(row font-mono)" "$KAKOI_FONTS"
 bash "$kakoi_setup_dir/window.sh"
-step pdfium "$(grep -E 'go-pdfium|wazero' "$kakoi_setup_dir/../go.mod")" "$KAKOI_WASM"
+step pdfium "$(grep -E 'go-pdfium|wazero' "$kakoi_setup_dir/../go.mod"; cat "$kakoi_setup_dir"/../core/ingest/pdf_module.go "$kakoi_setup_dir"/../core/ingest/pdf_stop.go | sha256sum | cut -c1-12)" "$KAKOI_WASM"
 for option in "$@"; do
   case $option in
   --tests)
