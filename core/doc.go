@@ -25,7 +25,8 @@
 //	app/record            conversations, corrections, datasets: typed records on the library's store
 //	app/paper             PDF files of text, for export
 //	core                  this package
-//	core/ingest           file -> Pages -> Chunks
+//	core/ingest           file -> Pages -> Chunks, and what could not be read
+//	core/ocr              text of pictures by an installed Tesseract, closed in
 //	core/rag              fusion, passages, context budget, prompt, citations, refusal
 //	core/dataset          training rows: drafts from documents, files, corrections; refusal rows; split; duplicates
 //	core/engine           client of the engine process, its supervision; enginepb: schema; server: service

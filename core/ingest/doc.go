@@ -14,6 +14,9 @@
 // Sheets, slides, chapters and attachments are pages. Rows of tables are lines of "column: value"; a sheet's name, a slide's title and an attachment's
 // name stand at the top of their pages.
 //
+// Document.Findings say what of the file is not in the text: pages that are pictures, letters without meaning, attachments that could not be read
+// and why (findings.go). They come also with an error.
+//
 // A file is hostile until read: sizes, entry counts, compression ratios, nesting and time are limited, as is the text of a page and of all
 // pages, PDFium sees no file but the fonts, and every refusal is a core.UserError under error.file.*. What a reading may still write and unpack
 // is its budget; files inside files share it.
