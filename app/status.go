@@ -28,7 +28,7 @@ type Status struct {
 	Data        string             `json:"data"`
 	Collections []CollectionStatus `json:"collections"`
 	Unfinished  []UnfinishedAdd    `json:"unfinished"`
-	Stale       int                `json:"stale"` // documents without vectors of the embedder in use
+	Stale       int                `json:"stale"` // documents without vectors of the embedder in use, or left by a Resplit
 	ChatModel   string             `json:"chat_model"`
 	Embedder    string             `json:"embedder"`
 }
@@ -53,6 +53,15 @@ func (l *Library) Status(ctx context.Context) (Status, error) {
 		s.Collections = append(s.Collections, CollectionStatus{Name: c.Name, Documents: stats.Ready, Failed: stats.Failed, Pending: stats.Pending, Chunks: stats.Chunks})
 		s.Stale += stats.Ready - stats.Embedders[info.ID]
 	}
+	if _, splitter, err := l.refreshes(ctx); err != nil {
+		return s, err
+	} else if splitter != "" { // rare, and only then are the documents looked at
+		stale, err := l.Stale(ctx)
+		if err != nil {
+			return s, err
+		}
+		s.Stale = len(stale)
+	}
 	entries, plans, err := l.Unfinished(ctx)
 	if err != nil {
 		return s, err
@@ -69,13 +78,28 @@ type StaleDocument struct {
 	Document   core.Document
 }
 
-// Stale lists the documents without vectors of the embedder in use. While that was never loaded nobody knows its ID: then
-// it is those of any ID, since they were made with another.
+// Stale lists the documents without vectors of the embedder in use, and those that a Resplit which did not end has left. While the embedder was
+// never loaded nobody knows its ID: then it is those of any ID, since they were made with another.
 func (l *Library) Stale(ctx context.Context) ([]StaleDocument, error) {
 	info, err := l.Models.KnownEmbedder(ctx)
 	if err != nil {
 		info = core.EmbedderInfo{}
 	}
+	_, splitter, err := l.refreshes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	print := ""
+	if splitter != "" {
+		if print, err = fingerprint(Split(splitter)); err != nil {
+			return nil, err
+		}
+	}
+	return l.stale(ctx, info.ID, print)
+}
+
+// stale are the documents of another embedder, or of another splitter than that of a fingerprint; "" is any.
+func (l *Library) stale(ctx context.Context, embedder, print string) ([]StaleDocument, error) {
 	all, err := l.Store.Collections(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list collections: %w", err)
@@ -87,7 +111,7 @@ func (l *Library) Stale(ctx context.Context) ([]StaleDocument, error) {
 			return nil, fmt.Errorf("list documents of %q: %w", c.Name, err)
 		}
 		for _, d := range docs {
-			if d.State == core.DocumentReady && d.Embedder != info.ID {
+			if d.State == core.DocumentReady && (d.Embedder != embedder || print != "" && d.Split != print) {
 				stale = append(stale, StaleDocument{c, d})
 			}
 		}

@@ -107,12 +107,14 @@ func modelUse(ctx context.Context, c *call, name string, o *modelOptions) error 
 		return err
 	}
 	if model.Kind == app.KindEmbedder && !model.InUse {
-		docs, chunks, err := c.host.library.Size(ctx)
+		b := c.newBar()
+		plan, err := c.host.library.PlanRefresh(ctx, name, b.progress())
+		b.clear()
 		if err != nil {
 			return err
 		}
-		if docs > 0 {
-			if err := c.confirm(ctx, o.yes, "cli.model.reembed", docs, chunks); err != nil {
+		if plan.Documents > 0 {
+			if err := c.confirmPlan(ctx, o.yes, plan); err != nil {
 				return err
 			}
 		}

@@ -2,20 +2,24 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 
+	"kakoi/app"
+	"kakoi/app/amount"
 	"kakoi/app/settings"
 	"kakoi/core"
 )
 
-type settingsOptions struct{ reset bool }
+type settingsOptions struct{ reset, yes bool }
 
 func settingsFlags(fs *flag.FlagSet, c *call) {
 	o := &settingsOptions{}
 	fs.BoolVar(&o.reset, "reset", false, "cli.flag.reset")
+	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
 	c.options = o
 }
 
@@ -28,11 +32,12 @@ type setting struct {
 }
 
 // runSettings lists all settings, shows one, sets one, or gives one its default back.
-func runSettings(_ context.Context, c *call) error {
+func runSettings(ctx context.Context, c *call) error {
 	if err := c.want(0, 2); err != nil {
 		return err
 	}
-	reset := c.options.(*settingsOptions).reset
+	o := c.options.(*settingsOptions)
+	reset := o.reset
 	if len(c.args) == 0 && !reset {
 		for _, f := range settings.Fields {
 			if err := c.showSetting(f); err != nil {
@@ -64,11 +69,38 @@ func runSettings(_ context.Context, c *call) error {
 	if err := f.Set(&set, value); err != nil {
 		return err
 	}
+	if f.Key == "splitter" {
+		if asked, err := c.resplit(ctx, value, o.yes); err != nil || asked {
+			return errors.Join(err, c.showSetting(f))
+		}
+	}
 	// Set on what is there then: another setting may have changed meanwhile. The value itself is known to be good.
 	if err := c.host.models.Configure(func(s *settings.Settings) { _ = f.Set(s, value) }); err != nil {
 		return err
 	}
 	return c.showSetting(f)
+}
+
+// resplit asks, with what it costs, before documents that are there are split anew, and does that; false when there are none.
+func (c *call) resplit(ctx context.Context, splitter string, yes bool) (bool, error) {
+	b := c.newBar()
+	plan, err := c.host.library.PlanResplit(ctx, splitter, b.progress())
+	b.clear()
+	if err != nil || plan.Documents == 0 {
+		return false, err
+	}
+	if err := c.confirmPlan(ctx, yes, plan); err != nil {
+		return false, err
+	}
+	opt, b := c.addOptions()
+	summary, err := c.host.library.Resplit(ctx, splitter, opt)
+	b.clear()
+	return true, c.summary(summary, err)
+}
+
+// confirmPlan says what making documents anew costs, and asks.
+func (c *call) confirmPlan(ctx context.Context, yes bool, p app.RefreshPlan) error {
+	return c.confirm(ctx, yes, "cli.refresh.plan", p.Documents, p.New, p.Chunks, amount.Clock(p.Time), p.Rate, amount.Bytes(p.Bytes))
 }
 
 func unknownSetting(key string) error {

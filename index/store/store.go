@@ -24,8 +24,8 @@ import (
 // Format is the version of keys and codecs; a library of a newer one is refused.
 const Format = "kakoi library 1"
 
-// DefaultReserve covers what Badger may still write for what it has accepted: write-ahead files (2 x 32 MB),
-// memory tables on their way to disk (3 x 16 MB), a compaction of level 0 (about 100 MB).
+// DefaultReserve covers what Badger may still write for what it has accepted: write-ahead files (2 x 16 MB),
+// memory tables on their way to disk (3 x 8 MB), a compaction of level 0 (about 100 MB).
 const DefaultReserve = 256 << 20
 
 // openReserve is what opening may need: a new write-ahead file and a replayed memory table.
@@ -98,13 +98,16 @@ func Open(dir string, opt Options) (s *Store, err error) {
 	return s, nil
 }
 
-// settings: facts measured on the target, see docs/decisions. MemTableSize 16 MB bounds memory and what a
-// restart replays; checksums per block are off by default and must not be.
+// settings: facts measured on the target, see docs/decisions. MemTableSize bounds memory and what a restart replays, and the tables'
+// size bounds memory too: a compaction holds ten and more of them at once, each in four times its size. Checksums per block are off by
+// default and must not be.
 func settings(dir string) badger.Options {
 	o := badger.DefaultOptions(dir)
 	o.Logger = nil
 	o.SyncWrites = true
-	o.MemTableSize = 16 << 20
+	o.MemTableSize = 8 << 20
+	o.BaseTableSize = 1 << 20
+	o.TableSizeMultiplier = 1
 	o.NumMemtables = 2
 	o.BlockCacheSize = 32 << 20
 	o.IndexCacheSize = 16 << 20

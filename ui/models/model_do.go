@@ -35,7 +35,7 @@ func (m *model) use(name string) {
 		default:
 			m.host.Confirm(widget.Question{
 				Title: m.host.Text("models.embedder.title", name),
-				Text:  m.host.Text("models.embedder.text", plan.Documents, plan.Chunks, m.span(plan.Time.Seconds()), plan.Rate),
+				Text:  m.host.Text("models.embedder.text", plan.Documents, plan.Chunks, m.span(plan.Time.Seconds()), plan.Rate, amount.Bytes(plan.Bytes)),
 				Yes:   m.host.Text("models.embedder.yes"),
 				Then:  func() { m.choose(name, m.recompute) },
 			})

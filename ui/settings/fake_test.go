@@ -27,6 +27,7 @@ type desk struct {
 	work   int // goroutines that have not said that they end
 
 	toasts []string
+	asked  []widget.Question
 	errors []error
 	clip   string
 	went   any
@@ -39,6 +40,7 @@ func (d *desk) Window() fyne.Window                 { return d.window }
 func (d *desk) Clipboard(text string)               { d.clip = text }
 func (d *desk) Navigate(where any)                  { d.went = where }
 func (d *desk) Toast(text string)                   { d.toasts = append(d.toasts, text) }
+func (d *desk) Confirm(q widget.Question)           { d.asked = append(d.asked, q) }
 func (d *desk) ShowError(err error)                 { d.errors = append(d.errors, err) }
 
 func (d *desk) Post(f func()) {
@@ -135,4 +137,22 @@ func someKeys() []widget.ShortcutGroup {
 		{Modifier: fyne.KeyModifierControl, Key: fyne.KeyK, Text: "ui.shortcut.palette"},
 		{Modifier: fyne.KeyModifierControl, Key: fyne.KeyO, Text: "ui.shortcut.add"},
 	}}}
+}
+
+// shelf is an app.Library with documents.
+type shelf struct {
+	plan  app.RefreshPlan
+	err   error
+	split []string
+	done  func(splitter string)
+}
+
+func (l *shelf) PlanResplit(context.Context, string, core.Progress) (app.RefreshPlan, error) {
+	return l.plan, l.err
+}
+
+func (l *shelf) Resplit(_ context.Context, splitter string, _ app.AddOptions) (app.Summary, error) {
+	l.split = append(l.split, splitter)
+	l.done(splitter)
+	return app.Summary{Updated: l.plan.Documents, Embedded: l.plan.New, Chunks: l.plan.Chunks}, nil
 }

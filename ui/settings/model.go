@@ -9,6 +9,7 @@ import (
 	"kakoi/app/settings"
 	"kakoi/core/closed"
 	"kakoi/resources"
+	"kakoi/ui/widget"
 )
 
 // host is what the model needs of the window.
@@ -20,6 +21,7 @@ type host interface {
 	Go(work func(ctx context.Context))
 	ShowError(err error)
 	Toast(text string)
+	Confirm(q widget.Question)
 }
 
 // The groups, in their order.
@@ -81,6 +83,7 @@ type model struct {
 	host    host
 	now     reader
 	store   store
+	library library // nil: there are no documents to split anew
 	doctor  doctor
 	prompts prompts
 	chat    previewer
@@ -97,6 +100,7 @@ type model struct {
 	engine    *closed.Proof        // nil: not asked yet
 	engineErr error
 	asking    bool // the engine is being asked
+	planning  bool // what another splitter costs is being measured
 }
 
 // checking is a check of the library that runs.
@@ -137,6 +141,10 @@ func (m *model) set(key, text string) {
 		return
 	}
 	delete(m.wrong, key)
+	if key == "splitter" && m.library != nil {
+		m.resplit(text)
+		return
+	}
 	if err := m.store.Configure(func(s *settings.Settings) { _ = f.Set(s, text) }); err != nil { // the value is good: it is the disk
 		m.host.ShowError(err)
 	}

@@ -30,6 +30,7 @@ type Params struct {
 	Shell     shell
 	Settings  *settings.File
 	Models    *app.Models
+	Library   *app.Library
 	Chat      *app.Chat
 	Prompts   app.Prompts
 	Doctor    *app.Doctor
@@ -63,7 +64,7 @@ type ink struct {
 // New makes the settings screen.
 func New(p Params) *Screen {
 	return newScreen(p.Shell, &model{
-		host: p.Shell, now: p.Settings, store: p.Models, doctor: p.Doctor, prompts: p.Prompts, chat: p.Chat, own: p.Proof,
+		host: p.Shell, now: p.Settings, store: p.Models, library: p.Library, doctor: p.Doctor, prompts: p.Prompts, chat: p.Chat, own: p.Proof,
 	}, p.Shortcuts, p.Bus)
 }
 
