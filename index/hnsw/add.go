@@ -215,7 +215,8 @@ func (x *Index) apart(w *walker, e entry) bool {
 		for i, c := range w.chosen[at : at+n] {
 			w.ids[i] = c.slot & slotMask
 		}
-		x.score(w, &w.other, n, nil)
+		x.touchCodes(w, n)
+		x.score(w, &w.other, n)
 		for _, s := range w.scores[:n] {
 			if s > e.score {
 				return false
@@ -273,7 +274,7 @@ func (x *Index) addEdge(w *walker, from, to uint32, level int, hang bool) bool {
 		x.left(&w.other, from)
 		w.near = x.scored(w, &w.other, w.near[:0], row)
 		w.ids[0] = to
-		x.score(w, &w.other, 1, nil)
+		x.score(w, &w.other, 1)
 		w.near = append(w.near, entry{w.scores[0], id})
 		slices.SortFunc(w.near, inOrder)
 		x.write(from, level, x.choose(w, w.near, len(row)))
@@ -292,7 +293,8 @@ func (x *Index) scored(w *walker, q *query, dst []entry, row []uint32) []entry {
 	if n == 0 {
 		return dst
 	}
-	x.score(w, q, n, nil)
+	x.touchCodes(w, n)
+	x.score(w, q, n)
 	for i, s := range w.scores[:n] {
 		dst = append(dst, entry{s, row[i]})
 	}

@@ -20,7 +20,8 @@ import (
 // BenchmarkPeer builds and asks over 100,000 clustered vectors of 384, then has hnswlib do the same (testdata/peer.py, with
 // the Python named by KAKOI_PEER_PYTHON, which needs hnswlib and numpy): queries a second of one thread at each ef, and the
 // build, ours with all processors, hnswlib's with one thread. KAKOI_PEER_CODER names the program of testdata/coder, to be asked
-// too (docs/decisions, "Vector index", says why it is not used).
+// too (docs/decisions, "Vector index", says why it is not used). KAKOI_PEER_FOLDER keeps hnswlib's index for the next run, which
+// then only asks: a short run is easier to have the machine for.
 //
 //	KAKOI_PEER_PYTHON=/path/to/python go test -run '^$' -bench Peer -benchtime 1x ./index/hnsw
 func BenchmarkPeer(b *testing.B) {
@@ -54,7 +55,10 @@ func BenchmarkPeer(b *testing.B) {
 			fmt.Println("no peer: KAKOI_PEER_PYTHON is not set")
 			continue
 		}
-		dir := b.TempDir()
+		dir := os.Getenv("KAKOI_PEER_FOLDER")
+		if dir == "" {
+			dir = b.TempDir()
+		}
 		for name, data := range map[string]any{"vectors": vectors, "queries": queries, "truth": truth} {
 			var out bytes.Buffer
 			if err := binary.Write(&out, binary.LittleEndian, data); err != nil {

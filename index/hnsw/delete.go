@@ -124,6 +124,7 @@ func (x *Index) heal(w *walker, s uint32, level int) {
 	if len(gone) == 0 {
 		return
 	}
+	had := len(living) + len(gone)
 	w.begin(x.slots)
 	w.visited[s] = w.epoch
 	for _, id := range living {
@@ -157,11 +158,33 @@ func (x *Index) heal(w *walker, s uint32, level int) {
 		w.near = x.scored(w, &w.q, w.near, part)
 	}
 	slices.SortFunc(w.near, inOrder)
-	chosen := x.choose(w, w.near, len(row))
+	chosen := x.fill(w, x.choose(w, w.near, len(row)), had)
 	lock := x.stripe(s)
 	lock.Lock()
 	x.write(s, level, chosen)
 	lock.Unlock()
+}
+
+// fill adds the nearest of w.near that were not chosen from it, until there are n: what the heuristic leaves is enough for a new slot, which
+// others will link to, but a row that was healed with it alone would be thinner each time, and walks would miss more and more.
+func (x *Index) fill(w *walker, chosen []entry, n int) []entry {
+	at := 0
+	left := w.near[:0] // chosen lies elsewhere, in the same order
+	for _, e := range w.near {
+		if at < len(chosen) && chosen[at].slot == e.slot {
+			at++
+		} else {
+			left = append(left, e)
+		}
+	}
+	for _, e := range left {
+		if len(chosen) >= n {
+			break
+		}
+		chosen = append(chosen, e)
+	}
+	w.chosen = chosen
+	return chosen
 }
 
 // newEntry makes a living slot of the highest layer the entry and the root.

@@ -10,18 +10,19 @@ import (
 type kernel struct {
 	name string
 	// dots: out[i] = sum over the stride of q times codes[ids[i]], for i < n rounded up to 4: ids and out have room for that,
-	// and the ids there are slots too. q is int8, or int16 where wide; stride is a multiple of 64. next is a row of
-	// neighbours that will be read soon, or nil.
-	dots func(q unsafe.Pointer, codes *byte, stride uintptr, ids *uint32, n uintptr, out *int32, next *uint32)
+	// and the ids there are slots too. q is int8, or int16 where wide; stride is a multiple of 64.
+	dots func(q unsafe.Pointer, codes *byte, stride uintptr, ids *uint32, n uintptr, out *int32)
 	wide bool
+	// touch asks memory for the rows ids[:n] of a slab, of size bytes each, and waits for nothing.
+	touch func(slab unsafe.Pointer, size uintptr, ids *uint32, n uintptr)
 	// half is the dot product of n float32 and n float16 numbers; n is a multiple of 32.
 	half func(q *float32, h *byte, n uintptr) float32
 }
 
 // kernels are those of this machine, the fastest first; the plain one is always there.
-var kernels = append(machineKernels(), kernel{name: "plain", dots: dotsPlain, half: halfPlain})
+var kernels = append(machineKernels(), kernel{name: "plain", dots: dotsPlain, touch: touchNothing, half: halfPlain})
 
-func dotsPlain(q unsafe.Pointer, codes *byte, stride uintptr, ids *uint32, n uintptr, out *int32, _ *uint32) {
+func dotsPlain(q unsafe.Pointer, codes *byte, stride uintptr, ids *uint32, n uintptr, out *int32) {
 	query := unsafe.Slice((*int8)(q), stride)
 	slots, sums := unsafe.Slice(ids, n), unsafe.Slice(out, n)
 	for i, id := range slots {
@@ -36,6 +37,8 @@ func dotsPlain(q unsafe.Pointer, codes *byte, stride uintptr, ids *uint32, n uin
 		sums[i] = a + b + c + d
 	}
 }
+
+func touchNothing(unsafe.Pointer, uintptr, *uint32, uintptr) {}
 
 func halfPlain(q *float32, h *byte, n uintptr) float32 {
 	query, row := unsafe.Slice(q, n), unsafe.Slice(h, 2*n)

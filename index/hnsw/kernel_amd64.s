@@ -1,53 +1,44 @@
 #include "textflag.h"
 
-// Four rows at a time: their loads do not wait for each other, so that most of the time of a row, the way from memory, is
-// shared. All rows are asked for before the first is read.
+// Four rows at a time: their loads do not wait for each other, so that the way from memory is shared by rows that were not
+// asked for before (touch).
 
-// func dotsVNNI(q unsafe.Pointer, codes *byte, stride uintptr, ids *uint32, n uintptr, out *int32, next *uint32)
+// func touch(slab unsafe.Pointer, size uintptr, ids *uint32, n uintptr)
+TEXT ·touch(SB), NOSPLIT, $0-32
+	MOVQ  slab+0(FP), DI
+	MOVQ  size+8(FP), DX
+	MOVQ  ids+16(FP), BX
+	MOVQ  n+24(FP), CX
+	TESTQ CX, CX
+	JZ    touched
+touch1:
+	MOVL  (BX), R8
+	IMULQ DX, R8
+	ADDQ  DI, R8
+	XORQ  R12, R12
+touch2:
+	PREFETCHT0 (R8)(R12*1)
+	ADDQ $64, R12
+	CMPQ R12, DX
+	JLT  touch2
+	ADDQ $4, BX
+	DECQ CX
+	JNZ  touch1
+touched:
+	RET
+
+// func dotsVNNI(q unsafe.Pointer, codes *byte, stride uintptr, ids *uint32, n uintptr, out *int32)
 // q int8 [stride], codes uint8: VPDPBUSD multiplies unsigned by signed bytes and adds four products to each 32 bits.
-TEXT ·dotsVNNI(SB), NOSPLIT, $0-56
+TEXT ·dotsVNNI(SB), NOSPLIT, $0-48
 	MOVQ q+0(FP), SI
 	MOVQ codes+8(FP), DI
 	MOVQ stride+16(FP), DX
 	MOVQ ids+24(FP), BX
 	MOVQ n+32(FP), CX
 	MOVQ out+40(FP), AX
-	MOVQ next+48(FP), R13
-	TESTQ R13, R13
-	JZ   start
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-start:
 	ADDQ $3, CX
 	SHRQ $2, CX
 	JZ   done
-	MOVQ BX, R14
-	MOVQ CX, R15
-ahead:
-	MOVL (R14), R8
-	MOVL 4(R14), R9
-	MOVL 8(R14), R10
-	MOVL 12(R14), R11
-	IMULQ DX, R8
-	IMULQ DX, R9
-	IMULQ DX, R10
-	IMULQ DX, R11
-	ADDQ DI, R8
-	ADDQ DI, R9
-	ADDQ DI, R10
-	ADDQ DI, R11
-	XORQ R12, R12
-ahead1:
-	PREFETCHT1 (R8)(R12*1)
-	PREFETCHT1 (R9)(R12*1)
-	PREFETCHT1 (R10)(R12*1)
-	PREFETCHT1 (R11)(R12*1)
-	ADDQ $64, R12
-	CMPQ R12, DX
-	JLT  ahead1
-	ADDQ $16, R14
-	DECQ R15
-	JNZ  ahead
 rows:
 	MOVL (BX), R8
 	MOVL 4(BX), R9
@@ -101,21 +92,15 @@ done:
 	VZEROUPPER
 	RET
 
-// func dotsAVX2(q unsafe.Pointer, codes *byte, stride uintptr, ids *uint32, n uintptr, out *int32, next *uint32)
+// func dotsAVX2(q unsafe.Pointer, codes *byte, stride uintptr, ids *uint32, n uintptr, out *int32)
 // q int16 [stride]: the byte forms of the multiplication would overflow 16 bits.
-TEXT ·dotsAVX2(SB), NOSPLIT, $0-56
+TEXT ·dotsAVX2(SB), NOSPLIT, $0-48
 	MOVQ q+0(FP), SI
 	MOVQ codes+8(FP), DI
 	MOVQ stride+16(FP), DX
 	MOVQ ids+24(FP), BX
 	MOVQ n+32(FP), CX
 	MOVQ out+40(FP), AX
-	MOVQ next+48(FP), R13
-	TESTQ R13, R13
-	JZ   start2
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-start2:
 	ADDQ $3, CX
 	SHRQ $2, CX
 	JZ   done2

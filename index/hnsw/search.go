@@ -33,7 +33,9 @@ type walker struct {
 	visited  []uint16  // [slots]: epoch when the slot was met on this walk
 	epoch    uint16
 	pool     []entry // best first
-	dead     int     // in pool
+	late     []entry // scored, and not on the list yet
+	next     uint32
+	dead     int // in pool
 	ids      [2*maxM + 8]uint32
 	sums     [2*maxM + 8]int32
 	scores   [2*maxM + 8]float32
@@ -63,12 +65,24 @@ func (w *walker) begin(slots int) {
 	w.pool, w.dead = w.pool[:0], 0
 }
 
+// touchCodes asks for what score will read of the first n of w.ids: while it is on its way, other things can be done.
+func (x *Index) touchCodes(w *walker, n int) {
+	x.kernel.touch(unsafe.Pointer(unsafe.SliceData(x.codes.some)), uintptr(x.stride), &w.ids[0], uintptr(n))
+	x.kernel.touch(unsafe.Pointer(unsafe.SliceData(x.scales.some)), 4, &w.ids[0], uintptr(n))
+}
+
+// touchRow asks for the neighbours of a slot in layer 0.
+func (x *Index) touchRow(w *walker, s uint32) {
+	w.next = s & slotMask
+	x.kernel.touch(unsafe.Pointer(unsafe.SliceData(x.links.some)), uintptr(8*x.p.M), &w.next, 1)
+}
+
 // score fills w.scores for the first n of w.ids.
-func (x *Index) score(w *walker, q *query, n int, next *uint32) {
+func (x *Index) score(w *walker, q *query, n int) {
 	for i := n; i&3 != 0; i++ {
 		w.ids[i] = w.ids[0]
 	}
-	x.kernel.dots(q.pointer(), unsafe.SliceData(x.codes.some), uintptr(x.stride), &w.ids[0], uintptr(n), &w.sums[0], next)
+	x.kernel.dots(q.pointer(), unsafe.SliceData(x.codes.some), uintptr(x.stride), &w.ids[0], uintptr(n), &w.sums[0])
 	scales := x.scales.some
 	for i, id := range w.ids[:n] {
 		w.scores[i] = q.base + q.scale*scales[id]*float32(w.sums[i]-q.shift)
@@ -80,13 +94,31 @@ func (x *Index) score(w *walker, q *query, n int, next *uint32) {
 	}
 }
 
+const shortList = 64
+
+// hopeless says that a score is too low for a list of ef.
+func (w *walker) hopeless(score float32, ef int) bool {
+	return len(w.pool)-w.dead >= ef && score <= w.pool[len(w.pool)-1].score
+}
+
 // offer puts a slot on the list when it is among the ef best living ones; the deleted come along without being counted.
 func (x *Index) offer(w *walker, e entry, ef int) int {
-	full := len(w.pool)-w.dead >= ef
-	if full && e.score <= w.pool[len(w.pool)-1].score {
+	if w.hopeless(e.score, ef) {
 		return len(w.pool)
 	}
 	gone := x.stale.Load() != 0 && x.isDead(e.slot)
+	if n := len(w.pool); n <= shortList && w.dead == 0 && !gone { // short: moving one by one is faster than looking for the place
+		if n < ef {
+			w.pool = append(w.pool, entry{})
+		} else {
+			n--
+		}
+		for ; n > 0 && w.pool[n-1].score < e.score; n-- {
+			w.pool[n] = w.pool[n-1]
+		}
+		w.pool[n] = e
+		return n
+	}
 	lo, hi := 0, len(w.pool)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
@@ -119,48 +151,87 @@ func (x *Index) start(w *walker, q *query, ef int, slots ...uint32) {
 		}
 		w.visited[s] = w.epoch
 		w.ids[0] = s
-		x.score(w, q, 1, nil)
+		x.score(w, q, 1)
 		x.offer(w, entry{w.scores[0], s}, ef)
 	}
 }
 
 // walk opens the best unopened slot of the list until there is none: the list is then the ef best that the layer leads to.
+//
+// Most of the time is the way from memory, so what is needed next is asked for before it is known for certain what is next: the
+// scores of one slot's neighbours wait in w.late while the neighbours of the slot that will be opened after them are fetched.
+// The order in which slots are opened is that of a walk that puts each score on the list at once.
 func (x *Index) walk(w *walker, q *query, level, ef int) {
-	for at := 0; at < len(w.pool); {
-		if w.pool[at].slot&opened != 0 {
+	w.late = w.late[:0]
+	for at := 0; ; {
+		for at < len(w.pool) && w.pool[at].slot&opened != 0 {
 			at++
+		}
+		if best, any := w.bestLate(); any && (at >= len(w.pool) || best.score > w.pool[at].score) {
+			if level == 0 {
+				x.touchRow(w, best.slot)
+			}
+			at = x.offerLate(w, at, ef)
 			continue
 		}
-		row := x.row(w.pool[at].slot, level)
-		w.pool[at].slot |= opened
-		n := 0
-		for i := range row {
-			id := atomic.LoadUint32(&row[i])
-			if id == none {
-				break
-			}
-			id &= slotMask
-			new := uint32(w.visited[id] ^ w.epoch) // no branch: nobody could guess it
-			w.visited[id] = w.epoch
-			w.ids[n&127] = id
-			n += int(-new >> 31)
+		if at >= len(w.pool) {
+			return
 		}
+		s := w.pool[at].slot
+		w.pool[at].slot |= opened
 		at++
+		n := w.unmet(x.row(s, level))
+		x.touchCodes(w, n)
+		if at < len(w.pool) && level == 0 {
+			x.touchRow(w, w.pool[at].slot)
+		}
+		at = x.offerLate(w, at, ef)
 		if n == 0 {
 			continue
 		}
-		var next *uint32
-		if at < len(w.pool) && level == 0 {
-			next = unsafe.SliceData(x.row(w.pool[at].slot&slotMask, 0))
-		}
-		x.score(w, q, n, next)
+		x.score(w, q, n)
 		for i, s := range w.scores[:n] {
-			if len(w.pool)-w.dead >= ef && s <= w.pool[len(w.pool)-1].score {
-				continue
+			if !w.hopeless(s, ef) {
+				w.late = append(w.late, entry{s, w.ids[i]})
 			}
-			at = min(at, x.offer(w, entry{s, w.ids[i]}, ef))
 		}
 	}
+}
+
+// bestLate is the highest score that is not on the list yet.
+func (w *walker) bestLate() (best entry, any bool) {
+	for i, e := range w.late {
+		if i == 0 || e.score > best.score {
+			best = e
+		}
+	}
+	return best, len(w.late) > 0
+}
+
+// offerLate puts what waits on the list; the answer is the first place of the list that may be unopened.
+func (x *Index) offerLate(w *walker, at, ef int) int {
+	for _, e := range w.late {
+		at = min(at, x.offer(w, e, ef))
+	}
+	w.late = w.late[:0]
+	return at
+}
+
+// unmet fills w.ids with the neighbours of a row that this walk has not met, marks them, and says how many they are.
+func (w *walker) unmet(row []uint32) int {
+	n := 0
+	for i := range row {
+		id := atomic.LoadUint32(&row[i])
+		if id == none {
+			break
+		}
+		id &= slotMask
+		fresh := uint32(w.visited[id] ^ w.epoch) // no branch: nobody could guess it
+		w.visited[id] = w.epoch
+		w.ids[n&127] = id
+		n += int(-fresh >> 31)
+	}
+	return n
 }
 
 // descend gives the best slot of the layers above to.
@@ -168,7 +239,7 @@ func (x *Index) descend(w *walker, q *query, from uint32, level, to int) uint32 
 	w.begin(x.slots)
 	w.visited[from] = w.epoch
 	w.ids[0] = from
-	x.score(w, q, 1, nil)
+	x.score(w, q, 1)
 	best := entry{w.scores[0], from}
 	for ; level > to; level-- {
 		for moved := true; moved; {
@@ -190,7 +261,11 @@ func (x *Index) descend(w *walker, q *query, from uint32, level, to int) uint32 
 			if n == 0 {
 				break
 			}
-			x.score(w, q, n, nil)
+			x.touchCodes(w, n)
+			if level > 1 { // a row above layer 0 is found through it
+				x.kernel.touch(unsafe.Pointer(unsafe.SliceData(x.about.some)), unsafe.Sizeof(about{}), &w.ids[0], uintptr(n))
+			}
+			x.score(w, q, n)
 			for i, s := range w.scores[:n] {
 				if s > best.score {
 					best, moved = entry{s, w.ids[i]}, true
@@ -199,6 +274,28 @@ func (x *Index) descend(w *walker, q *query, from uint32, level, to int) uint32 
 		}
 	}
 	return best.slot
+}
+
+// beam is how many slots of layer 1 a search comes down from. One is enough in a new graph. The first vectors of a graph have edges that lead
+// far; when they have been deleted, a walk that follows one slot only ends in the wrong cluster now and then: when half of the vectors was
+// deleted and added again four times, one query in fifty found nothing that was right. With four, none did (BenchmarkReadd).
+const beam = 4
+
+// land begins the list of layer 0 with the best that layer 1 has.
+func (x *Index) land(w *walker, from uint32, top, ef int) {
+	from = x.descend(w, &w.q, from, top, 1)
+	w.begin(x.slots)
+	x.start(w, &w.q, beam, from)
+	if top > 0 {
+		x.walk(w, &w.q, 1, beam)
+	}
+	w.near = append(w.near[:0], w.pool...)
+	w.begin(x.slots)
+	for _, e := range w.near {
+		e.slot &= slotMask
+		w.visited[e.slot] = w.epoch
+		x.offer(w, e, ef)
+	}
 }
 
 // Search gives the k vectors with the highest dot product to v, best first, as far as a walk with a list of ef finds them;
@@ -220,9 +317,8 @@ func (x *Index) AppendHits(dst []Hit, v []float32, k, ef int) ([]Hit, error) {
 	at := x.entry.Load()
 	ef = max(ef, k)
 	x.ask(&w.q, v)
-	from := x.descend(w, &w.q, uint32(at), int(at>>32), 0)
-	w.begin(x.slots)
-	x.start(w, &w.q, ef, from, x.root.Load())
+	x.land(w, uint32(at), int(at>>32), ef)
+	x.start(w, &w.q, ef, x.root.Load())
 	x.walk(w, &w.q, 0, ef)
 	keep := k + k/2 + 4 // the walk's order is almost right
 	if ef >= x.Len() {
@@ -246,6 +342,9 @@ func (x *Index) again(dst []Hit, w *walker, v []float32, k, keep int) ([]Hit, er
 	}
 	width := 2 * x.stride
 	if x.p.Resident {
+		for i := range w.hits {
+			x.kernel.touch(unsafe.Pointer(unsafe.SliceData(x.half.some)), uintptr(width), &w.hits[i].Slot, 1)
+		}
 		for i := range w.hits {
 			h := &w.hits[i]
 			h.Score = x.kernel.half(&w.vector[0], &x.half.some[int(h.Slot)*width], uintptr(x.stride))

@@ -1,4 +1,5 @@
-"""hnswlib over the vectors of BenchmarkPeer: python peer.py FOLDER DIMENSION K"""
+"""hnswlib over the vectors of BenchmarkPeer: python peer.py FOLDER DIMENSION K. An index that lies in the folder is asked, not made."""
+import os
 import sys
 import time
 
@@ -9,12 +10,18 @@ folder, d, k = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 read = lambda name, kind, n: numpy.fromfile(f"{folder}/{name}", dtype=kind).reshape(-1, n)
 vectors, queries, truth = read("vectors", "<f4", d), read("queries", "<f4", d), read("truth", "<u4", k)
 index = hnswlib.Index(space="ip", dim=d)
-index.init_index(max_elements=len(vectors), M=16, ef_construction=200)
+kept = f"{folder}/hnswlib"
+if os.path.exists(kept):
+    index.load_index(kept, max_elements=len(vectors))
+else:
+    index.init_index(max_elements=len(vectors), M=16, ef_construction=200)
+    index.set_num_threads(1)
+    start = time.perf_counter()
+    index.add_items(vectors, num_threads=1)
+    took = time.perf_counter() - start
+    print(f"hnswlib  build {took:.1f} s, {len(vectors) / took:.0f} vectors/s on one thread", flush=True)
+    index.save_index(kept)
 index.set_num_threads(1)
-start = time.perf_counter()
-index.add_items(vectors, num_threads=1)
-took = time.perf_counter() - start
-print(f"hnswlib  build {took:.1f} s, {len(vectors) / took:.0f} vectors/s on one thread", flush=True)
 for ef in (16, 20, 24, 28, 32, 48, 64):
     index.set_ef(ef)
     best = 1e9
