@@ -45,7 +45,7 @@ func (h *health) take(rows []row, stale []app.StaleDocument) {
 		if d.State == core.DocumentPending {
 			h.pending = append(h.pending, d)
 		}
-		if d.Reason == "" {
+		if d.Reason == "" || d.State == core.DocumentFailed && len(app.UnreadPages(d)) > 0 { // those are offered to be read
 			continue
 		}
 		// The same trouble with another file has another name in its sentence.

@@ -106,6 +106,9 @@ func (a *adding) recognise(plan app.OCRPlan) {
 		}
 		return app.Summary{Failed: s.Failed, Seconds: s.Seconds, Cancelled: s.Cancelled || err != nil}, err
 	})
+	if m.part == partHealth {
+		m.tell(changedPart) // its buttons rest meanwhile
+	}
 }
 
 // readSums is the sentence about a text recognition that has ended.
