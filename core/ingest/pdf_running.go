@@ -39,6 +39,7 @@ type band struct {
 // marginRun is a stretch of a band in the form in which it is compared.
 type marginRun struct {
 	text        string // digits as #, without white space
+	whole       string // as it stands
 	page        int    // the page number that it is, or -1
 	left, right float64
 	y           float64 // of its middle, from the edge
@@ -97,8 +98,9 @@ func (s *pdfSheet) bands(lines []pdfLine, height float64, top bool) []band {
 	for i := range out {
 		for _, l := range out[i].lines {
 			near, far := fromEdge(l.box)
-			text, page := marginText(plain(l.chars))
-			out[i].runs = append(out[i].runs, marginRun{text: text, page: page, left: l.box.Left, right: l.box.Right, y: (near + far) / 2, size: l.size})
+			whole := plain(l.chars)
+			text, page := marginText(whole)
+			out[i].runs = append(out[i].runs, marginRun{text: text, whole: whole, page: page, left: l.box.Left, right: l.box.Right, y: (near + far) / 2, size: l.size})
 		}
 	}
 	return out
@@ -198,8 +200,9 @@ func running(own []band, around map[int][]band, pages int, body float64) int {
 // repeats says whether a stretch stands on enough of the pages around, and whether as the page number.
 func (r marginRun) repeats(around map[int][]band, least int, body float64) (repeats, number bool) {
 	texts, numbers := 0, 0
+	title := r.size > headingSize*body
 	for distance, other := range around {
-		text, number := r.on(other, distance)
+		text, number := r.on(other, distance, title)
 		if text {
 			texts++
 		}
@@ -208,17 +211,18 @@ func (r marginRun) repeats(around map[int][]band, least int, body float64) (repe
 		}
 	}
 	number = numbers >= least && wordless(r.text)
-	if r.size > titleSize*body && texts < 3 {
+	if title && texts < 3 {
 		return false, false
 	}
 	return numbers >= least || texts >= least && !wordless(r.text), number
 }
 
-// on says whether a stretch stands on another page at the same place, and whether as the page number that follows from its own.
-func (r marginRun) on(other []band, distance int) (text, number bool) {
+// on says whether a stretch stands on another page at the same place, and whether as the page number that follows from its own. Titles count as
+// the same only to the letter: chapters are numbered, too.
+func (r marginRun) on(other []band, distance int, title bool) (text, number bool) {
 	for _, b := range other {
 		for _, o := range b.runs {
-			if math.Abs(o.y-r.y) > sameHeight || o.text != r.text {
+			if math.Abs(o.y-r.y) > sameHeight || o.text != r.text || title && o.whole != r.whole {
 				continue
 			}
 			middle := math.Abs((o.left+o.right)-(r.left+r.right)) / 2
