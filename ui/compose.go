@@ -36,7 +36,7 @@ func (s *Shell) makeScreens() {
 		})},
 		{name: place.Models, icon: fynetheme.ComputerIcon(), screen: models.New(models.Params{Shell: s, Models: v.Models, Library: v.Library, Adapters: v.Adapters, Exams: v.Exams, Training: v.Training, Bus: v.Bus})},
 		{name: place.Settings, icon: fynetheme.SettingsIcon(), screen: uisettings.New(uisettings.Params{
-			Shell: s, Settings: v.Settings, Models: v.Models, Library: v.Library, Chat: v.Chat, Prompts: v.Prompts, Doctor: s.doctor(), Proof: s.p.Proof, Shortcuts: s.groups, Bus: v.Bus,
+			Shell: s, Settings: v.Settings, Models: v.Models, Library: v.Library, Chat: v.Chat, Prompts: v.Prompts, Doctor: s.doctor(), Backup: v.Backup, Proof: s.p.Proof, Shortcuts: s.groups, Bus: v.Bus,
 		})},
 		{name: place.Help, icon: fynetheme.HelpIcon(), screen: help.New(help.Params{Shell: s, Shortcuts: s.groups})},
 	}

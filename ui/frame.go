@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"errors"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
@@ -8,6 +10,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
+	"kakoi/core"
 	"kakoi/resources"
 	"kakoi/ui/theme"
 	"kakoi/ui/widget"
@@ -99,7 +102,20 @@ func (f *frame) showFailure(err error) {
 	details := widget.NewButton(s.Text("ui.error.copy"), fynetheme.ContentCopyIcon(), func() { s.Clipboard(err.Error()) })
 	end := widget.NewButton(s.Text("ui.shortcut.quit"), nil, s.asked)
 	end.Importance = fynewidget.HighImportance
-	f.put(container.NewVBox(layout.NewSpacer(), title, text, help, container.NewCenter(container.NewHBox(details, end)), layout.NewSpacer()))
+	buttons := container.NewHBox(details, end)
+	if s.p.Repair != nil && errors.Is(err, core.ErrCorrupt) {
+		repair := widget.NewButton(s.Text("settings.repair.start"), nil, func() {
+			s.ask(widget.Question{Title: s.Text("settings.repair.title"), Text: s.Text("cli.repair.files_how"), Yes: s.Text("settings.repair.yes"), Then: func() {
+				if err := s.p.Repair(); err != nil {
+					s.ShowError(err)
+					return
+				}
+				s.Restart()
+			}})
+		})
+		buttons.Add(repair)
+	}
+	f.put(container.NewVBox(layout.NewSpacer(), title, text, help, container.NewCenter(buttons), layout.NewSpacer()))
 	s.window.Canvas().Focus(end)
 }
 

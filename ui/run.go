@@ -84,6 +84,12 @@ func (s *Shell) stop() error {
 
 // asked is called when a person closes the window.
 func (s *Shell) asked() {
+	s.again = false
+	s.end()
+}
+
+// end ends the window, unless a person says that jobs are to go on.
+func (s *Shell) end() {
 	switch {
 	case s.leaving != nil || s.ctx.Err() != nil: // it is asked already, or it is ending
 	case s.services == nil || len(s.services.Jobs.Running()) == 0:
@@ -94,8 +100,17 @@ func (s *Shell) asked() {
 	}
 }
 
+// Restart ends the window and starts it again. Jobs that run are asked about as at any end.
+func (s *Shell) Restart() {
+	s.again = true
+	s.end()
+}
+
 // leave says that things are being put in order, and ends once they are.
 func (s *Shell) leave() {
+	if s.again && s.p.Restart != nil {
+		s.p.Restart()
+	}
 	s.remember()
 	s.frame.showClosing()
 	s.cancel() // quit follows

@@ -44,6 +44,7 @@ type Shell struct {
 	notices       *notices
 	strip         *strip
 	palette       *paletteView
+	again         bool          // the program starts again after the end
 	leaving       *widget.Panel // the question before the end; nil: it is not asked
 	probe         *probe        // nil: nobody measures
 	documents     *library.Screen

@@ -6,14 +6,17 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 
 	"fyne.io/fyne/v2"
 	fyneapp "fyne.io/fyne/v2/app"
+	"golang.org/x/sys/unix"
 
 	_ "kakoi/cmd/kakoi/early"
 
+	"kakoi/app"
 	"kakoi/app/settings"
 	"kakoi/resources"
 	"kakoi/ui"
@@ -55,11 +58,20 @@ func (p *program) window(ctx context.Context, o *owner, c *call) int {
 		go openInput(ctx, func() { notices <- "window.input.late" })
 	}
 	go followCaret(ctx, a)
+	environment := os.Environ() // before the toolkit changes it
+	again := false
 	err = ui.Run(ctx, ui.Params{
 		App: a, Fonts: filepath.Join(p.home, "fonts"), Data: c.data, Language: c.lang, Look: look, Proof: p.proof, Version: version,
 		Open: l.open, Raise: raise, Notices: notices, Probe: p.env("KAKOI_PROBE"), Swapping: swapping,
+		Repair: app.Keep{Data: c.data}.AskRepair, Restart: func() { again = true },
 	})
-	if err = errors.Join(err, l.close()); err != nil && ctx.Err() == nil {
+	if err = errors.Join(err, l.close()); again {
+		if exe, xerr := os.Executable(); xerr == nil {
+			// Nothing of this process is left behind: files and the lock close with it.
+			err = errors.Join(err, unix.Exec(exe, os.Args, environment))
+		}
+	}
+	if err != nil && ctx.Err() == nil {
 		return c.finish(err)
 	}
 	return exitDone
@@ -85,6 +97,7 @@ type opening struct {
 	host   *host
 	err    error
 	closed sync.Once
+	repair sync.WaitGroup // a repair that follows one of the files
 }
 
 // open opens the data folder, once.
@@ -97,10 +110,18 @@ func (l *opening) open(ctx context.Context) (*ui.Services, error) {
 		return nil, l.err
 	}
 	h := l.host
+	if h.saved != nil {
+		l.repair.Go(func() {
+			opt := app.AddOptions{Explain: func(err error) (string, string) { return resources.ErrorText(l.call.lang, err) }}
+			if done, err := h.doctor(l.call).Repair(ctx, opt); err != nil || len(done.Left) > 0 {
+				slog.Warn("repair documents", "left", done.Left, "error", err)
+			}
+		})
+	}
 	return &ui.Services{
 		Library: h.library, Chat: h.chat, Conversations: h.conversations, Models: h.models, Datasets: h.datasets,
 		Training: h.training, Adapters: h.adapters, Exams: h.exams, Engine: h.engine, Pages: h.pages,
-		Folders: h.folders, Settings: h.settings, Prompts: h.prompts, Doctor: h.doctor(l.call), Jobs: h.library.Jobs, Bus: h.bus, Close: l.close,
+		Folders: h.folders, Settings: h.settings, Prompts: h.prompts, Doctor: h.doctor(l.call), Backup: h.backup(l.call), Jobs: h.library.Jobs, Bus: h.bus, Close: l.close,
 	}, nil
 }
 
@@ -124,6 +145,7 @@ func (l *opening) close() (err error) {
 		l.owner.Dismiss()
 		l.owner.Close(nil)
 		if l.host != nil {
+			l.repair.Wait() // its context has ended
 			err = l.host.Close()
 		}
 		slog.SetDefault(slog.New(slog.DiscardHandler))

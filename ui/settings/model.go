@@ -42,7 +42,7 @@ var groups = []string{groupGeneral, groupAnswers, groupEngine, groupReading, gro
 // fields of the groups that consist of settings.
 var fields = map[string][]string{
 	groupGeneral: {"language", "theme", "text_size"},
-	groupAnswers: {"preset", "top", "temperature", "max_new_tokens", "enter_sends"},
+	groupAnswers: {"preset", "top", "rerank", "temperature", "max_new_tokens", "enter_sends"},
 	groupEngine:  {"device", "dtype", "threads"},
 	groupReading: {"splitter"},
 }
@@ -97,7 +97,11 @@ type model struct {
 	places    *app.Places          // nil: not measured yet
 	health    *app.LibraryHealth   // of the last check
 	check     *checking            // nil: none runs
-	engine    *closed.Proof        // nil: not asked yet
+	keeper    keeper               // nil: no backups
+	past      past
+	mender    mender
+	keeping   keeping
+	engine    *closed.Proof // nil: not asked yet
 	engineErr error
 	asking    bool // the engine is being asked
 	planning  bool // what another splitter costs is being measured

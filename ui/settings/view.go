@@ -34,6 +34,7 @@ type Params struct {
 	Chat      *app.Chat
 	Prompts   app.Prompts
 	Doctor    *app.Doctor
+	Backup    *app.Backup                   // nil: none is offered
 	Proof     closed.Proof                  // of this process
 	Shortcuts func() []widget.ShortcutGroup // of the whole window first
 	Bus       *app.Bus
@@ -63,9 +64,11 @@ type ink struct {
 
 // New makes the settings screen.
 func New(p Params) *Screen {
-	return newScreen(p.Shell, &model{
-		host: p.Shell, now: p.Settings, store: p.Models, library: p.Library, doctor: p.Doctor, prompts: p.Prompts, chat: p.Chat, own: p.Proof,
-	}, p.Shortcuts, p.Bus)
+	m := &model{host: p.Shell, now: p.Settings, store: p.Models, library: p.Library, doctor: p.Doctor, prompts: p.Prompts, chat: p.Chat, own: p.Proof}
+	if p.Backup != nil {
+		m.keeper, m.past, m.mender = p.Backup, app.Keep{Data: p.Backup.Data}, p.Doctor
+	}
+	return newScreen(p.Shell, m, p.Shortcuts, p.Bus)
 }
 
 func newScreen(s shell, m *model, shortcuts func() []widget.ShortcutGroup, bus *app.Bus) *Screen {

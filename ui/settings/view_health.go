@@ -37,7 +37,13 @@ func (s *Screen) libraryGroup() (parts []fyne.CanvasObject, update func()) {
 	where := widget.NewColumn(4, s.title("settings.library.where"), data, path(func() string { return place(true) }))
 	log := widget.NewColumn(4, s.title("settings.library.logs"), logs, s.about(t("settings.library.logs.about")), path(func() string { return place(false) }))
 	size := widget.NewColumn(4, s.title("settings.library.size"), sizes)
-	return []fyne.CanvasObject{where, size, check, log}, func() {
+	backup, updateBackup := s.backupGroup()
+	parts = []fyne.CanvasObject{where, size, check, log}
+	if backup != nil {
+		parts = []fyne.CanvasObject{where, size, backup, check, log}
+	}
+	return parts, func() {
+		updateBackup()
 		set(data, place(true), "")
 		set(logs, place(false), "")
 		set(sizes, s.m.sizes(), "")

@@ -1,0 +1,215 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"kakoi/app"
+	"kakoi/app/amount"
+	"kakoi/app/job"
+	"kakoi/core"
+	"kakoi/resources"
+)
+
+// keeper is app.Backup.
+type keeper interface {
+	Save(ctx context.Context, path string, replace bool, listen func(job.State)) (app.BackupSummary, error)
+	Look(ctx context.Context, path string, p core.Progress) (app.BackupSummary, error)
+	Stage(ctx context.Context, path string, listen func(job.State)) (app.BackupSummary, error)
+}
+
+// past is app.Keep.
+type past interface {
+	Undoable() (app.Swap, bool, error)
+	Waiting() (app.Swap, bool, error)
+	Undo() error
+	Forget() error
+	AskRepair() error
+}
+
+// mender is app.Doctor.
+type mender interface {
+	PlanRepair(ctx context.Context, listen func(job.State)) (app.RepairPlan, error)
+	Repair(ctx context.Context, opt app.AddOptions) (app.Repaired, error)
+}
+
+// keeping is what the group of backups does and did. The zero value does nothing.
+type keeping struct {
+	running *checking // nil: nothing runs
+	said    string    // of the last one
+	well    bool
+}
+
+// run does something long, shows its progress and what it came to.
+func (m *model) run(work func(ctx context.Context, listen func(job.State)) (string, error), then func()) {
+	if m.keeping.running != nil {
+		return
+	}
+	c := &checking{}
+	m.keeping = keeping{running: c}
+	m.host.Go(func(ctx context.Context) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		m.host.Post(func() { c.cancel = cancel })
+		said, err := work(ctx, func(s job.State) {
+			m.host.Post(func() {
+				c.state = s
+				m.changed()
+			})
+		})
+		m.host.Post(func() {
+			m.keeping = keeping{said: said, well: err == nil}
+			switch {
+			case errors.Is(err, context.Canceled):
+				m.keeping.said = m.host.Text("settings.backup.stopped")
+			case err != nil:
+				sentence, hint := resources.ErrorText(m.host.Lang(), err)
+				m.keeping.said = strings.TrimSpace(sentence + " " + hint)
+			case then != nil:
+				then()
+			}
+			m.measure()
+			m.changed()
+		})
+	})
+	m.changed()
+}
+
+func (m *model) stopKeeping() {
+	if r := m.keeping.running; r != nil && r.cancel != nil {
+		r.cancel()
+	}
+}
+
+// backupName is the proposal for a backup's name.
+func backupName(now time.Time) string { return "kakoi-" + now.Format("2006-01-02") + ".kakoi-backup" }
+
+// saveBackup writes a backup; the chooser has asked before it gives a name that exists.
+func (m *model) saveBackup(path string) {
+	m.run(func(ctx context.Context, listen func(job.State)) (string, error) {
+		s, err := m.keeper.Save(ctx, path, true, listen)
+		return m.host.Text("settings.backup.done", s.File, amount.Bytes(s.Bytes), s.Documents, s.Conversations), err
+	}, nil)
+}
+
+// look reads a backup and asks with what is in it.
+func (m *model) look(path string, ask func(text string)) {
+	m.run(func(ctx context.Context, listen func(job.State)) (string, error) {
+		s, err := m.keeper.Look(ctx, path, func(u core.Update) { listen(job.State{Update: u}) })
+		return m.host.Text("cli.restore.found", s.Made.Local().Format("2006-01-02 15:04"), s.Documents, s.Conversations, s.Datasets, s.Adapters), err
+	}, func() { ask(m.keeping.said + "\n\n" + m.host.Text("settings.restore.ask")) })
+}
+
+// restore stages a backup; the next start takes it.
+func (m *model) restore(path string, restart func()) {
+	m.run(func(ctx context.Context, listen func(job.State)) (string, error) {
+		_, err := m.keeper.Stage(ctx, path, listen)
+		return m.host.Text("settings.restore.waits"), err
+	}, restart)
+}
+
+// undo brings back what was there before the last restore or repair, at the next start.
+func (m *model) undo(restart func()) {
+	if err := m.past.Undo(); err != nil {
+		m.host.ShowError(err)
+		return
+	}
+	restart()
+}
+
+// forget deletes what is kept.
+func (m *model) forget() {
+	if err := m.past.Forget(); err != nil {
+		m.host.ShowError(err)
+		return
+	}
+	m.keeping = keeping{said: m.host.Text("cli.restore.forgotten"), well: true}
+	m.measure()
+	m.changed()
+}
+
+// keeps says what is kept, "" when nothing is.
+func (m *model) keeps() string {
+	s, there, err := m.past.Undoable()
+	if err != nil || !there {
+		return ""
+	}
+	return m.host.Text("settings.backup.kept", s.When.Local().Format("2006-01-02 15:04"))
+}
+
+// waits says whether a restore waits for the next start.
+func (m *model) waits() bool {
+	_, waits, err := m.past.Waiting()
+	return err == nil && waits
+}
+
+// planRepair says what a repair would do, and asks.
+func (m *model) planRepair(ask func(text string, files bool)) {
+	var plan app.RepairPlan
+	m.run(func(ctx context.Context, listen func(job.State)) (said string, err error) {
+		plan, err = m.mender.PlanRepair(ctx, listen)
+		return m.planText(plan), err
+	}, func() {
+		switch {
+		case plan.Nothing():
+			m.keeping.said = m.host.Text("cli.repair.nothing")
+		default:
+			ask(m.keeping.said, plan.Files)
+		}
+	})
+}
+
+// planText is a plan in lines: the first documents by name, the rest counted.
+func (m *model) planText(p app.RepairPlan) string {
+	const most = 8
+	var lines []string
+	if p.Files {
+		lines = append(lines, m.host.Text("cli.repair.files_how"))
+	}
+	for i, a := range p.Documents {
+		if i == most {
+			lines = append(lines, m.host.Text("settings.repair.more", len(p.Documents)-most))
+			break
+		}
+		switch {
+		case a.From == app.FromFile:
+			lines = append(lines, m.host.Text("cli.repair.from_file", a.Name, a.Source))
+		case a.From == app.FromNone:
+			lines = append(lines, m.host.Text("cli.repair.lost", a.Name, a.Source))
+		case a.LostPages == 0:
+			lines = append(lines, m.host.Text("cli.repair.from_all_pages", a.Name, a.Pages))
+		default:
+			lines = append(lines, m.host.Text("cli.repair.from_pages", a.Name, a.Pages, a.LostPages))
+		}
+	}
+	if p.Nameless > 0 {
+		lines = append(lines, m.host.Text("cli.repair.nameless", p.Nameless))
+	}
+	if n := len(p.Restored) + len(p.Collections) + len(p.Records) + len(p.Others); n > 0 {
+		lines = append(lines, m.host.Text("settings.repair.others", n))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// repair puts the library right while it is open.
+func (m *model) repair() {
+	m.run(func(ctx context.Context, listen func(job.State)) (string, error) {
+		done, err := m.mender.Repair(ctx, app.AddOptions{Listen: listen, Explain: func(err error) (string, string) { return resources.ErrorText(m.host.Lang(), err) }})
+		lines := []string{m.host.Text("cli.repair.done", done.Read.Updated+done.Read.Added, len(done.Documents))}
+		for _, f := range done.Read.Failed {
+			lines = append(lines, f.Reason)
+		}
+		return strings.Join(append(lines, done.Left...), "\n"), err
+	}, func() { m.health = nil })
+}
+
+// repairFiles lets the next start repair the files, which cannot be done while they are open.
+func (m *model) repairFiles(restart func()) {
+	if err := m.past.AskRepair(); err != nil {
+		m.host.ShowError(err)
+		return
+	}
+	restart()
+}
