@@ -28,6 +28,9 @@ type Store interface {
 	Remains(ctx context.Context, collection, id string) (index.Remains, error)
 	Search(ctx context.Context, collection string, q index.Query) (index.Result, error)
 	Stats(ctx context.Context, collection string) (index.Stats, error)
+	Signs(ctx context.Context, collection string) ([]index.Signed, error)
+	GraphsWanted(ctx context.Context, collection string) (int, error)
+	BuildGraphs(ctx context.Context, collection string, p core.Progress) error
 }
 
 // Draft is a Document on its way into the Store, see index.Draft.

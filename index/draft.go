@@ -67,7 +67,7 @@ func (x *Index) begin(ctx context.Context, coll string, doc core.Document, pages
 		x: x, key: docKey{coll, doc.ID}, doc: doc, have: make([]bool, len(chunks)), missing: len(chunks),
 		info: info{
 			Document: doc, Embedder: embedder.ID, Dimension: embedder.Dimension, Pages: len(pages), Chunks: len(chunks),
-			Fingerprint: fingerprint(doc, pages, chunks, embedder.ID),
+			Fingerprint: fingerprint(doc, pages, chunks, embedder.ID), Alike: signOf(pages).Encode(),
 		},
 	}
 	if x.work[d.key][0] == workErase { // an earlier removal that had no room

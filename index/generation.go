@@ -23,6 +23,7 @@ type info struct {
 	Chunks      int           `json:"chunks"`
 	Segments    int           `json:"segments"`
 	Fingerprint string        `json:"fingerprint"`
+	Alike       []byte        `json:"alike,omitempty"` // alike.Sign of the pages; none: made before there were any
 }
 
 // fingerprint is equal for drafts that can go on with each other's data.

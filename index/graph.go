@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -28,6 +29,7 @@ type graph struct {
 	byNumber map[uint32]*graphDoc // and those that are on their way in or out
 	next     uint32
 	changed  int // vectors since the last save
+	flying   int // documents that BuildGraphs is linking in beside everything else: nothing is saved meanwhile
 }
 
 // graphDoc is one generation of a document.
@@ -111,8 +113,9 @@ func (x *Index) graphFetch(g *graph) func(labels []uint64, dst []byte) error {
 
 // search gives the k best, like denseScan.
 func (g *graph) search(query core.Vector, k int) ([]scored, error) {
+	const untuned = 256 // while the graph is being made
 	for want := k; ; want *= 2 {
-		hits, err := g.x.Search(query, want, max(g.ef, 2*want))
+		hits, err := g.x.Search(query, want, max(cmp.Or(g.ef, untuned), 2*want))
 		if err != nil {
 			return nil, err
 		}
@@ -182,6 +185,9 @@ func (x *Index) graphCare(ctx context.Context, g *graph) {
 }
 
 func (x *Index) graphSave(ctx context.Context, g *graph) {
+	if g.flying > 0 { // the snapshot would hold vectors that it names no document of
+		return
+	}
 	err := x.graphKnown(g.at)
 	if err == nil {
 		err = g.x.Save(ctx, x.store, g.at, g.encode())
@@ -200,7 +206,7 @@ func (l *live) graphDrop() {
 			slog.Warn("vector index not closed", "error", err)
 		}
 	}
-	l.graphs = nil
+	l.graphs, l.graphed = nil, false
 }
 
 // encode is what a snapshot keeps of the documents.

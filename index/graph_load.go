@@ -30,8 +30,35 @@ func (x *Index) graphEmbedders(heads map[string]head) map[string]bool {
 	return large
 }
 
-// openGraph loads the snapshot of an embedder's vectors and brings it up to date with the heads; where there is none, or a
-// damaged one, it is made from the vectors. order is the embedder's documents. The caller holds x.writing.
+// graphCatchUp is how many vectors a load links into a graph, in less than a second, without being asked: where more are missing
+// they are searched one by one until BuildGraphs has linked them.
+var graphCatchUp = 4096 // tests lower it
+
+// openGraphs loads the graphs of a collection that are there and brings them up to date with the heads where little is missing; a
+// damaged one counts as none. The caller holds x.writing.
+func (x *Index) openGraphs(ctx context.Context, l *live, collection string, heads map[string]head, order []string) error {
+	if l.graphed {
+		return nil
+	}
+	graphs := map[string]*graph{}
+	for e := range x.graphEmbedders(heads) {
+		its := slices.DeleteFunc(slices.Clone(order), func(id string) bool { return heads[id].Embedder != e })
+		g, err := x.openGraph(ctx, hnsw.Place{Collection: collection, Embedder: e}, heads, its)
+		if err != nil {
+			(&live{graphs: graphs}).graphDrop()
+			return x.damaged(collection, fmt.Errorf("load vectors: %w", err))
+		}
+		if g != nil {
+			graphs[e] = g
+		}
+	}
+	l.mu.Lock()
+	l.graphs, l.graphed = graphs, true
+	l.mu.Unlock()
+	return nil
+}
+
+// openGraph gives the graph of an embedder's vectors, or nil where it is to be made by BuildGraphs. order is the embedder's documents.
 func (x *Index) openGraph(ctx context.Context, at hnsw.Place, heads map[string]head, order []string) (*graph, error) {
 	g, err := x.loadGraph(ctx, at, heads)
 	fresh := g == nil
@@ -40,15 +67,24 @@ func (x *Index) openGraph(ctx context.Context, at hnsw.Place, heads map[string]h
 			return nil, err
 		}
 		if errors.Is(err, core.ErrCorrupt) {
-			slog.Warn("vector index is damaged and is made again", "collection", at.Collection, "error", err)
+			slog.Warn("vector index is damaged, to be made again", "collection", at.Collection, "error", err)
 		}
+	}
+	missing := graphMissing(g, heads, order)
+	if missing > graphCatchUp {
+		return g, nil
+	}
+	if fresh {
 		if g, err = x.newGraph(at, heads, order); err != nil {
 			return nil, err
 		}
 	}
-	added, err := x.catchUp(ctx, g, heads, order)
-	if err == nil && (fresh || added > g.x.Len()/8) {
-		err = x.tune(ctx, g, heads, order)
+	err = x.catchUp(ctx, g, heads, order)
+	if err == nil && (fresh || missing > g.x.Len()/8) {
+		var ef int
+		if ef, err = x.tune(ctx, g, heads, order); err == nil {
+			g.ef = ef
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, g.x.Close())
@@ -57,6 +93,16 @@ func (x *Index) openGraph(ctx context.Context, at hnsw.Place, heads map[string]h
 		x.graphSave(ctx, g)
 	}
 	return g, nil
+}
+
+// graphMissing counts the vectors of documents that are not in a graph (nil: none is).
+func graphMissing(g *graph, heads map[string]head, order []string) (n int) {
+	for _, id := range order {
+		if g == nil || g.docs[id] == nil {
+			n += heads[id].Chunks
+		}
+	}
+	return n
 }
 
 // loadGraph gives the snapshot without the documents that are no longer current.
@@ -121,7 +167,7 @@ func (x *Index) newGraph(at hnsw.Place, heads map[string]head, order []string) (
 }
 
 // catchUp adds the documents that are not in the graph, many at a time, so that all processors have work.
-func (x *Index) catchUp(ctx context.Context, g *graph, heads map[string]head, order []string) (added int, err error) {
+func (x *Index) catchUp(ctx context.Context, g *graph, heads map[string]head, order []string) error {
 	const portion = 8192 // vectors
 	var docs []*graphDoc
 	var labels []uint64
@@ -136,7 +182,6 @@ func (x *Index) catchUp(ctx context.Context, g *graph, heads map[string]head, or
 			d.slots, slots = slots[:n:n], slots[n:]
 			g.docs[d.id], g.byNumber[d.number] = d, d
 		}
-		added += len(labels)
 		g.changed += len(labels)
 		docs, labels, vectors = docs[:0], labels[:0], vectors[:0]
 		return nil
@@ -147,11 +192,11 @@ func (x *Index) catchUp(ctx context.Context, g *graph, heads map[string]head, or
 		}
 		h := heads[id]
 		if h.Dimension != g.x.Params().Dimension {
-			return added, &documentError{id, fmt.Sprintf("vectors %d wide, others of its embedder %d", h.Dimension, g.x.Params().Dimension)}
+			return &documentError{id, fmt.Sprintf("vectors %d wide, others of its embedder %d", h.Dimension, g.x.Params().Dimension)}
 		}
 		rows, batches, err := x.graphVectors(docKey{g.at.Collection, id}, h)
 		if err != nil {
-			return added, err
+			return err
 		}
 		d := &graphDoc{id: id, gen: h.Generation, number: g.next, batches: batches}
 		g.next++
@@ -161,17 +206,17 @@ func (x *Index) catchUp(ctx context.Context, g *graph, heads map[string]head, or
 		docs, vectors = append(docs, d), append(vectors, rows...)
 		if len(labels) >= portion {
 			if err := flush(); err != nil {
-				return added, err
+				return err
 			}
 		}
 	}
-	return added, flush()
+	return flush()
 }
 
 // tune finds, with questions made of sampled vectors and every vector looked at, how long a list a search must keep for more
 // than 99 of 100 of the true ten nearest to be found. Half of the questions are stored vectors; the others lie between two,
 // as a real question does, which is near to several passages and the same as none: these are harder.
-func (x *Index) tune(ctx context.Context, g *graph, heads map[string]head, order []string) error {
+func (x *Index) tune(ctx context.Context, g *graph, heads map[string]head, order []string) (ef int, err error) {
 	const samples, k, want = 200, 10, 0.99
 	d := g.x.Params().Dimension
 	var questions []float32
@@ -179,7 +224,7 @@ func (x *Index) tune(ctx context.Context, g *graph, heads map[string]head, order
 		id := order[i*len(order)/min(samples, len(order))]
 		vectors, _, err := x.graphVectors(docKey{g.at.Collection, id}, heads[id])
 		if err != nil {
-			return err
+			return 0, err
 		}
 		each := max(1, samples/len(order))
 		for j := range min(each, len(vectors)/d) {
@@ -197,7 +242,7 @@ func (x *Index) tune(ctx context.Context, g *graph, heads map[string]head, order
 	truth := make([][]float32, n) // scores, best first
 	failed := make([]error, len(split(len(order))))
 	partial := make([][][]float32, len(failed))
-	err := parallel(ctx, split(len(order)), func(w, from, to int) {
+	err = parallel(ctx, split(len(order)), func(w, from, to int) {
 		partial[w] = make([][]float32, n)
 		for _, id := range order[from:to] {
 			vectors, _, err := x.graphVectors(docKey{g.at.Collection, id}, heads[id])
@@ -213,7 +258,7 @@ func (x *Index) tune(ctx context.Context, g *graph, heads map[string]head, order
 		}
 	})
 	if err = errors.Join(err, errors.Join(failed...)); err != nil {
-		return err
+		return 0, err
 	}
 	for _, p := range partial {
 		for i := range n {
@@ -222,12 +267,12 @@ func (x *Index) tune(ctx context.Context, g *graph, heads map[string]head, order
 			}
 		}
 	}
-	for _, g.ef = range []int{48, 64, 96, 128, 192, 256, 384, 512, 768, 1024} {
+	for _, ef = range []int{48, 64, 96, 128, 192, 256, 384, 512, 768, 1024} {
 		found, all := 0, 0
 		for i := range n {
-			hits, err := g.x.Search(questions[i*d:(i+1)*d], k, g.ef)
+			hits, err := g.x.Search(questions[i*d:(i+1)*d], k, ef)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			all += len(truth[i])
 			for j := range min(len(hits), len(truth[i])) {
@@ -237,11 +282,11 @@ func (x *Index) tune(ctx context.Context, g *graph, heads map[string]head, order
 			}
 		}
 		if float64(found) >= want*float64(all) {
-			return nil
+			return ef, nil
 		}
 	}
-	slog.Warn("vector index finds less than it should", "collection", g.at.Collection, "list", g.ef)
-	return nil
+	slog.Warn("vector index finds less than it should", "collection", g.at.Collection, "list", ef)
+	return ef, nil
 }
 
 // keepBest puts a score among the k highest.

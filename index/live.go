@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"kakoi/core"
-	"kakoi/index/hnsw"
 	"kakoi/index/store"
 )
 
@@ -18,8 +17,10 @@ import (
 type live struct {
 	mu      sync.RWMutex
 	dense   side[*denseDoc]
-	graphs  map[string]*graph // by embedder: those too large to look at every vector; loaded with dense
+	graphed bool              // graphs is what it should be
+	graphs  map[string]*graph // by embedder: those too large to look at every vector. What is not in them is in dense
 	lexical side[*lexicalDoc]
+	signs   map[string]signed // of documents, by id; filled by Signs
 }
 
 // side is one kind of index over the ready documents of a collection, in the order of their ids.
@@ -89,7 +90,7 @@ func (x *Index) refresh(k docKey, h head) error {
 	var dd *denseDoc
 	var gd *graphDoc
 	var ld *lexicalDoc
-	if h.Generation != 0 && (dense || lexical) {
+	if h.Generation != 0 && (dense || lexical || into != nil) {
 		err := x.store.View(func(r *store.Reader) error {
 			prefix := func(kind byte) string {
 				return store.GenerationPrefix(kind, k.collection, k.document, h.Generation)
@@ -132,6 +133,7 @@ func (x *Index) refresh(k docKey, h head) error {
 	l.dense.set(k.document, dd, dd != nil)
 	l.lexical.set(k.document, ld, ld != nil)
 	l.graphSet(k.document, into, gd)
+	delete(l.signs, k.document)
 	l.mu.Unlock()
 	for _, g := range l.graphs {
 		x.graphCare(context.Background(), g)
@@ -155,25 +157,21 @@ func (x *Index) ready(ctx context.Context, collection string, dense, lexical boo
 	l.mu.RUnlock()
 	var dd []*denseDoc
 	var ld []*lexicalDoc
-	graphs := map[string]*graph{}
 	if dense || lexical {
 		heads, order, err := x.heads(ctx, collection)
 		if err != nil {
 			return nil, err
 		}
 		if dense {
-			large := x.graphEmbedders(heads)
-			small := slices.DeleteFunc(slices.Clone(order), func(id string) bool { return large[heads[id].Embedder] })
-			if dd, err = x.loadDense(ctx, collection, heads, small); err != nil {
+			if err := x.openGraphs(ctx, l, collection, heads, order); err != nil {
 				return nil, err
 			}
-			for e := range large {
-				its := slices.DeleteFunc(slices.Clone(order), func(id string) bool { return heads[id].Embedder != e })
-				if graphs[e], err = x.openGraph(ctx, hnsw.Place{Collection: collection, Embedder: e}, heads, its); err != nil {
-					delete(graphs, e)
-					(&live{graphs: graphs}).graphDrop()
-					return nil, x.damaged(collection, fmt.Errorf("load vectors: %w", err))
-				}
+			rest := slices.DeleteFunc(slices.Clone(order), func(id string) bool {
+				g := l.graphs[heads[id].Embedder]
+				return g != nil && g.docs[id] != nil
+			})
+			if dd, err = x.loadDense(ctx, collection, heads, rest); err != nil {
+				return nil, err
 			}
 		}
 		if lexical {
@@ -185,7 +183,7 @@ func (x *Index) ready(ctx context.Context, collection string, dense, lexical boo
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if dense {
-		l.dense, l.graphs = side[*denseDoc]{loaded: true, docs: dd}, graphs
+		l.dense = side[*denseDoc]{loaded: true, docs: dd}
 	}
 	if lexical {
 		l.lexical = side[*lexicalDoc]{loaded: true, docs: ld}

@@ -93,6 +93,11 @@ func (x *Index) inMemory(collection, document string) (n int) {
 			n++
 		}
 	}
+	for id := range l.signs {
+		if mine(id) {
+			n++
+		}
+	}
 	return n
 }
 
@@ -117,7 +122,7 @@ func (x *Index) RemoveCollection(ctx context.Context, coll string) error {
 	}
 	l := x.live(coll)
 	l.mu.Lock()
-	l.dense, l.lexical = side[*denseDoc]{}, side[*lexicalDoc]{}
+	l.dense, l.lexical, l.signs = side[*denseDoc]{}, side[*lexicalDoc]{}, nil
 	l.graphDrop()
 	l.mu.Unlock()
 	for k, d := range x.drafts {

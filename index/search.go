@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"kakoi/core"
 	"kakoi/index/store"
@@ -42,14 +43,7 @@ func (x *Index) Search(ctx context.Context, coll string, q Query) (Result, error
 	defer l.mu.RUnlock()
 	var found Result
 	if len(q.Vector) > 0 {
-		var best []scored
-		if g := l.graphs[q.Embedder]; g != nil {
-			if best, err = g.search(q.Vector, q.K); err != nil {
-				err = x.damaged(coll, err)
-			}
-		} else {
-			best, err = denseScan(ctx, l.dense.docs, q.Embedder, q.Vector, q.K)
-		}
+		best, err := x.dense(ctx, coll, l, q)
 		if err != nil {
 			return Result{}, fmt.Errorf("dense search: %w", err)
 		}
@@ -71,6 +65,22 @@ func (x *Index) Search(ctx context.Context, coll string, q Query) (Result, error
 		}
 	}
 	return found, nil
+}
+
+// dense gives the best of the graph, if there is one, and of all that is not in it. The caller holds l.mu.
+func (x *Index) dense(ctx context.Context, coll string, l *live, q Query) ([]scored, error) {
+	best, err := denseScan(ctx, l.dense.docs, q.Embedder, q.Vector, q.K)
+	g := l.graphs[q.Embedder]
+	if err != nil || g == nil {
+		return best, err
+	}
+	found, err := g.search(q.Vector, q.K)
+	if err != nil {
+		return nil, x.damaged(coll, err)
+	}
+	best = append(best, found...)
+	slices.SortFunc(best, better)
+	return best[:min(q.K, len(best))], nil
 }
 
 // hits fetches the texts.

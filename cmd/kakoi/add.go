@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -55,7 +56,7 @@ func runAdd(ctx context.Context, c *call) error {
 		plan := app.AddPlan{Collection: o.collection, Splitter: o.splitter}
 		summary, err := c.host.library.AddSamples(ctx, resources.Samples, filepath.Join(c.data, "samples"), plan, opt)
 		b.clear()
-		return c.summary(summary, err)
+		return c.graphs(ctx, c.summary(summary, err))
 	}
 	if err := c.want(1, -1); err != nil {
 		return err
@@ -71,7 +72,25 @@ func add(ctx context.Context, c *call, plan app.AddPlan) error {
 	opt, b := c.addOptions()
 	summary, err := c.host.library.Add(ctx, plan, opt)
 	b.clear()
-	return c.summary(summary, err)
+	return c.graphs(ctx, c.summary(summary, err))
+}
+
+// graphs makes searches fast where very many passages are in now, unless what was done before ended early; err is how that ended.
+func (c *call) graphs(ctx context.Context, err error) error {
+	if err != nil && !errors.Is(err, errFailed) {
+		return err
+	}
+	b := c.newBar()
+	n, gerr := c.host.library.BuildGraphs(ctx, b.show)
+	b.clear()
+	switch {
+	case c.json:
+	case errors.Is(gerr, context.Canceled):
+		c.say("cli.graph.later")
+	case gerr == nil && n > 0:
+		c.say("cli.graph.done", n)
+	}
+	return cmp.Or(gerr, err)
 }
 
 // addOptions prints failures as they come, above the bar.
@@ -154,7 +173,14 @@ func resume(ctx context.Context, c *call) error {
 		}
 	}
 	if n == 0 {
-		c.say("cli.add.nothing_unfinished")
+		linked, err := c.host.library.GraphsWanted(ctx)
+		if err != nil {
+			return err
+		}
+		if linked == 0 {
+			c.say("cli.add.nothing_unfinished")
+		}
+		return c.graphs(ctx, nil)
 	}
 	return failed
 }
@@ -187,5 +213,5 @@ func refreshAll(ctx context.Context, c *call) error {
 	opt, b := c.addOptions()
 	summary, err := c.host.library.Refresh(ctx, opt)
 	b.clear()
-	return c.summary(summary, err)
+	return c.graphs(ctx, c.summary(summary, err))
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"strings"
 
+	"kakoi/app"
 	"kakoi/app/amount"
 	"kakoi/core"
 )
@@ -31,9 +33,13 @@ func runList(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	relatives, err := c.host.library.AllRelatives(ctx, c.options.(*listOptions).collection)
+	if err != nil { // the list is worth having without
+		slog.Warn("look for copies and versions", "error", err)
+	}
 	if c.json {
 		for _, d := range docs {
-			if err := c.emit(d); err != nil {
+			if err := c.emit(listed{d, relatives[d.ID]}); err != nil {
 				return err
 			}
 		}
@@ -56,8 +62,22 @@ func runList(ctx context.Context, c *call) error {
 		if d.Reason != "" {
 			fmt.Fprintf(c.Out, "%s%s\n", strings.Repeat(" ", 18), withHint(sanitize(d.Reason, false), sanitize(d.Hint, false)))
 		}
+		for i, r := range relatives[d.ID] {
+			const most = 3
+			if i == most {
+				fmt.Fprintf(c.Out, "%s%s\n", strings.Repeat(" ", 18), c.text("alike.more", len(relatives[d.ID])-most))
+				break
+			}
+			fmt.Fprintf(c.Out, "%s%s\n", strings.Repeat(" ", 18), r.Say(c.text, sanitize(r.Name, false)))
+		}
 	}
 	return nil
+}
+
+// listed is a document with its copies and versions.
+type listed struct {
+	core.Document
+	Relatives []app.Relative `json:"relatives,omitempty"`
 }
 
 func runStatus(ctx context.Context, c *call) error {

@@ -338,6 +338,7 @@ type fakeLibrary struct {
 	models []app.Model
 	views  []app.PageQuery
 	text   string
+	kin    map[string][]app.Relative
 }
 
 func newFakeLibrary() *fakeLibrary {
@@ -353,6 +354,11 @@ func newFakeLibrary() *fakeLibrary {
 }
 
 func (f *fakeLibrary) Status(context.Context) (app.Status, error) { return f.status, nil }
+
+func (f *fakeLibrary) Relatives(_ context.Context, _, id string) ([]app.Relative, error) {
+	return f.kin[id], nil
+}
+
 func (f *fakeLibrary) List(context.Context, string) ([]core.Document, error) {
 	return append([]core.Document(nil), f.docs...), nil
 }

@@ -41,6 +41,7 @@ type models interface {
 type library interface {
 	Status(ctx context.Context) (app.Status, error)
 	List(ctx context.Context, collection string) ([]core.Document, error)
+	Relatives(ctx context.Context, collection, id string) ([]app.Relative, error)
 }
 
 // pages is app.Pages.
@@ -103,13 +104,14 @@ type Model struct {
 	known   bool // status was read
 	modes   modes
 	sources sources
-	reading bool // something is being read
-	unread  int  // and these parts are wanted after it
+	kin     map[string][]app.Relative // by document, of those that were shown as sources
+	reading bool                      // something is being read
+	unread  int                       // and these parts are wanted after it
 }
 
 func newModel(s shell, c conversations, m models, l library, p pages, now func() time.Time) *Model {
 	return &Model{
-		shell: s, conversations: c, models: m, library: l, pages: p, now: now, tell: func(change) {}, cache: map[string]turnRows{},
+		shell: s, conversations: c, models: m, library: l, pages: p, now: now, tell: func(change) {}, cache: map[string]turnRows{}, kin: map[string][]app.Relative{},
 		sources: sources{chosen: -1, dpi: pageDPI},
 	}
 }
@@ -128,6 +130,7 @@ func (m *Model) Heard(t app.Topic) {
 	case app.TopicConversations:
 		m.read(readTalks)
 	case app.TopicDocuments:
+		clear(m.kin)
 		m.read(readStatus)
 	case app.TopicModels, app.TopicSettings, app.TopicAdapters:
 		m.read(readModels)

@@ -35,6 +35,7 @@ func (s *sources) clear(turn string) {
 type Card struct {
 	Number int // 1 and on for cited places, 0 for those that were only read
 	Place
+	Note   string // that it says the same as an earlier one; "": it does not
 	Chosen bool
 }
 
@@ -51,6 +52,9 @@ func (m *Model) Cards() []Card {
 	}
 	for _, p := range m.passages(collection, uncited(a)) {
 		out = append(out, Card{Place: p})
+	}
+	for i := range out {
+		out[i].Note = m.kinNote(out[i].At, out[:i])
 	}
 	if c := m.sources.chosen; c >= 0 && c < len(out) {
 		out[c].Chosen = true
@@ -181,6 +185,7 @@ func (m *Model) choose(card int) {
 	}
 	m.sources.chosen = card
 	m.loadPage(cards[card].At)
+	m.seekKin(cards)
 }
 
 // Turn goes to the page before (-1) or after (+1).

@@ -102,6 +102,9 @@ func (v *sourcesView) column(cards []Card) fyne.CanvasObject {
 		card.OnFocus = func() { v.cards.Reveal(card) }
 		card.SetChosen(c.Chosen)
 		parts = append(parts, card)
+		if c.Note != "" {
+			parts = append(parts, widget.NewProse(v.ruler, widget.Run{Text: c.Note, Color: theme.ColorSecondary}))
+		}
 	}
 	return widget.NewInset(0, 0, 10, 6, nil, widget.NewColumn(rowGap, parts...))
 }

@@ -36,6 +36,8 @@ type useCases interface {
 	Refresh(ctx context.Context, opt app.AddOptions) (app.Summary, error)
 	Stale(ctx context.Context) ([]app.StaleDocument, error)
 	Retrieve(ctx context.Context, collection, query string, top int) (app.Retrieval, error)
+	Relatives(ctx context.Context, collection, id string) ([]app.Relative, error)
+	KeepGraphs(ctx context.Context)
 	Tesseract(ctx context.Context) (ocr.Reader, error)
 	OCR(ctx context.Context, plan app.OCRPlan, opt app.OCROptions) (app.OCRSummary, error)
 	UnfinishedOCR(ctx context.Context) ([]job.Entry, []app.OCRPlan, error)

@@ -3,6 +3,8 @@ package library
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 
 	"kakoi/app"
 	"kakoi/app/amount"
@@ -24,7 +26,8 @@ type opened struct {
 	marks      []app.Span
 	dpi        int
 	view       *app.PageView // nil while the first page is on its way
-	turn       int           // counts what was asked for: late answers are dropped
+	relatives  []app.Relative
+	turn       int // counts what was asked for: late answers are dropped
 }
 
 // is says whether a document is open.
@@ -36,9 +39,11 @@ func (o *opened) open(doc core.Document, page int, marks ...app.Span) {
 		return // there is nothing to see but the reason, which is below the table
 	}
 	o.doc, o.collection, o.page, o.marks, o.dpi, o.view = doc, o.m.list.collection, max(1, page), marks, baseDPI, nil
+	o.relatives = nil
 	o.m.part = partDocuments
 	o.m.tell(changedPart)
 	o.load()
+	o.look()
 }
 
 // close goes back to the table.
@@ -88,6 +93,38 @@ func (o *opened) load() {
 	})
 }
 
+// look finds the copies and versions of the open document.
+func (o *opened) look() {
+	m, id, collection := o.m, o.doc.ID, o.collection
+	m.Go(func(ctx context.Context) {
+		found, err := m.lib.Relatives(ctx, collection, id)
+		if err != nil {
+			slog.Warn("look for copies and versions", "document", id, "error", err)
+			return
+		}
+		m.Post(func() {
+			if o.doc.ID == id && len(found) > 0 {
+				o.relatives = found
+				m.tell(changedOpened)
+			}
+		})
+	})
+}
+
+// kin says which documents are copies or versions of the open one, the nearest first.
+func (o *opened) kin() string {
+	const most = 5
+	var lines []string
+	for i, r := range o.relatives {
+		if i == most {
+			lines = append(lines, o.m.Text("alike.more", len(o.relatives)-most))
+			break
+		}
+		lines = append(lines, r.Say(o.m.Text, r.Name))
+	}
+	return strings.Join(lines, "\n")
+}
+
 // fact is one line of what is known of a document.
 type fact struct{ name, value string }
 
@@ -100,6 +137,9 @@ func (o *opened) facts() []fact {
 		text("pages", m.Text("documents.fact.counts", d.Pages, d.Chunks)),
 		text("added", d.Added.Local().Format("2006-01-02 15:04:05")), text("modified", d.Modified.Local().Format("2006-01-02 15:04:05")),
 		text("embedder", d.Embedder), text("split", d.Split), text("sha", d.SHA256),
+	}
+	if len(o.relatives) > 0 {
+		out = append([]fact{text("alike", o.kin())}, out...)
 	}
 	if d.Reason != "" {
 		out = append(out, text("reason", d.Reason+" "+d.Hint))

@@ -33,6 +33,7 @@ type shelf struct {
 	err     error
 	reads   int
 	noOCR   error // of Tesseract
+	kin     map[string][]app.Relative
 }
 
 func (s *shelf) Status(context.Context) (app.Status, error) {
@@ -103,6 +104,14 @@ func (s *shelf) Unfinished(context.Context) ([]job.Entry, []app.AddPlan, error) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.open), slices.Clone(s.plans), nil
+}
+
+func (s *shelf) KeepGraphs(context.Context) {}
+
+func (s *shelf) Relatives(_ context.Context, _, id string) ([]app.Relative, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.kin[id]), nil
 }
 
 func (s *shelf) Discard(_ context.Context, id string) error {

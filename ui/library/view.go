@@ -81,6 +81,7 @@ func New(p Params) *Screen {
 			}
 		})
 	})
+	p.Shell.Go(p.Library.KeepGraphs)
 	p.Shell.Go(func(ctx context.Context) { p.Folders.Watch(ctx, app.AddOptions{Explain: s.m.explain}) })
 	return s
 }

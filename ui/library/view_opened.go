@@ -18,6 +18,9 @@ type pageSide struct {
 	of   string // Document.ID
 	root fyne.CanvasObject
 	view *widget.PageView
+
+	facts *widget.Sheet
+	said  string // what the facts show
 }
 
 func newPageSide(s *Screen) *pageSide {
@@ -32,11 +35,9 @@ func newPageSide(s *Screen) *pageSide {
 		return false
 	}
 	p.view.SetPage(widget.Page{First: true, Last: true, Note: s.text("documents.page.loading")})
-	facts := widget.NewColumn(8)
-	for _, f := range o.facts() {
-		facts.Objects = append(facts.Objects, widget.NewColumn(0, s.aside(f.name), s.words(f.value)))
-	}
-	side := container.New(down{fill: 1}, s.heading(o.doc.Name), widget.NewSheet(0, facts))
+	p.facts = widget.NewSheet(0, widget.NewColumn(8))
+	p.tellFacts()
+	side := container.New(down{fill: 1}, s.heading(o.doc.Name), p.facts)
 	split := container.NewHSplit(p.view, container.NewPadded(side))
 	split.Offset = 0.68
 	tools := widget.NewFlow(gap,
@@ -46,9 +47,23 @@ func newPageSide(s *Screen) *pageSide {
 	return p
 }
 
-// update shows the page that has come.
+// tellFacts shows what is known now.
+func (p *pageSide) tellFacts() {
+	facts := p.s.m.opened.facts()
+	if now := fmt.Sprint(facts); now != p.said {
+		p.said = now
+		var parts []fyne.CanvasObject
+		for _, f := range facts {
+			parts = append(parts, widget.NewColumn(0, p.s.aside(f.name), p.s.words(f.value)))
+		}
+		p.facts.SetContent(widget.NewColumn(8, parts...))
+	}
+}
+
+// update shows the page that has come, and the copies and versions that were found.
 func (p *pageSide) update() {
 	o := &p.s.m.opened
+	p.tellFacts()
 	if o.view == nil {
 		return
 	}
