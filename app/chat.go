@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,7 @@ func (c *Chat) AskEach(ctx context.Context, question string, opt AskOptions, emi
 	}
 	asker := rag.Asker{Search: Searcher{Store: c.Library.Store, Collection: collection.ID}, Templates: templates}
 	var wg sync.WaitGroup
-	var generatorErr, embedderErr error
+	var generatorErr, embedderErr, rerankerErr error
 	release, releaseEmbedder := c.Models.hold(opt.Model), c.Models.holdEmbedder()
 	defer func() {
 		release()
@@ -102,12 +103,13 @@ func (c *Chat) AskEach(ctx context.Context, question string, opt AskOptions, emi
 	}()
 	wg.Go(func() { asker.Generator, generatorErr = c.Models.GeneratorNamed(ctx, opt.Model, p) })
 	wg.Go(func() { asker.Embedder, embedderErr = c.Models.Embedder(ctx, nil) })
+	wg.Go(func() { asker.Reranker, how.Rerank, rerankerErr = c.Models.Reranker(ctx, nil) })
 	wg.Wait()
 	if generatorErr != nil {
 		return nil, generatorErr
 	}
-	if embedderErr != nil {
-		return nil, embedderErr
+	if err := cmp.Or(embedderErr, rerankerErr); err != nil {
+		return nil, err
 	}
 	lanes := make([]rag.Lane, len(which))
 	for i, name := range which {

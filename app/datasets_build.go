@@ -48,11 +48,12 @@ func (d *Datasets) retriever(ctx context.Context, collection core.Collection, p 
 	one, two := c.Models.hold(""), c.Models.holdEmbedder()
 	release = func() { one(); two() }
 	var wg sync.WaitGroup
-	var generatorErr, embedderErr error
+	var generatorErr, embedderErr, rerankerErr error
 	wg.Go(func() { r.asker.Generator, generatorErr = c.Models.GeneratorNamed(ctx, "", p) })
 	wg.Go(func() { r.asker.Embedder, embedderErr = c.Models.Embedder(ctx, nil) })
+	wg.Go(func() { r.asker.Reranker, r.how.Rerank, rerankerErr = c.Models.Reranker(ctx, nil) })
 	wg.Wait()
-	if err := errors.Join(generatorErr, embedderErr); err != nil {
+	if err := errors.Join(generatorErr, embedderErr, rerankerErr); err != nil {
 		release()
 		if generatorErr != nil {
 			err = generatorErr

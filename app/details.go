@@ -31,7 +31,7 @@ type Details struct {
 }
 
 func purpose(kind ModelKind) weights.Kind {
-	if kind == KindEmbedder {
+	if kind != KindChat {
 		return weights.Embedder
 	}
 	return weights.Generator

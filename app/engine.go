@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ type Engine struct {
 
 	mu     sync.Mutex
 	client *load[Client]
-	models map[string]any  // "generator DIR" -> *load[core.Generator], "embedder DIR" -> *load[core.Embedder]
+	models map[string]any  // "generator DIR" -> *load[core.Generator], "embedder DIR" -> *load[core.Embedder], "reranker DIR" -> *load[core.Reranker]
 	held   map[string]int  // by folder: users that Release passes over
 	stale  map[string]bool // folders that Renew passed over, while they are held
 	loads  sync.WaitGroup
@@ -117,6 +118,26 @@ func (e *Engine) Generator(ctx context.Context, dir string, opt engine.ModelOpti
 	})
 }
 
+// Reranker returns the reranker in dir, loading it first where needed; p hears of the load if this call begins it.
+func (e *Engine) Reranker(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Reranker, error) {
+	return model(ctx, e, "reranker "+dir, func(ctx context.Context) (core.Reranker, error) {
+		c, err := e.Client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		able, ok := c.(interface {
+			LoadReranker(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Reranker, error)
+		})
+		if !ok {
+			return nil, fmt.Errorf("load reranker %q: %w", dir, core.ErrUnsupported)
+		}
+		if opt.DType == "nf4" {
+			opt.DType = "auto"
+		}
+		return able.LoadReranker(ctx, dir, opt, p)
+	})
+}
+
 func model[T any](ctx context.Context, e *Engine, key string, get func(context.Context) (T, error)) (T, error) {
 	e.mu.Lock()
 	if e.closed {
@@ -192,6 +213,8 @@ func (e *Engine) drop(gone func(dir string) bool) {
 		case *load[core.Generator]:
 			release(e, l)
 		case *load[core.Embedder]:
+			release(e, l)
+		case *load[core.Reranker]:
 			release(e, l)
 		}
 	}

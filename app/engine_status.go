@@ -74,8 +74,11 @@ func engineModel(m engine.LoadedModel) EngineModel {
 		info.Name = filepath.Base(m.Dir)
 	}
 	kind := string(KindEmbedder)
-	if m.Kind == "generator" {
+	switch m.Kind {
+	case "generator":
 		kind = string(KindChat)
+	case "reranker":
+		kind = string(KindReranker)
 	}
 	return EngineModel{Name: info.Name, Kind: kind, DType: info.DType, Bytes: info.Bytes}
 }

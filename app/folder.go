@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"kakoi/core"
 	"kakoi/core/weights"
@@ -22,10 +24,33 @@ func kindOf(dir string) (ModelKind, error) {
 		return "", fmt.Errorf("read config of model %q: %w", dir, err)
 	}
 	var config struct {
-		ModelType string `json:"model_type"`
+		ModelType     string            `json:"model_type"`
+		Architectures []string          `json:"architectures"`
+		Labels        *int              `json:"num_labels"`
+		Names         map[string]string `json:"id2label"`
 	}
 	if err := json.Unmarshal(raw, &config); err != nil {
 		return "", core.Explain(fmt.Errorf("parse config of model %q: %w: %w", dir, core.ErrCorrupt, err), "error.model.config", dir)
+	}
+	sorts := slices.ContainsFunc(config.Architectures, func(a string) bool { return strings.HasSuffix(a, "ForSequenceClassification") })
+	if sorts {
+		// As core/bert has it, which this process does not know: two labels unless the file says otherwise.
+		labels := 2
+		switch {
+		case config.Names != nil:
+			labels = len(config.Names)
+		case config.Labels != nil:
+			labels = *config.Labels
+		}
+		if labels != 1 {
+			return "", core.Explain(fmt.Errorf("model %q has %d labels: %w", dir, labels, core.ErrUnsupported), "error.reranker.labels", labels)
+		}
+	}
+	switch config.ModelType {
+	case "bert", "xlm-roberta", "roberta", "camembert":
+		if sorts {
+			return KindReranker, nil
+		}
 	}
 	switch config.ModelType {
 	case "gpt_neox":

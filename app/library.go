@@ -207,6 +207,9 @@ func (l *Library) Search(ctx context.Context, collection, query string, top int)
 	opt := rag.Recommended()
 	opt.Passages, opt.Candidates = top, max(opt.Candidates, 2*top)
 	asker := rag.Asker{Search: Searcher{Store: l.Store, Collection: c.ID}, Embedder: embedder}
+	if asker.Reranker, opt.Rerank, err = l.Models.Reranker(ctx, nil); err != nil {
+		return nil, err
+	}
 	passages, err := asker.Passages(ctx, query, opt)
 	if err != nil {
 		return nil, fmt.Errorf("search %q: %w", c.Name, err)

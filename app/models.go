@@ -26,6 +26,7 @@ type ModelKind string
 const (
 	KindChat     ModelKind = "chat"
 	KindEmbedder ModelKind = "embedder"
+	KindReranker ModelKind = "reranker" // a cross-encoder; none need be in use
 )
 
 // Model is one model folder.
@@ -124,7 +125,8 @@ func (m *Models) List(ctx context.Context) ([]Model, error) {
 
 func (m *Models) inUse(model Model) bool {
 	set := m.Settings.Get()
-	return model.Kind == KindChat && model.Name == set.ChatModel || model.Kind == KindEmbedder && model.Name == set.Embedder
+	return model.Kind == KindChat && model.Name == set.ChatModel || model.Kind == KindEmbedder && model.Name == set.Embedder ||
+		model.Kind == KindReranker && model.Name == set.Reranker
 }
 
 // Find returns the model called name.
@@ -163,9 +165,15 @@ func (m *Models) Use(ctx context.Context, name string) error {
 		return err
 	}
 	err = m.Settings.Update(func(s *settings.Settings) {
-		if model.Kind == KindEmbedder {
+		switch model.Kind {
+		case KindEmbedder:
 			s.Embedder = name
-		} else {
+		case KindReranker:
+			s.Reranker = name
+			if s.Rerank == 0 {
+				s.Rerank = settings.Default().Rerank
+			}
+		default:
 			s.ChatModel = name
 		}
 	})
@@ -181,7 +189,7 @@ func (m *Models) Use(ctx context.Context, name string) error {
 func (m *Models) releaseOthers(names ...string) {
 	set := m.Settings.Get()
 	var keep []string
-	for _, name := range append([]string{set.ChatModel, set.Embedder}, names...) {
+	for _, name := range append([]string{set.ChatModel, set.Embedder, set.Reranker}, names...) {
 		if dir, err := m.folder(name); err == nil {
 			keep = append(keep, dir)
 		}
@@ -197,7 +205,7 @@ func (m *Models) Removable(ctx context.Context, name string) (Model, error) {
 		return model, err
 	case model.Bundled:
 		return model, core.Explain(fmt.Errorf("remove model %q: %w", name, core.ErrUnsupported), "error.model.bundled", name)
-	case model.InUse:
+	case model.InUse && model.Kind != KindReranker: // without a reranker everything works
 		return model, core.Explain(fmt.Errorf("remove model %q: %w", name, core.ErrBusy), "error.model.inuse", name)
 	case m.Engine.Held(model.Dir): // a run would lose its base, and its adapter the tokenizer
 		return model, core.Explain(fmt.Errorf("remove model %q: held: %w", name, core.ErrBusy), "error.model.held", name)
@@ -210,6 +218,12 @@ func (m *Models) Remove(ctx context.Context, name string) error {
 	model, err := m.Removable(ctx, name)
 	if err != nil {
 		return err
+	}
+	if model.InUse {
+		if err := m.Settings.Update(func(s *settings.Settings) { s.Reranker = "" }); err != nil {
+			return fmt.Errorf("remove model %q: %w", name, err)
+		}
+		m.releaseOthers()
 	}
 	// Renamed first: what a crash leaves behind is no half model.
 	gone := filepath.Join(m.Dir, ".removed-"+name)
@@ -314,6 +328,23 @@ func (m *Models) Embedder(ctx context.Context, p core.Progress) (core.Embedder, 
 		return nil, err
 	}
 	return e, nil
+}
+
+// Reranker is the reranker in use and how many passages it orders; nil and 0 where none is in use, or it is turned off.
+func (m *Models) Reranker(ctx context.Context, p core.Progress) (core.Reranker, int, error) {
+	set := m.Settings.Get()
+	if set.Reranker == "" || set.Rerank == 0 {
+		return nil, 0, nil
+	}
+	dir, err := m.folder(set.Reranker)
+	if err != nil {
+		return nil, 0, err
+	}
+	r, err := m.Engine.Reranker(ctx, dir, m.options(), p)
+	if err != nil {
+		return nil, 0, fmt.Errorf("load reranker %q: %w", set.Reranker, err)
+	}
+	return r, set.Rerank, nil
 }
 
 // known is what an embedder was when it was last loaded.

@@ -18,8 +18,10 @@ type Retrieval struct {
 	Embedder   string
 	Dense      []core.Hit // by meaning, best first
 	Lexical    []core.Hit // by words
-	Fused      []core.Hit // both, as they go to the model
-	Seconds    float64
+	Fused      []core.Hit // both
+	Reranked   []core.Hit // as they go to the model, where a reranker is in use; else empty
+	Seconds    float64    // of all of it
+	Reranking  float64    // seconds of that
 }
 
 // Retrieve shows how a query is searched, top hits of each kind. Hits of Fused carry the scores and ranks of both searches.
@@ -36,9 +38,13 @@ func (l *Library) Retrieve(ctx context.Context, collection, query string, top in
 	if err != nil {
 		return Retrieval{}, err
 	}
+	reranker, n, err := l.Models.Reranker(ctx, nil)
+	if err != nil {
+		return Retrieval{}, err
+	}
 	start := time.Now()
-	asker := rag.Asker{Search: Searcher{Store: l.Store, Collection: c.ID}, Embedder: embedder}
-	hits, err := asker.Hits(ctx, query, max(rag.Recommended().Candidates, top))
+	asker := rag.Asker{Search: Searcher{Store: l.Store, Collection: c.ID}, Embedder: embedder, Reranker: reranker}
+	hits, err := asker.Hits(ctx, query, max(rag.Recommended().Candidates, top, n))
 	if err != nil {
 		return Retrieval{}, fmt.Errorf("search %q: %w", c.Name, err)
 	}
@@ -52,11 +58,21 @@ func (l *Library) Retrieve(ctx context.Context, collection, query string, top in
 		slices.SortFunc(out, func(a, b core.Hit) int { return cmp.Compare(rank(a), rank(b)) })
 		return out[:min(top, len(out))]
 	}
+	fused := slices.Clone(hits[:min(top, len(hits))])
+	before := time.Now()
+	var reranked []core.Hit
+	if reranker != nil {
+		if err := asker.Reorder(ctx, query, hits, n); err != nil {
+			return Retrieval{}, fmt.Errorf("search %q: %w", c.Name, err)
+		}
+		reranked = slices.Clone(hits[:min(top, len(hits))])
+	}
 	return Retrieval{
+		Reranked: reranked, Reranking: time.Since(before).Seconds(),
 		Collection: c.Name, Embedder: embedder.Info().Name,
 		Dense:   first(func(h core.Hit) int { return h.DenseRank }),
 		Lexical: first(func(h core.Hit) int { return h.LexicalRank }),
-		Fused:   hits[:min(top, len(hits))],
+		Fused:   fused,
 		Seconds: time.Since(start).Seconds(),
 	}, nil
 }

@@ -36,6 +36,9 @@ func (m *Models) Measure(ctx context.Context, name string, listen func(job.State
 	if err != nil {
 		return Speed{}, err
 	}
+	if model.Kind == KindReranker {
+		return Speed{}, core.Explain(fmt.Errorf("measure model %q: %w", name, core.ErrUnsupported), "error.reranker.speed", name)
+	}
 	var s Speed
 	j := m.Jobs.Start(ctx, job.Name{Key: "job.speed", Note: name}, func(ctx context.Context, p core.Progress) (err error) {
 		defer m.Engine.Hold(model.Dir)()

@@ -7,9 +7,10 @@ type Hit struct {
 	Chunk       Chunk
 	Name        string    // Document.Name
 	Modified    time.Time // Document.Modified
-	Score       float64   // fused
+	Score       float64   // fused, 0 to 1; of those that a reranker put in order from 1 to 2
 	Dense       float64   // cosine similarity
 	Lexical     float64   // BM25
+	Rerank      float64   // the reranker's logit; 0 where it was not asked
 	Share       float64   // of Lexical in the most that the question's words could give, 0 to 1
 	DenseRank   int
 	LexicalRank int

@@ -28,6 +28,7 @@ var Fields = []Field{
 	{Key: "enter_sends", Choices: []string{"true", "false"}, value: func(s *Settings) any { return &s.EnterSends }},
 	{Key: "preset", Choices: Presets, value: func(s *Settings) any { return &s.Preset }},
 	{Key: "top", Most: 100, Preset: "0", value: func(s *Settings) any { return &s.Top }},
+	{Key: "rerank", Most: 100, value: func(s *Settings) any { return &s.Rerank }},
 	{Key: "temperature", Most: 10, Fraction: true, Preset: "-1", value: func(s *Settings) any { return &s.Temperature }},
 	{Key: "max_new_tokens", Most: 4096, Preset: "0", value: func(s *Settings) any { return &s.MaxNewTokens }},
 	{Key: "splitter", Choices: Splitters, value: func(s *Settings) any { return &s.Splitter }},

@@ -27,6 +27,8 @@ type Settings struct {
 	EnterSends   bool    `json:"enter_sends"`    // a question; otherwise Ctrl+Enter alone
 	Embedder     string  `json:"embedder"`       // name of a model
 	ChatModel    string  `json:"chat_model"`     // name of a model
+	Reranker     string  `json:"reranker"`       // name of a model; "" is none
+	Rerank       int     `json:"rerank"`         // passages that it orders; 0 turns it off
 	Splitter     string  `json:"splitter"`       // "recommended", "techlab"
 	Preset       string  `json:"preset"`         // "recommended", "techlab"
 	Top          int     `json:"top"`            // passages at most for an answer; 0 is the preset's
@@ -56,7 +58,7 @@ var (
 func Default() Settings {
 	return Settings{
 		Version: version, Theme: Themes[0], TextSize: 100, EnterSends: true, Embedder: StarterEmbedder, ChatModel: StarterModel,
-		Splitter: Splitters[0], Preset: Presets[0], Temperature: -1, Device: "auto", DType: DTypes[0],
+		Splitter: Splitters[0], Preset: Presets[0], Temperature: -1, Rerank: 20, Device: "auto", DType: DTypes[0],
 	}
 }
 
@@ -69,6 +71,8 @@ func (s Settings) Validate() error {
 		return wrong("embedder", s.Embedder)
 	case !ValidModelName(s.ChatModel):
 		return wrong("chat_model", s.ChatModel)
+	case s.Reranker != "" && !ValidModelName(s.Reranker):
+		return wrong("reranker", s.Reranker)
 	}
 	for _, f := range Fields {
 		if !f.allows(f.Value(s)) {

@@ -73,7 +73,7 @@ func benchRetrieval(ctx context.Context, c *call, o retrievalOptions) (err error
 	}
 	b := c.newBar()
 	done := int64(0)
-	figures, seconds, err := h.library.MeasureRetrieval(ctx, o.collection, questions, func(f app.Found) error {
+	found, err := h.library.MeasureRetrieval(ctx, o.collection, questions, func(f app.Found) error {
 		done++
 		b.progress().Report(core.Update{Stage: "search", Done: done, Total: int64(len(questions)), Note: f.Question.Text})
 		if !o.details {
@@ -86,7 +86,7 @@ func benchRetrieval(ctx context.Context, c *call, o retrievalOptions) (err error
 	if err != nil {
 		return err
 	}
-	return c.printFigures(figures, seconds)
+	return c.printFigures(found)
 }
 
 // addForBench adds what the command names, or the samples, to a library that was made for it.
@@ -138,18 +138,19 @@ func place(rank int) string {
 }
 
 // printFigures prints a line for each way of searching.
-func (c *call) printFigures(figures []recall.Figures, seconds float64) error {
+func (c *call) printFigures(m app.Measured) error {
 	if !c.json {
 		fmt.Fprintf(c.Out, "%s  %9s  %8s  %8s  %9s  %6s  %7s\n", pad("", 10), "questions", "recall@1", "recall@5", "recall@10", "MRR", "nDCG@10")
 	}
-	for i, f := range figures {
+	for i, f := range m.Figures {
 		if c.json {
 			err := c.emit(struct {
 				Kind string `json:"kind"`
 				Way  string `json:"search"`
 				recall.Figures
-				Seconds float64 `json:"median_seconds"`
-			}{"retrieval", app.Ways[i], f, seconds})
+				Seconds   float64 `json:"median_seconds"`
+				Reranking float64 `json:"median_rerank_seconds"`
+			}{"retrieval", app.Ways[i], f, m.Seconds, m.Reranking})
 			if err != nil {
 				return err
 			}
@@ -158,7 +159,10 @@ func (c *call) printFigures(figures []recall.Figures, seconds float64) error {
 		fmt.Fprintf(c.Out, "%s  %9d  %7.1f%%  %7.1f%%  %8.1f%%  %.3f   %.3f\n", pad(app.Ways[i], 10), f.Questions, 100*f.Recall1, 100*f.Recall5, 100*f.Recall10, f.MRR, f.NDCG)
 	}
 	if !c.json {
-		c.say("cli.bench.search_time", 1000*seconds)
+		c.say("cli.bench.search_time", 1000*m.Seconds)
+		if len(m.Figures) == len(app.Ways) {
+			c.say("cli.bench.rerank_time", 1000*m.Reranking)
+		}
 	}
 	return nil
 }

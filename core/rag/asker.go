@@ -21,6 +21,7 @@ type Searcher interface {
 type AskOptions struct {
 	Candidates   int           // hits taken from each search
 	PromptTokens int           // prompt at most; 0: what the model's context leaves, or less for a small model
+	Rerank       int           // best fused hits that the Reranker puts in order; 0: none
 	Passages     int           // best fused hits, joined into as many passages at most; 0: all
 	Sampling     core.Sampling // MaxNewTokens is taken off the model's context
 	Adapter      string        // ID of an adapter's weights, recorded in the Answer
@@ -59,6 +60,7 @@ func Preset(name string) (AskOptions, error) {
 type Asker struct {
 	Search    Searcher
 	Embedder  core.Embedder
+	Reranker  core.Reranker // nil: none
 	Generator core.Generator
 	Templates Templates
 	Now       func() time.Time // nil: time.Now
@@ -66,7 +68,10 @@ type Asker struct {
 
 // Passages finds what the library has on a question and joins the opt.Passages best hits. Best first.
 func (a *Asker) Passages(ctx context.Context, question string, opt AskOptions) ([]core.Passage, error) {
-	hits, err := a.Hits(ctx, question, opt.Candidates)
+	hits, err := a.Hits(ctx, question, max(opt.Candidates, opt.Rerank))
+	if err == nil {
+		err = a.Reorder(ctx, question, hits, opt.Rerank)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -116,6 +116,7 @@ func (m *memory) Lexical(ctx context.Context, text string, k int) ([]core.Hit, e
 				h.Lexical++
 			}
 		}
+		h.Share = h.Lexical / float64(max(1, len(asked)))
 		return h.Lexical
 	}), ctx.Err()
 }

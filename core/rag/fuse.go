@@ -2,22 +2,29 @@ package rag
 
 import (
 	"cmp"
+	"path"
+	"regexp"
 	"slices"
+	"strings"
 
 	"kakoi/core"
 )
 
-// rrfK is the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
-const rrfK = 60
+// lexicalWeight is the part of a fused score that the words decide. Tuned, see docs/decisions/0024.
+const lexicalWeight = 0.6
 
 type chunkKey struct {
 	document string
 	ordinal  int
 }
 
-// Fuse merges the results of dense and lexical search, each best first, by reciprocal rank fusion:
-// Score = sum over the lists of 1/(60+rank). Every chunk appears once, with the scores and ranks it has in
-// either list. Best first; ties go to the better single rank, then the cosine, then reading order.
+// Fuse merges the results of dense and lexical search, each best first, by a convex combination of their scores (Bruch, Gai and Ingber 2023, who found
+// it better than ranks alone): the cosine from 0 at the last to 1 at the first of the dense hits, and the part that BM25 has of what all the question's words
+// could give together. So words that hardly occur in the documents (a question in another language) decide little, and those that all stand together
+// much. A chunk that one search did not find has 0 of it. With one list alone its order stays.
+//
+// Every chunk appears once, with the scores and ranks it has in either list. Best first; ties go to the better single rank, then the cosine, then reading
+// order. Of two versions of one file that say nearly the same the newer one stands first.
 func Fuse(dense, lexical []core.Hit) []core.Hit {
 	out := make([]core.Hit, 0, len(dense)+len(lexical))
 	at := make(map[chunkKey]int, cap(out))
@@ -27,20 +34,27 @@ func Fuse(dense, lexical []core.Hit) []core.Hit {
 		if !ok {
 			i = len(out)
 			at[key] = i
-			out = append(out, core.Hit{Chunk: h.Chunk, Name: h.Name})
+			out = append(out, core.Hit{Chunk: h.Chunk, Name: h.Name, Modified: h.Modified})
 		}
 		return &out[i]
 	}
-	for i, h := range dense {
-		if f := place(h); f.DenseRank == 0 {
-			f.Dense, f.DenseRank = h.Dense, i+1
-			f.Score += 1 / float64(rrfK+i+1)
+	if len(dense) > 0 {
+		first, last := dense[0].Dense, dense[len(dense)-1].Dense
+		for i, h := range dense {
+			if f := place(h); f.DenseRank == 0 {
+				part := 1.0
+				if first > last {
+					part = (h.Dense - last) / (first - last)
+				}
+				f.Dense, f.DenseRank = h.Dense, i+1
+				f.Score += (1 - lexicalWeight) * part
+			}
 		}
 	}
 	for i, h := range lexical {
 		if f := place(h); f.LexicalRank == 0 {
-			f.Lexical, f.LexicalRank = h.Lexical, i+1
-			f.Score += 1 / float64(rrfK+i+1)
+			f.Lexical, f.Share, f.LexicalRank = h.Lexical, h.Share, i+1
+			f.Score += lexicalWeight * h.Share
 		}
 	}
 	slices.SortStableFunc(out, func(a, b core.Hit) int {
@@ -52,6 +66,7 @@ func Fuse(dense, lexical []core.Hit) []core.Hit {
 			cmp.Compare(a.Chunk.Ordinal, b.Chunk.Ordinal),
 		)
 	})
+	newerFirst(out)
 	return out
 }
 
@@ -63,4 +78,58 @@ func bestRank(h core.Hit) int {
 		return h.DenseRank
 	}
 	return min(h.DenseRank, h.LexicalRank)
+}
+
+const (
+	// nearScore is how near the scores of two versions are, for the newer one to go first.
+	nearScore = 0.1
+	// nearText is the part of the pairs of characters that two versions of a chunk share at least.
+	nearText = 0.6
+)
+
+// newerFirst changes places and scores of two hits (best first) where the lower one is of a newer version of the same file, as near in score as in text.
+func newerFirst(hits []core.Hit) {
+	for i := range hits {
+		for j := i + 1; j < len(hits) && hits[i].Score-hits[j].Score <= nearScore; j++ {
+			a, b := &hits[i], &hits[j]
+			if a.Chunk.Document == b.Chunk.Document || !b.Modified.After(a.Modified) || family(a.Name) != family(b.Name) || likeness(a.Chunk.Text, b.Chunk.Text) < nearText {
+				continue
+			}
+			a.Score, b.Score = b.Score, a.Score
+			*a, *b = *b, *a
+		}
+	}
+}
+
+// version is what tells versions of a file apart in its name: v2, 第3版, (1), 2024-05-01, 改訂版, final, コピー.
+var version = regexp.MustCompile(`(?i)[\s_\-.]*(\(\d+\)|（\d+）|ver\.?\s*[\d.]+|v\d[\d.]*|rev\.?\s*\d+|第?\d+版|(19|20)\d{2}([-_./年]?\d{1,2}){0,2}([月日度年]*)|改訂版?|改定版?|最新版?|旧版?|新版?|のコピー|コピー|[\s_\-.](final|draft|copy|old|new)\b)`)
+
+// family is a file's name without its folder, its ending and its version.
+func family(name string) string {
+	base := strings.TrimSuffix(path.Base(name), path.Ext(name))
+	if bare := strings.Trim(version.ReplaceAllString(base, ""), " _-.　"); bare != "" {
+		return strings.ToLower(bare)
+	}
+	return strings.ToLower(base)
+}
+
+// likeness is the part of the different pairs of characters of two texts that both have (Jaccard).
+func likeness(a, b string) float64 {
+	pairs := func(text string) map[[2]rune]bool {
+		m := map[[2]rune]bool{}
+		before := rune(0)
+		for _, r := range squeeze(text) {
+			m[[2]rune{before, r}] = true
+			before = r
+		}
+		return m
+	}
+	x, y := pairs(a), pairs(b)
+	both := 0
+	for p := range x {
+		if y[p] {
+			both++
+		}
+	}
+	return float64(both) / float64(max(1, len(x)+len(y)-both))
 }

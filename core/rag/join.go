@@ -58,14 +58,8 @@ func Join(ctx context.Context, hits []core.Hit, pageText PageText) ([]core.Passa
 	return dropEqual(out), nil
 }
 
-func byScore(a, b core.Passage) int {
-	return cmp.Or(
-		cmp.Compare(b.Score, a.Score),
-		cmp.Compare(a.Document, b.Document),
-		cmp.Compare(a.Page, b.Page),
-		cmp.Compare(a.Start, b.Start),
-	)
-}
+// byScore leaves passages of one score, copies mostly, in the order of their hits.
+func byScore(a, b core.Passage) int { return cmp.Compare(b.Score, a.Score) }
 
 // merge joins two passages of the same page that overlap, or that are adjacent and short enough together.
 func merge(ctx context.Context, a, b core.Passage, pages *pageReader) (core.Passage, bool, error) {

@@ -118,7 +118,10 @@ func (a *Asker) find(ctx context.Context, q *asked) error {
 	if _, _, _, err := Fit(ctx, a.Generator, q.template, nil, q.question, q.room); err != nil {
 		return err
 	}
-	hits, err := a.Hits(ctx, q.question, q.opt.Candidates)
+	hits, err := a.Hits(ctx, q.question, max(q.opt.Candidates, q.opt.Rerank))
+	if err == nil {
+		err = a.Reorder(ctx, q.question, hits, q.opt.Rerank)
+	}
 	if err != nil {
 		return err
 	}

@@ -20,12 +20,13 @@ func hit(doc string, ordinal int, dense, lexical float64) core.Hit {
 func TestFuse(t *testing.T) {
 	dense := []core.Hit{hit("a", 0, 0.9, 0), hit("b", 1, 0.8, 0), hit("c", 2, 0.7, 0)}
 	lexical := []core.Hit{hit("b", 1, 0, 12), hit("d", 0, 0, 9)}
+	lexical[0].Share, lexical[1].Share = 0.64, 0.48
 	got := rag.Fuse(dense, lexical)
 	want := []core.Hit{
-		{Name: "b", Score: 1./62 + 1./61, Dense: 0.8, Lexical: 12, DenseRank: 2, LexicalRank: 1},
-		{Name: "a", Score: 1. / 61, Dense: 0.9, DenseRank: 1},
-		{Name: "d", Score: 1. / 62, Lexical: 9, LexicalRank: 2},
-		{Name: "c", Score: 1. / 63, Dense: 0.7, DenseRank: 3},
+		{Name: "b", Score: 0.2 + 0.384, Dense: 0.8, Lexical: 12, Share: 0.64, DenseRank: 2, LexicalRank: 1},
+		{Name: "a", Score: 0.4, Dense: 0.9, DenseRank: 1},
+		{Name: "d", Score: 0.288, Lexical: 9, Share: 0.48, LexicalRank: 2},
+		{Name: "c", Score: 0, Dense: 0.7, DenseRank: 3},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%d hits, want %d", len(got), len(want))
@@ -53,7 +54,7 @@ func TestFuseTies(t *testing.T) {
 	}
 	// The same chunk twice in one list counts once.
 	twice := rag.Fuse([]core.Hit{hit("a", 0, 0.5, 0), hit("a", 0, 0.4, 0)}, nil)
-	if len(twice) != 1 || twice[0].Score != 1./61 || twice[0].Dense != 0.5 {
+	if len(twice) != 1 || twice[0].Score != 0.4 || twice[0].Dense != 0.5 {
 		t.Errorf("got %+v", twice)
 	}
 	if out := rag.Fuse(nil, nil); len(out) != 0 {
