@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"golang.org/x/text/encoding/japanese"
+)
+
+// writings are the ways in which a text may lie in a file.
+func writings(t *testing.T, text string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{"UTF-8": []byte(text)}
+	var little, big []byte
+	escaped := ""
+	for _, u := range utf16.Encode([]rune(text)) {
+		little, big = binary.LittleEndian.AppendUint16(little, u), binary.BigEndian.AppendUint16(big, u)
+		escaped += fmt.Sprintf(`\u%04x`, u)
+	}
+	out["UTF-16LE"], out["UTF-16BE"], out["JSON escapes"] = little, big, []byte(escaped)
+	for name, e := range map[string]interface{ Bytes([]byte) ([]byte, error) }{"Shift_JIS": japanese.ShiftJIS.NewEncoder(), "EUC-JP": japanese.EUCJP.NewEncoder()} {
+		b, err := e.Bytes([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[name] = b
+	}
+	for i := range 3 { // base64 of it, wherever it begins in a group
+		raw := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", i) + text))
+		out[fmt.Sprint("base64 ", i)] = []byte(raw[4 : len(raw)-4])
+	}
+	return out
+}
+
+// holding are the files of the data folder with any of the needles.
+func (w *world) holding(needles map[string][]byte) (found []string) {
+	w.t.Helper()
+	err := filepath.WalkDir(w.data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		for name, needle := range needles {
+			if bytes.Contains(data, needle) {
+				found = append(found, name+" in "+strings.TrimPrefix(path, w.data))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return found
+}
+
+// TestRemovalLeavesNoBytes: after remove nothing in the whole data folder has the text in any writing, not what an edit, a restore or a repair kept, either; others answer as before.
+func TestRemovalLeavesNoBytes(t *testing.T) {
+	w := newWorld(t)
+	w.stock(6)
+	before := w.answers(6)
+	const secret, edited = "鰯鯖鮪鰹鯛鱧鮎鯉鱒鯰Zq7-Xv91", "梟鷹鷲鴉鶴鷺鴨雁鶉雉Wk3-Jp58"
+	needles := writings(t, secret)
+	for name, needle := range writings(t, edited) {
+		needles["edited, "+name] = needle
+	}
+	path := w.file("secret.txt", "表紙です。\n\n"+edited+"\n\n"+secret+" という暗号です。\n")
+	w.want(0, "add", path)
+	w.want(0, "search", "暗号")
+	file := filepath.Join(t.TempDir(), "backup")
+	w.want(0, "backup", file)
+	w.want(0, "restore", "--yes", file) // what was there is kept beside it
+	if found := strings.Join(w.holding(needles), "\n"); !strings.Contains(found, "UTF-8 in /library") || !strings.Contains(found, "UTF-8 in /undo") {
+		t.Fatalf("the text is not to be seen before: %s", found)
+	}
+	w.file("secret.txt", "表紙です。\n\n"+secret+" という暗号です。\n")
+	w.want(0, "add", path)
+	w.want(0, "remove", "--yes", "secret.txt")
+	if found := w.holding(needles); len(found) > 0 {
+		t.Errorf("after the removal:\n%s", strings.Join(found, "\n"))
+	}
+	if got := w.answers(6); got != before {
+		t.Error("the others answer differently")
+	}
+
+	// Removed by the check of its folder, after a repair that kept the damaged files.
+	path = w.file("linked/secret.txt", edited+" "+secret)
+	w.want(0, "folder", "link", filepath.Dir(path))
+	tables, err := filepath.Glob(filepath.Join(w.data, "library", "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatal(tables, err)
+	}
+	data, err := os.ReadFile(tables[0])
+	if err == nil {
+		data[len(data)-3] ^= 1 // of the index: everything else can be read
+		err = os.WriteFile(tables[0], data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(0, "doctor", "--repair", "--yes")
+	if found := strings.Join(w.holding(needles), "\n"); !strings.Contains(found, "in /undo") {
+		t.Fatalf("the repair keeps nothing: %s", found)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	w.file("linked/other.txt", "Something else is here.")
+	w.want(0, "folder", "check", "--remove")
+	if found := w.holding(needles); len(found) > 0 {
+		t.Errorf("after the check of the folder:\n%s", strings.Join(found, "\n"))
+	}
+}
