@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"kakoi/app/job"
@@ -65,10 +64,6 @@ type Summary struct {
 
 const addKind = "add"
 
-// addGC is how much garbage, in percent of what is used, an add lets gather: half of what Go does by itself. Its work is done in the engine
-// process and by PDFium, and the store's tables on their way to the disk are large.
-const addGC = 40
-
 // Split are the settings of a splitter by name.
 func Split(name string) core.SplitSettings {
 	if name == settings.Splitters[1] {
@@ -127,7 +122,7 @@ func (p AddPlan) portions() []AddPlan {
 // start runs the job of entries of the log to its end.
 func (a *adder) start(ctx context.Context, entries []job.Entry, name job.Name, work job.Work) (Summary, error) {
 	start := time.Now()
-	defer debug.SetGCPercent(debug.SetGCPercent(addGC))
+	defer frugal()()
 	j := a.Jobs.Start(ctx, name, work, a.opt.Listen)
 	err := j.Wait(context.Background()) // a cancelled job ends soon, and in order
 	if a.release != nil {

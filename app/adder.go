@@ -149,10 +149,12 @@ func (a *adder) work(ctx context.Context, read func(context.Context, chan<- prep
 		for range ready { // until the reader has ended
 		}
 	}()
-	if err := a.embedAll(ctx, ready); err != nil {
-		return err
+	err := a.embedAll(ctx, ready)
+	if err == nil {
+		err = ctx.Err()
 	}
-	return ctx.Err()
+	// The earlier versions of what was updated are erased when this returns, however it ends.
+	return errors.Join(err, a.Store.Tidy(context.WithoutCancel(ctx)))
 }
 
 // embedAll embeds whole batches while files come, and what there is while the reader is busy with a slow one.
@@ -364,7 +366,7 @@ func (a *adder) needEmbedder(ctx context.Context) (err error) {
 }
 
 func (a *adder) commit(ctx context.Context, d *draft) error {
-	doc, err := d.Commit(ctx)
+	doc, err := d.CommitLate(ctx)
 	if err != nil {
 		return fmt.Errorf("store %q: %w", d.doc.Source, err)
 	}

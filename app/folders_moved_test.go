@@ -3,8 +3,10 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -288,5 +290,29 @@ func TestMovedScanKeepsItsText(t *testing.T) {
 	c := b.check(f, one.ID, false)
 	if got := b.pagesOf("元帳.pdf"); !slices.Equal(got, want) || b.client.Embedded() != before || c.Moved != 1 {
 		t.Errorf("pages are %q, not %q; %d chunks embedded; %+v", got, want, b.client.Embedded()-before, c)
+	}
+}
+
+// TestAddIsFrugal: less garbage may gather while documents are added, and as much as before afterwards.
+func TestAddIsFrugal(t *testing.T) {
+	b := open(t, nil)
+	percent := func() uint64 {
+		s := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
+		metrics.Read(s)
+		if s[1].Value.Uint64() == math.MaxInt64 {
+			return s[0].Value.Uint64()
+		}
+		return 1000 + s[0].Value.Uint64()
+	}
+	before, during := percent(), uint64(0)
+	b.client.Before = func([]string) error {
+		during = percent()
+		return nil
+	}
+	if _, err := b.add(b.files(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if during != 1040 || percent() != before {
+		t.Errorf("garbage was %d, then %d, then %d", before, during, percent())
 	}
 }

@@ -21,6 +21,7 @@ type Store interface {
 	Pages(ctx context.Context, collection, id string) ([]core.Page, error)
 	Chunks(ctx context.Context, collection, id string) ([]core.Chunk, error)
 	Begin(ctx context.Context, collection string, doc core.Document, pages []core.Page, chunks []core.Chunk, embedder core.EmbedderInfo, sources ...index.Source) (Draft, error)
+	Tidy(ctx context.Context) error
 	PutFailed(ctx context.Context, collection string, doc core.Document) error
 	Remove(ctx context.Context, collection, id string) error
 	RemoveAll(ctx context.Context, collection string, ids []string) (int, error)
@@ -37,7 +38,7 @@ type Store interface {
 type Draft interface {
 	Missing() []int
 	PutVectors(ctx context.Context, ordinals []int, vectors []core.Vector) error
-	Commit(ctx context.Context) (core.Document, error)
+	CommitLate(ctx context.Context) (core.Document, error)
 }
 
 // Indexed is the Store on an index. What is removed for good may also be in what Keep keeps from before a restore or a repair: that goes first.

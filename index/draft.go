@@ -286,7 +286,38 @@ func (d *Draft) usable(ctx context.Context) error {
 
 // Commit makes the generation current and searchable, in one transaction, and erases the one before.
 // core.ErrUsage while vectors are missing.
-func (d *Draft) Commit(ctx context.Context) (core.Document, error) {
+func (d *Draft) Commit(ctx context.Context) (core.Document, error) { return d.commit(ctx, false) }
+
+// CommitLate is Commit, but the generation before is erased together with those of other documents: soon, by Tidy, or by the next Open. Who
+// makes many documents anew needs one rewrite of the tables for all.
+func (d *Draft) CommitLate(ctx context.Context) (core.Document, error) { return d.commit(ctx, true) }
+
+const (
+	lateDocuments = 64     // whose earlier generations wait to be erased, at most
+	lateChunks    = 20_000 // of them
+)
+
+// Tidy erases what CommitLate has left.
+func (x *Index) Tidy(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	return x.eraseLate()
+}
+
+// eraseLate forgets, too, what it cannot erase for want of space: the next Open does it.
+func (x *Index) eraseLate() error {
+	late := x.late
+	x.late, x.lateChunks = nil, 0
+	if err := x.eraseMarked(late...); err != nil && !errors.Is(err, core.ErrNoSpace) {
+		return err
+	}
+	return nil
+}
+
+func (d *Draft) commit(ctx context.Context, late bool) (core.Document, error) {
 	x := d.x
 	x.writing.Lock()
 	defer x.writing.Unlock()
@@ -325,6 +356,13 @@ func (d *Draft) Commit(ctx context.Context) (core.Document, error) {
 	}
 	if err := x.refresh(d.key, after); err != nil {
 		return doc, x.named(fmt.Errorf("load %q: %w", doc.Name, err), doc.Name)
+	}
+	if late && before.head.Generation != 0 {
+		x.late, x.lateChunks = append(x.late, d.key), x.lateChunks+before.head.Chunks
+		if len(x.late) < lateDocuments && x.lateChunks < lateChunks {
+			return doc, nil
+		}
+		return doc, x.eraseLate()
 	}
 	// The new version is in; what of the old one cannot be erased for want of space is marked for the next Open.
 	if err := x.eraseMarked(d.key); err != nil && !errors.Is(err, core.ErrNoSpace) {

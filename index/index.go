@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,9 @@ type Index struct {
 	writing sync.Mutex                 // everything that changes the library
 	drafts  map[docKey]*Draft          // the newest draft of a document; older ones are stale
 	work    map[docKey]map[uint32]byte // what is unfinished: generation -> workXxx; generation 0 is the whole document
+
+	late       []docKey // committed, with an earlier generation that is still to be erased
+	lateChunks int
 
 	liveMu sync.Mutex
 	lives  map[string]*live // by collection
@@ -154,6 +158,10 @@ func workKey(k docKey, generation uint32) string {
 func (x *Index) Close() error {
 	x.writing.Lock()
 	defer x.writing.Unlock()
+	late := x.eraseLate()
+	if errors.Is(late, os.ErrClosed) { // the second call
+		late = nil
+	}
 	x.liveMu.Lock()
 	defer x.liveMu.Unlock()
 	for _, l := range x.lives {
@@ -167,7 +175,7 @@ func (x *Index) Close() error {
 		l.dense = side[*denseDoc]{}
 		l.mu.Unlock()
 	}
-	return x.store.Close()
+	return errors.Join(late, x.store.Close())
 }
 
 // EnsureCollection gives the collection of that name, making it when there is none.

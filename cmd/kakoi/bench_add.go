@@ -121,6 +121,11 @@ func benchAdd(ctx context.Context, c *call, o *benchOptions) (err error) {
 		"times_left_told_after_a_tenth": later, "times_left_within_after_a_tenth": laterWithin, "busy_threads": o.busy, "hashes_for_vectors": o.hashes,
 	}
 	held.figures(figures)
+	if alone, err := embedAlone(ctx, h); err != nil {
+		return err
+	} else if alone > 0 {
+		figures["embedding_alone_chunks_per_second"] = alone
+	}
 	if o.pages > 0 {
 		figures["pages_made"], figures["pages_per_second"] = o.pages, float64(o.pages)/total
 	}
@@ -131,6 +136,44 @@ func benchAdd(ctx context.Context, c *call, o *benchOptions) (err error) {
 		figures["first_time_left_after_seconds"], figures["median_told_over_needed"] = at[0].Sub(start).Seconds(), median(ratios)
 	}
 	return c.figures(figures)
+}
+
+// embedAlone has passages of the library embedded once more, with nothing beside it, and gives how many a second at best: what an add could
+// come to if reading and storing cost nothing.
+func embedAlone(ctx context.Context, h *host) (float64, error) {
+	const most = 1024
+	all, err := h.index.Collections(ctx)
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	documents, err := h.index.Documents(ctx, all[0].ID)
+	if err != nil {
+		return 0, err
+	}
+	var texts []string
+	for i := 0; i < len(documents) && len(texts) < most; i += max(1, len(documents)/20) { // some of every kind
+		chunks, err := h.index.Chunks(ctx, all[0].ID, documents[i].ID)
+		if err != nil {
+			return 0, err
+		}
+		for _, c := range chunks {
+			texts = append(texts, c.Text)
+		}
+	}
+	e, err := h.models.Embedder(ctx, nil)
+	if err != nil || len(texts) == 0 {
+		return 0, err
+	}
+	texts = texts[:min(len(texts), most)]
+	best := 0.0
+	for range 3 { // the machine has other work, too
+		start := time.Now()
+		if _, err := e.Embed(ctx, core.EmbedPassage, texts); err != nil {
+			return 0, err
+		}
+		best = max(best, float64(len(texts))/time.Since(start).Seconds())
+	}
+	return best, nil
 }
 
 // keepBusy computes in n threads of this process, beside the engine's own, for a while, rests as long, and so on, until stop.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kakoi/app"
+	"kakoi/core"
 )
 
 func TestFolders(t *testing.T) {
@@ -59,4 +60,44 @@ func TestSamplesAndWholeCollections(t *testing.T) {
 		t.Errorf("after the removal: %+v", s)
 	}
 	w.want(exitDone, "add", "--discard")
+}
+
+// TestFolderFollowsMoves: renamed, moved to another linked folder, and edited on the way; the counts are told.
+func TestFolderFollowsMoves(t *testing.T) {
+	w := newWorld(t)
+	text := sentences("lamps", 200)
+	old := w.file("a/規程.txt", text)
+	w.file("a/stays.txt", "It stays.")
+	w.file("b/other.txt", "Of the other folder.")
+	first := objects[app.Checked](t, w.want(exitDone, "folder", "link", "a", "--json", "--remove").out)[0]
+	w.want(exitDone, "folder", "link", "b", "--remove")
+	if first.Add.Embedded < 50 {
+		t.Fatalf("embedded %d", first.Add.Embedded)
+	}
+	if err := os.Rename(old, filepath.Join(w.docs, "b", "社内規程.txt")); err != nil {
+		t.Fatal(err)
+	}
+	moved, embedded := 0, 0
+	for _, c := range objects[app.Checked](t, w.want(exitDone, "folder", "check", "--json").out) {
+		moved, embedded = moved+c.Moved+c.Removed, embedded+c.Add.Embedded
+	}
+	if moved != 1 || embedded != 0 {
+		t.Errorf("moved %d, embedded %d", moved, embedded)
+	}
+	docs := objects[core.Document](t, w.want(exitDone, "list", "--json").out)
+	if len(docs) != 3 || !strings.HasSuffix(docs[2].Source, "b/社内規程.txt") {
+		t.Errorf("documents are %+v", docs)
+	}
+	if err := os.Rename(filepath.Join(w.docs, "b", "社内規程.txt"), filepath.Join(w.docs, "b", "規程 第2版.txt")); err != nil {
+		t.Fatal(err)
+	}
+	r := w.want(exitDone, "folder", "check", "b")
+	if want := "0 of "; !strings.Contains(r.out, want) || !strings.Contains(r.out, "1 files were moved or renamed") {
+		t.Errorf("said %q", r.out)
+	}
+	w.file("b/規程 第2版.txt", strings.Replace(text, "Line 100 of lamps says that part 700 costs", "Line 100 of lamps says that part 700 does not cost", 1))
+	edited := objects[app.Checked](t, w.want(exitDone, "folder", "check", "b", "--json").out)[0].Add
+	if edited.Updated != 1 || edited.Embedded < 1 || edited.Embedded > 3 || edited.Chunks < 50 {
+		t.Errorf("edited: %+v", edited)
+	}
 }
