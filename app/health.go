@@ -100,6 +100,8 @@ func (e HealthEntry) Said(text func(key string, args ...any) string) (sentence, 
 		sentence = text(key, f.Count)
 	case core.FindingEncoding:
 		sentence = text(key, f.Name, f.Count)
+	case core.FindingLocked:
+		sentence = text(key)
 	case core.FindingPicture, core.FindingBlank, core.FindingBroken, core.FindingNoOCR:
 		sentence = text(key)
 		if f.Name != "" {

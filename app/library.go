@@ -182,6 +182,13 @@ func (l *Library) RemoveAll(ctx context.Context, c core.Collection, docs []core.
 	return n, err
 }
 
+// Unlock remembers a password for protected PDFs, in memory, until the program ends; those that are read from now on are tried with it.
+func (l *Library) Unlock(password string) {
+	if l.Read.Passwords != nil && password != "" {
+		l.Read.Passwords.Add(password)
+	}
+}
+
 // forgetPages drops what is kept of a document, or of all with source "", and says how many pictures there were.
 func (l *Library) forgetPages(source string) (n int) {
 	for _, forget := range l.forget {

@@ -11,6 +11,7 @@ import (
 
 	"kakoi/app/job"
 	"kakoi/app/record"
+	"kakoi/app/settings"
 	"kakoi/core"
 	"kakoi/core/ingest"
 	"kakoi/index"
@@ -211,13 +212,19 @@ func (d *Doctor) makeWhole(ctx context.Context, a *adder, p core.Progress, harme
 	return err
 }
 
-// again is a damaged document as its file has it now, or else as its readable pages have it.
+// again is a damaged document as it was read, where its stored pages are whole and its file is the same or gone, else as its file has it now, else as the pages
+// that are left have it.
 func (d *Doctor) again(ctx context.Context, a *adder, h index.Harmed, torn map[string]index.Harmed) prepared {
 	doc := h.Document
 	f := prepared{file: ingest.File{Path: doc.Source, Size: doc.Size, ModTime: doc.Modified, Kind: doc.Kind}, doc: doc, old: doc, collection: h.Collection.ID}
-	if now, err := ingest.Stat(doc.Source); err == nil {
+	stored, lost, err := d.Mend.Readable(ctx, h.Collection.ID, doc.ID)
+	now, gone := ingest.Stat(doc.Source)
+	whole := err == nil && lost == 0 && len(stored) > 0
+	if gone == nil && !(whole && untouched(doc, now)) {
 		fresh, pages, err := ingest.Read(ctx, doc.Source, a.Read)
-		if err == nil {
+		if err == nil && whole && fresh.SHA256 == doc.SHA256 {
+			pages = nil // what is stored is of this file, with what was recognised in its pictures
+		} else if pages, err = a.recognised(ctx, h.Collection.ID, &fresh, pages, doc, err); err == nil {
 			f.file, f.doc, f.pages = now, fresh, pages
 			f.doc.ID, f.doc.Added = doc.ID, time.Now().UTC()
 		} else {
@@ -225,16 +232,21 @@ func (d *Doctor) again(ctx context.Context, a *adder, h index.Harmed, torn map[s
 		}
 	}
 	if f.pages == nil {
-		var lost int
-		if f.pages, lost, f.err = d.Mend.Readable(ctx, h.Collection.ID, doc.ID); f.err == nil && lost > 0 {
+		if f.pages, f.err = stored, err; err == nil && lost > 0 {
 			h.Lost = lost
 			torn[doc.ID] = h
 		}
 	}
+	split := a.split
 	f.doc.Split = a.splitPrint
+	for _, name := range settings.Splitters { // as it was split
+		if print, err := fingerprint(Split(name)); err == nil && print == doc.Split {
+			split, f.doc.Split = Split(name), print
+		}
+	}
 	f.old.Reason = "damaged" // it is none that could be the same
 	if f.err == nil {
-		f.chunks, f.err = ingest.Split(f.pages, a.split)
+		f.chunks, f.err = ingest.Split(f.pages, split)
 	}
 	for i := range f.chunks {
 		f.chunks[i].Document = doc.ID

@@ -31,6 +31,7 @@ const (
 	FindingEncoding FindingKind = "encoding" // a text with Count characters that do not exist in its encoding, Name
 	FindingOCR      FindingKind = "ocr"      // pages whose text was read from their picture; Count is the reader's confidence, 0 to 100
 	FindingNoOCR    FindingKind = "no_ocr"   // pages on whose picture no text was found
+	FindingLocked   FindingKind = "locked"   // a file that a password of it would open
 	FindingMore     FindingKind = "more"     // Count further findings that are not kept
 )
 

@@ -23,6 +23,10 @@ type Sink interface {
 // their texts and vectors, but no vector index, no counter, nothing unfinished. The library stays in use: each document is as it was at one moment
 // of the export, and so are all records together. Progress counts documents.
 func (x *Index) Export(ctx context.Context, to Sink, progress core.Progress) error {
+	// A damaged block hides keys without an error: what is not seen would be missing in what may be the only copy.
+	if err := x.store.Sound(ctx); err != nil {
+		return fmt.Errorf("export library: %w", err)
+	}
 	err := x.store.View(func(r *store.Reader) error {
 		return r.Each(string(store.KindRecord)+"/", "", func(key string, payload []byte) error {
 			return errors.Join(ctx.Err(), to.Put(key, payload))
@@ -38,9 +42,11 @@ func (x *Index) Export(ctx context.Context, to Sink, progress core.Progress) err
 	total, done := 0, 0
 	ids := make([][]string, len(collections))
 	for i, c := range collections {
+		x.writing.Lock() // heads and counters of one moment
 		if ids[i], err = x.headIDs(c.ID); err == nil {
-			_, _, err = x.heads(ctx, c.ID) // counts: a damaged block hides keys
+			_, _, err = x.heads(ctx, c.ID)
 		}
+		x.writing.Unlock()
 		if err != nil {
 			if _, gone := x.store.Get(store.Key{Kind: store.KindCollection, Collection: c.ID}.String()); errors.Is(gone, core.ErrNotFound) {
 				ids[i] = nil // removed meanwhile

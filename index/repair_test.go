@@ -199,6 +199,91 @@ func TestRepairOfFlippedBytes(t *testing.T) {
 	}
 }
 
+// TestFlippedList flips one bit of every byte of the list of tables: a library opens with all it has, or says that it is damaged, and then has all after
+// the repair of its files. Nothing is deleted for being named no more.
+func TestFlippedList(t *testing.T) {
+	sound := filepath.Join(t.TempDir(), "sound")
+	repairLibrary(t, sound)
+	list, err := os.ReadFile(filepath.Join(sound, "MANIFEST"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := 1
+	if len(list) > 120 {
+		step = len(list) / 120
+	}
+	refused := 0
+	for n := 0; n < len(list); n++ {
+		if n > 40 && n%step != 0 { // the first lines whole: their lengths count most
+			continue
+		}
+		dir := filepath.Join(t.TempDir(), "library")
+		sparseCopy(t, sound, dir)
+		bad := bytes.Clone(list)
+		bad[n] ^= 1 << (n % 8)
+		if err := os.WriteFile(filepath.Join(dir, "MANIFEST"), bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		x, err := index.Open(dir, index.Options{})
+		if errors.Is(err, core.ErrCorrupt) {
+			refused++
+			if n%7 != 0 {
+				continue
+			}
+			if _, err = index.Salvage(t.Context(), dir, dir+".new", index.Options{}, nil); err == nil {
+				x, err = index.Open(dir+".new", index.Options{})
+			}
+		}
+		if err != nil {
+			t.Fatalf("byte %d: %v", n, err)
+		}
+		if docs, err := x.Documents(t.Context(), collection(t, x)); err != nil || len(docs) != crashDocuments {
+			t.Errorf("byte %d: %d documents, %v", n, len(docs), err)
+		}
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if refused == 0 {
+		t.Error("no flip was told")
+	}
+}
+
+// TestExportOfADamagedLibrary: there is no backup with less in it than the library had.
+func TestExportOfADamagedLibrary(t *testing.T) {
+	sound := filepath.Join(t.TempDir(), "sound")
+	repairLibrary(t, sound)
+	told := 0
+	for seed := range uint64(12) {
+		dir := filepath.Join(t.TempDir(), "library")
+		sparseCopy(t, sound, dir)
+		flipTables(t, rand.New(rand.NewPCG(seed, 31)), dir)
+		x, err := index.Open(dir, index.Options{})
+		if err != nil {
+			continue // told
+		}
+		found, err := index.NewImporter(dir+".copy", index.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &sink{to: found}
+		err = x.Export(t.Context(), s, nil)
+		if errors.Is(err, core.ErrCorrupt) {
+			told++
+		} else if err != nil {
+			t.Fatal(err)
+		} else {
+			t.Errorf("seed %d: a backup of a damaged library", seed)
+		}
+		if err := errors.Join(x.Close(), found.Close(t.Context(), false)); err != nil {
+			t.Error(err)
+		}
+	}
+	if told < 4 {
+		t.Errorf("only %d of 12 were opened and told by the export", told)
+	}
+}
+
 // flipTables changes bytes of one or two files that hold something.
 func flipTables(t *testing.T, r *rand.Rand, dir string) {
 	t.Helper()

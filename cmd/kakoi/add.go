@@ -6,6 +6,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,6 +26,7 @@ type addOptions struct {
 	resume     bool
 	discard    bool
 	samples    bool
+	passwords  string // a file
 }
 
 func addFlags(fs *flag.FlagSet, c *call) {
@@ -33,6 +36,7 @@ func addFlags(fs *flag.FlagSet, c *call) {
 	fs.BoolVar(&o.resume, "resume", false, "cli.flag.resume")
 	fs.BoolVar(&o.discard, "discard", false, "cli.flag.discard")
 	fs.BoolVar(&o.samples, "samples", false, "cli.flag.samples")
+	fs.StringVar(&o.passwords, "password-file", "", "cli.flag.passwords")
 	c.options = o
 }
 
@@ -45,6 +49,9 @@ func runAdd(ctx context.Context, c *call) error {
 		if err := c.want(0, 0); err != nil {
 			return err
 		}
+	}
+	if err := unlock(c, o.passwords); err != nil {
+		return err
 	}
 	switch {
 	case o.resume:
@@ -214,4 +221,28 @@ func refreshAll(ctx context.Context, c *call) error {
 	summary, err := c.host.library.Refresh(ctx, opt)
 	b.clear()
 	return c.graphs(ctx, c.summary(summary, err))
+}
+
+// mostPasswordBytes of a file of passwords are read.
+const mostPasswordBytes = 64 << 10
+
+// unlock remembers the passwords in a file, one a line, for protected PDFs. (A password among the arguments would be seen by every user of
+// the machine.)
+func unlock(c *call, name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Open(c.path(name))
+	if err != nil {
+		return core.Explain(fmt.Errorf("read passwords: %w", err), "error.file.unreadable", name)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, mostPasswordBytes))
+	if err != nil {
+		return core.Explain(fmt.Errorf("read passwords: %w", err), "error.file.unreadable", name)
+	}
+	for line := range strings.Lines(string(raw)) {
+		c.host.library.Unlock(strings.TrimRight(line, "\r\n"))
+	}
+	return nil
 }

@@ -60,3 +60,26 @@ func TestHealthAndOCR(t *testing.T) {
 	w.want(2, "ocr", "--all", "scan.pdf")
 	w.want(1, "ocr", "--all")
 }
+
+// TestPasswordFile: protected PDFs are read with passwords from a file, and told as such without.
+func TestPasswordFile(t *testing.T) {
+	w := newWorld(t)
+	raw, err := os.ReadFile(filepath.Join("..", "..", "core", "ingest", "testdata", "password.pdf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.file("secret.pdf", string(raw))
+	w.want(1, "add", "secret.pdf")
+	if lines := objects[healthLine](t, w.want(0, "health", "--json").out); len(lines) != 2 || lines[0].Kind != "failed" || lines[1].Kind != "locked" || !strings.Contains(lines[1].Hint, "--password-file") {
+		t.Errorf("health: %+v", lines)
+	}
+	list := filepath.Join(t.TempDir(), "passwords")
+	if err := os.WriteFile(list, []byte("wrong\r\nsecret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.want(1, "add", "--password-file", list+"x", "secret.pdf")
+	w.want(0, "add", "--password-file", list, "secret.pdf")
+	if got := w.want(0, "health").out; !strings.Contains(got, "nothing needs attention") {
+		t.Errorf("afterwards: %s", got)
+	}
+}

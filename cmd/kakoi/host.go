@@ -184,7 +184,7 @@ func (p *program) engineParams() engine.Params {
 // reading are the options of reading files; set-up may have left PDFium's compiled code and fonts beside the program.
 func (p *program) reading(cache string) ingest.Options {
 	return ingest.Options{
-		CacheDir: cache, Prepared: existing(filepath.Join(p.home, "wasm")), FontsDir: existing(filepath.Join(p.home, "fonts")),
+		CacheDir: cache, Passwords: &ingest.Passwords{}, Prepared: existing(filepath.Join(p.home, "wasm")), FontsDir: existing(filepath.Join(p.home, "fonts")),
 	}
 }
 

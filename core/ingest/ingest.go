@@ -103,6 +103,9 @@ func Read(ctx context.Context, path string, opt Options) (core.Document, []core.
 	opt.file = doc.Name
 	pages, findings, err := parse(inner, doc.Kind, data, opt)
 	doc.Findings, doc.Reader = findings, Version
+	if doc.Kind == "pdf" && errors.Is(err, core.ErrEncrypted) {
+		doc.Findings = []core.Finding{{What: core.FindingLocked}}
+	}
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:

@@ -125,7 +125,7 @@ func (a *Asker) Hits(ctx context.Context, question string, k int) ([]core.Hit, e
 	if err != nil {
 		return nil, err
 	}
-	return Fuse(dense, lexical), nil
+	return Fuse(question, dense, lexical), nil
 }
 
 // Ask answers a question from the library. emit (may be nil) gets the answer's text as it comes. When the documents do

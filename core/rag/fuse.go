@@ -2,16 +2,24 @@ package rag
 
 import (
 	"cmp"
+	"math"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"kakoi/core"
 )
 
-// lexicalWeight is the part of a fused score that the words decide. Tuned, see docs/decisions/0024.
-const lexicalWeight = 0.6
+const (
+	// lexicalWeight is the part of a fused score that the words decide. Tuned, see docs/decisions/0024.
+	lexicalWeight = 0.5
+	// foreignWeight is what is left of it where all that was found by meaning is written in another language than the question.
+	foreignWeight = 0.2
+	// foreignHits are the hits that tell.
+	foreignHits = 5
+)
 
 type chunkKey struct {
 	document string
@@ -19,13 +27,15 @@ type chunkKey struct {
 }
 
 // Fuse merges the results of dense and lexical search, each best first, by a convex combination of their scores (Bruch, Gai and Ingber 2023, who found
-// it better than ranks alone): the cosine from 0 at the last to 1 at the first of the dense hits, and the part that BM25 has of what all the question's words
-// could give together. So words that hardly occur in the documents (a question in another language) decide little, and those that all stand together
-// much. A chunk that one search did not find has 0 of it. With one list alone its order stays.
+// it better than ranks alone): the cosine from 0 at the last to 1 at the first of the dense hits; BM25 as its part of the best one, times the root of the part
+// that this has of what all the question's words could give. So words that hardly occur in the documents decide little, and those that all stand together
+// much. Where what is found by meaning is written in other letters than the question, the words decide little as well: a chunk that shares some with a
+// question in another language is hardly ever what is sought. A chunk that one search did not find has 0 of it. With one list alone its order stays.
 //
 // Every chunk appears once, with the scores and ranks it has in either list. Best first; ties go to the better single rank, then the cosine, then reading
 // order. Of two versions of one file that say nearly the same the newer one stands first.
-func Fuse(dense, lexical []core.Hit) []core.Hit {
+func Fuse(question string, dense, lexical []core.Hit) []core.Hit {
+	weight := lexicalWeight * (1 - (1-foreignWeight)*foreign(question, dense))
 	out := make([]core.Hit, 0, len(dense)+len(lexical))
 	at := make(map[chunkKey]int, cap(out))
 	place := func(h core.Hit) *core.Hit {
@@ -47,14 +57,16 @@ func Fuse(dense, lexical []core.Hit) []core.Hit {
 					part = (h.Dense - last) / (first - last)
 				}
 				f.Dense, f.DenseRank = h.Dense, i+1
-				f.Score += (1 - lexicalWeight) * part
+				f.Score += (1 - weight) * part
 			}
 		}
 	}
 	for i, h := range lexical {
 		if f := place(h); f.LexicalRank == 0 {
 			f.Lexical, f.Share, f.LexicalRank = h.Lexical, h.Share, i+1
-			f.Score += lexicalWeight * h.Share
+			if best := lexical[0]; best.Lexical > 0 {
+				f.Score += weight * math.Sqrt(best.Share) * h.Lexical / best.Lexical
+			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b core.Hit) int {
@@ -68,6 +80,33 @@ func Fuse(dense, lexical []core.Hit) []core.Hit {
 	})
 	newerFirst(out)
 	return out
+}
+
+// foreign is the part of the first dense hits that are written in other letters than the question: Latin and others against Japanese.
+func foreign(question string, dense []core.Hit) float64 {
+	first := dense[:min(foreignHits, len(dense))]
+	if len(first) == 0 {
+		return 0
+	}
+	japanese := func(text string) bool {
+		letters, ours := 0, 0
+		for _, r := range text {
+			if isCJK(r) {
+				ours++
+			}
+			if unicode.IsLetter(r) {
+				letters++
+			}
+		}
+		return ours*4 > letters // an English term or two in a sentence do not matter
+	}
+	asked, other := japanese(question), 0
+	for _, h := range first {
+		if h.Chunk.Text != "" && japanese(h.Chunk.Text) != asked {
+			other++
+		}
+	}
+	return float64(other) / float64(len(first))
 }
 
 func bestRank(h core.Hit) int {

@@ -17,14 +17,40 @@ func TestAnotherLanguage(t *testing.T) {
 	for i := range lexical {
 		lexical[i].Share = 0.04 // one small word of many
 	}
-	if got := rag.Fuse(dense, lexical); got[0].Name != "right" || got[1].Name == "x" {
+	if got := rag.Fuse("q", dense, lexical); got[0].Name != "right" || got[1].Name == "x" {
 		t.Errorf("first are %s and %s", got[0].Name, got[1].Name)
 	}
 	for i := range lexical {
 		lexical[i].Share = 0.9 // nearly all of the question's words stand there
 	}
-	if got := rag.Fuse(dense, lexical); got[0].Name != "c" || got[1].Name != "x" || got[2].Name != "right" {
+	if got := rag.Fuse("q", dense, lexical); got[0].Name != "c" || got[1].Name != "right" || got[2].Name != "x" {
 		t.Errorf("first are %s, %s and %s", got[0].Name, got[1].Name, got[2].Name)
+	}
+}
+
+// TestForeignWords: the same hits, with a question in the language of the texts and in another.
+func TestForeignWords(t *testing.T) {
+	text := func(h core.Hit, s string) core.Hit { h.Chunk.Text = s; return h }
+	dense := []core.Hit{text(hit("right", 0, 0.90, 0), "パーティションは四つまで作れます。"), text(hit("b", 0, 0.84, 0), "MBR では制限があります。"), text(hit("c", 0, 0.80, 0), "別の話です。")}
+	lexical := []core.Hit{text(hit("x", 0, 0, 9), "How many primary partitions"), text(hit("b", 0, 0, 8), "MBR では制限があります。")}
+	for i := range lexical {
+		lexical[i].Share = 0.5
+	}
+	order := func(question string) string {
+		out := ""
+		for _, h := range rag.Fuse(question, dense, lexical) {
+			out += h.Name + " "
+		}
+		return out
+	}
+	if got := order("How many primary partitions are possible?"); got != "right b x c " {
+		t.Errorf("asked in English: %s", got)
+	}
+	if got := order("パーティションはいくつ作れますか"); got != "right b x c " && got != "b right x c " {
+		t.Errorf("asked in Japanese: %s", got)
+	}
+	if a, b := rag.Fuse("How many?", dense, lexical), rag.Fuse("いくつ作れますか", dense, lexical); a[0].Score <= b[0].Score {
+		t.Errorf("the first one's score in another language %g, in its own %g", a[0].Score, b[0].Score)
 	}
 }
 
@@ -49,7 +75,7 @@ func TestNewerVersionFirst(t *testing.T) {
 		{"another text", with("規程_v1.docx", "退職する日の三十日前に届け出ること。", 0.90, day(1)), false},
 		{"far better", with("規程_v1.docx", old, 0.99, day(1)), false},
 	} {
-		hits := rag.Fuse([]core.Hit{c.first, with("規程_v2.docx", now, 0.895, day(5)), hit("last", 0, 0.80, 0)}, nil)
+		hits := rag.Fuse("q", []core.Hit{c.first, with("規程_v2.docx", now, 0.895, day(5)), hit("last", 0, 0.80, 0)}, nil)
 		if got := hits[0].Name == "規程_v2.docx"; got != c.want || hits[0].Score < hits[1].Score {
 			t.Errorf("%s: first is %s (%.3f, then %.3f)", c.name, hits[0].Name, hits[0].Score, hits[1].Score)
 		}

@@ -21,11 +21,11 @@ func TestFuse(t *testing.T) {
 	dense := []core.Hit{hit("a", 0, 0.9, 0), hit("b", 1, 0.8, 0), hit("c", 2, 0.7, 0)}
 	lexical := []core.Hit{hit("b", 1, 0, 12), hit("d", 0, 0, 9)}
 	lexical[0].Share, lexical[1].Share = 0.64, 0.48
-	got := rag.Fuse(dense, lexical)
+	got := rag.Fuse("q", dense, lexical)
 	want := []core.Hit{
-		{Name: "b", Score: 0.2 + 0.384, Dense: 0.8, Lexical: 12, Share: 0.64, DenseRank: 2, LexicalRank: 1},
-		{Name: "a", Score: 0.4, Dense: 0.9, DenseRank: 1},
-		{Name: "d", Score: 0.288, Lexical: 9, Share: 0.48, LexicalRank: 2},
+		{Name: "b", Score: 0.25 + 0.4, Dense: 0.8, Lexical: 12, Share: 0.64, DenseRank: 2, LexicalRank: 1},
+		{Name: "a", Score: 0.5, Dense: 0.9, DenseRank: 1},
+		{Name: "d", Score: 0.3, Lexical: 9, Share: 0.48, LexicalRank: 2},
 		{Name: "c", Score: 0, Dense: 0.7, DenseRank: 3},
 	}
 	if len(got) != len(want) {
@@ -48,16 +48,16 @@ func TestFuse(t *testing.T) {
 
 func TestFuseTies(t *testing.T) {
 	// Each is first in one list and absent from the other: the cosine decides, then reading order.
-	got := rag.Fuse([]core.Hit{hit("z", 5, 0.5, 0)}, []core.Hit{hit("a", 1, 0, 3)})
+	got := rag.Fuse("q", []core.Hit{hit("z", 5, 0.5, 0)}, []core.Hit{hit("a", 1, 0, 3)})
 	if got[0].Chunk.Document != "z" {
 		t.Errorf("first is %q, want the one with a cosine", got[0].Chunk.Document)
 	}
 	// The same chunk twice in one list counts once.
-	twice := rag.Fuse([]core.Hit{hit("a", 0, 0.5, 0), hit("a", 0, 0.4, 0)}, nil)
-	if len(twice) != 1 || twice[0].Score != 0.4 || twice[0].Dense != 0.5 {
+	twice := rag.Fuse("q", []core.Hit{hit("a", 0, 0.5, 0), hit("a", 0, 0.4, 0)}, nil)
+	if len(twice) != 1 || twice[0].Score != 0.5 || twice[0].Dense != 0.5 {
 		t.Errorf("got %+v", twice)
 	}
-	if out := rag.Fuse(nil, nil); len(out) != 0 {
+	if out := rag.Fuse("q", nil, nil); len(out) != 0 {
 		t.Errorf("nothing fuses to %+v", out)
 	}
 }

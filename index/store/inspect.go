@@ -130,7 +130,9 @@ func listFolder(dir string) (*folder, error) {
 		}
 	}
 	missing := slices.ContainsFunc(listed, func(id uint64) bool { return !there[filepath.Base(table.NewFilename(id, dir))] })
-	if state == manifestDamaged || state == manifestTorn && missing { // Badger would delete the tables that it does not name
+	// A whole table that is not named may be of a line that was lost. All tables together are right in either case.
+	unnamed := state == manifestTorn && slices.ContainsFunc(f.tables, func(name string) bool { return !named[name] && wholeTable(filepath.Join(dir, name)) })
+	if state == manifestDamaged || state == manifestTorn && missing || unnamed { // Badger would delete the tables that it does not name
 		f.odd = append(f.odd, badger.ManifestFilename)
 		return f, nil
 	}
@@ -139,6 +141,16 @@ func listFolder(dir string) (*folder, error) {
 	}
 	f.tables = slices.DeleteFunc(f.tables, func(name string) bool { return !named[name] })
 	return f, nil
+}
+
+// wholeTable says whether a table has its index, which is written last.
+func wholeTable(path string) bool {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	_, indexed := tableEnd(data)
+	return indexed
 }
 
 const (
@@ -157,12 +169,9 @@ func readManifest(dir string) (ids []uint64, state int, end int64) {
 	at := 8
 	for at < len(text) {
 		rest := text[at:]
-		n := 0
 		var set pb.ManifestChangeSet
-		if len(rest) >= 8 {
-			n = int(binary.BigEndian.Uint32(rest))
-		}
-		if len(rest) < 8 || n > len(rest)-8 || crc32.Checksum(rest[8:8+n], castagnoli) != binary.BigEndian.Uint32(rest[4:]) || proto.Unmarshal(rest[8:8+n], &set) != nil {
+		n, ok := lineAt(rest)
+		if !ok || proto.Unmarshal(rest[8:8+n], &set) != nil {
 			if tornLine(rest) {
 				return ids, manifestTorn, int64(at)
 			}
@@ -184,14 +193,35 @@ func readManifest(dir string) (ids []uint64, state int, end int64) {
 // manifestVersion is Badger's 8 under no magic number of ours.
 const manifestVersion = 8
 
-// tornLine says whether what follows the sound lines is the beginning of one, as a loss of power leaves it: cut, or with zeros for what did not come. A whole
-// line with a wrong byte is damage: what it named may be needed.
+// tornLine says whether what follows the sound lines is the beginning of one and nothing else, as a loss of power leaves it: cut, or with zeros for what did not
+// come. Anything that was whole once is damage, since what it named may be needed: a line of the full length, one whose length alone is wrong,
+// and a sound line somewhere behind.
 func tornLine(rest []byte) bool {
-	if len(bytes.TrimRight(rest, "\x00")) < 8 || rest[len(rest)-1] == 0 {
+	for at := range rest {
+		if n, ok := lineAt(rest[at:]); ok && n > 0 {
+			return false
+		}
+	}
+	if len(rest) < 8 || len(bytes.TrimRight(rest, "\x00")) < 8 {
 		return true
 	}
-	n := int(binary.BigEndian.Uint32(rest))
-	return n > len(rest)-8 && crc32.Checksum(rest[8:], castagnoli) != binary.BigEndian.Uint32(rest[4:])
+	want := binary.BigEndian.Uint32(rest[4:])
+	sum := uint32(0)
+	for i := range rest[8:] {
+		if sum = crc32.Update(sum, castagnoli, rest[8+i:9+i]); sum == want {
+			return false
+		}
+	}
+	return int64(binary.BigEndian.Uint32(rest)) > int64(len(rest)-8) || rest[len(rest)-1] == 0
+}
+
+// lineAt is the length of what a line at the start of data holds, if it is whole and under a right checksum.
+func lineAt(data []byte) (n int, ok bool) {
+	if len(data) < 8 {
+		return 0, false
+	}
+	n = int(binary.BigEndian.Uint32(data))
+	return n, n <= len(data)-8 && crc32.Checksum(data[8:8+n], castagnoli) == binary.BigEndian.Uint32(data[4:])
 }
 
 // oddFiles are those of Badger's that hold nothing of ours and must be right all the same: the register of ciphers' keys (there are none), and

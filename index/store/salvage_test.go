@@ -97,17 +97,7 @@ func all(t *testing.T, dir string) map[string][]byte {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	out := map[string][]byte{}
-	err = s.View(func(r *store.Reader) error {
-		return r.Each("r/", "", func(key string, payload []byte) error {
-			out[key] = bytes.Clone(payload)
-			return nil
-		})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return read(t, s)
 }
 
 func same(t *testing.T, what string, got, want map[string][]byte) {
@@ -161,7 +151,10 @@ func TestSalvageOfASoundFolder(t *testing.T) {
 // TestFlippedFiles flips bytes in any file of a library, closed in order or not. Nothing ends the process, what comes back was written at some time,
 // and what does not come back lies between the keys around a reported hole.
 func TestFlippedFiles(t *testing.T) {
-	const rounds = 16
+	rounds := 16
+	if testing.Short() {
+		rounds = 6
+	}
 	for _, closed := range []bool{true, false} {
 		sound := filepath.Join(t.TempDir(), "sound")
 		s, err := store.Open(sound, store.Options{})

@@ -38,6 +38,7 @@ type useCases interface {
 	Retrieve(ctx context.Context, collection, query string, top int) (app.Retrieval, error)
 	Relatives(ctx context.Context, collection, id string) ([]app.Relative, error)
 	KeepGraphs(ctx context.Context)
+	Unlock(password string)
 	Tesseract(ctx context.Context) (ocr.Reader, error)
 	OCR(ctx context.Context, plan app.OCRPlan, opt app.OCROptions) (app.OCRSummary, error)
 	UnfinishedOCR(ctx context.Context) ([]job.Entry, []app.OCRPlan, error)

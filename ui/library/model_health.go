@@ -22,6 +22,8 @@ type health struct {
 	stale   int // documents of all collections
 	chunks  int // of them
 
+	locked []core.Document // that a password would open
+
 	report    app.HealthReport
 	findings  []finding
 	reader    ocr.Reader // Tesseract, where there are pages that it could read
@@ -35,7 +37,7 @@ type ailment struct {
 }
 
 func (h *health) take(rows []row, stale []app.StaleDocument) {
-	h.groups, h.pending, h.stale, h.chunks = nil, nil, len(stale), 0
+	h.groups, h.pending, h.locked, h.stale, h.chunks = nil, nil, nil, len(stale), 0
 	for _, s := range stale {
 		h.chunks += s.Document.Chunks
 	}
@@ -44,6 +46,10 @@ func (h *health) take(rows []row, stale []app.StaleDocument) {
 		d := r.doc
 		if d.State == core.DocumentPending {
 			h.pending = append(h.pending, d)
+		}
+		if d.State == core.DocumentFailed && slices.ContainsFunc(d.Findings, func(f core.Finding) bool { return f.What == core.FindingLocked }) {
+			h.locked = append(h.locked, d)
+			continue
 		}
 		if d.Reason == "" || d.State == core.DocumentFailed && len(app.UnreadPages(d)) > 0 { // those are offered to be read
 			continue
@@ -68,7 +74,7 @@ func (h *health) take(rows []row, stale []app.StaleDocument) {
 
 // well says that there is nothing to do.
 func (h *health) well() bool {
-	return len(h.groups) == 0 && len(h.pending) == 0 && h.stale == 0 && len(h.findings) == 0
+	return len(h.groups) == 0 && len(h.pending) == 0 && h.stale == 0 && len(h.findings) == 0 && len(h.locked) == 0
 }
 
 // retry reads the files of an ailment again.
@@ -79,6 +85,15 @@ func (h *health) retry(docs []core.Document) {
 	}
 	h.m.adding.add(paths)
 	h.m.show(partDocuments)
+}
+
+// unlock tries a password on the files that need one.
+func (h *health) unlock(password string) {
+	if password == "" {
+		return
+	}
+	h.m.lib.Unlock(password)
+	h.retry(h.locked)
 }
 
 // cost says what computing the vectors anew takes.

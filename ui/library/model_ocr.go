@@ -38,7 +38,7 @@ func (h *health) takeReport(s snapshot) {
 	h.report, h.reader, h.readerErr, h.findings = s.report, s.reader, s.readerErr, nil
 	at := map[string]int{}
 	for _, e := range s.report.Entries {
-		if e.Kind == app.HealthFailed || !e.Attention() {
+		if e.Kind == app.HealthFailed || e.Kind == string(core.FindingLocked) || !e.Attention() {
 			continue
 		}
 		i, ok := at[e.Kind]

@@ -33,7 +33,9 @@ type shelf struct {
 	err     error
 	reads   int
 	noOCR   error // of Tesseract
-	kin     map[string][]app.Relative
+
+	password string // by Unlock
+	kin      map[string][]app.Relative
 }
 
 func (s *shelf) Status(context.Context) (app.Status, error) {
@@ -138,6 +140,8 @@ func (s *shelf) Retrieve(_ context.Context, _, query string, _ int) (app.Retriev
 	hit := core.Hit{Chunk: core.Chunk{Document: "d1", Page: 2, Text: "the   budget is 24,500"}, Name: "a.txt", Score: 0.03, Dense: 0.8, DenseRank: 1}
 	return app.Retrieval{Dense: []core.Hit{hit}, Fused: []core.Hit{hit}}, s.err
 }
+
+func (s *shelf) Unlock(password string) { s.password = password }
 
 func (s *shelf) Tesseract(context.Context) (ocr.Reader, error) {
 	return ocr.Reader{Path: "/usr/bin/tesseract", Version: "5.3.0", Languages: []string{"eng", "jpn"}}, s.noOCR

@@ -11,9 +11,11 @@ import (
 
 	"kakoi/app/apptest"
 	"kakoi/core"
+	"kakoi/core/ingest"
 	"kakoi/core/ocr"
 	"kakoi/core/ocr/ocrtest"
 	"kakoi/ui/theme"
+	"kakoi/ui/widget"
 )
 
 func TestMain(m *testing.M) {
@@ -106,5 +108,36 @@ func TestHealthLooks(t *testing.T) {
 			}
 			test.AssertImageMatches(t, c.name+".png", w.Canvas().Capture())
 		})
+	}
+}
+
+// TestPassword: a protected file is told, and read once a person has given its password.
+func TestPassword(t *testing.T) {
+	w := newWorld(t)
+	w.library.Read.Passwords = &ingest.Passwords{}
+	raw, err := os.ReadFile(filepath.Join("..", "..", "core", "ingest", "testdata", "password.pdf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.file("secret.pdf", string(raw))
+	s := w.screen()
+	win := onWindow(t, w.desk, s, theme.Light, 100, fyne.NewSize(900, 600))
+	s.m.adding.add([]string{filepath.Join(w.dir, "docs")})
+	w.until("refused", func() bool { return len(s.m.adding.tasks) == 0 && len(s.m.health.locked) == 1 })
+	if len(s.m.health.groups) != 0 || len(s.m.health.findings) != 0 || s.m.health.well() {
+		t.Errorf("told otherwise, too: %+v %+v", s.m.health.groups, s.m.health.findings)
+	}
+	s.m.show(partHealth)
+	tabTo(t, win, "the password", func(f fyne.Focusable) bool { e, ok := f.(*widget.Entry); return ok && e.Password })
+	test.Type(win.Canvas().Focused(), "wrong")
+	key(win, false, fyne.KeyReturn)
+	w.until("tried", func() bool { return len(s.m.adding.tasks) == 0 && s.m.part == partDocuments })
+	if len(s.m.health.locked) != 1 {
+		t.Error("a wrong password opened it")
+	}
+	s.m.health.unlock("secret")
+	w.until("read", func() bool { return len(s.m.adding.tasks) == 0 && s.m.health.well() && len(s.m.list.all) == 1 })
+	if d := s.m.list.all[0].doc; d.State != core.DocumentReady || d.Chunks == 0 {
+		t.Errorf("%+v", d)
 	}
 }

@@ -292,7 +292,7 @@ func (s *Screen) make(p part) section {
 func (s *Screen) relabelTabs() {
 	for p, b := range s.buttons {
 		text := s.text("documents.part." + string(p))
-		switch n := len(s.m.health.groups) + len(s.m.health.findings); {
+		switch n := len(s.m.health.groups) + len(s.m.health.findings) + min(1, len(s.m.health.locked)); {
 		case p == partHealth && n > 0:
 			text = s.text("documents.part.health.n", n)
 		case p == partFolders && len(s.m.folders.all) > 0:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"kakoi/app"
@@ -34,6 +35,10 @@ func (s *Screen) makeHealth() section {
 		if len(h.pending) > 0 {
 			objects = append(objects, card(s.words(s.text("documents.health.pending", len(h.pending))), s.files(h.pending),
 				widget.NewFlow(gap, button(s.text("documents.health.finish"), fynetheme.MediaPlayIcon(), strong, func() { h.retry(h.pending) }))))
+		}
+		if len(h.locked) > 0 {
+			sign += fmt.Sprint("\nlocked", len(h.locked), h.locked[0].ID)
+			objects = append(objects, s.lockedCard())
 		}
 		for _, g := range h.groups {
 			sign += fmt.Sprint("\n", g.reason, g.hint, len(g.docs), g.docs[0].ID)
@@ -119,4 +124,16 @@ func (s *Screen) findingButtons(e app.HealthEntry) []fyne.CanvasObject {
 		buttons = append(buttons, button(s.text("documents.health.show"), nil, quiet, func() { s.m.opened.open(e.Document, e.Finding.Page) }))
 	}
 	return buttons
+}
+
+// lockedCard asks for the password of protected files.
+func (s *Screen) lockedCard() fyne.CanvasObject {
+	h := &s.m.health
+	word := widget.NewEntry()
+	word.Password = true
+	word.SetPlaceHolder(s.text("documents.locked.word"))
+	try := func() { h.unlock(word.Text) }
+	word.OnSubmitted = func(string) { try() }
+	return card(s.heading(s.text("documents.locked.title", len(h.locked))), s.words(s.text("documents.locked.text")), s.files(h.locked),
+		widget.NewFlow(gap, container.New(widget.AtLeast{Width: 280}, word), button(s.text("documents.locked.try"), fynetheme.ConfirmIcon(), plain, try)))
 }
