@@ -15,8 +15,8 @@ import (
 	"kakoi/core"
 )
 
-// sheets writes a PDF: each page with a content stream, in which F1 is Helvetica, F2 a font whose codes say nothing of letters and Im a
-// picture of one grey point.
+// sheets writes a PDF: each page with a content stream, in which F1 is Helvetica, F2 a font whose codes say nothing of letters, F3 one that says in
+// one line that they are Unicode, and Im a picture of one grey point.
 func sheets(contents ...string) []byte {
 	objects := []string{
 		"<< /Type /Catalog /Pages 2 0 R >>", "",
@@ -25,11 +25,13 @@ func sheets(contents ...string) []byte {
 		"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /AAAAAA+Nothing /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /DW 500 /FontDescriptor 6 0 R >>",
 		"<< /Type /FontDescriptor /FontName /AAAAAA+Nothing /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 /Descent -200 /CapHeight 700 /StemV 80 >>",
 		"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\nstream\n\x80\nendstream",
+		"<< /Type /Font /Subtype /Type0 /BaseFont /AAAAAA+Nothing /Encoding /Identity-H /DescendantFonts [5 0 R] /ToUnicode 9 0 R >>",
+		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(allUnicode), allUnicode),
 	}
 	var kids []string
 	for _, c := range contents {
 		objects = append(objects, fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(c), c))
-		objects = append(objects, fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Resources << /Font << /F1 3 0 R /F2 4 0 R >> /XObject << /Im 7 0 R >> >> /Contents %d 0 R >>", len(objects)))
+		objects = append(objects, fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Resources << /Font << /F1 3 0 R /F2 4 0 R /F3 8 0 R >> /XObject << /Im 7 0 R >> >> /Contents %d 0 R >>", len(objects)))
 		kids = append(kids, fmt.Sprintf("%d 0 R", len(objects)))
 	}
 	objects[1] = fmt.Sprintf("<< /Type /Pages /Count %d /Kids [%s] >>", len(kids), strings.Join(kids, " "))
@@ -47,6 +49,19 @@ func sheets(contents ...string) []byte {
 	}
 	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, xref)
 	return b.Bytes()
+}
+
+// allUnicode is the mapping that tFPDF, mPDF and go-fpdf write for all their fonts.
+const allUnicode = "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n" +
+	"1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n1 beginbfrange\n<0000> <FFFF> <0000>\nendbfrange\nendcmap\nend\nend"
+
+// coded is a page in the font F2 or F3, whose codes are those of the characters.
+func coded(font, text string) string {
+	var hex strings.Builder
+	for _, c := range text {
+		fmt.Fprintf(&hex, "%04X", c)
+	}
+	return "BT /" + font + " 8 Tf 5 100 Td <" + hex.String() + "> Tj ET"
 }
 
 const (
@@ -106,6 +121,27 @@ func TestPagesOfPDF(t *testing.T) {
 	var said *core.UserError
 	if err := explain(err, core.Document{Name: "a.pdf"}); !errors.As(err, &said) || said.Key != "error.file.garbled" {
 		t.Errorf("garbled is explained as %v", err)
+	}
+}
+
+// TestCodesThatAreUnicode: fonts that say so in one line for all codes are read, whatever they are written in; codes that only look like letters are not.
+func TestCodesThatAreUnicode(t *testing.T) {
+	for _, text := range []string{
+		"請求書 第12号、合計 3,000円。お支払いは月末まで", "Η μορφή φορητού εγγράφου", "Осы жұмсақ француз көкөністерінің", "휴대용 문서 형식", "这是我们公司的中文说明", "It’s “here”",
+	} {
+		pages, findings, err := found(t, "pdf", sheets(coded("F3", text)))
+		if err != nil || len(pages) != 1 || pages[0].Text != text || len(findings) > 0 {
+			t.Errorf("%s: %+v %+v %v", text, pages, findings, err)
+		}
+	}
+	for what, text := range map[string]string{
+		"glyphs of Adobe-Japan1": string([]rune{843, 861, 880, 905, 1250, 2940, 3021, 2777, 3610, 900, 888, 845}),
+		"Shift_JIS":              "\u8f41\u8bc6\u8b4b\u91a5\u82cc\u82c6\u82a8\u82e8\u944e\u8e9f\u974c\u8b8b\u8b78\u89c9",
+		"English, moved":         "\u0552\u0575\u056c\u0565\u0573\u0520\u056f\u0566",
+	} {
+		if pages, _, err := found(t, "pdf", sheets(coded("F2", text))); !errors.Is(err, errGarbled) {
+			t.Errorf("%s is read: %+v %v", what, pages, err)
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"unicode"
 
 	"kakoi/core"
@@ -15,12 +17,12 @@ var errGarbled = fmt.Errorf("no page with letters that mean something: %w", core
 // dropGarbled sets to 0 the characters that mean nothing, and says how many of them there were; bullets and ornaments (the codes of fonts
 // of symbols) are not counted.
 func (s *pdfSheet) dropGarbled() int {
-	n := 0
+	n, believed := 0, s.believed()
 	for i, c := range s.chars {
 		if blank(c.code) || c.code < ' ' && !meaningless(c.code) {
 			continue
 		}
-		if meaningless(c.code) || s.cells[i].lost {
+		if meaningless(c.code) || s.cells[i].lost && !(believed && c.code > firstPage) {
 			s.chars[i].code = 0
 			if c.code < 0xf000 || c.code > 0xf0ff {
 				n++
@@ -28,6 +30,51 @@ func (s *pdfSheet) dropGarbled() int {
 		}
 	}
 	return n
+}
+
+// firstPage is the last code whose meaning PDFium knows in a font of which one line says that all codes are Unicode (<0000> <FFFF> <0000>), as
+// tFPDF, mPDF and others write it: of the end of that range it takes the low byte alone.
+const firstPage = 0xff
+
+// writings are the scripts that a page is written in: of one of them, with its signs.
+var writings = [][]*unicode.RangeTable{
+	{unicode.Han, unicode.Hiragana, unicode.Katakana}, {unicode.Hangul}, {unicode.Greek}, {unicode.Cyrillic}, {unicode.Latin}, {unicode.Arabic}, {unicode.Hebrew},
+	{unicode.Thai}, {unicode.Devanagari},
+}
+
+// frequent are characters of which every text of kanji alone has some: those of Chinese, and of Japanese forms and lists.
+const frequent = "的一是不了在人有我他这這中大来來上国國年月日号號第条社名所部時"
+
+// believed says whether the codes of fonts that do not tell their letters are Unicode after all. Codes that are none fall into many
+// scripts, most of them into none that a page is written in, and those that look like Chinese are not the characters that are frequent.
+func (s *pdfSheet) believed() bool {
+	all, kana, common := 0, 0, 0
+	of := make([]int, len(writings))
+	for i, c := range s.chars {
+		if !s.cells[i].lost || c.code <= firstPage || blank(c.code) {
+			continue
+		}
+		if !meaningless(c.code) && (unicode.Is(unicode.Common, c.code) || c.code >= 0xff01 && c.code <= 0xff60) {
+			continue // signs
+		}
+		all++
+		for w, scripts := range writings {
+			if unicode.In(c.code, scripts...) {
+				of[w]++
+			}
+		}
+		switch {
+		case unicode.In(c.code, unicode.Hiragana, unicode.Katakana):
+			kana++
+		case strings.ContainsRune(frequent, c.code):
+			common++
+		}
+	}
+	most := slices.Max(of)
+	if most*10 < all*9 {
+		return false
+	}
+	return of[0]*2 < all || (kana+common)*20 >= all
 }
 
 // meaningless are characters that no text is written in: those of private use, unassigned ones, control codes. U+FFFE and 2 are PDFium's
