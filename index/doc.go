@@ -13,7 +13,13 @@
 // Nothing is loaded by Open. The first dense search of a collection loads its vectors (float32 in memory, float16 on
 // disk), the first lexical search its segments; Commit and Remove keep both up to date afterwards. From 100,000 chunks of one
 // embedder the vectors stay on disk, and dense search walks a graph over their codes (package hnsw), about 540 bytes
-// for a chunk of 384 numbers; its snapshot is brought up to date with the heads when it is loaded.
+// for a chunk of 384 numbers; its snapshot is brought up to date with the heads when it is loaded. BuildGraphs makes the graph, document by
+// document, beside everything else: what is not linked yet is looked at vector by vector, as below the bound.
+//
+// # Damage
+//
+// Salvage makes a new library of what can be read of a damaged folder, Mend puts right what belongs together and lists what is not whole,
+// Export gives everything for a backup while the library is in use. docs/decisions/0025 says what each finds and what not.
 //
 // # Locks
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -32,7 +33,8 @@ type Sign struct {
 // Maker reads a text in parts. The zero Maker is ready.
 type Maker struct {
 	whole, roll uint64
-	last        [shingle]uint64 // characters, the oldest at n % shingle
+	last        [shingle]uint64 // characters, the oldest at at
+	at          int
 	n           uint64
 	low         [bins]uint32 // lowest value + 1; 0: none
 }
@@ -47,11 +49,41 @@ var oldest = func() uint64 { // factor to the power of shingle
 	return p
 }()
 
-// Write goes on with the text.
+// Write goes on with the text. Stretches of characters that have no other forms are taken as they are: levelling each would be
+// ten times the work.
 func (m *Maker) Write(text string) {
-	if !norm.NFKC.IsNormalString(text) {
-		text = norm.NFKC.String(text)
+	for len(text) > 0 {
+		plain, last := 0, 0 // bytes; without the last character
+		for i, r := range text {
+			if !isPlain(r) {
+				break
+			}
+			plain, last = i+utf8.RuneLen(r), i
+		}
+		if plain < len(text) && plain > 0 && !norm.NFKC.PropertiesString(text[plain:]).BoundaryBefore() {
+			plain = last // what follows is a mark on it
+		}
+		m.characters(text[:plain])
+		text = text[plain:]
+		other := 0
+		for i, r := range text {
+			if i > 0 && isPlain(r) && norm.NFKC.PropertiesString(text[i:]).BoundaryBefore() {
+				break
+			}
+			_, width := utf8.DecodeRuneInString(text[i:]) // one byte of what is no character
+			other = i + width
+		}
+		m.characters(norm.NFKC.String(text[:other]))
+		text = text[other:]
 	}
+}
+
+// isPlain says that a character is its own compatibility form: ASCII, and most of what Japanese is written with.
+func isPlain(r rune) bool {
+	return r < 0x80 || r >= 0x4e00 && r <= 0x9fff || r >= 0x3041 && r <= 0x3096 || r >= 0x30a1 && r <= 0x30fe || r >= 0x3001 && r <= 0x3035
+}
+
+func (m *Maker) characters(text string) {
 	for _, r := range text {
 		if r < 0x80 {
 			if r <= ' ' || r == 0x7f {
@@ -60,7 +92,7 @@ func (m *Maker) Write(text string) {
 			if r >= 'A' && r <= 'Z' {
 				r += 'a' - 'A'
 			}
-		} else if r < 0x3040 || r > 0x9fff { // kana and kanji have no case
+		} else if r < 0x3001 || r > 0x9fff { // kana and kanji have no case
 			if unicode.IsSpace(r) || unicode.IsControl(r) {
 				continue
 			}
@@ -72,9 +104,11 @@ func (m *Maker) Write(text string) {
 
 func (m *Maker) character(c uint64) {
 	m.whole = bits.RotateLeft64(m.whole^c*factor, 27) * 5
-	at := m.n % shingle
-	m.roll = m.roll*factor + c - m.last[at]*oldest
-	m.last[at] = c
+	m.roll = m.roll*factor + c - m.last[m.at]*oldest
+	m.last[m.at] = c
+	if m.at++; m.at == shingle {
+		m.at = 0
+	}
 	if m.n++; m.n < shingle {
 		return
 	}

@@ -72,6 +72,12 @@ func TestTheSameText(t *testing.T) {
 	if b := sign("有給休暇は入社から7か月後に10日付与されます。 abc-12 leave"); a.Same(b) {
 		t.Error("another number is the same text")
 	}
+	if !sign("がぎぱＡ\uff76\uff9e").Same(sign("か\u3099き\u3099は\u309aaガ")) {
+		t.Error("marks that stand alone make another text")
+	}
+	if !sign("a\xffb\ufffdc", "x").Same(sign("a\ufffdb\xffcx")) {
+		t.Error("bytes that are no characters")
+	}
 	if sign().Same(sign()) || sign("  ").Alike(sign("")) != 0 {
 		t.Error("no text is the same as no text")
 	}
