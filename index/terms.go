@@ -257,7 +257,7 @@ func mix(h uint64) uint32 {
 }
 
 // What a pair of characters counts in a question, in parts of its idf, where it holds hiragana: most of it is grammar (ですか, の), and what is asked
-// with is seldom what is written. Tuned, see docs/decisions/0024.
+// with is seldom what is written. Tuned, see docs/decisions/0025.
 const (
 	kanaPair  = 0.2 // of two hiragana
 	mixedPair = 0.5 // of hiragana and something else

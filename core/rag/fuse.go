@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// lexicalWeight is the part of a fused score that the words decide. Tuned, see docs/decisions/0024.
+	// lexicalWeight is the part of a fused score that the words decide. Tuned, see docs/decisions/0025.
 	lexicalWeight = 0.5
 	// foreignWeight is what is left of it where all that was found by meaning is written in another language than the question.
 	foreignWeight = 0.2

@@ -1,5 +1,5 @@
 // Package words finds where the words of a Japanese text begin, with the dictionary IPADIC (kagome). The dictionary is loaded when it is first needed:
-// about half a second once, and its memory stays with the process (docs/decisions/0024 has the figures). Safe for concurrent use.
+// about half a second once, and its memory stays with the process (docs/decisions/0025 has the figures). Safe for concurrent use.
 package words
 
 import (
