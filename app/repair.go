@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"kakoi/app/job"
@@ -224,7 +225,7 @@ func (d *Doctor) again(ctx context.Context, a *adder, h index.Harmed, torn map[s
 		fresh, pages, err := ingest.Read(ctx, doc.Source, a.Read)
 		if err == nil && whole && fresh.SHA256 == doc.SHA256 {
 			pages = nil // what is stored is of this file, with what was recognised in its pictures
-		} else if pages, err = a.recognised(ctx, h.Collection.ID, &fresh, pages, doc, err); err == nil {
+		} else if pages, err = d.recognised(ctx, a, h, &fresh, pages, stored, err); err == nil {
 			f.file, f.doc, f.pages = now, fresh, pages
 			f.doc.ID, f.doc.Added = doc.ID, time.Now().UTC()
 		} else {
@@ -252,6 +253,23 @@ func (d *Doctor) again(ctx context.Context, a *adder, h index.Harmed, torn map[s
 		f.chunks[i].Document = doc.ID
 	}
 	return f
+}
+
+// recognised is Library.recognised where the version in the library, which that looks at, is damaged: then what can be read of it is put back.
+func (d *Doctor) recognised(ctx context.Context, a *adder, h index.Harmed, fresh *core.Document, pages, stored []core.Page, readErr error) ([]core.Page, error) {
+	out, err := a.recognised(ctx, h.Collection.ID, fresh, pages, h.Document, readErr)
+	if readErr != nil || !errors.Is(err, core.ErrCorrupt) {
+		return out, err
+	}
+	out = slices.Clone(pages)
+	for _, p := range stored {
+		for i := range out {
+			if out[i].Number == p.Number && out[i].Text == "" {
+				out[i].Text = p.Text
+			}
+		}
+	}
+	return out, nil
 }
 
 func (d *Doctor) lose(ctx context.Context, a *adder, h index.Harmed) error {

@@ -25,6 +25,9 @@ type Sink interface {
 func (x *Index) Export(ctx context.Context, to Sink, progress core.Progress) error {
 	// A damaged block hides keys without an error: what is not seen would be missing in what may be the only copy.
 	if err := x.store.Sound(ctx); err != nil {
+		if errors.Is(err, core.ErrCorrupt) {
+			err = core.Explain(err, "error.store.copy")
+		}
 		return fmt.Errorf("export library: %w", err)
 	}
 	err := x.store.View(func(r *store.Reader) error {
