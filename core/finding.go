@@ -109,7 +109,7 @@ func Findings(all []Finding) []Finding {
 	for _, f := range all {
 		if n := len(out); n > 0 {
 			last := &out[n-1]
-			joinable := last.What == f.What && last.Why == f.Why && last.Name == f.Name && last.Page > 0 && f.Page > 0 && f.Page <= max(last.Page, last.Last)+1
+			joinable := last.What == f.What && last.Why == f.Why && last.Name == f.Name && last.Attention() == f.Attention() && last.Page > 0 && f.Page > 0 && f.Page <= max(last.Page, last.Last)+1
 			if joinable {
 				if f.What == FindingOCR {
 					last.Count = (last.Count*last.Pages() + f.Count*f.Pages()) / (last.Pages() + f.Pages())

@@ -45,6 +45,9 @@ func become(raw string) error {
 	if _, err := closed.Lock(); err != nil {
 		return fmt.Errorf("close the network: %w", err)
 	}
+	if err := unix.CloseRange(3, 1<<31-1, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("close what was left open: %w", err)
+	}
 	runtime.LockOSThread()                         // Landlock is of this thread, and exec goes on with it
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 10) // the window goes first
 	if err := confine(plan); err != nil && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EOPNOTSUPP) {

@@ -164,7 +164,7 @@ func TestLimits(t *testing.T) {
 		try string
 		is  error
 	}{
-		"endless output": {"yes", core.ErrTooLarge}, "failure": {"echo broken >&2; exit 1", core.ErrUnsupported}, "a crash": {"kill -SEGV $$", core.ErrTooLarge},
+		"endless output": {"yes", core.ErrTooLarge}, "failure": {"echo broken >&2; exit 1", core.ErrUnsupported}, "a crash": {"kill -SEGV $$", core.ErrUnsupported},
 	} {
 		_, err := fake(t, ocrtest.Options{Languages: []string{"eng"}, Try: c.try}).Read(t.Context(), grey(0), ocr.Options{})
 		var said *core.UserError

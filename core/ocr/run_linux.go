@@ -66,7 +66,7 @@ func (r Reader) run(ctx context.Context, input []byte, args ...string) ([]byte, 
 		err = fmt.Errorf("tesseract: %w: %s", err, strings.TrimSpace(strings.ToValidUTF8(complained.kept.String(), "\ufffd")))
 		var exit *exec.ExitError
 		if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled() {
-			err = core.Explain(fmt.Errorf("%w: %w", core.ErrTooLarge, err), "error.ocr.limit")
+			err = core.Explain(fmt.Errorf("%w: %w", core.ErrUnsupported, err), "error.ocr.limit")
 		}
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package ocr
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -31,7 +32,7 @@ func words(tsv []byte) []word {
 		sound := true
 		for i := range n {
 			v, err := strconv.ParseFloat(cells[i], 64)
-			n[i], sound = v, sound && err == nil
+			n[i], sound = v, sound && err == nil && math.Abs(v) < 1e9 // NaN is not
 		}
 		if !sound || n[10] < 0 {
 			continue
