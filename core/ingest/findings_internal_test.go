@@ -128,6 +128,7 @@ func TestPagesOfPDF(t *testing.T) {
 func TestCodesThatAreUnicode(t *testing.T) {
 	for _, text := range []string{
 		"請求書 第12号、合計 3,000円。お支払いは月末まで", "Η μορφή φορητού εγγράφου", "Осы жұмсақ француз көкөністерінің", "휴대용 문서 형식", "这是我们公司的中文说明", "It’s “here”",
+		"μορφή, жұмсақ, 文書の形式, Zażółć",
 	} {
 		pages, findings, err := found(t, "pdf", sheets(coded("F3", text)))
 		if err != nil || len(pages) != 1 || pages[0].Text != text || len(findings) > 0 {
@@ -137,7 +138,7 @@ func TestCodesThatAreUnicode(t *testing.T) {
 	for what, text := range map[string]string{
 		"glyphs of Adobe-Japan1": string([]rune{843, 861, 880, 905, 1250, 2940, 3021, 2777, 3610, 900, 888, 845}),
 		"Shift_JIS":              "\u8f41\u8bc6\u8b4b\u91a5\u82cc\u82c6\u82a8\u82e8\u944e\u8e9f\u974c\u8b8b\u8b78\u89c9",
-		"English, moved":         "\u0552\u0575\u056c\u0565\u0573\u0520\u056f\u0566",
+		"English, moved":         "\u1352\u1375\u136c\u1365\u1373\u1320\u136f\u1366",
 	} {
 		if pages, _, err := found(t, "pdf", sheets(coded("F2", text))); !errors.Is(err, errGarbled) {
 			t.Errorf("%s is read: %+v %v", what, pages, err)

@@ -36,45 +36,48 @@ func (s *pdfSheet) dropGarbled() int {
 // tFPDF, mPDF and others write it: of the end of that range it takes the low byte alone.
 const firstPage = 0xff
 
-// writings are the scripts that a page is written in: of one of them, with its signs.
+// writings are the scripts that people write in. Japanese takes three.
 var writings = [][]*unicode.RangeTable{
 	{unicode.Han, unicode.Hiragana, unicode.Katakana}, {unicode.Hangul}, {unicode.Greek}, {unicode.Cyrillic}, {unicode.Latin}, {unicode.Arabic}, {unicode.Hebrew},
-	{unicode.Thai}, {unicode.Devanagari},
+	{unicode.Thai}, {unicode.Devanagari}, {unicode.Armenian}, {unicode.Georgian},
 }
 
 // frequent are characters of which every text of kanji alone has some: those of Chinese, and of Japanese forms and lists.
 const frequent = "的一是不了在人有我他这這中大来來上国國年月日号號第条社名所部時"
 
-// believed says whether the codes of fonts that do not tell their letters are Unicode after all. Codes that are none fall into many
-// scripts, most of them into none that a page is written in, and those that look like Chinese are not the characters that are frequent.
+// believed says whether the codes of fonts that do not tell their letters are Unicode after all: then neighbours are of one script, and
+// that is one of writings. Codes that are none fall into many scripts, and those that look like Chinese are not the characters that are frequent.
 func (s *pdfSheet) believed() bool {
-	all, kana, common := 0, 0, 0
-	of := make([]int, len(writings))
+	all, written, kanji, known, pairs, alike := 0, 0, 0, 0, 0, 0
+	before := -1 // the writing of the letter before; -1 where there is none
 	for i, c := range s.chars {
-		if !s.cells[i].lost || c.code <= firstPage || blank(c.code) {
+		if !s.cells[i].lost || c.code <= firstPage || blank(c.code) ||
+			!meaningless(c.code) && (unicode.Is(unicode.Common, c.code) || c.code >= 0xff01 && c.code <= 0xff60) { // signs
+			before = -1
 			continue
 		}
-		if !meaningless(c.code) && (unicode.Is(unicode.Common, c.code) || c.code >= 0xff01 && c.code <= 0xff60) {
-			continue // signs
-		}
 		all++
-		for w, scripts := range writings {
-			if unicode.In(c.code, scripts...) {
-				of[w]++
+		w := slices.IndexFunc(writings, func(scripts []*unicode.RangeTable) bool { return unicode.In(c.code, scripts...) })
+		if w < 0 {
+			w = len(writings)
+		} else {
+			written++
+		}
+		if before >= 0 {
+			pairs++
+			if w == before {
+				alike++
 			}
 		}
-		switch {
-		case unicode.In(c.code, unicode.Hiragana, unicode.Katakana):
-			kana++
-		case strings.ContainsRune(frequent, c.code):
-			common++
+		before = w
+		if w == 0 {
+			kanji++
+			if !unicode.Is(unicode.Han, c.code) || strings.ContainsRune(frequent, c.code) {
+				known++
+			}
 		}
 	}
-	most := slices.Max(of)
-	if most*10 < all*9 {
-		return false
-	}
-	return of[0]*2 < all || (kana+common)*20 >= all
+	return written*10 >= all*9 && alike*10 >= pairs*9 && known*20 >= kanji
 }
 
 // meaningless are characters that no text is written in: those of private use, unassigned ones, control codes. U+FFFE and 2 are PDFium's
