@@ -19,7 +19,7 @@
 // # Damage
 //
 // Salvage makes a new library of what can be read of a damaged folder, Mend puts right what belongs together and lists what is not whole,
-// Export gives everything for a backup while the library is in use. docs/decisions/0025 says what each finds and what not.
+// Export gives everything for a backup while the library is in use. docs/decisions/0026 says what each finds and what not.
 //
 // # Locks
 //

@@ -94,7 +94,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	}
 	h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{})
 	if errors.Is(err, core.ErrCorrupt) {
-		// What a power loss leaves is put right without being asked: nothing that was reported is in it (docs/decisions/0025).
+		// What a power loss leaves is put right without being asked: nothing that was reported is in it (docs/decisions/0026).
 		if saved, serr := keep.SalvageLogs(ctx, nil); serr != nil {
 			err = errors.Join(err, serr)
 		} else if saved != nil {
