@@ -153,11 +153,11 @@ func (l *Library) Find(ctx context.Context, collection, which string) (core.Coll
 
 // Remove erases a document: its text and vectors are gone from the library's files when it returns.
 func (l *Library) Remove(ctx context.Context, c core.Collection, doc core.Document) error {
+	if err := l.forgetOCR(ctx, c.ID, doc.ID); err != nil { // first: nothing would find it once the document is gone
+		return err
+	}
 	if err := l.Store.Remove(ctx, c.ID, doc.ID); err != nil {
 		return fmt.Errorf("remove document %q: %w", doc.ID, err)
-	}
-	if err := l.forgetOCR(ctx, c.ID, doc.ID); err != nil {
-		return err
 	}
 	l.forgetPages(doc.Source)
 	l.Bus.Tell(TopicDocuments)
