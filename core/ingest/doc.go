@@ -11,6 +11,8 @@
 // and zip archives, whose files are documents of their own under archive.zip/name. All but PDF are of our own; docs/decisions/0007-readers.md
 // says why, and what each leaves out.
 //
+// Pages of PDFs are laid out: headers and footers stand after the text, columns are read one after the other, tables become rows (pdf_layout.go).
+//
 // Sheets, slides, chapters and attachments are pages. Rows of tables are lines of "column: value"; a sheet's name, a slide's title and an attachment's
 // name stand at the top of their pages.
 //

@@ -42,7 +42,11 @@ func (r *reading) readPDF(data []byte) ([]string, error) {
 		if sheets, err = readSheets(r.q.ctx, d, data, r.opt); err != nil {
 			return err
 		}
-		files, err = d.attachments(r.q)
+		mark := r.q.inside()
+		if files, err = d.attachments(r.q); err != nil && r.q.ctx.Err() == nil { // they are unpacked in the instance's memory, which may not do
+			r.q.missed(mark, "PDF", core.ErrTooLarge)
+			err = nil
+		}
 		return err
 	})
 	if err != nil {
@@ -142,6 +146,7 @@ func (d *pdfDoc) read(ctx context.Context, out []sheetText, from, to int, titles
 		if h := window[i]; h != nil && i >= from && i < to {
 			out[i].text, _ = h.layout(window, i, d.count, titles[i])
 			out[i].state, out[i].err = sheetState{garbled: h.sheet.garbled, drawn: h.sheet.drawn}, h.err
+			window[i] = &heldSheet{own: h.own.compared()}
 		}
 		delete(window, i-neighbours)
 	}
@@ -150,7 +155,9 @@ func (d *pdfDoc) read(ctx context.Context, out []sheetText, from, to int, titles
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		window[i] = d.held(i)
+		if window[i] = d.held(i); i < from || i >= to {
+			window[i] = &heldSheet{own: window[i].own.compared()}
+		}
 		finish(i - neighbours)
 	}
 	for i := last - neighbours; i < last; i++ {

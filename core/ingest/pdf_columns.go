@@ -39,6 +39,9 @@ const (
 func (s *pdfSheet) inColumns(blocks []block) []block {
 	var out []block
 	for i := 0; i < len(blocks); {
+		if !s.spend(1) {
+			return append(out, blocks[i:]...)
+		}
 		if blocks[i].kind != blockText || len(blocks[i].line.parts) < 2 {
 			out, i = append(out, blocks[i]), i+1
 			continue
@@ -47,12 +50,12 @@ func (s *pdfSheet) inColumns(blocks []block) []block {
 			out, i = append(out, table.block), table.end
 			continue
 		}
-		end, gaps := region(blocks, i)
+		end, gaps := s.region(blocks, i)
 		if len(gaps) == 0 {
 			out, i = append(out, blocks[i]), i+1
 			continue
 		}
-		if table := openTable(blocks, i); table != nil {
+		if table := s.openTable(blocks, i); table != nil {
 			out, i = append(out, table.block), table.end
 			continue
 		}
@@ -72,7 +75,7 @@ func (s *pdfSheet) inColumns(blocks []block) []block {
 }
 
 // region is the longest stretch of lines from i on that one gap at least runs through, and those gaps.
-func region(blocks []block, i int) (end int, gaps []free) {
+func (s *pdfSheet) region(blocks []block, i int) (end int, gaps []free) {
 	open := []free{}
 	parts := blocks[i].line.parts
 	for j := 1; j < len(parts); j++ {
@@ -96,7 +99,7 @@ func region(blocks []block, i int) (end int, gaps []free) {
 			}
 		}
 		left := narrowed(open, l, size)
-		if len(left) == 0 {
+		if len(left) == 0 || !s.spend(len(open)*len(l.stretches())) {
 			break
 		}
 		open, last = left, l.box

@@ -21,7 +21,10 @@ import (
 // PDFium as WebAssembly: compiling takes 3 to 6 s and 300 MB (0.2 s and 50 MB from the cache), so a process keeps one
 // engine. An instance is one thread with memory of its own; a document gets a fresh one, so that a hostile file
 // leaves nothing behind for the next. Readers take turns on pdfReaders of them; whoever looks at pages has one more.
-const pdfReaders = 2
+const (
+	pdfReaders = 2
+	maxMemory  = 1280 << 20 // bytes of an instance
+)
 
 type pdfEngine struct {
 	pool    pdfium.Pool
@@ -78,7 +81,8 @@ func openEngine(opt Options) (*pdfEngine, error) {
 		return nil, err
 	}
 	// PDFium needs exception handling.
-	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling)
+	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
+		WithMemoryLimitPages(maxMemory >> 16)
 	if opt.CacheDir != "" {
 		if err := os.MkdirAll(opt.CacheDir, 0o700); err != nil {
 			return nil, err

@@ -203,7 +203,7 @@ func (s *pdfSheet) footnotes(blocks []block, body float64) []block {
 
 // foot says whether nothing in the size of the text stands below a line in its column.
 func (s *pdfSheet) foot(blocks []block, l pdfLine) bool {
-	return !slices.ContainsFunc(blocks, func(b block) bool {
+	return s.spend(len(blocks)) && !slices.ContainsFunc(blocks, func(b block) bool {
 		return b.line.box.Top < l.box.Bottom && b.line.box.above(l.box) > 0.3 && b.line.size > 1.05*l.size
 	})
 }

@@ -53,6 +53,17 @@ func (b Box) above(o Box) float64 {
 // gap, in heights of a letter, is no space between words but parts columns or the cells of a row.
 const gap = 1.3
 
+const (
+	maxParts  = maxGridCol // of a line: one with more is no row of a table
+	maxEffort = 3_000_000 // steps of comparing lines of one page; what is left then stays in the order of the file
+)
+
+// spend says whether to go on comparing, after n steps more: a hostile page has a hundred thousand lines.
+func (s *pdfSheet) spend(n int) bool {
+	s.effort += n
+	return s.effort < maxEffort
+}
+
 // lines cuts the page's characters, in the order of the file, at its line ends, and where writing goes on elsewhere without one.
 func (s *pdfSheet) lines(chars []char) []pdfLine {
 	var out []pdfLine
@@ -145,7 +156,7 @@ func (s *pdfSheet) measure(chars []char) pdfLine {
 				across++
 			}
 			if !cell.turned && apartFrom(last, b) {
-				l.parts = append(l.parts, pdfLine{chars: trimSpaces(chars[from : lastSeen+1])})
+				l.parts = append(l.parts, pdfLine{chars: trimSpaces(chars[from:i])})
 				from = i
 			}
 		}
@@ -160,7 +171,7 @@ func (s *pdfSheet) measure(chars []char) pdfLine {
 	l.chars = chars
 	l.size, l.bold, l.turned = sizes.most(), bold == letters, turned*2 > letters
 	l.down = down > across && !l.turned
-	if l.down || l.turned {
+	if l.down || l.turned || len(l.parts) >= maxParts {
 		l.parts = nil
 		return l
 	}

@@ -12,10 +12,10 @@ type foundTable struct {
 
 // openTable makes a table of rows from i on, if a row of names stands at their top and their cells below the names. Without that the lines stay
 // as they are.
-func openTable(blocks []block, i int) *foundTable {
+func (s *pdfSheet) openTable(blocks []block, i int) *foundTable {
 	end, gaps := i, []free(nil)
 	// The rows are those with something in two columns at least.
-	for end < len(blocks) && blocks[end].kind == blockText && len(blocks[end].line.parts) > 1 && !blocks[end].line.joined {
+	for end < min(len(blocks), i+maxRegion) && blocks[end].kind == blockText && len(blocks[end].line.parts) > 1 && !blocks[end].line.joined && s.spend(1) {
 		if end > i {
 			above, l := blocks[end-1].line.box, blocks[end].line.box
 			if l.Top > above.Top || above.Bottom-l.Top > 2*blocks[i].line.size {
@@ -37,12 +37,12 @@ func openTable(blocks []block, i int) *foundTable {
 	}
 	for _, b := range blocks[i:end] {
 		left := narrowed(gaps, b.line, b.line.size)
-		if len(left) != len(gaps) {
+		if len(left) != len(gaps) || !s.spend(len(gaps)*len(b.line.parts)) {
 			return nil
 		}
 		gaps = left
 	}
-	if len(gaps)+1 > maxGridCol {
+	if len(gaps)+1 > maxGridCol || !s.spend(50*(end-i)*len(gaps)) {
 		return nil
 	}
 	rows := make([][]pdfCell, 0, end-i)
@@ -124,7 +124,7 @@ func (s *pdfSheet) headedTable(blocks []block, i int) *foundTable {
 			break
 		}
 		left := narrowed(gaps, l, head.size)
-		if len(left) != len(gaps) {
+		if len(left) != len(gaps) || !s.spend(len(gaps)*len(l.stretches())) {
 			break
 		}
 		n := len(rows)

@@ -18,6 +18,8 @@ const (
 	neighbours = 4   // pages before and after one that it is compared with
 	marginZone = 0.2 // of the sheet's height, at its top and at its bottom
 	maxBands   = 4   // lines at each end of a page that may be set apart
+	maxRuns    = 12  // stretches of such a line
+	maxMargin  = 600 // bytes of one
 	sameHeight = 2.5 // points
 	sameAcross = 4.0 // points
 	titleSize  = 1.3 // times the size of the text
@@ -80,7 +82,7 @@ func (s *pdfSheet) bands(lines []pdfLine, height float64, top bool) []band {
 	var out []band
 	box := Box{}
 	for _, l := range flat {
-		if len(out) > 0 && box.level(l.box) > 0.5 {
+		if len(out) > 0 && box.level(l.box) > 0.5 && len(out[len(out)-1].lines) < maxRuns {
 			out[len(out)-1].lines = append(out[len(out)-1].lines, l)
 			box = box.with(l.box)
 			continue
@@ -121,10 +123,13 @@ func (l pdfLine) stretches() []pdfLine {
 
 // marginText is a text in the form in which it is compared, and the page number that it may be: its last number, or roman numerals alone.
 func marginText(s string) (text string, page int) {
+	page = -1
+	if len(s) > maxMargin {
+		return s, page
+	}
 	s = norm.NFKC.String(s)
 	var b strings.Builder
 	digits := ""
-	page = -1
 	for _, c := range s + " " {
 		if c >= '0' && c <= '9' {
 			digits += string(c)
@@ -238,6 +243,18 @@ func (r marginRun) on(other []band, distance int, title bool) (text, number bool
 	return text, number
 }
 
+// compared are the margins of a page without its lines, for other pages to be compared with.
+func (m margins) compared() margins {
+	out := margins{sizes: m.sizes}
+	for _, b := range m.top {
+		out.top = append(out.top, band{runs: b.runs})
+	}
+	for _, b := range m.bottom {
+		out.bottom = append(out.bottom, band{runs: b.runs})
+	}
+	return out
+}
+
 // setApart takes the headers and footers out of a page's lines.
 func setApart(lines []pdfLine, own margins, around map[int]margins, pages int, body float64) (rest, apart []pdfLine) {
 	top, bottom := map[int][]band{}, map[int][]band{}
@@ -272,8 +289,9 @@ func setApart(lines []pdfLine, own margins, around map[int]margins, pages int, b
 	for _, l := range lines {
 		parts := l.stretches()
 		left := parts[:0:0]
-		for _, p := range parts {
+		for i, p := range parts {
 			if len(p.chars) == 0 || !taken[&p.chars[0]] {
+				p.joined = i == len(parts)-1 && l.joined
 				left = append(left, p)
 			}
 		}

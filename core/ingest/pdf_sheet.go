@@ -41,6 +41,7 @@ type pdfSheet struct {
 	drawn   bool   // there is something to see besides text
 	rules   []rule // straight lines
 	tables  []grid // of them
+	effort  int    // see spend
 }
 
 // cell is a character of PDFium's text page.

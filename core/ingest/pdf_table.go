@@ -29,6 +29,9 @@ func (s *pdfSheet) ruled(lines []pdfLine) []block {
 		blocks = append(blocks, block{line: l})
 	}
 	for _, g := range s.tables {
+		if !s.spend(len(blocks)) {
+			break
+		}
 		if with, ok := s.inGrid(blocks, &g); ok {
 			blocks = with
 		}
@@ -59,6 +62,7 @@ func (s *pdfSheet) inGrid(blocks []block, g *grid) ([]block, bool) {
 				return nil, false // writing goes over the border
 			}
 			if len(in) == 0 {
+				p.joined = i == len(parts)-1 && b.line.joined
 				rest = append(rest, p)
 				continue
 			}
