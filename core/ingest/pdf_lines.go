@@ -55,7 +55,7 @@ const gap = 1.3
 
 const (
 	maxParts  = maxGridCol // of a line: one with more is no row of a table
-	maxEffort = 3_000_000 // steps of comparing lines of one page; what is left then stays in the order of the file
+	maxEffort = 3_000_000  // steps of comparing lines of one page; what is left then stays in the order of the file
 )
 
 // spend says whether to go on comparing, after n steps more: a hostile page has a hundred thousand lines.
