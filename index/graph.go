@@ -89,6 +89,10 @@ func (x *Index) graphFetch(g *graph) func(labels []uint64, dst []byte) error {
 					payload, err := r.GetLong(store.Key{
 						Kind: store.KindVector, Collection: g.at.Collection, Document: d.id, Generation: d.gen, Number: at.batch,
 					})
+					if errors.Is(err, core.ErrNotFound) && g.docs[d.id] != d { // removed while it was on its way in: search leaves it out
+						clear(dst[i*width : (i+1)*width])
+						continue
+					}
 					if errors.Is(err, core.ErrNotFound) { // a damaged block hides keys
 						err = &documentError{d.id, fmt.Sprintf("batch %d of its vectors is missing", at.batch)}
 					}

@@ -187,6 +187,36 @@ func TestBuildGraphsBesideChanges(t *testing.T) {
 	}
 }
 
+// TestRemovedOnItsWayIn: a document is removed while its vectors are being linked; searches until the end of that go on without it.
+func TestRemovedOnItsWayIn(t *testing.T) {
+	x, coll := grown(t, t.TempDir(), 3000)
+	if err := x.BuildGraphs(t.Context(), coll, nil); err != nil {
+		t.Fatal(err)
+	}
+	docs, err := x.Documents(t.Context(), coll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats, err := x.Stats(t.Context(), coll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := docs[0]
+	for _, g := range x.live(coll).graphs { // as link leaves it until give: linked, and not yet the graph's
+		delete(g.docs, gone.ID)
+	}
+	if err := x.Remove(t.Context(), coll, gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	hits := graphAsk(t, x, coll, 3, stats.Chunks)
+	if len(hits) != stats.Chunks-gone.Chunks || slices.ContainsFunc(hits, func(h core.Hit) bool { return h.Chunk.Document == gone.ID }) {
+		t.Errorf("%d hits of %d passages less %d", len(hits), stats.Chunks, gone.Chunks)
+	}
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestSigns: the sign of a text is stored with it, follows its versions, is made for documents from before there were any, and goes with the
 // document.
 func TestSigns(t *testing.T) {
