@@ -57,6 +57,10 @@ func (r *recognition) run(ctx context.Context, p core.Progress) (err error) {
 		switch {
 		case errors.As(err, &refused):
 			r.fail(d.Source, refused.error)
+		case errors.Is(err, errRemoved):
+			if err := r.forgetOCR(ctx, r.collection.ID, d.ID); err != nil {
+				return err
+			}
 		case err != nil:
 			return err
 		}
@@ -68,6 +72,18 @@ func (r *recognition) run(ctx context.Context, p core.Progress) (err error) {
 type documentError struct{ error }
 
 func (e *documentError) Unwrap() error { return e.error }
+
+// errRemoved ends the reading of a document that a person has removed meanwhile. It is not put back.
+var errRemoved = errors.New("the document was removed while its pages were read")
+
+// there says whether a document is still in the library: nil, or errRemoved.
+func (r *recognition) there(ctx context.Context, d core.Document) error {
+	_, err := r.Store.Document(ctx, r.collection.ID, d.ID)
+	if errors.Is(err, core.ErrNotFound) {
+		return errRemoved
+	}
+	return err
+}
 
 // document reads the pages of one document, then stores their text.
 func (r *recognition) document(ctx context.Context, p core.Progress, pictures *ingest.Pictures, d core.Document) error {
@@ -147,7 +163,7 @@ func (r *recognition) page(ctx context.Context, p core.Progress, pictures *inges
 	default:
 		text.Text, text.Confidence, text.Language = read.Text, read.Confidence, read.Language
 	}
-	if err := r.keep(ctx, r.collection.ID, d.ID, text); err != nil {
+	if err := errors.Join(r.keep(ctx, r.collection.ID, d.ID, text), r.there(ctx, d)); err != nil {
 		return err
 	}
 	r.counted(text)
@@ -199,16 +215,20 @@ func (r *recognition) tell(p core.Progress, d core.Document, number, ended int) 
 // store reads the document's file once more, with the texts that were kept, and puts it into the library.
 func (r *recognition) store(ctx context.Context, d core.Document) error {
 	before := len(r.summary.Failed)
+	var gone error
 	file := ingest.File{Path: d.Source, Size: d.Size, ModTime: d.Modified, Kind: d.Kind}
 	err := r.work(ctx, func(ctx context.Context, ready chan<- prepared) {
 		f := r.prepare(ctx, file, map[string]core.Document{d.ID: d}, "")
 		f.force = true
+		if gone = r.there(ctx, d); gone != nil {
+			return
+		}
 		select {
 		case ready <- f:
 		case <-ctx.Done():
 		}
 	})
-	if err != nil {
+	if err = errors.Join(err, gone); err != nil {
 		return err
 	}
 	if len(r.summary.Failed) > before { // a document without any text stays one that failed
