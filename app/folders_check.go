@@ -45,9 +45,9 @@ const (
 )
 
 // Check compares a linked folder with the library by size and time, adds what is new or changed, and lists the documents whose
-// files are gone. What was moved within the linked folders is a new document that takes over the vectors of the old one, which is removed.
-// What is gone is removed when the link, or opt, says so, unless the folder shows no file at all or could not be read whole: a drive that
-// is not there empties no library.
+// files are gone. What was moved within the linked folders is a new document that takes over the vectors of the old one, which is removed
+// unless the folder shows no file at all. What is gone is removed when the link, or opt, says so, unless the folder shows no file at all or
+// could not be read whole: a drive that is not there empties no library.
 func (f *Folders) Check(ctx context.Context, id string, opt CheckOptions) (Checked, error) {
 	give, err := f.one.take(ctx)
 	if err != nil {
@@ -76,17 +76,22 @@ func (f *Folders) Check(ctx context.Context, id string, opt CheckOptions) (Check
 	}
 	removes := (folder.Remove || opt.Remove) && found.whole
 	if removes || len(out.Gone) != folder.Gone {
-		if err := f.elsewhere(ctx, folder, out.Gone, opt.AddOptions); err != nil {
+		if err := f.elsewhere(ctx, folder, out.Gone, opt); err != nil {
 			return out, f.failed(ctx, folder, err)
 		}
 	}
-	away, gone, err := f.moved(ctx, folder, out.Gone)
+	var away []core.Document
+	gone := out.Gone
+	if !found.empty {
+		away, gone, err = f.moved(ctx, folder, out.Gone)
+	}
 	if err == nil {
 		out.Moved, err = f.Library.RemoveAll(ctx, found.collection, away)
 	}
 	if out.Gone = gone; err == nil && removes {
-		out.Removed, err = f.Library.RemoveAll(ctx, found.collection, gone)
-		out.Gone = gone[out.Removed:]
+		if out.Removed, err = f.Library.RemoveAll(ctx, found.collection, gone); err == nil {
+			out.Gone = gone[len(gone):]
+		}
 	}
 	if err != nil {
 		return out, f.failed(ctx, folder, err)
@@ -138,6 +143,7 @@ type comparison struct {
 	sizes      map[string]int64  // of paths
 	gone       []core.Document
 	whole      bool // every folder below was read, and there are files
+	empty      bool // there is no file
 	leftOut    bool // there are files that a person removed
 	away       int
 	apart      bool            // a drive is not connected
@@ -157,7 +163,7 @@ func (f *Folders) compare(ctx context.Context, folder Folder) (comparison, error
 	if err != nil {
 		return out, fmt.Errorf("check folder: %w", err)
 	}
-	out.whole = len(files) > 0 && len(problems) == 0
+	out.empty, out.whole = len(files) == 0, len(files) > 0 && len(problems) == 0
 	if out.collection, err = f.Store.EnsureCollection(ctx, folder.Collection); err != nil {
 		return out, fmt.Errorf("open collection %q: %w", folder.Collection, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 
@@ -59,7 +60,7 @@ func (f *Folders) moved(ctx context.Context, folder Folder, gone []core.Document
 
 // elsewhere adds files of other linked folders that may be what is gone from this one, by their kind and size. Were it removed first, it would
 // have to be embedded anew there.
-func (f *Folders) elsewhere(ctx context.Context, folder Folder, gone []core.Document, opt AddOptions) error {
+func (f *Folders) elsewhere(ctx context.Context, folder Folder, gone []core.Document, opt CheckOptions) error {
 	type shape struct {
 		kind string
 		size int64
@@ -85,16 +86,21 @@ func (f *Folders) elsewhere(ctx context.Context, folder Folder, gone []core.Docu
 			continue // it is away
 		}
 		found, err := f.compare(ctx, other)
-		if err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if err != nil { // told when that folder is checked
+			slog.Warn("look for moved files", "path", other.Path, "error", err)
+			continue
+		}
+		found.wait(opt.calm)
 		paths := slices.DeleteFunc(found.paths, func(path string) bool {
 			return !wanted[shape{ingest.Kind(path), found.sizes[path]}]
 		})
 		if len(paths) == 0 {
 			continue
 		}
-		if _, err := f.Library.Add(ctx, AddPlan{Collection: other.Collection, Paths: paths}, opt); err != nil {
+		if _, err := f.Library.Add(ctx, AddPlan{Collection: other.Collection, Paths: paths}, opt.AddOptions); err != nil {
 			return fmt.Errorf("follow moved files to %q: %w", other.Path, err)
 		}
 	}

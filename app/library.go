@@ -164,22 +164,29 @@ func (l *Library) Remove(ctx context.Context, c core.Collection, doc core.Docume
 	return nil
 }
 
-// RemoveAll erases documents of a collection as Remove does, all in one go; it says how many are gone, also beside an error.
+// RemoveAll erases documents of a collection as Remove does, all in one go; it says how many are not there any more, also beside an error.
 func (l *Library) RemoveAll(ctx context.Context, c core.Collection, docs []core.Document) (int, error) {
 	ids := make([]string, len(docs))
 	for i, d := range docs {
 		ids[i] = d.ID
 	}
-	n, err := l.Store.RemoveAll(ctx, c.ID, ids)
+	if err := l.forgetOCR(ctx, c.ID, ids...); err != nil { // first: nothing would find it once the documents are gone
+		return 0, err
+	}
+	_, err := l.Store.RemoveAll(ctx, c.ID, ids)
+	gone := slices.Clone(docs)
 	if err != nil {
 		err = fmt.Errorf("remove %d documents: %w", len(docs), err)
+		gone = slices.DeleteFunc(gone, func(d core.Document) bool {
+			_, left := l.Store.Document(context.WithoutCancel(ctx), c.ID, d.ID)
+			return !errors.Is(left, core.ErrNotFound)
+		})
 	}
-	for _, d := range docs[:n] {
+	for _, d := range gone {
 		l.forgetPages(d.Source)
 	}
-	err = errors.Join(err, l.forgetOCR(ctx, c.ID, ids[:n]...))
 	l.Bus.Tell(TopicDocuments)
-	return n, err
+	return len(gone), err
 }
 
 // Unlock remembers a password for protected PDFs, in memory, until the program ends; those that are read from now on are tried with it.
