@@ -106,13 +106,15 @@ func Findings(all []Finding) []Finding {
 		return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Page, b.Page))
 	})
 	var out []Finding
+	sum := 0 // of the confidences of the pages joined
 	for _, f := range all {
 		if n := len(out); n > 0 {
 			last := &out[n-1]
 			joinable := last.What == f.What && last.Why == f.Why && last.Name == f.Name && last.Attention() == f.Attention() && last.Page > 0 && f.Page > 0 && f.Page <= max(last.Page, last.Last)+1
 			if joinable {
 				if f.What == FindingOCR {
-					last.Count = (last.Count*last.Pages() + f.Count*f.Pages()) / (last.Pages() + f.Pages())
+					sum += f.Count * f.Pages()
+					last.Count = sum / (last.Pages() + f.Pages())
 				} else {
 					last.Count += f.Count
 				}
@@ -122,6 +124,7 @@ func Findings(all []Finding) []Finding {
 				continue
 			}
 		}
+		sum = f.Count * f.Pages()
 		out = append(out, f)
 	}
 	if len(out) > mostFindings {

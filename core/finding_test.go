@@ -24,6 +24,26 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// A page that reads badly is not hidden among good ones, and the mean of the good ones is theirs.
+func TestFindingsOfDoubtfulPages(t *testing.T) {
+	var all []Finding
+	for page, sure := range []int{90, 91, 90, 91, 20, 88, 89} {
+		all = append(all, Finding{What: FindingOCR, Page: page + 1, Count: sure})
+	}
+	got := Findings(all)
+	want := []Finding{{What: FindingOCR, Page: 1, Last: 4, Count: 90}, {What: FindingOCR, Page: 5, Count: 20}, {What: FindingOCR, Page: 6, Last: 7, Count: 88}}
+	if !reflect.DeepEqual(got, want) || !got[1].Attention() || got[0].Attention() {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	all = nil
+	for page := range 100 {
+		all = append(all, Finding{What: FindingOCR, Page: page + 1, Count: 80 + page%2*11})
+	}
+	if got := Findings(all); len(got) != 1 || got[0].Count != 85 || got[0].Last != 100 {
+		t.Errorf("the mean of 80 and 91 over 100 pages is %v", got)
+	}
+}
+
 // What a person should see stays when there is too much to keep.
 func TestFindingsAreFew(t *testing.T) {
 	var all []Finding

@@ -5,7 +5,8 @@
 //
 // A document is stored in generations. Begin writes the text of a new generation beside the current one and gives a
 // Draft that has the vectors of chunks whose text is known, from the generation before or from other documents; PutVectors adds vectors;
-// Commit makes the generation current in one transaction and erases the one before; CommitLate leaves that to Tidy, for many at once. Until then searches see the old generation. A draft survives a crash: Begin with the same content goes on with it.
+// Commit makes the generation current in one transaction and erases the one before; CommitLate leaves that to Tidy, for many at once.
+// Until then searches see the old generation. A draft survives a crash: Begin with the same content goes on with it.
 // What a crash leaves half written or half erased is finished by Open.
 //
 // # Memory

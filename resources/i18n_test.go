@@ -40,6 +40,9 @@ func verbs(text string) []string {
 	return slices.Compact(out)
 }
 
+// badIndex is an index before the precision: %[2].1f gives %!f(BADINDEX).
+var badIndex = regexp.MustCompile(`%\[\d+\][-+# 0-9.]`)
+
 func TestPartsAreComplete(t *testing.T) {
 	all, err := texts()
 	if err != nil {
@@ -53,6 +56,9 @@ func TestPartsAreComplete(t *testing.T) {
 			text := byLang[lang]
 			if strings.TrimSpace(text) == "" {
 				t.Errorf("%s has no %s text", key, lang)
+			}
+			if badIndex.MatchString(text) {
+				t.Errorf("%s: %s has a verb that cannot be: an index stands right before the letter", key, lang)
 			}
 			if got, want := verbs(text), verbs(byLang["en"]); !slices.Equal(got, want) {
 				t.Errorf("%s: %s uses arguments %v, en %v", key, lang, got, want)

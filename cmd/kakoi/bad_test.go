@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"kakoi/app"
-	"kakoi/core"
 	"kakoi/index"
 )
 
@@ -104,7 +103,7 @@ func TestBadInput(t *testing.T) {
 			}
 		})
 	}
-	if docs := objects[core.Document](t, w.want(0, "list", "--json").out); len(docs) != 5 {
+	if docs := objects[listed](t, w.want(0, "list", "--json").out); len(docs) != 5 {
 		t.Errorf("%d documents, want 2 ready and 3 failed", len(docs))
 	}
 }

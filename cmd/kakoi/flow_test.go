@@ -57,7 +57,7 @@ func TestListStatusRemove(t *testing.T) {
 	if r := w.want(1, "add", w.docs); !strings.Contains(r.err, "empty.txt") || !strings.Contains(r.out, "1 added") {
 		t.Errorf("add said %q %q", r.out, r.err)
 	}
-	docs := objects[core.Document](t, w.want(0, "list", "--json").out)
+	docs := objects[listed](t, w.want(0, "list", "--json").out)
 	if len(docs) != 2 || docs[0].Name != "empty.txt" || docs[0].State != core.DocumentFailed || docs[0].Reason == "" || docs[1].State != core.DocumentReady {
 		t.Fatalf("documents are %+v", docs)
 	}
@@ -100,7 +100,7 @@ func TestEditedFileReplacesItsDocument(t *testing.T) {
 	if second.Updated != 1 || second.Embedded == 0 || second.Embedded > 3 || first.Embedded < 10 {
 		t.Errorf("first %+v, second %+v: want only the changed chunks embedded", first, second)
 	}
-	if docs := objects[core.Document](t, w.want(0, "list", "--json").out); len(docs) != 1 {
+	if docs := objects[listed](t, w.want(0, "list", "--json").out); len(docs) != 1 {
 		t.Errorf("%d documents, want one", len(docs))
 	}
 }

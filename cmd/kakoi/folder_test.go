@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"kakoi/app"
-	"kakoi/core"
 )
 
 func TestFolders(t *testing.T) {
@@ -84,7 +83,7 @@ func TestFolderFollowsMoves(t *testing.T) {
 	if moved != 1 || embedded != 0 {
 		t.Errorf("moved %d, embedded %d", moved, embedded)
 	}
-	docs := objects[core.Document](t, w.want(exitDone, "list", "--json").out)
+	docs := objects[listed](t, w.want(exitDone, "list", "--json").out)
 	if len(docs) != 3 || !strings.HasSuffix(docs[2].Source, "b/社内規程.txt") {
 		t.Errorf("documents are %+v", docs)
 	}

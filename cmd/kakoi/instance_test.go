@@ -60,7 +60,7 @@ func TestTwoAddsAtOnce(t *testing.T) {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
-	if docs := objects[core.Document](t, w.want(0, "list", "--json").out); len(docs) != 2 {
+	if docs := objects[listed](t, w.want(0, "list", "--json").out); len(docs) != 2 {
 		t.Errorf("%d documents, want two", len(docs))
 	}
 }
@@ -149,7 +149,7 @@ func TestGuestTakesOverFromKilledOwner(t *testing.T) {
 		t.Errorf("guest: %+v", s)
 	}
 	w.want(0, "add", "--resume")
-	if docs := objects[core.Document](t, w.want(0, "list", "--json").out); len(docs) != 2 {
+	if docs := objects[listed](t, w.want(0, "list", "--json").out); len(docs) != 2 {
 		t.Errorf("%d documents, want two", len(docs))
 	}
 }
@@ -260,12 +260,12 @@ func TestKilledAtRandomMoments(t *testing.T) {
 		}
 		wait()
 		now := map[string]core.Document{}
-		for _, d := range objects[core.Document](t, w.want(0, "list", "--json").out) {
+		for _, d := range objects[listed](t, w.want(0, "list", "--json").out) {
 			if _, twice := now[d.ID]; twice {
 				t.Fatalf("round %d: document %s twice", round, d.Name)
 			}
 			if d.State == core.DocumentReady {
-				now[d.ID] = d
+				now[d.ID] = d.Document
 			}
 		}
 		for id, d := range ready {
@@ -276,7 +276,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 		ready = now
 	}
 	w.want(0, "add", folder)
-	docs := objects[core.Document](t, w.want(0, "list", "--json").out)
+	docs := objects[listed](t, w.want(0, "list", "--json").out)
 	if len(docs) != 12 {
 		t.Fatalf("%d documents, want 12", len(docs))
 	}

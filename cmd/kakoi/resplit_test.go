@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"kakoi/app"
-	"kakoi/core"
 )
 
 // TestSplitterOfALibrary: another splitter asks first, changes nothing without a yes, and goes on after kill -9 with what is left.
@@ -18,7 +17,7 @@ func TestSplitterOfALibrary(t *testing.T) {
 		w.file(fmt.Sprintf("%d.txt", i), strings.ReplaceAll(sentences(fmt.Sprint("lamps ", i), 60), "\n\n", " "))
 	}
 	w.want(0, "add", ".")
-	documents := func() []core.Document { return objects[core.Document](t, w.want(0, "list", "--json").out) }
+	documents := func() []listed { return objects[listed](t, w.want(0, "list", "--json").out) }
 	before := fmt.Sprint(documents())
 	r := w.want(2, "settings", "splitter", "techlab")
 	if !strings.Contains(r.err, "--yes") {

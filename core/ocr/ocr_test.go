@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"image/color"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,16 @@ import (
 	"kakoi/core/ocr/ocrtest"
 )
 
+// dialWord makes this program dial the address after it.
+const dialWord = "dial"
+
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == dialWord {
+		if _, err := net.Dial("tcp", os.Args[2]); err != nil {
+			os.Exit(7)
+		}
+		os.Exit(0)
+	}
 	if code, ok := ocr.Child(os.Args[1:]); ok {
 		os.Exit(code)
 	}
@@ -123,7 +133,25 @@ func TestClosedIn(t *testing.T) {
 	t.Setenv("KAKOI_SECRET", "private")
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
-	r := fake(t, ocrtest.Options{Languages: []string{"eng"}, Try: `
+	// A program that can dial lies beside the fake one, where it may be run, and somebody answers.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialer, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := exec.Command(self, dialWord, address).Run(); err != nil {
+		t.Fatalf("nobody answers outside: %v", err)
+	}
+	dir := ocrtest.Fake(t, ocrtest.Options{Languages: []string{"eng"}, Try: `
 cat ` + secret + ` >/dev/null 2>&1 && say read_secret
 ( : > ` + secret + ` ) 2>/dev/null && say wrote_secret
 ls ` + filepath.Dir(secret) + ` >/dev/null 2>&1 && say listed
@@ -131,16 +159,35 @@ ls ` + filepath.Dir(secret) + ` >/dev/null 2>&1 && say listed
 [ "$(ls -A . | wc -l)" = 0 ] || say folder_not_empty
 ( : > scratch ) && say scratch
 dd if=/dev/zero of=big bs=1024 count=4096 >/dev/null 2>&1 && say wrote_much
-(exec 3<>/dev/tcp/127.0.0.1/1) 2>/dev/null && say network
+"${0%/*}/dialer" dial ` + address + ` 2>/dev/null; [ $? = 7 ] && say no_network
 [ "$(ulimit -v)" = 3145728 ] && say memory
 [ "$(ulimit -n)" = 64 ] && say descriptors
 `})
+	if err := os.WriteFile(filepath.Join(dir, "dialer"), dialer, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r, err := ocr.Find(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	page, err := r.Read(t.Context(), grey(0), ocr.Options{})
-	if err != nil || page.Text != "scratch memory descriptors" {
+	if err != nil || page.Text != "scratch no_network memory descriptors" {
 		t.Errorf("the program says %q, %v", page.Text, err)
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
 		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// TestOddOutput: rows that no Tesseract writes are passed over, whatever they hold.
+func TestOddOutput(t *testing.T) {
+	r := fake(t, ocrtest.Options{Languages: []string{"eng"}, Lines: []string{"sound words"}, Try: `
+printf '5\t1\t1\t1\t1\t1\t10\t10\t5\t5\tNaN\tghost\n5\t1\t1\t1\t1\t1\tinf\t10\t5\t5\t95\tghost\n5\t1\t1\t1\t1\t1\t1e300\t10\t5\t5\t95\tghost\n'
+printf '5\t1\tghost\n5\t1\t1\t1\t1\t1\t10\t10\t5\t5\t95\tgh\tost\n5\t1\t1\t1\t1\t1\t10\t10\t5\t5\t95\tgh\377ost\n5\t1\t1\t1\t1\t1\t10\t10\t5\t5\t-1\tghost\n'
+`})
+	page, err := r.Read(t.Context(), grey(0), ocr.Options{})
+	if err != nil || page.Text != "sound words" || page.Confidence != 90 {
+		t.Errorf("read %+v, %v", page, err)
 	}
 }
 

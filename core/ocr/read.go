@@ -37,8 +37,8 @@ type Page struct {
 	Language   string // it was read in, as Tesseract names them: "jpn+eng"
 }
 
-// Read reads a picture. Errors are the end of ctx, and core.UserErrors: core.ErrTooLarge where a limit of time or memory ended the program,
-// core.ErrUnsupported where it failed in another way.
+// Read reads a picture. Errors are the end of ctx, and core.UserErrors: core.ErrTooLarge where the page took too long or
+// the program wrote too much, core.ErrUnsupported where it failed or was ended by a signal, as for want of memory.
 func (r Reader) Read(ctx context.Context, picture *image.Gray, opt Options) (Page, error) {
 	languages := opt.Languages
 	if len(languages) == 0 {
