@@ -130,8 +130,9 @@ func listFolder(dir string) (*folder, error) {
 		}
 	}
 	missing := slices.ContainsFunc(listed, func(id uint64) bool { return !there[filepath.Base(table.NewFilename(id, dir))] })
-	// A whole table that is not named may be of a line that was lost. All tables together are right in either case.
-	unnamed := state == manifestTorn && slices.ContainsFunc(f.tables, func(name string) bool { return !named[name] && wholeTable(filepath.Join(dir, name)) })
+	// A whole table that is not named may be of a line that was lost, unless there are logs: a kill leaves such tables beside the logs that have what is in them.
+	// All tables together are right in either case.
+	unnamed := (state == manifestTorn || len(f.logs) == 0) && slices.ContainsFunc(f.tables, func(name string) bool { return !named[name] && wholeTable(filepath.Join(dir, name)) })
 	if state == manifestDamaged || state == manifestTorn && missing || unnamed { // Badger would delete the tables that it does not name
 		f.odd = append(f.odd, badger.ManifestFilename)
 		return f, nil

@@ -293,3 +293,62 @@ func read(t *testing.T, s *store.Store) map[string][]byte {
 	}
 	return out
 }
+
+// TestSpoiltListOfTables: with any bit of the list of tables flipped, or the list cut anywhere, a library is damaged or holds all it held: the tables that the
+// list does not name any more would be deleted.
+func TestSpoiltListOfTables(t *testing.T) {
+	sound := filepath.Join(t.TempDir(), "sound")
+	for round := range 4 {
+		s, err := store.Open(sound, store.Options{})
+		if err == nil {
+			err = s.Write(func(w *store.Writer) error { return w.Put(fmt.Sprintf("r/round/%d/", round), []byte("kept")) })
+		}
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "library")
+	copyFolder(t, sound, dir)
+	path := filepath.Join(dir, "MANIFEST")
+	list, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(what string, spoilt []byte) (found bool) {
+		t.Helper()
+		if err := os.WriteFile(path, spoilt, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := store.Inspect(t.Context(), dir, nil)
+		if err != nil {
+			t.Fatal(what, err)
+		}
+		if !d.Any() {
+			again := filepath.Join(t.TempDir(), "again")
+			copyFolder(t, dir, again)
+			if got := all(t, again); len(got) != 4 {
+				t.Errorf("%s: opens with %d of 4 values", what, len(got))
+			}
+		}
+		return d.Any()
+	}
+	damaged := 0
+	for at := range list {
+		for bit := range 8 {
+			spoilt := bytes.Clone(list)
+			if spoilt[at] ^= 1 << bit; look(fmt.Sprintf("bit %d of byte %d of %d", bit, at, len(list)), spoilt) {
+				damaged++
+			}
+		}
+	}
+	if damaged < 7*len(list) {
+		t.Errorf("only %d of %d flips are seen", damaged, 8*len(list))
+	}
+	for n := range list {
+		look(fmt.Sprintf("cut to %d of %d", n, len(list)), list[:n])
+		look(fmt.Sprintf("zeros from %d of %d", n, len(list)), append(bytes.Clone(list[:n]), make([]byte, len(list)-n)...))
+	}
+}
