@@ -26,6 +26,7 @@ var usual = []string{"/usr/bin", "/usr/local/bin", "/opt/tesseract/bin", "/snap/
 // Find looks for Tesseract in the folders of path (os.Getenv("PATH")) and the usual ones: core.ErrNotFound, with a sentence for people,
 // where there is none or none that says which languages it has.
 func Find(ctx context.Context, path string) (Reader, error) {
+	sweep()
 	var last error
 	for _, dir := range append(filepath.SplitList(path), usual...) {
 		name := filepath.Join(dir, "tesseract")
@@ -45,6 +46,23 @@ func Find(ctx context.Context, path string) (Reader, error) {
 		return Reader{}, core.Explain(fmt.Errorf("look for tesseract: %w: %w", core.ErrNotFound, last), "error.ocr.unusable")
 	}
 	return Reader{}, core.Explain(fmt.Errorf("look for tesseract: %w", core.ErrNotFound), "error.ocr.missing")
+}
+
+const (
+	folderName = "kakoi-ocr-"
+	leftAfter  = time.Hour // no picture is read for so long
+)
+
+// sweep removes the folders that stayed behind where this program was killed while Tesseract ran in them.
+func sweep() {
+	dir := os.TempDir()
+	entries, _ := os.ReadDir(dir) // where that cannot be read, nothing was written
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && e.IsDir() && strings.HasPrefix(e.Name(), folderName) && time.Since(info.ModTime()) > leftAfter {
+			_ = os.RemoveAll(filepath.Join(dir, e.Name())) // another person's stays
+		}
+	}
 }
 
 // lookTime is how long a program may take to say what it is.

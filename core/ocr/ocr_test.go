@@ -179,6 +179,50 @@ dd if=/dev/zero of=big bs=1024 count=4096 >/dev/null 2>&1 && say wrote_much
 	}
 }
 
+// TestHomeStaysClosed: a program that lies in the home folder itself does not see what else lies there.
+func TestHomeStaysClosed(t *testing.T) {
+	home := ocrtest.Fake(t, ocrtest.Options{Languages: []string{"eng"}, Try: `cat "${0%/*}/letter.txt" >/dev/null 2>&1 && say read || say closed`})
+	if err := os.WriteFile(filepath.Join(home, "letter.txt"), []byte("private"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ home, want string }{{home, "closed"}, {t.TempDir(), "read"}} {
+		t.Setenv("HOME", c.home)
+		r, err := ocr.Find(t.Context(), home)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page, err := r.Read(t.Context(), grey(0), ocr.Options{}); err != nil || page.Text != c.want {
+			t.Errorf("with the home %s: %q, %v; want %s", c.home, page.Text, err, c.want)
+		}
+	}
+}
+
+// TestSweep: folders of runs that were killed go when the program is looked for; what is in use or somebody else's name stays.
+func TestSweep(t *testing.T) {
+	dir := ocrtest.Fake(t, ocrtest.Options{Languages: []string{"eng"}})
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	old := time.Now().Add(-2 * time.Hour)
+	for _, name := range []string{"kakoi-ocr-1", "kakoi-ocr-2", "other"} {
+		if err := os.MkdirAll(filepath.Join(temp, name, "inner"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if name == "kakoi-ocr-2" {
+			continue
+		}
+		if err := os.Chtimes(filepath.Join(temp, name), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ocr.Find(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(temp)
+	if err != nil || len(left) != 2 || left[0].Name() != "kakoi-ocr-2" || left[1].Name() != "other" {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
 // TestOddOutput: rows that no Tesseract writes are passed over, whatever they hold.
 func TestOddOutput(t *testing.T) {
 	r := fake(t, ocrtest.Options{Languages: []string{"eng"}, Lines: []string{"sound words"}, Try: `

@@ -31,7 +31,7 @@ const (
 
 // run starts the program with arguments, gives it input and returns what it says.
 func (r Reader) run(ctx context.Context, input []byte, args ...string) ([]byte, error) {
-	dir, err := os.MkdirTemp("", "kakoi-ocr-")
+	dir, err := os.MkdirTemp("", folderName)
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for tesseract: %w", err)
 	}
@@ -83,7 +83,13 @@ func seen(program string) []string {
 		"/dev/null", "/dev/zero", "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu",
 	}
 	if real, err := filepath.EvalSymlinks(program); err == nil {
-		out = append(out, filepath.Dir(program), filepath.Dir(real), filepath.Join(filepath.Dir(real), "..", "lib"), filepath.Join(filepath.Dir(real), "..", "share"))
+		home, _ := os.UserHomeDir()
+		for _, dir := range []string{filepath.Dir(program), filepath.Dir(real), filepath.Join(filepath.Dir(real), "..", "lib"), filepath.Join(filepath.Dir(real), "..", "share")} {
+			// A program that lies right in the home folder must not open all of it.
+			if below, err := filepath.Rel(dir, home); home == "" || err != nil || below == ".." || strings.HasPrefix(below, "../") {
+				out = append(out, dir)
+			}
+		}
 	}
 	if data := os.Getenv(dataVariable); data != "" {
 		out = append(out, data)
