@@ -9,3 +9,11 @@ func Raw(s *Store, key string, value []byte) error {
 
 // Sealed is what Put stores.
 func Sealed(key string, payload []byte) []byte { return seal(key, payload) }
+
+// SoundBefore is what Erase and Close ask first.
+func (s *Store) SoundBefore() error {
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	s.sound = nil
+	return s.soundBefore([][]byte{[]byte("r/")})
+}

@@ -52,15 +52,33 @@ func (s *Store) Sound(ctx context.Context) error {
 	if s.closed {
 		return os.ErrClosed
 	}
-	for _, t := range s.db.Tables() {
-		name := filepath.Base(table.NewFilename(t.ID, s.dir))
-		holes, _, err := scanFile(s.dir, name, func(rawEntry) error { return ctx.Err() })
-		if err != nil {
-			return err
-		}
-		still := slices.ContainsFunc(s.db.Tables(), func(now badger.TableInfo) bool { return now.ID == t.ID })
-		if len(holes) > 0 && still { // not rewritten meanwhile
-			return core.Explain(Damage{Holes: holes}, "error.store.blocks")
+	read := map[uint64]bool{}
+	return s.readTables(ctx, read, func(badger.TableInfo, []badger.TableInfo) bool { return true })
+}
+
+// readTables reads the tables that are wanted of all there are, and remembers them in read. A compaction can take one away meanwhile, and puts what was in it into
+// others: these are read then, and what was taken away is no damage.
+func (s *Store) readTables(ctx context.Context, read map[uint64]bool, wanted func(t badger.TableInfo, all []badger.TableInfo) bool) error {
+	for again := true; again; {
+		again = false
+		all := s.db.Tables()
+		for _, t := range all {
+			if read[t.ID] || !wanted(t, all) {
+				continue
+			}
+			holes, _, err := scanFile(s.dir, filepath.Base(table.NewFilename(t.ID, s.dir)), func(rawEntry) error { return ctx.Err() })
+			if err != nil {
+				return err
+			}
+			if len(holes) == 0 {
+				read[t.ID] = true
+				continue
+			}
+			// Badger forgets a table before it empties and deletes its file.
+			if slices.ContainsFunc(s.db.Tables(), func(now badger.TableInfo) bool { return now.ID == t.ID }) {
+				return core.Explain(Damage{Holes: holes}, "error.store.blocks")
+			}
+			again = true
 		}
 	}
 	return nil
@@ -69,32 +87,20 @@ func (s *Store) Sound(ctx context.Context) error {
 // soundBefore reads the tables that a DropPrefix rewrites, each once in the life of a process. Badger ends a table at its first damaged block, without a
 // word: a rewrite would lose what lies behind it. The caller holds gate.
 func (s *Store) soundBefore(prefixes [][]byte) error {
-	tables := s.db.Tables()
-	base := 0 // the level below 0, which is rewritten with it
-	for _, t := range tables {
-		if t.Level > 0 && (base == 0 || t.Level < base) {
-			base = t.Level
-		}
+	if s.sound == nil {
+		s.sound = map[uint64]bool{}
 	}
-	for _, t := range tables {
-		if s.sound[t.ID] || t.Level > base && !slices.ContainsFunc(prefixes, func(p []byte) bool {
+	return s.readTables(context.Background(), s.sound, func(t badger.TableInfo, all []badger.TableInfo) bool {
+		base := 0 // the level below 0, which is rewritten with it
+		for _, t := range all {
+			if t.Level > 0 && (base == 0 || t.Level < base) {
+				base = t.Level
+			}
+		}
+		return t.Level <= base || slices.ContainsFunc(prefixes, func(p []byte) bool {
 			return bytes.Compare(t.Right, p) >= 0 && (bytes.Compare(t.Left, p) <= 0 || bytes.HasPrefix(t.Left, p))
-		}) {
-			continue
-		}
-		holes, _, err := scanFile(s.dir, filepath.Base(table.NewFilename(t.ID, s.dir)), func(rawEntry) error { return nil })
-		if err == nil && len(holes) > 0 {
-			err = core.Explain(Damage{Holes: holes}, "error.store.blocks")
-		}
-		if err != nil {
-			return err
-		}
-		if s.sound == nil {
-			s.sound = map[uint64]bool{}
-		}
-		s.sound[t.ID] = true
-	}
-	return nil
+		})
+	})
 }
 
 // checkTables opens every table of the manifest the way Badger will. Badger v4.9.6 opens them in goroutines of its own, where the
