@@ -17,6 +17,7 @@ type view struct {
 
 // text is the page's text and, for each of its characters, where that came from.
 func (s *pdfSheet) layout(lines []pdfLine, own margins, v view) (string, []char) {
+	s.effort = 0 // a page that is looked at again and again is laid out the same each time
 	body := s.bodySize(own, v)
 	rest, apart := setApart(lines, own, v.around, v.pages, body)
 	rest = rightToLeft(rest)
