@@ -118,5 +118,8 @@ func (e HealthEntry) Said(text func(key string, args ...any) string) (sentence, 
 	if f.Page > 0 {
 		sentence = text("finding.page", f.Range(), sentence)
 	}
+	if !f.Attention() {
+		return sentence, ""
+	}
 	return sentence, text(key + ".hint")
 }
