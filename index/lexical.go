@@ -181,7 +181,7 @@ const (
 	bm25K1 = 1.2
 	bm25B  = 0.75
 
-	// titleWeight is what a term in the titles above a chunk counts, in parts of its idf. Tuned with the others, see docs/decisions/0025.
+	// titleWeight is what a term in the titles above a chunk counts, in parts of its idf. On the tuning questions other weights hardly differ, see docs/decisions/0025.
 	titleWeight = 0.4
 )
 

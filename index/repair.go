@@ -299,7 +299,7 @@ func (m *mender) leftovers(context.Context) error {
 	return m.x.eraseMarked(slices.Collect(maps.Keys(touched))...)
 }
 
-// graphs takes vector indexes out that are damaged: the next search makes them again.
+// graphs takes vector indexes out that are damaged: they are made again (BuildGraphs).
 func (m *mender) graphs(context.Context) error {
 	gone := map[string]bool{}
 	for _, p := range m.v.problems {

@@ -33,7 +33,7 @@ const (
 	RemedyAdopt      Remedy = "adopt"      // its entry in the list is written again
 	RemedyErase      Remedy = "erase"      // leftovers are erased
 	RemedyCount      Remedy = "count"      // counters are counted again
-	RemedyGraph      Remedy = "graph"      // the vector index is made again, by the next search
+	RemedyGraph      Remedy = "graph"      // the vector index is made again: by the next load where little is missing, else by BuildGraphs
 	RemedyCollection Remedy = "collection" // the collection gets a new description
 	RemedyRecord     Remedy = "record"     // a record (of a conversation, say) that cannot be read is taken out
 	RemedyFiles      Remedy = "files"      // files are written anew of all that can be read in them: Salvage
@@ -137,7 +137,7 @@ func (v *verifier) nameOf(at docKey) string {
 	return ""
 }
 
-// verifyGraphs loads the snapshots of vector indexes. A damaged one is made again by the next search.
+// verifyGraphs loads the snapshots of vector indexes. A damaged one counts as none and is made again.
 func (x *Index) verifyGraphs(ctx context.Context, v *verifier) error {
 	for c := range v.collections {
 		places, err := x.graphPlaces(c)

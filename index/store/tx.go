@@ -224,7 +224,7 @@ func (w *Writer) PutLong(k Key, payload []byte) error {
 // Delete hides a key; its bytes stay in the files until a compaction, so nothing private may rely on it (Erase does).
 func (w *Writer) Delete(key string) error { return w.delete([]byte(key)) }
 
-// Write runs fn as one atomic transaction, on disk when it returns. At most about 1.5 MB.
+// Write runs fn as one atomic transaction, on disk when it returns. At most about 1.2 MB.
 func (s *Store) Write(fn func(w *Writer) error) error {
 	return s.write(func() error {
 		txn := s.db.NewTransaction(true)
