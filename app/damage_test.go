@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"kakoi/app"
-	"kakoi/app/apptest"
 	"kakoi/core"
 	"kakoi/core/ingest"
+	"kakoi/core/ingest/ingesttest"
 	"kakoi/resources"
 )
 
@@ -37,7 +37,7 @@ func originals(t testing.TB) map[string][]byte {
 	out := map[string][]byte{
 		"plain.txt":  []byte(strings.Repeat("就業規則 第1条 この規則は従業員の労働条件を定める。\n", 60)),
 		"table.csv":  []byte("品名,数量,単価\n" + strings.Repeat("ネジ,12,30\n\"長い, 名前\",5,1000\n", 40)),
-		"sheets.pdf": apptest.PDF(apptest.TextSheet("Hello"), apptest.ScanSheet, apptest.GarbledSheet, ""),
+		"sheets.pdf": ingesttest.Sheets(ingesttest.TextSheet("Hello"), ingesttest.ScanSheet, ingesttest.GarbledSheet, ""),
 	}
 	dir := filepath.Join("..", "core", "ingest", "testdata")
 	entries, err := os.ReadDir(dir)

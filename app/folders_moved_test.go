@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"os"
@@ -237,13 +236,7 @@ func TestWatchWaitsForWholeFiles(t *testing.T) {
 	f := b.folders()
 	f.Settle = 300 * time.Millisecond
 	dir := b.files(1, 1)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		f.Watch(ctx, app.AddOptions{})
-	}()
-	defer func() { cancel(); <-ended }()
+	b.watch(f)
 	b.link(f, app.Folder{Path: dir, Watch: true})
 	b.arrived("", 1)
 	before := b.client.Embedded()

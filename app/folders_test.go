@@ -18,6 +18,19 @@ func (b *bench) folders() *app.Folders {
 	return &app.Folders{Store: b.store, Library: b.library, Bus: &app.Bus{}, Explain: func(err error) (string, string) { return "sentence: " + err.Error(), "hint" }}
 }
 
+// watch watches the linked folders until the test ends, or stop is called.
+func (b *bench) watch(f *app.Folders) (stop func()) {
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.Watch(ctx, app.AddOptions{})
+	}()
+	stop = func() { cancel(); <-ended }
+	b.Cleanup(stop)
+	return stop
+}
+
 func (b *bench) link(f *app.Folders, folder app.Folder) app.Folder {
 	b.Helper()
 	one, err := f.Link(b.Context(), folder)
@@ -389,12 +402,7 @@ func TestWatch(t *testing.T) {
 	f := b.folders()
 	f.Settle = 100 * time.Millisecond
 	dir := b.files(1, 2)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		f.Watch(ctx, app.AddOptions{})
-	}()
+	stop := b.watch(f)
 	b.link(f, app.Folder{Path: dir, Watch: true})
 	b.arrived("", 1)
 	b.write(filepath.Join(dir, "zz1.txt"), "It came while it was watched.")
@@ -404,8 +412,7 @@ func TestWatch(t *testing.T) {
 	}
 	b.write(filepath.Join(dir, "zzz", "zz2.txt"), "In a new folder.")
 	b.arrived("", 3)
-	cancel()
-	<-ended
+	stop()
 }
 
 // TestWatchOneFolderInAnother: a file in the inner folder is of both, also when the inner one was linked last, and of the outer one
@@ -419,13 +426,7 @@ func TestWatchOneFolderInAnother(t *testing.T) {
 	if err := os.Mkdir(inner, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		f.Watch(ctx, app.AddOptions{})
-	}()
-	defer func() { cancel(); <-ended }()
+	b.watch(f)
 	checked := func(id string) { // its watches are there from before the first check on
 		t.Helper()
 		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {

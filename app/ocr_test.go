@@ -11,10 +11,10 @@ import (
 	"testing"
 
 	"kakoi/app"
-	"kakoi/app/apptest"
 	"kakoi/app/job"
 	"kakoi/core"
 	"kakoi/core/ingest"
+	"kakoi/core/ingest/ingesttest"
 	"kakoi/core/ocr"
 	"kakoi/core/ocr/ocrtest"
 	"kakoi/resources"
@@ -43,8 +43,8 @@ func scans(t *testing.T, opt ocrtest.Options) (*bench, string) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, sheets := range map[string][]string{"mixed.pdf": {apptest.TextSheet("Rules of the house"), apptest.ScanSheet, apptest.ScanSheet}, "scan.pdf": {apptest.ScanSheet, "", apptest.ScanSheet}} {
-		if err := os.WriteFile(filepath.Join(dir, name), apptest.PDF(sheets...), 0o600); err != nil {
+	for name, sheets := range map[string][]string{"mixed.pdf": {ingesttest.TextSheet("Rules of the house"), ingesttest.ScanSheet, ingesttest.ScanSheet}, "scan.pdf": {ingesttest.ScanSheet, "", ingesttest.ScanSheet}} {
+		if err := os.WriteFile(filepath.Join(dir, name), ingesttest.Sheets(sheets...), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -148,7 +148,7 @@ func TestOCR(t *testing.T) {
 		}
 	}
 	// A new file has none of it.
-	if err := os.WriteFile(filepath.Join(dir, "mixed.pdf"), apptest.PDF(apptest.TextSheet("New rules"), apptest.ScanSheet), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "mixed.pdf"), ingesttest.Sheets(ingesttest.TextSheet("New rules"), ingesttest.ScanSheet), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.add(dir); err != nil {
@@ -232,7 +232,7 @@ func TestOCRTrouble(t *testing.T) {
 		t.Errorf("a language that is not there: %v", err)
 	}
 	b, dir = scans(t, reads)
-	if err := os.WriteFile(filepath.Join(dir, "mixed.pdf"), apptest.PDF(apptest.ScanSheet), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "mixed.pdf"), ingesttest.Sheets(ingesttest.ScanSheet), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, err := b.library.OCR(t.Context(), app.OCRPlan{}, explained)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"kakoi/core"
 	"kakoi/index"
 	"kakoi/index/indextest"
+	"kakoi/index/store/storetest"
 )
 
 // repairLibrary is crashDocuments documents, edited once, and some records; it is closed.
@@ -64,55 +64,13 @@ func answers(t *testing.T, x *index.Index) (all []index.Result) {
 	return all
 }
 
-// sparseCopy copies a library without the empty space at the ends of its logs.
-func sparseCopy(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	files, err := os.ReadDir(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		data, size := sparse(t, filepath.Join(from, f.Name()))
-		err := os.WriteFile(filepath.Join(to, f.Name()), data, 0o600)
-		if err == nil {
-			err = os.Truncate(filepath.Join(to, f.Name()), size)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// sparse is a file without the empty space at its end, and its size.
-func sparse(t *testing.T, path string) (data []byte, size int64) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for part := make([]byte, 1<<20); ; {
-		n, err := io.ReadFull(f, part)
-		if data = append(data, part[:n]...); err != nil || len(bytes.TrimRight(part, "\x00")) == 0 {
-			return bytes.TrimRight(data, "\x00"), info.Size()
-		}
-	}
-}
-
 // TestRepairOfFlippedBytes flips bytes in tables and in the list of them, as a bad disk does. Damage is found; what is written anew of the sound parts,
 // mended, with the named documents read again, gives the answers of before. Documents of which not even the name is left are few, and counted.
 func TestRepairOfFlippedBytes(t *testing.T) {
 	sound := filepath.Join(t.TempDir(), "sound")
 	repairLibrary(t, sound)
 	dir := filepath.Join(t.TempDir(), "reference")
-	sparseCopy(t, sound, dir)
+	storetest.Copy(t, sound, dir)
 	x := indextest.Open(t, dir)
 	want := answers(t, x)
 
@@ -121,7 +79,7 @@ func TestRepairOfFlippedBytes(t *testing.T) {
 	for seed := range uint64(rounds) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		dir := filepath.Join(t.TempDir(), "library")
-		sparseCopy(t, sound, dir)
+		storetest.Copy(t, sound, dir)
 		flipTables(t, r, dir)
 		found, err := index.Inspect(t.Context(), dir, nil)
 		if err != nil {
@@ -218,7 +176,7 @@ func TestFlippedList(t *testing.T) {
 			continue
 		}
 		dir := filepath.Join(t.TempDir(), "library")
-		sparseCopy(t, sound, dir)
+		storetest.Copy(t, sound, dir)
 		bad := bytes.Clone(list)
 		bad[n] ^= 1 << (n % 8)
 		if err := os.WriteFile(filepath.Join(dir, "MANIFEST"), bad, 0o600); err != nil {
@@ -256,7 +214,7 @@ func TestExportOfADamagedLibrary(t *testing.T) {
 	told := 0
 	for seed := range uint64(12) {
 		dir := filepath.Join(t.TempDir(), "library")
-		sparseCopy(t, sound, dir)
+		storetest.Copy(t, sound, dir)
 		flipTables(t, rand.New(rand.NewPCG(seed, 31)), dir)
 		x, err := index.Open(dir, index.Options{})
 		if err != nil {

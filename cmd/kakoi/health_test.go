@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"kakoi/app/apptest"
+	"kakoi/core/ingest/ingesttest"
 	"kakoi/core/ocr/ocrtest"
 )
 
@@ -16,7 +16,7 @@ func TestHealthAndOCR(t *testing.T) {
 	if got := w.want(0, "health").out; !strings.Contains(got, "no documents yet") {
 		t.Errorf("an empty library: %s", got)
 	}
-	w.file("scan.pdf", string(apptest.PDF(apptest.TextSheet("Rules of the house"), apptest.ScanSheet, apptest.GarbledSheet)))
+	w.file("scan.pdf", string(ingesttest.Sheets(ingesttest.TextSheet("Rules of the house"), ingesttest.ScanSheet, ingesttest.GarbledSheet)))
 	w.file("plain.txt", "The office is open from nine to five.")
 	cache, err := os.UserCacheDir()
 	if err != nil {

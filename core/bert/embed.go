@@ -4,71 +4,25 @@ package bert
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 
 	"kakoi/core"
-	"kakoi/core/internal/device"
 	"kakoi/core/internal/torch"
-	"kakoi/core/token"
-	"kakoi/core/weights"
 )
 
 // Embedder is core.Embedder over one sentence-transformers folder. It is safe for concurrent use.
 type Embedder struct {
+	held
 	info   core.EmbedderInfo
 	layout Layout
-	dev    *device.Device
-	model  encoder
 	config Config
-	folder *weights.Folder // the model's word embeddings lie in its mapping
-	tok    *token.Tokenizer
 	reader *reader
-	use    sync.RWMutex // held for reading by Embed, for writing by Close
-	closed bool
 }
 
 var _ core.Embedder = (*Embedder)(nil)
 
-// Budgets: tokens that run at once (with libtorch on the CPU few, so that a layer's activations stay in its cache; our
-// kernels divide them themselves) and texts that are read while those before them run.
-const (
-	cpuTokens, kernelTokens, cudaTokens = 1024, 8192, 32768
-	cpuTexts, kernelTexts, cudaTexts    = 512, 512, 1024
-)
-
-// budgets are the texts and tokens that go together on this embedder's device.
-func (e *Embedder) budgets() (texts, tokens int) {
-	if _, own := e.model.(*cpuModel); own {
-		return kernelTexts, kernelTokens
-	}
-	if e.dev.CUDA() {
-		return cudaTexts, cudaTokens
-	}
-	return cpuTexts, cpuTokens
-}
-
 // Info names the embedder.
 func (e *Embedder) Info() core.EmbedderInfo { return e.info }
-
-// Close waits for running calls and frees everything. It may be called again.
-func (e *Embedder) Close() error {
-	e.use.Lock()
-	defer e.use.Unlock()
-	if e.closed {
-		return nil
-	}
-	e.closed = true
-	var err error
-	if e.model != nil {
-		err = e.dev.Do(context.Background(), func(*torch.Scope) error { e.model.close(); return nil })
-	}
-	if e.tok != nil {
-		err = errors.Join(err, e.tok.Close())
-	}
-	return errors.Join(err, e.folder.Close())
-}
 
 // block is texts that were read together.
 type block struct {

@@ -8,26 +8,18 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"sync"
 
 	"kakoi/core"
-	"kakoi/core/internal/device"
 	"kakoi/core/internal/torch"
-	"kakoi/core/token"
 	"kakoi/core/weights"
 )
 
 // Reranker is core.Reranker over one folder of a cross-encoder: an encoder of the family with a head of one label. Safe for concurrent use.
 type Reranker struct {
-	info   core.RerankerInfo
-	dev    *device.Device
-	model  encoder
-	head   scorer
-	folder *weights.Folder
-	tok    *token.Tokenizer
-	pairs  *pairs
-	use    sync.RWMutex
-	closed bool
+	held
+	info  core.RerankerInfo
+	head  scorer
+	pairs *pairs
 }
 
 var _ core.Reranker = (*Reranker)(nil)
@@ -116,24 +108,6 @@ func (s *scorer) load(cfg Config, src source) error {
 // Info names the reranker.
 func (r *Reranker) Info() core.RerankerInfo { return r.info }
 
-// Close waits for running calls and frees everything. It may be called again.
-func (r *Reranker) Close() error {
-	r.use.Lock()
-	defer r.use.Unlock()
-	if r.closed {
-		return nil
-	}
-	r.closed = true
-	var err error
-	if r.model != nil {
-		err = r.dev.Do(context.Background(), func(*torch.Scope) error { r.model.close(); return nil })
-	}
-	if r.tok != nil {
-		err = errors.Join(err, r.tok.Close())
-	}
-	return errors.Join(err, r.folder.Close())
-}
-
 // Rerank gives the logit of each text for the question, in their order. Where both do not fit, the longer one is cut.
 func (r *Reranker) Rerank(ctx context.Context, question string, texts []string) ([]float32, error) {
 	r.use.RLock()
@@ -146,12 +120,7 @@ func (r *Reranker) Rerank(ctx context.Context, question string, texts []string) 
 	for i, t := range texts {
 		windows[i] = r.pairs.pair(i, asked, r.pairs.tokens(t))
 	}
-	budget := cpuTokens
-	if _, own := r.model.(*cpuModel); own {
-		budget = kernelTokens
-	} else if r.dev.CUDA() {
-		budget = cudaTokens
-	}
+	_, budget := r.budgets()
 	out := make([]float32, len(texts))
 	h := len(r.head.out)
 	for _, b := range batches(windows, budget) {

@@ -166,7 +166,7 @@ func referenceVectors(c Config, src *memorySource, pooling string) []core.Vector
 
 // tinyEncoder embeds the self-test's windows in one batch and each alone.
 func tinyEncoder(ctx context.Context, dev *device.Device, cfg Config, how arithmetic, src *memorySource, pooling string) (together, single []core.Vector, err error) {
-	e := &Embedder{dev: dev, layout: Layout{Pooling: []string{pooling}}, info: core.EmbedderInfo{Dimension: cfg.Hidden}}
+	e := &Embedder{held: held{dev: dev}, layout: Layout{Pooling: []string{pooling}}, info: core.EmbedderInfo{Dimension: cfg.Hidden}}
 	if e.model, err = how.load(ctx, dev, cfg, src, nil); err != nil {
 		return nil, nil, err
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync/atomic"
 
@@ -24,15 +23,7 @@ type embedder struct {
 // LoadEmbedder loads the model folder dir. Loading it twice holds its weights twice.
 func (c *Client) LoadEmbedder(ctx context.Context, dir string, opt ModelOptions, p core.Progress) (core.Embedder, error) {
 	e := &embedder{model: newModel(c, kindEmbedder, dir, opt)}
-	e.read = func(b []byte) (string, error) {
-		var info core.EmbedderInfo
-		if err := json.Unmarshal(b, &info); err != nil {
-			return "", fmt.Errorf("read info of embedder %q: %w: %w", e.name(), core.ErrCorrupt, err)
-		}
-		e.info.Store(&info)
-		return info.ID, nil
-	}
-	if _, _, err := e.in(ctx, p); err != nil {
+	if err := load(ctx, e.model, &e.info, func(i core.EmbedderInfo) string { return i.ID }, p); err != nil {
 		return nil, err
 	}
 	return e, nil

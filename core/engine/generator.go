@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -20,15 +19,7 @@ type generator struct {
 // LoadGenerator loads the model folder dir. Loading it twice holds its weights twice.
 func (c *Client) LoadGenerator(ctx context.Context, dir string, opt ModelOptions, p core.Progress) (core.Generator, error) {
 	g := &generator{model: newModel(c, kindGenerator, dir, opt)}
-	g.read = func(b []byte) (string, error) {
-		var info core.GeneratorInfo
-		if err := json.Unmarshal(b, &info); err != nil {
-			return "", fmt.Errorf("read info of generator %q: %w: %w", g.name(), core.ErrCorrupt, err)
-		}
-		g.info.Store(&info)
-		return info.ID, nil
-	}
-	if _, _, err := g.in(ctx, p); err != nil {
+	if err := load(ctx, g.model, &g.info, func(i core.GeneratorInfo) string { return i.ID }, p); err != nil {
 		return nil, err
 	}
 	return g, nil

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -43,6 +45,20 @@ type model struct {
 
 func newModel(c *Client, kind, dir string, opt ModelOptions) *model {
 	return &model{c: c, kind: kind, dir: dir, opt: opt, turn: make(chan struct{}, 1)}
+}
+
+// load loads the model for the first time; from then on its info, whose ID id gives, is in info after each load.
+func load[T any](ctx context.Context, m *model, info *atomic.Pointer[T], id func(T) string, p core.Progress) error {
+	m.read = func(b []byte) (string, error) {
+		var said T
+		if err := json.Unmarshal(b, &said); err != nil {
+			return "", fmt.Errorf("read info of %s %q: %w: %w", m.kind, m.name(), core.ErrCorrupt, err)
+		}
+		info.Store(&said)
+		return id(said), nil
+	}
+	_, _, err := m.in(ctx, p)
+	return err
 }
 
 // in returns the running engine and the handle of the model in it, starting and loading what is missing.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync/atomic"
 
@@ -19,15 +18,7 @@ type reranker struct {
 // LoadReranker loads the folder dir of a cross-encoder. Loading it twice holds its weights twice.
 func (c *Client) LoadReranker(ctx context.Context, dir string, opt ModelOptions, p core.Progress) (core.Reranker, error) {
 	r := &reranker{model: newModel(c, kindReranker, dir, opt)}
-	r.read = func(b []byte) (string, error) {
-		var info core.RerankerInfo
-		if err := json.Unmarshal(b, &info); err != nil {
-			return "", fmt.Errorf("read info of reranker %q: %w: %w", r.name(), core.ErrCorrupt, err)
-		}
-		r.info.Store(&info)
-		return info.ID, nil
-	}
-	if _, _, err := r.in(ctx, p); err != nil {
+	if err := load(ctx, r.model, &r.info, func(i core.RerankerInfo) string { return i.ID }, p); err != nil {
 		return nil, err
 	}
 	return r, nil

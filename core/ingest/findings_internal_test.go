@@ -13,47 +13,8 @@ import (
 	"testing"
 
 	"kakoi/core"
+	"kakoi/core/ingest/ingesttest"
 )
-
-// sheets writes a PDF: each page with a content stream, in which F1 is Helvetica, F2 a font whose codes say nothing of letters, F3 one that says in
-// one line that they are Unicode, and Im a picture of one grey point.
-func sheets(contents ...string) []byte {
-	objects := []string{
-		"<< /Type /Catalog /Pages 2 0 R >>", "",
-		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-		"<< /Type /Font /Subtype /Type0 /BaseFont /AAAAAA+Nothing /Encoding /Identity-H /DescendantFonts [5 0 R] >>",
-		"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /AAAAAA+Nothing /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /DW 500 /FontDescriptor 6 0 R >>",
-		"<< /Type /FontDescriptor /FontName /AAAAAA+Nothing /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 /Descent -200 /CapHeight 700 /StemV 80 >>",
-		"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\nstream\n\x80\nendstream",
-		"<< /Type /Font /Subtype /Type0 /BaseFont /AAAAAA+Nothing /Encoding /Identity-H /DescendantFonts [5 0 R] /ToUnicode 9 0 R >>",
-		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(allUnicode), allUnicode),
-	}
-	var kids []string
-	for _, c := range contents {
-		objects = append(objects, fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(c), c))
-		objects = append(objects, fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Resources << /Font << /F1 3 0 R /F2 4 0 R /F3 8 0 R >> /XObject << /Im 7 0 R >> >> /Contents %d 0 R >>", len(objects)))
-		kids = append(kids, fmt.Sprintf("%d 0 R", len(objects)))
-	}
-	objects[1] = fmt.Sprintf("<< /Type /Pages /Count %d /Kids [%s] >>", len(kids), strings.Join(kids, " "))
-	var b bytes.Buffer
-	b.WriteString("%PDF-1.7\n")
-	offsets := make([]int, len(objects))
-	for i, o := range objects {
-		offsets[i] = b.Len()
-		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
-	}
-	xref := b.Len()
-	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
-	for _, o := range offsets {
-		fmt.Fprintf(&b, "%010d 00000 n \n", o)
-	}
-	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, xref)
-	return b.Bytes()
-}
-
-// allUnicode is the mapping that tFPDF, mPDF and go-fpdf write for all their fonts.
-const allUnicode = "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n" +
-	"1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n1 beginbfrange\n<0000> <FFFF> <0000>\nendbfrange\nendcmap\nend\nend"
 
 // coded is a page in the font F2 or F3, whose codes are those of the characters.
 func coded(font, text string) string {
@@ -63,13 +24,6 @@ func coded(font, text string) string {
 	}
 	return "BT /" + font + " 8 Tf 5 100 Td <" + hex.String() + "> Tj ET"
 }
-
-const (
-	scanSheet    = "q 200 0 0 100 20 20 cm /Im Do Q"
-	garbledSheet = "BT /F2 20 Tf 20 100 Td <00370048005600570024> Tj ET"
-)
-
-func textSheet(s string) string { return "BT /F1 12 Tf 20 100 Td (" + s + ") Tj ET" }
 
 func testOptions(t testing.TB) Options {
 	t.Helper()
@@ -95,8 +49,8 @@ func check(t *testing.T, what string, got, want []core.Finding) {
 
 // TestPagesOfPDF: what each page lacks is told, and letters that mean nothing are in no text.
 func TestPagesOfPDF(t *testing.T) {
-	mixed := "BT /F1 12 Tf 20 150 Td (Rules of the house) Tj ET " + garbledSheet
-	pages, findings, err := found(t, "pdf", sheets(textSheet("Hello"), scanSheet, scanSheet, "", garbledSheet, mixed))
+	mixed := "BT /F1 12 Tf 20 150 Td (Rules of the house) Tj ET " + ingesttest.GarbledSheet
+	pages, findings, err := found(t, "pdf", ingesttest.Sheets(ingesttest.TextSheet("Hello"), ingesttest.ScanSheet, ingesttest.ScanSheet, "", ingesttest.GarbledSheet, mixed))
 	if err != nil || len(pages) != 6 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}
@@ -108,12 +62,12 @@ func TestPagesOfPDF(t *testing.T) {
 	check(t, "pages", findings, []core.Finding{
 		{What: core.FindingPicture, Page: 2, Last: 3}, {What: core.FindingBlank, Page: 4}, {What: core.FindingGarbled, Page: 5, Count: 5}, {What: core.FindingPartly, Page: 6, Count: 5},
 	})
-	_, findings, err = found(t, "pdf", sheets(scanSheet, "", scanSheet))
+	_, findings, err = found(t, "pdf", ingesttest.Sheets(ingesttest.ScanSheet, "", ingesttest.ScanSheet))
 	if !errors.Is(err, errScan) {
 		t.Errorf("pictures only: %v", err)
 	}
 	check(t, "pictures only", findings, []core.Finding{{What: core.FindingPicture, Page: 1}, {What: core.FindingBlank, Page: 2}, {What: core.FindingPicture, Page: 3}})
-	_, findings, err = found(t, "pdf", sheets(garbledSheet, scanSheet))
+	_, findings, err = found(t, "pdf", ingesttest.Sheets(ingesttest.GarbledSheet, ingesttest.ScanSheet))
 	if !errors.Is(err, errGarbled) {
 		t.Errorf("garbled: %v", err)
 	}
@@ -130,7 +84,7 @@ func TestCodesThatAreUnicode(t *testing.T) {
 		"請求書 第12号、合計 3,000円。お支払いは月末まで", "Η μορφή φορητού εγγράφου", "Осы жұмсақ француз көкөністерінің", "휴대용 문서 형식", "这是我们公司的中文说明", "It’s “here”",
 		"μορφή, жұмсақ, 文書の形式, Zażółć",
 	} {
-		pages, findings, err := found(t, "pdf", sheets(coded("F3", text)))
+		pages, findings, err := found(t, "pdf", ingesttest.Sheets(coded("F3", text)))
 		if err != nil || len(pages) != 1 || pages[0].Text != text || len(findings) > 0 {
 			t.Errorf("%s: %+v %+v %v", text, pages, findings, err)
 		}
@@ -140,7 +94,7 @@ func TestCodesThatAreUnicode(t *testing.T) {
 		"Shift_JIS":              "\u8f41\u8bc6\u8b4b\u91a5\u82cc\u82c6\u82a8\u82e8\u944e\u8e9f\u974c\u8b8b\u8b78\u89c9",
 		"English, moved":         "\u1352\u1375\u136c\u1365\u1373\u1320\u136f\u1366",
 	} {
-		if pages, _, err := found(t, "pdf", sheets(coded("F2", text))); !errors.Is(err, errGarbled) {
+		if pages, _, err := found(t, "pdf", ingesttest.Sheets(coded("F2", text))); !errors.Is(err, errGarbled) {
 			t.Errorf("%s is read: %+v %v", what, pages, err)
 		}
 	}
@@ -152,9 +106,9 @@ func TestFilesInside(t *testing.T) {
 	attach := func(name string, data []byte) {
 		mail += "--b\nContent-Disposition: attachment; filename=" + name + "\nContent-Transfer-Encoding: base64\n\n" + base64Lines(data) + "\n"
 	}
-	attach("mixed.pdf", sheets(textSheet("Hello"), scanSheet))
+	attach("mixed.pdf", ingesttest.Sheets(ingesttest.TextSheet("Hello"), ingesttest.ScanSheet))
 	attach("secret.xlsx", load1(t, "password.xlsx"))
-	attach("scan.pdf", sheets(scanSheet))
+	attach("scan.pdf", ingesttest.Sheets(ingesttest.ScanSheet))
 	attach("tool.exe", []byte("MZ"))
 	attach("empty.txt", nil)
 	attach("noise.txt", bytes.Repeat([]byte{0, 1, 2, 0xff, 0xfe, 0x81}, 100))
@@ -188,7 +142,7 @@ func TestTooManyAttachments(t *testing.T) {
 // TestReadTellsFindings: they come with the document, also where nothing could be read.
 func TestReadTellsFindings(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "scan.pdf")
-	if err := os.WriteFile(path, sheets(scanSheet, scanSheet), 0o600); err != nil {
+	if err := os.WriteFile(path, ingesttest.Sheets(ingesttest.ScanSheet, ingesttest.ScanSheet), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	doc, _, err := Read(context.Background(), path, testOptions(t))

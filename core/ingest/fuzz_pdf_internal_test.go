@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/ingest/ingesttest"
 )
 
 // FuzzPDF changes small PDFs: PDFium ends with text or a reason, in time, and leaves the engine fit for the next file.
 func FuzzPDF(f *testing.F) {
-	f.Add(sheets(textSheet("Hello"), scanSheet, garbledSheet, ""))
-	f.Add(sheets(textSheet("One"), textSheet("Two")))
+	f.Add(ingesttest.Sheets(ingesttest.TextSheet("Hello"), ingesttest.ScanSheet, ingesttest.GarbledSheet, ""))
+	f.Add(ingesttest.Sheets(ingesttest.TextSheet("One"), ingesttest.TextSheet("Two")))
 	f.Add([]byte("%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 1 0 R >>\nendobj\ntrailer << /Root 1 0 R >>\n"))
 	opt := testOptions(f)
-	good := sheets(textSheet("Hello"))
+	good := ingesttest.Sheets(ingesttest.TextSheet("Hello"))
 	if _, _, err := parse(f.Context(), "pdf", good, opt); err != nil { // the engine starts here, not within the time of an input
 		f.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/ingest"
+	"kakoi/core/ingest/ingesttest"
 )
 
 // laidOut are the PDFs of testdata/pdf: what each is for, and where its text has to be right whatever else changes.
@@ -90,7 +91,7 @@ func TestPDFAttachments(t *testing.T) {
 	stream := func(dict, s string) string {
 		return "<< " + dict + " /Length " + strconv.Itoa(len(s)) + " >>\nstream\n" + s + "\nendstream"
 	}
-	data := rawPDF(
+	data := ingesttest.PDF(
 		"<< /Type /Catalog /Pages 2 0 R /Names << /EmbeddedFiles << /Names [(a.txt) 6 0 R (b.bin) 8 0 R] >> >> >>",
 		"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
 		"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Resources << /Font << /F1 4 0 R >> >> /Contents 5 0 R >>",

@@ -15,6 +15,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/ingest"
+	"kakoi/core/ingest/ingesttest"
 )
 
 func TestMain(m *testing.M) {
@@ -189,25 +190,7 @@ func bigPDFOf(n, lines int) []byte {
 	for range n {
 		objects = append(objects, "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> /Contents 4 0 R >>")
 	}
-	return rawPDF(objects...)
-}
-
-// rawPDF is a file of these objects; the first one is its catalog.
-func rawPDF(objects ...string) []byte {
-	var b bytes.Buffer
-	offsets := make([]int, 0, len(objects))
-	b.WriteString("%PDF-1.4\n")
-	for i, o := range objects {
-		offsets = append(offsets, b.Len())
-		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
-	}
-	xref := b.Len()
-	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
-	for _, o := range offsets {
-		fmt.Fprintf(&b, "%010d 00000 n \n", o)
-	}
-	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(offsets)+1, xref)
-	return b.Bytes()
+	return ingesttest.PDF(objects...)
 }
 
 func TestReadPDFStops(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/ingest"
+	"kakoi/core/ingest/ingesttest"
 )
 
 func pictures(t testing.TB) *ingest.Pictures {
@@ -133,7 +134,7 @@ func TestMarks(t *testing.T) {
 // sheet is a PDF of one page with one line of text.
 func sheet(attributes string) []byte {
 	content := "BT /F1 24 Tf 120 300 Td (Upside and cropped) Tj ET"
-	return rawPDF("<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Count 1 /Kids [4 0 R] >>",
+	return ingesttest.PDF("<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Count 1 /Kids [4 0 R] >>",
 		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
 		"<< /Type /Page /Parent 2 0 R "+attributes+" /Resources << /Font << /F1 3 0 R >> >> /Contents 5 0 R >>",
 		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(content), content))

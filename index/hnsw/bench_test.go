@@ -33,16 +33,7 @@ func BenchmarkPeer(b *testing.B) {
 		add(b, x, 0, vectors)
 		took := time.Since(start)
 		fmt.Printf("ours     build %.1f s, %.0f vectors/s on %d processors, %.0f MB\n", took.Seconds(), n/took.Seconds(), runtime.GOMAXPROCS(0), float64(x.Bytes())/1e6)
-		truth := make([]uint32, 0, 1000*k)
-		for q := range slices.Chunk(queries, d) {
-			best, err := x.Exact(q, k)
-			if err != nil {
-				b.Fatal(err)
-			}
-			for _, h := range best {
-				truth = append(truth, uint32(h.Label))
-			}
-		}
+		truth := exact(b, x, queries, k)
 		askAll := func() {
 			for _, ef := range []int{16, 20, 24, 28, 32, 48, 64} {
 				rate, right := ask(b, x, queries, truth, k, ef)
@@ -85,6 +76,21 @@ func BenchmarkPeer(b *testing.B) {
 			fmt.Print(string(out))
 		}
 	}
+}
+
+// exact are the labels of the k nearest of each query, by looking at every vector.
+func exact(b *testing.B, x *hnsw.Index, queries []float32, k int) (labels []uint32) {
+	b.Helper()
+	for q := range slices.Chunk(queries, x.Params().Dimension) {
+		best, err := x.Exact(q, k)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, h := range best {
+			labels = append(labels, uint32(h.Label))
+		}
+	}
+	return labels
 }
 
 // ask gives the queries a second of one thread, the best of nine rounds, and the recall.

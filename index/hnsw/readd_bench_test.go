@@ -3,7 +3,6 @@ package hnsw_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"kakoi/index/hnsw"
@@ -20,16 +19,7 @@ func BenchmarkReadd(b *testing.B) {
 	for range b.N {
 		x := newIndex(b, hnsw.Params{Dimension: d, Resident: true, Center: hnsw.Mean(d, vectors[:10_000*d])})
 		slots := add(b, x, 0, vectors)
-		truth := make([]uint32, 0, 1000*k)
-		for q := range slices.Chunk(queries, d) {
-			best, err := x.Exact(q, k)
-			if err != nil {
-				b.Fatal(err)
-			}
-			for _, h := range best {
-				truth = append(truth, uint32(h.Label))
-			}
-		}
+		truth := exact(b, x, queries, k)
 		_, fresh := ask(b, x, queries, truth, k, ef)
 		fmt.Printf("fresh       recall@10 %.4f at ef %d\n", fresh, ef)
 		r := rand.New(rand.NewPCG(7, 7))

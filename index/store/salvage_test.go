@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/index/store"
+	"kakoi/index/store/storetest"
 )
 
 // fill writes values of all sizes in several rounds, so that there are tables, a log (left by a process that did not close), overwritten and deleted keys.
@@ -44,50 +44,6 @@ func fill(t *testing.T, s *store.Store, seed uint64) map[string][]byte {
 		}
 	}
 	return all
-}
-
-func copyFolder(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	files, err := os.ReadDir(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if f.Name() == "LOCK" {
-			continue
-		}
-		data, size := content(t, filepath.Join(from, f.Name()))
-		err := os.WriteFile(filepath.Join(to, f.Name()), data, 0o600)
-		if err == nil {
-			err = os.Truncate(filepath.Join(to, f.Name()), size)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// content is a file without the empty space at its end, and its size: Badger's logs are 128 MB of it.
-func content(t *testing.T, path string) (data []byte, size int64) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for part := make([]byte, 1<<20); ; {
-		n, err := io.ReadFull(f, part)
-		if data = append(data, part[:n]...); err != nil || len(bytes.TrimRight(part, "\x00")) == 0 {
-			return bytes.TrimRight(data, "\x00"), info.Size()
-		}
-	}
 }
 
 func all(t *testing.T, dir string) map[string][]byte {
@@ -131,7 +87,7 @@ func TestSalvageOfASoundFolder(t *testing.T) {
 			}
 			defer s.Close()
 		}
-		copyFolder(t, filepath.Join(dir, "open"), filepath.Join(dir, "left"))
+		storetest.Copy(t, filepath.Join(dir, "open"), filepath.Join(dir, "left"))
 		logs, _ := filepath.Glob(filepath.Join(dir, "left", "*.mem"))
 		if closed != (len(logs) == 0) {
 			t.Fatalf("closed %v, logs %v: the full look depends on it", closed, logs)
@@ -169,14 +125,14 @@ func TestFlippedFiles(t *testing.T) {
 		} else {
 			defer s.Close()
 			left := filepath.Join(t.TempDir(), "left")
-			copyFolder(t, sound, left)
+			storetest.Copy(t, sound, left)
 			sound = left
 		}
 		names, refused, lost := map[string]int{}, 0, 0
 		for seed := range uint64(rounds) {
 			r := rand.New(rand.NewPCG(seed, 3))
 			dir := filepath.Join(t.TempDir(), "library")
-			copyFolder(t, sound, dir)
+			storetest.Copy(t, sound, dir)
 			name := flip(t, r, dir)
 			names[filepath.Ext(name)+name[:min(3, len(name))]]++
 			what := fmt.Sprintf("closed %v, seed %d, %s", closed, seed, name)
@@ -253,7 +209,7 @@ func flip(t *testing.T, r *rand.Rand, dir string) string {
 			continue
 		}
 		path := filepath.Join(dir, f.Name())
-		data, size := content(t, path)
+		data, size := storetest.Content(t, path)
 		if len(data) == 0 || f.Name() == "DISCARD" {
 			continue
 		}
@@ -311,7 +267,7 @@ func TestSpoiltListOfTables(t *testing.T) {
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "library")
-	copyFolder(t, sound, dir)
+	storetest.Copy(t, sound, dir)
 	path := filepath.Join(dir, "MANIFEST")
 	list, err := os.ReadFile(path)
 	if err != nil {
@@ -328,7 +284,7 @@ func TestSpoiltListOfTables(t *testing.T) {
 		}
 		if !d.Any() {
 			again := filepath.Join(t.TempDir(), "again")
-			copyFolder(t, dir, again)
+			storetest.Copy(t, dir, again)
 			if got := all(t, again); len(got) != 4 {
 				t.Errorf("%s: opens with %d of 4 values", what, len(got))
 			}

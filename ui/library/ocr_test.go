@@ -9,9 +9,9 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 
-	"kakoi/app/apptest"
 	"kakoi/core"
 	"kakoi/core/ingest"
+	"kakoi/core/ingest/ingesttest"
 	"kakoi/core/ocr"
 	"kakoi/core/ocr/ocrtest"
 	"kakoi/ui/theme"
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 func TestReadPictures(t *testing.T) {
 	w := newWorld(t)
 	w.library.ProgramPath = ocrtest.Fake(t, ocrtest.Options{Languages: []string{"eng", "jpn"}, Lines: []string{"The scanned budget is 31,000 dollars."}})
-	w.file("scan.pdf", string(apptest.PDF(apptest.TextSheet("First page"), apptest.ScanSheet, apptest.ScanSheet)))
+	w.file("scan.pdf", string(ingesttest.Sheets(ingesttest.TextSheet("First page"), ingesttest.ScanSheet, ingesttest.ScanSheet)))
 	s := w.screen()
 	win := onWindow(t, w.desk, s, theme.Light, 100, fyne.NewSize(900, 600))
 	s.m.adding.add([]string{filepath.Join(w.dir, "docs")})
