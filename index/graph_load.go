@@ -267,8 +267,8 @@ func (x *Index) tune(ctx context.Context, g *graph, heads map[string]head, order
 			}
 		}
 	}
-	// A list of 256 costs a tenth of a millisecond where texts and vectors are fetched for two, and finds much more of what is near to a
-	// question that is like no passage (BenchmarkCrossover): shorter ones are not tried.
+	// Questions that are like no passage need long lists (BenchmarkCrossover), and fetching texts and vectors takes longer than 256 steps:
+	// shorter ones are not tried.
 	for _, ef = range []int{256, 384, 512, 768, 1024} {
 		found, all := 0, 0
 		for i := range n {
