@@ -116,6 +116,7 @@ type model struct {
 	step   step
 	loaded bool
 	click  bool   // all steps go by themselves
+	left   bool   // they did when the window was closed, and wait for a person to go on
 	waits  string // key of what a person has to decide before they go on; "": nothing
 	known  string // Dataset.ID whose warnings a person has seen and gone on
 	work   *work  // what is done now, but for training; nil: nothing
@@ -194,7 +195,7 @@ func (m *model) begin(kind string, do func(ctx context.Context, listen func(job.
 
 // stop ends what is done now.
 func (m *model) stop() {
-	m.click = false
+	m.click, m.left = false, false
 	if w := m.work; w != nil {
 		w.ended = true
 		if w.cancel != nil {

@@ -20,7 +20,7 @@ func (m *model) clickAll() {
 		m.live.open()
 		m.paper.open()
 	}
-	m.click, m.waits = true, ""
+	m.click, m.left, m.waits = true, false, ""
 	m.goOn()
 }
 
@@ -44,9 +44,25 @@ func (m *model) training() bool {
 	return false
 }
 
+// resume goes on with the steps that the end of the window interrupted.
+func (m *model) resume() {
+	m.taken()
+	m.goOn()
+}
+
+// taken says that the steps which the end of the window interrupted go on, to the last one.
+func (m *model) taken() {
+	if m.left {
+		m.click, m.left = true, false
+	}
+}
+
+// asks says whether the steps wait for a person's word.
+func (m *model) asks() bool { return m.waits != "" || m.left }
+
 // decideAll goes on after a person has looked at what the steps stopped for.
 func (m *model) decideAll() {
-	m.click = true
+	m.click, m.left = true, false
 	m.looked()
 	m.goOn()
 }

@@ -103,6 +103,7 @@ func (m *model) examine() {
 	if !ok || m.work != nil {
 		return
 	}
+	m.taken()
 	now, rests := m.currentExam()
 	rests = rests && now.Adapter == a.ID && now.State.GoesOn()
 	set := m.set

@@ -169,6 +169,7 @@ func (m *model) train() {
 	if !ok || r.State == record.RunRunning || r.State == record.RunDone {
 		return
 	}
+	m.taken()
 	r.State, r.Failure = record.RunRunning, nil
 	m.live.pausing = ""
 	m.replace(r)

@@ -140,7 +140,7 @@ func (s *Screen) Focus() {
 		return
 	}
 	s.wants = nil
-	if b := s.banner.goOn; s.m.waits != "" && b.Visible() { // it waits for a person
+	if b := s.banner.goOn; s.m.asks() && b.Visible() { // it waits for a person
 		s.shell.Window().Canvas().Focus(b)
 		return
 	}
@@ -181,7 +181,7 @@ type arrangement struct {
 	Dataset  string          `json:"dataset"`
 	Run      string          `json:"run"`
 	Exam     string          `json:"exam"`
-	Click    bool            `json:"click"`
+	Click    bool            `json:"click"` // the steps went by themselves
 	Known    string          `json:"known"` // dataset whose warnings were seen
 	Base     string          `json:"base"`
 	Build    app.DatasetPlan `json:"build"`
@@ -197,7 +197,7 @@ func (s *Screen) State() json.RawMessage {
 	if err != nil {
 		return nil
 	}
-	raw, err := json.Marshal(arrangement{m.step, m.set, m.run, m.exam, m.click, m.known, m.settings.base, m.build, m.live.log, m.settings.all, settings})
+	raw, err := json.Marshal(arrangement{m.step, m.set, m.run, m.exam, m.click || m.left, m.known, m.settings.base, m.build, m.live.log, m.settings.all, settings})
 	if err != nil {
 		return nil
 	}
@@ -211,7 +211,7 @@ func (s *Screen) SetState(raw json.RawMessage) {
 		return
 	}
 	m := s.m
-	m.step, m.set, m.run, m.exam, m.click, m.known = a.Step, a.Dataset, a.Run, a.Exam, a.Click, a.Known
+	m.step, m.set, m.run, m.exam, m.left, m.known = a.Step, a.Dataset, a.Run, a.Exam, a.Click, a.Known
 	m.settings.base, m.build, m.live.log, m.settings.all = a.Base, a.Build, a.Log, a.All
 	kept := m.settings.TrainSettings
 	if json.Unmarshal(a.Settings, &kept) == nil && kept.Rank > 0 {

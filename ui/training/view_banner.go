@@ -37,9 +37,12 @@ func newBanner(s *Screen) *banner {
 // act does what the banner's button says.
 func (b *banner) act() {
 	m := b.s.m
-	if m.waits != "" {
+	switch r, ok := m.currentRun(); {
+	case m.waits != "":
 		m.decideAll()
-	} else {
+	case m.left && !(ok && m.unfinished(r)):
+		m.resume()
+	default:
 		m.step = stepRun
 		m.train()
 	}
@@ -73,13 +76,18 @@ func (b *banner) update() {
 	case ok && m.unfinished(r) && m.step != stepRun:
 		text = b.s.text("training.unfinished", r.Name, r.Step, max(r.Steps, r.Plan.Steps))
 		goOn = true
-	case m.click:
+	case m.left && m.loaded && !(ok && m.unfinished(r)):
+		text = b.s.text("training.closed")
+		goOn = true
+	case m.click && m.training():
 		text = b.s.text("training.clicking")
+	case m.click || m.left:
+		text = b.s.text("training.clicking.then")
 	}
 	if m.click && m.work != nil {
 		text = b.s.text("training.clicking") + "  " + text
 	}
-	asks := m.waits != "" && !b.goOn.Visible()
+	asks := goOn && m.asks() && !b.goOn.Visible()
 	visible(b.goOn, goOn)
 	visible(b.stop, stop)
 	if asks && b.s.shown && b.s.inside() {

@@ -114,6 +114,9 @@ func (p *examPage) focus() fyne.Focusable {
 			return b
 		}
 	}
+	if len(p.s.m.paper.rows) == 0 {
+		return nil // the records are not read yet
+	}
 	return p.table.Focus()
 }
 

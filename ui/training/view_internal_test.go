@@ -2,6 +2,7 @@ package training
 
 import (
 	"cmp"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,12 @@ import (
 // stage is the screen on a window of the test driver, as wide as it is beside the rail in a window of 1180.
 func stage(t testing.TB, w *world, lang, mode string, percent int) (*Screen, *desk) {
 	t.Helper()
+	return stageLeft(t, w, lang, mode, percent, nil)
+}
+
+// stageLeft is stage with what an earlier window left.
+func stageLeft(t testing.TB, w *world, lang, mode string, percent int, left json.RawMessage) (*Screen, *desk) {
+	t.Helper()
 	a := test.NewTempApp(t)
 	fonts := theme.LoadFonts(cmp.Or(os.Getenv("KAKOI_FONTS"), filepath.Join("..", "..", "bin", "fonts"))) // set-up puts them there
 	if fonts.Regular == nil {
@@ -31,6 +38,9 @@ func stage(t testing.TB, w *world, lang, mode string, percent int) (*Screen, *de
 	d := newDesk(t.Context(), lang)
 	d.window = window
 	s := newScreen(&screenDesk{d}, &app.Bus{}, made(d, w))
+	if left != nil {
+		s.SetState(left)
+	}
 	window.SetContent(s.Build())
 	window.Resize(fyne.NewSize(1180-110, 660))
 	window.Canvas().SetOnTypedKey(func(k *fyne.KeyEvent) { // as the shell does with keys that nobody took
@@ -307,4 +317,63 @@ func BenchmarkFilter(b *testing.B) {
 		s.questions.filter.SetText([]string{"宿泊", "宿泊費", "旅費規程"}[n%3])
 	}
 	d.drain(b)
+}
+
+// TestStepsGoOnAfterTheWindow: the window is closed over any of the steps that go by themselves. The next one says so, has the keyboard on
+// “go on”, and goes to the end from there; until then nothing is done unasked.
+func TestStepsGoOnAfterTheWindow(t *testing.T) {
+	for at, reached := range map[string]func(w *world) bool{
+		"questions": func(w *world) bool { return len(w.sets) == 0 },
+		"exam":      func(w *world) bool { return len(w.runs) == 1 && w.runs[0].State == record.RunDone && len(w.all) == 0 },
+		"half an exam": func(w *world) bool {
+			return len(w.all) == 1 && w.all[0].State == record.RunPaused && w.all[0].Done == 0
+		},
+	} {
+		w := newWorld()
+		s, d := stage(t, w, "en", theme.Light, 100)
+		s.m.clickAll()
+		d.drain(t)
+		// What the window would have left had it been closed then.
+		a, _ := s.m.trained()
+		s.m.click = true
+		switch at {
+		case "questions":
+			w.sets, w.runs, w.all, w.has = nil, nil, nil, nil
+			s.m.step, s.m.set, s.m.run, s.m.exam = stepQuestions, "", "", ""
+		case "exam":
+			w.all = nil
+			s.m.step, s.m.exam = stepRun, ""
+		case "half an exam":
+			w.all[0].State, w.all[0].Done = record.RunPaused, 0
+			s.m.step = stepExam
+		}
+		for i := range w.has {
+			w.has[i].Default, w.has[i].State = false, record.AdapterDraft
+		}
+		left := s.State()
+		if !reached(w) {
+			t.Fatalf("%s: the world is not as it should be", at)
+		}
+		s, d = stageLeft(t, w, "en", theme.Light, 100, left)
+		if b, ok := s.shell.Window().Canvas().Focused().(*widget.Button); !ok || b.Text != s.text("training.goon") || !b.Visible() {
+			t.Errorf("%s: the keyboard is on %+v", at, s.shell.Window().Canvas().Focused())
+		}
+		if got := s.banner.text.Text(); got != s.text("training.closed") {
+			t.Errorf("%s: told %q", at, got)
+		}
+		s.m.show(stepSettings) // makes a plan; nothing follows
+		d.drain(t)
+		if a, ok := s.m.trained(); s.m.step != stepSettings || ok && a.Default {
+			t.Errorf("%s: it went on unasked", at)
+		}
+		s.Focus()
+		press(s, fyne.KeyReturn)
+		d.drain(t)
+		if now, ok := s.m.trained(); !ok || !now.Default || s.m.step != stepAdopt || at != "questions" && now.ID != a.ID {
+			t.Errorf("%s: it ends at step %d with %+v, errors %v", at, s.m.step, now, d.errors)
+		}
+		if s.m.asks() || !s.banner.panel.Hidden {
+			t.Errorf("%s: at the end it is told %q", at, s.banner.text.Text())
+		}
+	}
 }
