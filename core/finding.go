@@ -1,17 +1,12 @@
 package core
 
-import (
-	"cmp"
-	"fmt"
-	"slices"
-)
-
 // Finding is something about a Document that a person should know: a page without text, letters without meaning, an attachment that could
 // not be read. What was read without trouble has none.
 type Finding struct {
 	What  FindingKind `json:"what"`
 	Page  int         `json:"page,omitempty"`  // Page.Number, from 1; 0: the document as a whole
 	Last  int         `json:"last,omitempty"`  // of a run of pages that begins with Page; 0: Page alone
+	Also  string      `json:"also,omitempty"`  // further runs of pages, "12,14-17": see Findings
 	Name  string      `json:"name,omitempty"`  // of the attachment or the file inside that it is about, or of the encoding
 	Why   FindingWhy  `json:"why,omitempty"`   // of FindingInside and FindingCut
 	Count int         `json:"count,omitempty"` // see FindingKind
@@ -68,78 +63,4 @@ func (f Finding) Attention() bool {
 		return f.Why != WhyEmpty
 	}
 	return true
-}
-
-// Pages are the numbers of the pages it is about: none for the document as a whole.
-func (f Finding) Pages() int {
-	switch {
-	case f.Page == 0:
-		return 0
-	case f.Last < f.Page:
-		return 1
-	}
-	return f.Last - f.Page + 1
-}
-
-// Range is "3" or "3-7", or "" for the document as a whole.
-func (f Finding) Range() string {
-	switch {
-	case f.Page == 0:
-		return ""
-	case f.Last > f.Page:
-		return fmt.Sprintf("%d-%d", f.Page, f.Last)
-	}
-	return fmt.Sprint(f.Page)
-}
-
-// mostFindings of a document are kept: they lie in its record, beside its name.
-const mostFindings = 400
-
-// Findings puts findings in order and joins those of neighbouring pages that say the same. No more than a few hundred are kept, those
-// that need attention first; the last says how many are not.
-func Findings(all []Finding) []Finding {
-	if len(all) == 0 {
-		return nil
-	}
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Page, b.Page))
-	})
-	var out []Finding
-	sum := 0 // of the confidences of the pages joined
-	for _, f := range all {
-		if n := len(out); n > 0 {
-			last := &out[n-1]
-			joinable := last.What == f.What && last.Why == f.Why && last.Name == f.Name && last.Attention() == f.Attention() && last.Page > 0 && f.Page > 0 && f.Page <= max(last.Page, last.Last)+1
-			if joinable {
-				if f.What == FindingOCR {
-					sum += f.Count * f.Pages()
-					last.Count = sum / (last.Pages() + f.Pages())
-				} else {
-					last.Count += f.Count
-				}
-				if end := max(f.Page, f.Last); end > last.Page {
-					last.Last = max(last.Last, end)
-				}
-				continue
-			}
-		}
-		sum = f.Count * f.Pages()
-		out = append(out, f)
-	}
-	if len(out) > mostFindings {
-		slices.SortStableFunc(out, func(a, b Finding) int {
-			switch {
-			case a.Attention() == b.Attention():
-				return 0
-			case a.Attention():
-				return -1
-			}
-			return 1
-		})
-		rest := len(out) - mostFindings + 1
-		out = append(out[:mostFindings-1], Finding{What: FindingMore, Count: rest})
-	}
-	slices.SortStableFunc(out, func(a, b Finding) int { return cmp.Compare(a.Page, b.Page) })
-	return out
 }
