@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -39,6 +40,9 @@ type AskOptions struct {
 	Temperature  *float64
 	MaxNewTokens int
 	Seed         uint64
+
+	// Given are passages to answer from, in this order; nothing is searched then, and they may fill what the model can read.
+	Given []core.Passage
 
 	// OnPassages (nil is allowed) hears of the passages as soon as they are found, before the model is asked.
 	OnPassages func([]core.Passage)
@@ -146,6 +150,9 @@ func (c *Chat) how(opt AskOptions) (rag.AskOptions, error) {
 		how.Sampling.Seed = opt.Seed
 	}
 	how.OnPassages = opt.OnPassages
+	if len(opt.Given) > 0 {
+		how.Given, how.PromptTokens = opt.Given, math.MaxInt32
+	}
 	return how, nil
 }
 

@@ -1,6 +1,9 @@
 // Package exam scores answers to questions whose right answers are known, and decides whether one who answered is better than another.
 // It is pure Go and asks nobody: the answers, and whether they are refusals and cite the right place, are handed in.
 //
+// Questions come in two forms: with one answer each, as adapters are examined on (Question), and as people ask them, with all short forms of the
+// answer that count, their places and their kinds (Natural), as a model is examined on.
+//
 // # Figures
 //
 // Texts are compared in Unicode's compatibility form (NFKC), in lower case, as letters and digits only; a point between digits stays

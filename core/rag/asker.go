@@ -27,6 +27,10 @@ type AskOptions struct {
 	Adapter      string        // ID of an adapter's weights, recorded in the Answer
 	AdapterDir   string        // its folder; empty: the model as it is
 
+	// Given are the passages that the question is asked with, in this order; nothing is searched then. An exam of the model alone
+	// gives them.
+	Given []core.Passage
+
 	// OnPassages (nil is allowed) hears of the passages as soon as they are found, before the model is asked.
 	OnPassages func([]core.Passage)
 }
