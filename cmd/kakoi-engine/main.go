@@ -58,6 +58,8 @@ func run(args []string, proof closed.Proof) int {
 	switch args[0] {
 	case "--version", "-version", "version":
 		fmt.Println("kakoi-engine", version)
+	case "--help", "-help", "-h", "help":
+		fmt.Println(resources.Format(language(), "error.engine.usage.hint"))
 	case "selftest":
 		err = selftest(ctx, args[1:])
 	case "bench":

@@ -46,6 +46,7 @@ func TestCommandLine(t *testing.T) {
 		out  string // of standard output, or of standard error where there is none
 	}{
 		{"C", []string{"--version"}, 0, "kakoi-engine under-test"},
+		{"C", []string{"--help"}, 0, "bench decode|prefill"},
 		{"C", nil, 1, "kakoi-engine is started by kakoi"},
 		{"ja_JP.UTF-8", nil, 1, "kakoi から起動される"},
 		{"C", []string{"dance"}, 2, "does not know this command"},
