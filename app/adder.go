@@ -258,7 +258,7 @@ func untouched(old core.Document, f ingest.File) bool {
 
 // same says whether the library's version of a file was made as it would be now, its contents apart.
 func (a *adder) same(f prepared, embedder string) bool {
-	return f.old.ID != "" && f.old.Reason == "" && f.old.Reader >= ingest.Version && f.old.Split == a.splitPrint && f.old.Embedder == embedder && embedder != ""
+	return f.old.ID != "" && f.old.Reason == "" && !ingest.Outdated(f.old.Kind, f.old.Reader) && f.old.Split == a.splitPrint && f.old.Embedder == embedder && embedder != ""
 }
 
 // take stores the text of a file, or what became of it.

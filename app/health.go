@@ -72,7 +72,7 @@ func EntriesOf(d core.Document) []HealthEntry {
 	if d.Reason != "" {
 		out = append(out, HealthEntry{Document: d, Kind: HealthFailed})
 	}
-	if d.State == core.DocumentReady && d.Reader < ingest.Version {
+	if d.State == core.DocumentReady && ingest.Outdated(d.Kind, d.Reader) {
 		out = append(out, HealthEntry{Document: d, Kind: HealthOutdated})
 	}
 	for _, f := range d.Findings {

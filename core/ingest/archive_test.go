@@ -50,7 +50,7 @@ func fixture(t testing.TB, name string) string {
 // TestArchive: each file in an archive is a document of its own, found by Walk and read by its path.
 func TestArchive(t *testing.T) {
 	sjis := string(encode(t, encodings[0].enc, "規程/旅費.txt"))
-	data := pack(t, "a/rules.docx", fixture(t, "office.docx"), sjis, "旅費は実費とする。", "__MACOSX/._a.txt", "x", "a/.hidden.txt", "x", "../../up.txt", "外へ", "logo.png", "x",
+	data := pack(t, "a/rules.docx", fixture(t, "office.docx"), sjis, "旅費は実費とする。", "__MACOSX/._a.txt", "x", "a/.hidden.txt", "x", "../../up.txt", "外へ", "logo.gif", "x",
 		"inner.zip", string(pack(t, "deep/x.txt", "奥の文書", "y.csv", "品名,数\nネジ,1\n")), "a/", "", "scan.pdf", fixture(t, "office.pdf"), "dup.txt", "first", "dup.txt", "second")
 	archive := write(t, "share.ZIP", data)
 	var skipped []string
@@ -95,7 +95,7 @@ func TestArchive(t *testing.T) {
 		}
 	}
 	// A file in an archive may be named, and be missing.
-	named, problems, err := ingest.Walk(t.Context(), []string{files[2].Path, archive + "/none.txt", archive + "/logo.png"}, opt)
+	named, problems, err := ingest.Walk(t.Context(), []string{files[2].Path, archive + "/none.txt", archive + "/logo.gif"}, opt)
 	if err != nil || len(named) != 1 || len(problems) != 2 || !errors.Is(problems[0].Err, core.ErrNotFound) || !errors.Is(problems[1].Err, core.ErrUnsupported) {
 		t.Errorf("named: %v %v %v", named, problems, err)
 	}
@@ -132,7 +132,7 @@ func TestArchiveRefusals(t *testing.T) {
 	}{
 		{"cut", good[:len(good)-10], core.ErrCorrupt, "broken"},
 		{"no archive", []byte("hello"), core.ErrCorrupt, "broken"},
-		{"nothing to read", pack(t, "a.png", "x"), core.ErrEmpty, "empty"},
+		{"nothing to read", pack(t, "a.gif", "x"), core.ErrEmpty, "empty"},
 		{"10,001 entries", pack(t, many...), core.ErrTooLarge, "bomb"},
 		{"bomb inside", pack(t, "a.zip", string(pack(t, "a.txt", strings.Repeat("a", 64<<20)))), core.ErrTooLarge, "bomb"},
 		{"overlap", overlapping(t), core.ErrTooLarge, "bomb"},

@@ -27,6 +27,7 @@ type budget struct {
 	calls    int
 	err      error
 	found    []core.Finding // of the file being read; those of a file inside are numbered by its own pages until it is read
+	keeper   *scanKeeper    // nil: nobody will draw the pages
 }
 
 // newBudget allows for a text as long as its source, should that be longer than a page.

@@ -7,9 +7,14 @@ import (
 	"kakoi/core"
 )
 
-// Version counts the readers that told more of a file than those before: documents that an earlier one read are read again when they
-// are next added.
-const Version = 1
+// Version counts the readers that told more of a file than those before.
+const Version = 2
+
+// changedIn are the kinds that later ones tell more of, and since when: pictures and scanned PDFs inside (2).
+var changedIn = map[string]int{"eml": 2, "mht": 2, "msg": 2, "zip": 2}
+
+// Outdated says whether a document of a kind was read by a Version that told less of it than today's: it is read again when it is next added.
+func Outdated(kind string, version int) bool { return version < max(1, changedIn[kind]) }
 
 // mostNoted bounds what is remembered of a file while it is read; core.Findings keeps fewer.
 const mostNoted = 50_000
@@ -27,6 +32,7 @@ func (q *budget) inside() (mark int) { return len(q.found) }
 // entered numbers what was found since mark by the pages of the file around it, of which there are before so far, and names the
 // file that it is about.
 func (q *budget) entered(mark, before int, name string) {
+	q.keeper.shift(mark, before)
 	for i := range q.found[mark:] {
 		f := &q.found[mark+i]
 		switch {
@@ -48,6 +54,7 @@ func (q *budget) entered(mark, before int, name string) {
 
 // missed notes that a file inside the file could not be read; what was found in it until then is nothing by itself.
 func (q *budget) missed(mark int, name string, err error) {
+	q.keeper.drop(mark)
 	q.found = q.found[:min(mark, len(q.found))]
 	q.note(core.Finding{What: core.FindingInside, Name: name, Why: whyOf(err)})
 }

@@ -116,15 +116,15 @@ func TestFilesInside(t *testing.T) {
 	attach("lost.txt", append([]byte(strings.Repeat("日本語の文章です。", 100)), 0xe6))
 	attach("all.zip", parts(t, "a.txt", "text", "b.exe", "MZ", "c.docx", "nothing"))
 	pages, findings, err := found(t, "eml", []byte(mail+"--b--\n"))
-	if err != nil || len(pages) != 5 {
+	if err != nil || len(pages) != 6 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}
 	check(t, "inside", findings, []core.Finding{
 		{What: core.FindingInside, Name: "all.zip/c.docx", Why: core.WhyCorrupt}, {What: core.FindingInside, Name: "broken.docx", Why: core.WhyCorrupt}, {What: core.FindingInside, Name: "empty.txt", Why: core.WhyEmpty},
 		{What: core.FindingInside, Name: "all.zip/b.exe", Why: core.WhyKind}, {What: core.FindingInside, Name: "tool.exe", Why: core.WhyKind},
-		{What: core.FindingInside, Name: "secret.xlsx", Why: core.WhyPassword}, {What: core.FindingInside, Name: "scan.pdf", Why: core.WhyScan},
+		{What: core.FindingInside, Name: "secret.xlsx", Why: core.WhyPassword},
 		{What: core.FindingInside, Name: "noise.txt", Why: core.WhyText},
-		{What: core.FindingPicture, Page: 3, Name: "mixed.pdf"}, {What: core.FindingEncoding, Page: 4, Name: "utf-8", Count: 1},
+		{What: core.FindingPicture, Page: 3, Name: "mixed.pdf"}, {What: core.FindingPicture, Page: 4, Name: "scan.pdf"}, {What: core.FindingEncoding, Page: 5, Name: "utf-8", Count: 1},
 	})
 }
 

@@ -30,7 +30,8 @@ type Options struct {
 
 	OnLoop func(path string, err error) // told of each link in a folder that leads back to where it stands, which Walk does not follow
 
-	file string // the name of the file being read, for people
+	file   string      // the name of the file being read, for people
+	keeper *scanKeeper // see Scans
 }
 
 const (
@@ -54,6 +55,7 @@ var kinds = map[string]string{
 	".eml":  "eml", ".mht": "mht", ".mhtml": "mht", ".msg": "msg",
 	".rtf": "rtf", ".doc": "doc", ".dot": "doc", ".xls": "xls", ".xlt": "xls",
 	".zip": "zip",
+	".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".tif": "tiff", ".tiff": "tiff",
 }
 
 // Kind is the Document.Kind that a path's ending stands for, or "".
@@ -81,13 +83,7 @@ func Read(ctx context.Context, path string, opt Options) (core.Document, []core.
 		return doc, nil, fmt.Errorf("read %q: %w", path, err)
 	}
 	doc.Source = abs
-	var data []byte
-	if in, ok := inside(abs); ok {
-		doc.Name = filepath.Base(in.archive) + "/" + in.name
-		data, err = in.load(ctx, &doc, opt)
-	} else {
-		data, err = load(ctx, abs, &doc, opt)
-	}
+	data, err := loadAny(ctx, abs, &doc, opt)
 	if err != nil {
 		return doc, nil, err
 	}
@@ -119,6 +115,15 @@ func Read(ctx context.Context, path string, opt Options) (core.Document, []core.
 	}
 	doc.Pages = len(pages)
 	return doc, pages, nil
+}
+
+// loadAny reads a file whole, also one of an archive.
+func loadAny(ctx context.Context, abs string, doc *core.Document, opt Options) ([]byte, error) {
+	if in, ok := inside(abs); ok {
+		doc.Name = filepath.Base(in.archive) + "/" + in.name
+		return in.load(ctx, doc, opt)
+	}
+	return load(ctx, abs, doc, opt)
 }
 
 // load reads a file whole.
@@ -214,6 +219,10 @@ func explain(err error, doc core.Document) error {
 		return core.Explain(wrapped, "error.file.permission", doc.Source)
 	case errors.Is(err, errNotText):
 		return core.Explain(wrapped, "error.file.not_text", doc.Name)
+	case errors.Is(err, errIcon):
+		return core.Explain(wrapped, "error.file.icon", doc.Name)
+	case errors.Is(err, errScan) && IsPicture(doc.Kind):
+		return core.Explain(wrapped, "error.file.picture", doc.Name)
 	case errors.Is(err, errScan):
 		return core.Explain(wrapped, "error.file.scan", doc.Name)
 	case errors.Is(err, errGarbled):

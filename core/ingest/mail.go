@@ -53,7 +53,7 @@ func (r *reading) mailTexts(m *mail) ([]string, error) {
 			name += " (password)"
 		case errors.Is(err, core.ErrTooLarge):
 			name += " (too large)"
-		case errors.Is(err, core.ErrCorrupt):
+		case errors.Is(err, core.ErrCorrupt) && !IsPicture(Kind(a.name)):
 			name += " (damaged)"
 		}
 		if err != nil {

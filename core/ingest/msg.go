@@ -198,7 +198,7 @@ func (m *msgReader) attachment(storage cfbEntry, depth int) (attachment, error) 
 		}
 		return a, nil
 	}
-	if kind := Kind(a.name); kind == "" && m.text(streams, propContentID) != "" && pictureName(a.name) {
+	if kind := Kind(a.name); (kind == "" || IsPicture(kind)) && m.text(streams, propContentID) != "" && pictureName(a.name) {
 		return attachment{}, nil
 	}
 	var err error

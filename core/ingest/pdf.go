@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	pdfium_errors "github.com/klippa-app/go-pdfium/errors"
@@ -52,7 +53,7 @@ func (r *reading) readPDF(data []byte) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	texts, some, lost, garbled := make([]string, len(sheets)), false, error(nil), false
+	texts, some, lost, garbled, mark := make([]string, len(sheets)), false, error(nil), false, r.q.inside()
 	for i, s := range sheets {
 		if s.err != nil {
 			lost = s.err // one broken page: the others are worth having
@@ -65,11 +66,15 @@ func (r *reading) readPDF(data []byte) ([]string, error) {
 	if r.q.err != nil {
 		return nil, r.q.err
 	}
+	read := slices.ContainsFunc(r.q.found[mark:], core.Finding.Readable)
+	if read {
+		r.q.keepScan(mark, len(sheets), "pdf", data)
+	}
 	attached, err := r.attachedTo(texts, files)
 	switch {
 	case err != nil:
 		return nil, err
-	case some || len(attached) > len(texts):
+	case some || len(attached) > len(texts) || read && r.depth > 0: // pages of a file inside keep their numbers, to be read by text recognition
 		return attached, nil
 	case lost != nil:
 		return nil, fmt.Errorf("read pdf: %w: %w", lost, core.ErrCorrupt)

@@ -66,6 +66,44 @@ func (p *Pictures) Page(ctx context.Context, path string, number, dpi int) (Pict
 	if err != nil {
 		return Picture{}, fmt.Errorf("draw page of %q: %w", path, err)
 	}
+	return p.alone(ctx, func(ctx context.Context) (Picture, error) {
+		if IsPicture(Kind(abs)) {
+			return p.file(ctx, abs, number, dpi)
+		}
+		return p.draw(ctx, drawn{path: abs, key: abs}, number, dpi)
+	})
+}
+
+// inner draws a page of a PDF that lies in the file at path; key tells it from others.
+func (p *Pictures) inner(ctx context.Context, path, key string, data []byte, number, dpi int) (Picture, error) {
+	return p.alone(ctx, func(ctx context.Context) (Picture, error) {
+		return p.draw(ctx, drawn{path: path, key: key, data: data}, number, dpi)
+	})
+}
+
+// file draws a page of a file that is a picture.
+func (p *Pictures) file(ctx context.Context, abs string, number, dpi int) (Picture, error) {
+	doc := core.Document{Name: filepath.Base(abs), Source: abs, Kind: Kind(abs)}
+	data, err := loadAny(ctx, abs, &doc, p.opt)
+	if err != nil {
+		return Picture{}, p.because(ctx, err, doc)
+	}
+	frames, err := pictureFrames(data)
+	if err != nil {
+		return Picture{}, p.because(ctx, err, doc)
+	}
+	if number < 1 || number > len(frames) {
+		return Picture{Pages: len(frames)}, fmt.Errorf("page %d of %d: %w", number, len(frames), errNoPage)
+	}
+	img, err := drawFrame(data, frames[number-1], toBeSeen(dpi))
+	if err != nil {
+		return Picture{}, p.because(ctx, err, doc)
+	}
+	return Picture{Image: img, DPI: dpi, Pages: len(frames)}, ctx.Err()
+}
+
+// alone runs one drawing after the other. Nobody waits for it longer than ctx.
+func (p *Pictures) alone(ctx context.Context, work func(context.Context) (Picture, error)) (Picture, error) {
 	select {
 	case p.busy <- struct{}{}:
 	case <-ctx.Done():
@@ -79,7 +117,7 @@ func (p *Pictures) Page(ctx context.Context, path string, number, dpi int) (Pict
 	limit, cancel := context.WithTimeout(p.life, pictureLimit)
 	go func() {
 		defer cancel()
-		picture, err := p.draw(limit, abs, number, dpi)
+		picture, err := work(limit)
 		p.idle.Reset(pictureIdle)
 		<-p.busy
 		done <- result{picture, err}
@@ -93,16 +131,26 @@ func (p *Pictures) Page(ctx context.Context, path string, number, dpi int) (Pict
 	}
 }
 
-func (p *Pictures) draw(ctx context.Context, abs string, number, dpi int) (Picture, error) {
-	doc := core.Document{Name: filepath.Base(abs), Source: abs, Kind: Kind(abs)}
+// drawn is a PDF whose pages are drawn.
+type drawn struct {
+	path string // of its file, or of the file it lies in
+	key  string // path, or another for each that lies in a file
+	data []byte // of one that lies in a file
+}
+
+func (p *Pictures) draw(ctx context.Context, from drawn, number, dpi int) (Picture, error) {
+	doc := core.Document{Name: filepath.Base(from.path), Source: from.path, Kind: "pdf"}
+	if from.data == nil {
+		doc.Kind = Kind(from.path)
+	}
 	if p.life.Err() != nil {
 		return Picture{}, errPicturesClosed
 	}
-	if p.shown != nil && !p.shown.still(abs) {
+	if p.shown != nil && !p.shown.still(from.key) {
 		p.forget()
 	}
 	if p.shown == nil {
-		opened, err := openPDFFile(ctx, abs, &doc, p.opt)
+		opened, err := openPDFFile(ctx, from, &doc, p.opt)
 		if err != nil {
 			return Picture{}, p.because(ctx, err, doc)
 		}

@@ -21,6 +21,7 @@ import (
 // openPDF is a document in an instance of PDFium of its own, which reads from the file as it needs to.
 type openPDF struct {
 	path     string
+	key      string      // see drawn
 	at       string      // of the file on the disk: path, or the archive it leads into
 	file     *os.File    // nil when the document came out of an archive
 	info     os.FileInfo // of at, when it was opened
@@ -38,13 +39,13 @@ const (
 
 var errNoPage = fmt.Errorf("no such page: %w", core.ErrNotFound)
 
-// openPDFFile opens the file at abs; at the end of ctx it comes back with an error.
-func openPDFFile(ctx context.Context, abs string, doc *core.Document, opt Options) (*openPDF, error) {
+// openPDFFile opens a PDF; at the end of ctx it comes back with an error.
+func openPDFFile(ctx context.Context, what drawn, doc *core.Document, opt Options) (*openPDF, error) {
 	if doc.Kind != "pdf" {
-		return nil, core.Explain(fmt.Errorf("draw %q: %w", abs, core.ErrUnsupported), "error.file.kind", doc.Name)
+		return nil, core.Explain(fmt.Errorf("draw %q: %w", what.path, core.ErrUnsupported), "error.file.kind", doc.Name)
 	}
-	o := &openPDF{path: abs, at: abs}
-	from, size, err := o.source(ctx, doc, opt)
+	o := &openPDF{path: what.path, key: what.key, at: what.path}
+	from, size, err := o.source(ctx, what.data, doc, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -82,14 +83,19 @@ func openPDFFile(ctx context.Context, abs string, doc *core.Document, opt Option
 	return o, nil
 }
 
-// source opens what the document is read from: its file, or its bytes out of an archive.
-func (o *openPDF) source(ctx context.Context, doc *core.Document, opt Options) (from io.ReadSeeker, size int64, err error) {
-	if in, ok := inside(o.path); ok {
+// source opens what the document is read from: its file, or its bytes out of another file.
+func (o *openPDF) source(ctx context.Context, data []byte, doc *core.Document, opt Options) (from io.ReadSeeker, size int64, err error) {
+	in, archived := inside(o.path)
+	if archived {
 		o.at = in.archive
+	}
+	if archived || data != nil {
 		if o.info, err = os.Stat(o.at); err != nil {
 			return nil, 0, fmt.Errorf("open %q: %w", o.at, err)
 		}
-		data, err := in.load(ctx, doc, opt)
+		if data == nil {
+			data, err = in.load(ctx, doc, opt)
+		}
 		return bytes.NewReader(data), int64(len(data)), err
 	}
 	if o.file, err = openFile(ctx, o.path, doc, opt); err != nil {
@@ -108,10 +114,10 @@ func (o *openPDF) closeFile() error {
 	return o.file.Close()
 }
 
-// still says whether the file at path is the one that is open here, unchanged.
-func (o *openPDF) still(path string) bool {
+// still says whether the document with this key is the one that is open here, and its file unchanged.
+func (o *openPDF) still(key string) bool {
 	info, err := os.Stat(o.at)
-	return err == nil && path == o.path && os.SameFile(info, o.info) && info.Size() == o.info.Size() && info.ModTime().Equal(o.info.ModTime())
+	return err == nil && key == o.key && os.SameFile(info, o.info) && info.Size() == o.info.Size() && info.ModTime().Equal(o.info.ModTime())
 }
 
 // guard runs fn, a stretch of calls of the instance. At the end of ctx the instance is stopped and lost.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"kakoi/core"
@@ -23,6 +24,7 @@ type reading struct {
 // are those of sheets and slides. Findings come also with an error.
 func parse(ctx context.Context, kind string, data []byte, opt Options) ([]core.Page, []core.Finding, error) {
 	r := &reading{opt: opt, q: newBudget(ctx, 2*len(data))}
+	r.q.keeper = opt.keeper
 	if many[kind] {
 		r.q.left = max(r.q.left, maxTextOfPages)
 	}
@@ -53,7 +55,10 @@ func (r *reading) pages(ctx context.Context, kind string, data []byte) ([]core.P
 		pages[i] = core.Page{Number: i + 1, Text: text}
 		empty = empty && strings.TrimSpace(text) == ""
 	}
-	if empty {
+	switch {
+	case empty && slices.ContainsFunc(r.q.found, core.Finding.Readable):
+		return nil, errScan
+	case empty:
 		return nil, core.ErrEmpty
 	}
 	return pages, nil
@@ -61,7 +66,7 @@ func (r *reading) pages(ctx context.Context, kind string, data []byte) ([]core.P
 
 // many are the kinds whose documents have pages of their own, or files inside.
 var many = map[string]bool{
-	"pptx": true, "xlsx": true, "ods": true, "odp": true, "epub": true, "eml": true, "mht": true, "msg": true, "xls": true, "zip": true, "pdf": true,
+	"pptx": true, "xlsx": true, "ods": true, "odp": true, "epub": true, "eml": true, "mht": true, "msg": true, "xls": true, "zip": true, "pdf": true, "tiff": true,
 }
 
 // texts are those of the pages of a file of any kind.
@@ -96,6 +101,8 @@ func (r *reading) texts(kind string, data []byte) ([]string, error) {
 		return r.mailTexts(m)
 	case "zip":
 		return r.zipTexts(data)
+	case "png", "jpg", "tiff":
+		return r.pictureTexts(kind, data)
 	case "rtf":
 		return one(rtfText(r.q, data))
 	case "word2003":

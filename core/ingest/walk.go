@@ -166,7 +166,7 @@ func (w *walker) file(path, real string, info fs.FileInfo, named bool) {
 			w.problems = append(w.problems, Problem{path, err})
 			return
 		}
-	} else if !info.Mode().IsRegular() || doc.Kind == "" {
+	} else if !info.Mode().IsRegular() || doc.Kind == "" || isIcon(doc.Kind, openPlain(real)) {
 		if w.opt.OnSkip != nil {
 			w.opt.OnSkip(path)
 		}
@@ -196,7 +196,7 @@ func (w *walker) archive(path, real string, info fs.FileInfo) bool {
 	for _, e := range entries {
 		inner := filepath.Join(path, filepath.FromSlash(e.name))
 		kind := Kind(e.name)
-		if kind == "" || e.UncompressedSize64 > uint64(1<<62) {
+		if kind == "" || e.UncompressedSize64 > uint64(1<<62) || isIcon(kind, e.Open) {
 			if w.opt.OnSkip != nil {
 				w.opt.OnSkip(inner)
 			}
