@@ -15,13 +15,14 @@ import (
 	"kakoi/resources"
 )
 
-const examArgs = "[--adapter ADAPTER] [--against ADAPTER] [--dataset DATASET] [--questions FILE] | --resume EXAM | --list | --show EXAM | --remove EXAM"
+const examArgs = "[--adapter ADAPTER] [--against ADAPTER] [--dataset DATASET] [--questions FILE [--gold] [--whole] [-o OUT]] | --resume EXAM | --list | --show EXAM | --remove EXAM"
 
 type examOptions struct {
 	plan                 app.ExamPlan
 	draft, details, list bool
 	resume, show, remove string
 	yes                  bool
+	naturalOptions
 }
 
 func examFlags(fs *flag.FlagSet, c *call) {
@@ -40,6 +41,7 @@ func examFlags(fs *flag.FlagSet, c *call) {
 	named(fs, &o.show, "show", "cli.flag.exam_show")
 	named(fs, &o.remove, "remove", "cli.flag.exam_remove")
 	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
+	o.naturalOptions.register(fs)
 	c.options = o
 }
 
@@ -59,6 +61,12 @@ func runExam(ctx context.Context, c *call) error {
 		return c.printExam(ctx, m, o.details)
 	case o.remove != "":
 		return examRemove(ctx, c, o)
+	}
+	if natural, err := o.natural(c); err != nil || natural {
+		if err != nil {
+			return err
+		}
+		return examNatural(ctx, c, o)
 	}
 	m, err := examOf(ctx, c, o)
 	if err != nil {

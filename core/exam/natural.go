@@ -53,22 +53,20 @@ func (q Natural) Answerable() bool { return len(q.Accept) > 0 }
 // maxNaturalLine is the longest line of a file, in bytes.
 const maxNaturalLine = 1 << 20
 
-// IsNatural says whether a file is one of natural questions: its first line that counts is a JSON object with "question" and either "accept"
-// or "absent". (Questions with one answer each, which core/dataset reads, have neither.)
+// IsNatural says whether a file is one of natural questions: a line of it is a JSON object with "question" and either "accept" or "absent".
+// (Questions with one answer each, which core/dataset reads, have neither.)
 func IsNatural(raw []byte) bool {
-	for _, line := range bytes.Split(bytes.TrimPrefix(raw, []byte("\ufeff")), []byte("\n")) {
-		line = bytes.TrimSpace(line)
-		if len(line) == 0 || line[0] == '#' {
-			continue
-		}
+	for line := range bytes.Lines(bytes.TrimPrefix(raw, []byte("\ufeff"))) {
 		var keys map[string]json.RawMessage
-		if json.Unmarshal(line, &keys) != nil {
-			return false
+		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] != '{' || json.Unmarshal(line, &keys) != nil {
+			continue
 		}
 		_, question := keys["question"]
 		_, accept := keys["accept"]
 		_, absent := keys["absent"]
-		return question && (accept || absent)
+		if question && (accept || absent) {
+			return true
+		}
 	}
 	return false
 }
