@@ -159,7 +159,7 @@ func (e *Exams) OpenQuestions(ctx context.Context, plan QuestionPlan, p core.Pro
 	if err != nil {
 		return nil, err
 	}
-	lane, _, err := e.Chat.Adapters.lane(ctx, gen.Info(), plan.Adapter)
+	lane, _, err := e.Chat.lane(ctx, gen.Info(), plan.Adapter)
 	if err != nil {
 		return nil, err
 	}
@@ -226,6 +226,7 @@ func (s *QuestionSheet) ask(ctx context.Context, q exam.Natural, setting string)
 		return slices.ContainsFunc(places, func(l located) bool { return l.cites(c) })
 	})
 	a.Mark = q.Judge(exam.Given{Text: said.Text, Refused: said.Refused, Cited: cited})
+	a.Holds = !said.Refused && q.HoldsAnswer(said.Text)
 	a.Seconds = said.Seconds
 	a.Found = len(places) > 0
 	for _, l := range places {

@@ -133,6 +133,7 @@ func (c *call) printNatural(r naturalReport, details bool) error {
 			cell func(exam.Tally) string
 		}{
 			{"right", func(t exam.Tally) string { return rate(t.Right) }},
+			{"holds", func(t exam.Tally) string { return rate(t.Holds) }},
 			{"wrong", func(t exam.Tally) string { return rate(t.Wrong) }},
 			{"false_refusals", func(t exam.Tally) string { return rate(t.FalseRefusals) }},
 			{"refused", func(t exam.Tally) string { return rate(t.Refused) }},

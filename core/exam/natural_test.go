@@ -122,11 +122,11 @@ func TestSquashMap(t *testing.T) {
 func TestCount(t *testing.T) {
 	var all []Tried
 	for i, m := range marks(20, 12, 3, 8, 2) {
-		all = append(all, Tried{Mark: m, Found: i < 15, Seconds: float64(i%2) + 0.5})
+		all = append(all, Tried{Mark: m, Found: i < 15, Holds: i == 12, Seconds: float64(i%2) + 0.5})
 	}
 	c := Count(all, 1)
 	for name, r := range map[string][2]Rate{
-		"right": {c.Right, NewRate(12, 20)}, "wrong": {c.Wrong, NewRate(5, 20)}, "false refusals": {c.FalseRefusals, NewRate(3, 20)}, "refused": {c.Refused, NewRate(6, 8)},
+		"right": {c.Right, NewRate(12, 20)}, "holds": {c.Holds, NewRate(13, 20)}, "wrong": {c.Wrong, NewRate(5, 20)}, "false refusals": {c.FalseRefusals, NewRate(3, 20)}, "refused": {c.Refused, NewRate(6, 8)},
 		"false answers": {c.FalseAnswers, NewRate(2, 8)}, "overall": {c.Overall, NewRate(18, 28)}, "cited": {c.Cited, NewRate(5, 20)}, "found": {c.Found, NewRate(15, 20)},
 	} {
 		if r[0] != r[1] {

@@ -4,6 +4,7 @@ package exam
 type Tally struct {
 	Questions     int     `json:"questions"`
 	Right         Rate    `json:"right"`          // right answers, of the answerable
+	Holds         Rate    `json:"holds"`          // an accepted form stands in the answer, however long that is, of the answerable
 	Wrong         Rate    `json:"wrong"`          // answered, but not rightly, of the answerable
 	FalseRefusals Rate    `json:"false_refusals"` // of the answerable
 	Refused       Rate    `json:"refused"`        // rightly refused, of the unanswerable
@@ -20,6 +21,7 @@ type Tally struct {
 // Tried is the judgement on an answer to a natural question, with what else is counted.
 type Tried struct {
 	Mark
+	Holds   bool    `json:"holds,omitempty"` // an accepted form stands in the answer, however long that is
 	Found   bool    `json:"found,omitempty"` // the right place was among what the model read
 	Seconds float64 `json:"seconds"`
 }
@@ -27,7 +29,7 @@ type Tried struct {
 // Count adds answers up.
 func Count(all []Tried, seed uint64) Tally {
 	t := Tally{Questions: len(all)}
-	var answerable, right, wrong, refused, rightly, overall, cited, found int
+	var answerable, right, holds, wrong, refused, rightly, overall, cited, found int
 	var seconds []float64
 	for _, a := range all {
 		overall += count(a.Right)
@@ -38,6 +40,7 @@ func Count(all []Tried, seed uint64) Tally {
 		}
 		answerable++
 		right += count(a.Right)
+		holds += count(a.Right || a.Holds)
 		wrong += count(!a.Right && !a.Refused)
 		refused += count(a.Refused)
 		cited += count(a.Cited)
@@ -48,7 +51,8 @@ func Count(all []Tried, seed uint64) Tally {
 		t.F1 /= float64(answerable)
 	}
 	absent := len(all) - answerable
-	t.Right, t.Wrong, t.FalseRefusals = NewRate(right, answerable), NewRate(wrong, answerable), NewRate(refused, answerable)
+	t.Right, t.Holds = NewRate(right, answerable), NewRate(holds, answerable)
+	t.Wrong, t.FalseRefusals = NewRate(wrong, answerable), NewRate(refused, answerable)
 	t.Refused, t.FalseAnswers = NewRate(rightly, absent), NewRate(absent-rightly, absent)
 	t.Overall, t.Cited, t.Found = NewRate(overall, len(all)), NewRate(cited, answerable), NewRate(found, answerable)
 	t.Seconds, t.SecondsLow, t.SecondsHigh = mean(seconds, seed)
