@@ -159,7 +159,7 @@ func (e *Exams) OpenQuestions(ctx context.Context, plan QuestionPlan, p core.Pro
 	if err != nil {
 		return nil, err
 	}
-	lane, _, err := e.Chat.lane(ctx, gen.Info(), plan.Adapter)
+	lane, _, err := e.Chat.Adapters.lane(ctx, gen.Info(), plan.Adapter)
 	if err != nil {
 		return nil, err
 	}
