@@ -52,7 +52,8 @@ type Summary struct {
 	Added      int       `json:"added"`
 	Updated    int       `json:"updated"`
 	Unchanged  int       `json:"unchanged"`
-	Skipped    int       `json:"skipped"` // files of other kinds inside the folders
+	Skipped    int       `json:"skipped"`  // files of other kinds inside the folders
+	Pictures   int       `json:"pictures"` // files that are pictures, without text: they are listed, and text recognition may read them
 	Failed     []Failure `json:"failed"`
 	Pages      int       `json:"pages"`    // of the documents added and updated
 	Chunks     int       `json:"chunks"`   // of them

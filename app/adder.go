@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -318,7 +319,7 @@ func (a *adder) report(name string) {
 // ended counts the files that have come to their end.
 func (a *adder) ended() int {
 	s := &a.summary
-	return s.Added + s.Updated + s.Unchanged + len(s.Failed)
+	return s.Added + s.Updated + s.Unchanged + s.Pictures + len(s.Failed)
 }
 
 // failed remembers a file that cannot be added.
@@ -328,7 +329,13 @@ func (a *adder) failed(ctx context.Context, f prepared) error {
 	} else {
 		a.weigh.drop(f.file, f.doc.Chunks, f.fresh)
 	}
-	failure := a.fail(f.doc.Source, f.err)
+	var failure Failure
+	if isPicture(f) {
+		a.summary.Pictures++
+		failure = a.told(f.doc.Source, f.err)
+	} else {
+		failure = a.fail(f.doc.Source, f.err)
+	}
 	f.doc.State, f.doc.Reason, f.doc.Hint = core.DocumentFailed, failure.Reason, failure.Hint
 	f.doc.Chunks, f.doc.Pages = 0, 0
 	if err := a.Store.PutFailed(ctx, f.collection, f.doc); err != nil {
@@ -338,11 +345,24 @@ func (a *adder) failed(ctx context.Context, f prepared) error {
 	return nil
 }
 
-func (a *adder) fail(path string, err error) Failure {
+// isPicture says whether a file has no text because it is a picture: nobody would call that a failure, least of all of a folder of photos.
+func isPicture(f prepared) bool {
+	return ingest.IsPicture(f.doc.Kind) && errors.Is(f.err, core.ErrEmpty) && slices.ContainsFunc(f.doc.Findings, func(one core.Finding) bool {
+		return one.Readable() || one.What == core.FindingNoOCR
+	})
+}
+
+// told is the reason of a file in the words for people.
+func (a *adder) told(path string, err error) Failure {
 	failure := Failure{Path: path, Reason: err.Error()}
 	if a.opt.Explain != nil {
 		failure.Reason, failure.Hint = a.opt.Explain(err)
 	}
+	return failure
+}
+
+func (a *adder) fail(path string, err error) Failure {
+	failure := a.told(path, err)
 	slog.Warn("add file", "path", path, "error", err)
 	a.summary.Failed = append(a.summary.Failed, failure)
 	if a.opt.Failed != nil {

@@ -104,16 +104,18 @@ func (e HealthEntry) Said(text func(key string, args ...any) string) (sentence, 
 		sentence = text(key)
 	case core.FindingPicture, core.FindingBlank, core.FindingBroken, core.FindingNoOCR:
 		sentence = text(key)
-		if f.Name != "" {
-			sentence = text("finding.in", f.Name, sentence)
-			key += ".in"
-		}
 	case core.FindingOCR:
 		if sentence = text(key, f.Count); f.Attention() {
 			key += ".doubtful"
 		}
 	default:
 		sentence = text(key, f.Count)
+	}
+	if f.Name != "" && f.What != core.FindingInside && f.What != core.FindingEncoding {
+		sentence = text("finding.in", f.Name, sentence)
+		if f.What == core.FindingBroken || f.What == core.FindingNoOCR {
+			key += ".in"
+		}
 	}
 	if f.Page > 0 {
 		sentence = text("finding.page", f.Range(), sentence)

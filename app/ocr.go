@@ -15,8 +15,8 @@ import (
 	"kakoi/core/ocr"
 )
 
-// Text recognition: pages of PDFs that are pictures, or whose fonts do not tell their letters, are read by Tesseract where a person
-// says so. It is a job like Add: each page's text is kept as soon as it is read, so that a job that was cancelled or killed goes on where
+// Text recognition: pages that are pictures, or whose fonts do not tell their letters, are read by Tesseract where a person says so: pages of PDFs, picture
+// files, and both inside mails and archives. It is a job like Add: each page's text is kept as soon as it is read, so that a job that was cancelled or killed goes on where
 // it was; with the last page of a document its text is stored and embedded as if the file had held it.
 
 // OCRPlan says what to read. It is what an unfinished job remembers.
@@ -105,30 +105,28 @@ func (l *Library) Unread(ctx context.Context, collection string) ([]core.Documen
 
 // UnreadPages are the numbers of the pages of a document that text recognition could read.
 func UnreadPages(d core.Document) []int {
-	if d.Kind != "pdf" {
-		return nil
-	}
+	return pagesOf(d, core.Finding.Readable)
+}
+
+// pagesOf are the numbers of the pages that such findings of a document are about, in order.
+func pagesOf(d core.Document, such func(core.Finding) bool) []int {
 	var out []int
 	for _, f := range d.Findings {
-		if recognisable(f) {
-			for n := f.Page; n < f.Page+f.Pages(); n++ {
-				out = append(out, n)
-			}
+		if such(f) {
+			out = slices.AppendSeq(out, f.Each())
 		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-// recognisable says that a finding is about pages without text on which some may be seen.
-func recognisable(f core.Finding) bool {
-	return (f.What == core.FindingPicture || f.What == core.FindingGarbled) && f.Name == "" && f.Page > 0
-}
+// wasRead says that a finding is about pages that text recognition has read, whatever it found.
+func wasRead(f core.Finding) bool { return f.What == core.FindingOCR || f.What == core.FindingNoOCR }
 
 // readFromPicture says whether the text of a page was read from its picture.
 func readFromPicture(d core.Document, number int) bool {
 	return slices.ContainsFunc(d.Findings, func(f core.Finding) bool {
-		return f.What == core.FindingOCR && f.Page <= number && number < f.Page+f.Pages()
+		return f.What == core.FindingOCR && f.About(number)
 	})
 }
 

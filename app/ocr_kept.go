@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"kakoi/core"
 )
@@ -86,7 +87,7 @@ func (l *Library) recognised(ctx context.Context, collection string, doc *core.D
 	if err != nil {
 		return nil, err
 	}
-	if old.SHA256 == doc.SHA256 && old.State == core.DocumentReady {
+	if old.SHA256 == doc.SHA256 {
 		if err := l.earlier(ctx, collection, old, texts); err != nil {
 			return nil, err
 		}
@@ -97,46 +98,68 @@ func (l *Library) recognised(ctx context.Context, collection string, doc *core.D
 	if readErr != nil {
 		last := 0
 		for _, f := range doc.Findings {
-			last = max(last, f.Page, f.Last)
+			for n := range f.Each() {
+				last = max(last, n)
+			}
 		}
 		for n := range last {
 			pages = append(pages, core.Page{Number: n + 1})
 		}
 	}
 	var findings []core.Finding
-	some := false
+	some, left := false, false
 	for _, f := range doc.Findings {
-		if !recognisable(f) {
+		if !f.Readable() {
 			findings = append(findings, f)
 			continue
 		}
-		for n := f.Page; n < f.Page+f.Pages(); n++ {
+		count := f.Pages()
+		for n := range f.Each() {
 			text, known := texts[n]
 			switch {
 			case !known || n > len(pages):
-				findings = append(findings, core.Finding{What: f.What, Page: n, Count: f.Count / f.Pages()})
+				findings = append(findings, core.Finding{What: f.What, Page: n, Name: f.Name, Count: f.Count / count})
+				left = true
 			case text.Text == "":
-				findings = append(findings, core.Finding{What: core.FindingNoOCR, Page: n})
+				findings = append(findings, core.Finding{What: core.FindingNoOCR, Page: n, Name: f.Name})
 			default:
-				findings = append(findings, core.Finding{What: core.FindingOCR, Page: n, Count: text.Confidence})
-				pages[n-1].Text = text.Text
+				findings = append(findings, core.Finding{What: core.FindingOCR, Page: n, Name: f.Name, Count: text.Confidence})
+				pages[n-1].Text = under(f.Name) + text.Text
 				some = true
 			}
 		}
 	}
 	doc.Findings = core.Findings(findings)
-	if readErr != nil && !some {
+	switch {
+	case readErr != nil && !some && !left:
+		return nil, core.Explain(fmt.Errorf("text recognition found nothing: %w", readErr), "error.ocr.found_nothing", doc.Name)
+	case readErr != nil && !some:
 		return nil, readErr
 	}
 	doc.Pages = len(pages)
 	return pages, nil
 }
 
+// under is what stands above the text of a page of a file inside the document: its name, as the reader has it there.
+func under(name string) string {
+	if name == "" {
+		return ""
+	}
+	return name + "\n\n"
+}
+
 // earlier adds the texts of pages that an earlier version of the document, of the same file, has from pictures.
 func (l *Library) earlier(ctx context.Context, collection string, old core.Document, texts map[int]pageText) error {
 	var pages []core.Page
 	for _, f := range old.Findings {
-		if f.What != core.FindingOCR && f.What != core.FindingNoOCR {
+		if f.What == core.FindingNoOCR {
+			for n := range f.Each() {
+				if _, newer := texts[n]; !newer {
+					texts[n] = pageText{Page: n}
+				}
+			}
+		}
+		if f.What != core.FindingOCR || old.State != core.DocumentReady {
 			continue
 		}
 		if pages == nil {
@@ -145,9 +168,9 @@ func (l *Library) earlier(ctx context.Context, collection string, old core.Docum
 				return fmt.Errorf("read pages of %q: %w", old.Name, err)
 			}
 		}
-		for n := f.Page; n < f.Page+f.Pages(); n++ {
+		for n := range f.Each() {
 			if _, newer := texts[n]; !newer && n <= len(pages) {
-				texts[n] = pageText{Page: n, Text: pages[n-1].Text, Confidence: f.Count}
+				texts[n] = pageText{Page: n, Text: strings.TrimPrefix(pages[n-1].Text, under(f.Name)), Confidence: f.Count}
 			}
 		}
 	}

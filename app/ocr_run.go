@@ -8,6 +8,7 @@ import (
 	"image/draw"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 
 	"kakoi/core"
@@ -87,7 +88,10 @@ func (r *recognition) there(ctx context.Context, d core.Document) error {
 
 // document reads the pages of one document, then stores their text.
 func (r *recognition) document(ctx context.Context, p core.Progress, pictures *ingest.Pictures, d core.Document) error {
-	numbers := UnreadPages(d)
+	numbers, draw := UnreadPages(d), drawPage(func(ctx context.Context, number int) (image.Image, int, error) {
+		picture, err := pictures.Page(ctx, d.Source, number, ocrDPI)
+		return picture.Image, picture.DPI, err
+	})
 	now, err := ingest.Stat(d.Source)
 	switch {
 	case err != nil:
@@ -96,6 +100,18 @@ func (r *recognition) document(ctx context.Context, p core.Progress, pictures *i
 	case now.Size != d.Size || !now.ModTime.Equal(d.Modified):
 		r.tell(p, d, 0, len(numbers))
 		return &documentError{core.Explain(fmt.Errorf("text recognition of %q: the file has changed: %w", d.Source, core.ErrBusy), "error.ocr.changed", d.Name)}
+	}
+	if named := func(f core.Finding) bool { return f.Readable() && f.Name != "" }; d.Kind != "pdf" || slices.ContainsFunc(d.Findings, named) {
+		scans := ingest.OpenScans(pictures, d.Source, r.Read)
+		before := len(numbers)
+		if numbers, err = r.anew(ctx, scans, d); err != nil {
+			r.tell(p, d, 0, before)
+			return err
+		}
+		r.expect(len(numbers) - before)
+		draw = func(ctx context.Context, number int) (image.Image, int, error) {
+			return scans.Page(ctx, number, ocrDPI)
+		}
 	}
 	have, err := r.kept(ctx, r.collection.ID, d)
 	if err != nil {
@@ -108,7 +124,7 @@ func (r *recognition) document(ctx context.Context, p core.Progress, pictures *i
 	for range readers() {
 		wg.Go(func() {
 			for number := range work {
-				if err := r.page(inner, p, pictures, d, number); err != nil {
+				if err := r.page(inner, p, draw, d, number); err != nil {
 					stop(err)
 				}
 			}
@@ -133,19 +149,47 @@ func (r *recognition) document(ctx context.Context, p core.Progress, pictures *i
 	return r.store(ctx, d)
 }
 
+// drawPage draws a page; the resolution is 0 where nothing tells it.
+type drawPage func(ctx context.Context, number int) (picture image.Image, dpi int, err error)
+
+// anew reads a file with files inside once more: what is drawn is known by the numbers of that reading. It gives those of pages that are to be read.
+func (r *recognition) anew(ctx context.Context, scans *ingest.Scans, d core.Document) ([]int, error) {
+	fresh, _, err := scans.Read(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil && !errors.Is(err, core.ErrEmpty):
+		return nil, &documentError{err}
+	case fresh.SHA256 != d.SHA256:
+		return nil, &documentError{core.Explain(fmt.Errorf("text recognition of %q: the file has changed: %w", d.Source, core.ErrBusy), "error.ocr.changed", d.Name)}
+	}
+	done := pagesOf(d, wasRead)
+	return slices.DeleteFunc(UnreadPages(fresh), func(n int) bool {
+		_, is := slices.BinarySearch(done, n)
+		return is
+	}), nil
+}
+
+// expect counts pages that turned out to be there, or not to be.
+func (r *recognition) expect(more int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count.Of += more
+}
+
 // page reads one page and keeps its text.
-func (r *recognition) page(ctx context.Context, p core.Progress, pictures *ingest.Pictures, d core.Document, number int) error {
+func (r *recognition) page(ctx context.Context, p core.Progress, drawn drawPage, d core.Document, number int) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	r.tell(p, d, number, 0)
 	text := pageText{SHA256: d.SHA256, Page: number}
-	picture, err := pictures.Page(ctx, d.Source, number, ocrDPI)
+	picture, dpi, err := drawn(ctx, number)
 	var read ocr.Page
 	if err == nil {
-		grey := image.NewGray(picture.Image.Rect)
-		draw.Draw(grey, grey.Rect, picture.Image, picture.Image.Rect.Min, draw.Src)
-		read, err = r.reader.Read(ctx, grey, ocr.Options{Languages: r.done.Languages, DPI: picture.DPI})
+		grey := image.NewGray(picture.Bounds())
+		draw.Draw(grey, grey.Rect, picture, grey.Rect.Min, draw.Src)
+		read, err = r.reader.Read(ctx, grey, ocr.Options{Languages: r.done.Languages, DPI: dpi})
 		err = r.failing(ctx, err)
 	}
 	switch {
@@ -153,6 +197,8 @@ func (r *recognition) page(ctx context.Context, p core.Progress, pictures *inges
 		return ctx.Err()
 	case errors.Is(err, errBadProgram):
 		return err
+	case errors.Is(err, core.ErrBusy): // the file changed meanwhile
+		return &documentError{err}
 	case errors.Is(err, core.ErrUnsupported): // the program failed, not the page: it stays to be read
 		slog.Warn("read page by text recognition", "document", d.ID, "page", number, "error", err)
 		r.counted(text)
@@ -214,7 +260,7 @@ func (r *recognition) tell(p core.Progress, d core.Document, number, ended int) 
 
 // store reads the document's file once more, with the texts that were kept, and puts it into the library.
 func (r *recognition) store(ctx context.Context, d core.Document) error {
-	before := len(r.summary.Failed)
+	before := len(r.summary.Failed) + r.summary.Pictures
 	var gone error
 	file := ingest.File{Path: d.Source, Size: d.Size, ModTime: d.Modified, Kind: d.Kind}
 	err := r.work(ctx, func(ctx context.Context, ready chan<- prepared) {
@@ -231,9 +277,8 @@ func (r *recognition) store(ctx context.Context, d core.Document) error {
 	if err = errors.Join(err, gone); err != nil {
 		return err
 	}
-	if len(r.summary.Failed) > before { // a document without any text stays one that failed
-		last := &r.summary.Failed[len(r.summary.Failed)-1]
-		slog.Info("no text after text recognition", "document", d.ID, "reason", last.Reason)
+	if len(r.summary.Failed)+r.summary.Pictures > before { // a document without any text stays one that failed
+		slog.Info("no text after text recognition", "document", d.ID)
 	} else {
 		r.done.Documents++
 	}

@@ -21,6 +21,7 @@ type kindScale struct {
 var bytesPerChunk = map[string]int64{
 	"txt": 450, "md": 450, "html": 1200, "docx": 1500, "pdf": 2500, "csv": 450, "tsv": 450, "pptx": 8000, "xlsx": 200,
 	"odt": 1500, "ods": 500, "odp": 8000, "epub": 1500, "eml": 1000, "mht": 3000, "msg": 3000, "rtf": 2000, "doc": 2000, "xls": 500,
+	"png": 1 << 40, "jpg": 1 << 40, "tiff": 1 << 40, // pictures hold no text
 }
 
 // guessWeight is how many chunks the guess counts for against what was seen.

@@ -116,6 +116,14 @@ func (c *call) addOptions() (app.AddOptions, *bar) {
 	}, b
 }
 
+// pictures says what can be done with pictures that were added.
+func (c *call) pictures(n int) {
+	c.say("cli.add.pictures", n)
+	if _, err := c.host.library.Tesseract(context.Background()); errors.Is(err, core.ErrNotFound) && !c.quiet {
+		fmt.Fprintln(c.Out, withHint(resources.ErrorText(c.lang, err)))
+	}
+}
+
 // summary prints what an add or a refresh did; err is how it ended.
 func (c *call) summary(s app.Summary, err error) error {
 	if c.json {
@@ -125,10 +133,13 @@ func (c *call) summary(s app.Summary, err error) error {
 		if eerr := c.emit(s); eerr != nil {
 			return errors.Join(err, eerr)
 		}
-	} else if err == nil || s.Added+s.Updated+s.Unchanged+len(s.Failed) > 0 {
+	} else if err == nil || s.Added+s.Updated+s.Unchanged+s.Pictures+len(s.Failed) > 0 {
 		c.say("cli.add.done", s.Added, s.Updated, s.Unchanged, len(s.Failed))
 		if s.Chunks > 0 {
 			c.say("cli.add.chunks", s.Chunks, s.Embedded, amount.Clock(time.Duration(s.Seconds*float64(time.Second))))
+		}
+		if s.Pictures > 0 {
+			c.pictures(s.Pictures)
 		}
 		if s.Skipped > 0 {
 			c.say("cli.add.skipped", s.Skipped)

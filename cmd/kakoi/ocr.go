@@ -82,7 +82,7 @@ func listUnread(ctx context.Context, c *call, collection string) error {
 		}
 		var ranges []string
 		for _, f := range d.Findings {
-			if f.What == core.FindingPicture || f.What == core.FindingGarbled {
+			if f.Readable() {
 				ranges = append(ranges, f.Range())
 			}
 		}

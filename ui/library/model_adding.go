@@ -250,6 +250,9 @@ func (a *adding) sums() string {
 		key = "documents.summary.paused"
 	}
 	text := m.Text(key, s.Added, s.Updated, s.Unchanged, len(s.Failed))
+	if s.Pictures > 0 {
+		text += " " + m.Text("documents.summary.pictures", s.Pictures)
+	}
 	if s.Chunks > 0 {
 		text += " " + m.Text("documents.summary.more", s.Pages, s.Embedded, s.Chunks, amount.Clock(time.Duration(s.Seconds*float64(time.Second))))
 	}
