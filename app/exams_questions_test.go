@@ -14,6 +14,7 @@ import (
 	"kakoi/app"
 	"kakoi/core"
 	"kakoi/core/exam"
+	"kakoi/core/ingest"
 	"kakoi/resources"
 )
 
@@ -81,6 +82,11 @@ func TestNaturalQuestions(t *testing.T) {
 	}
 
 	b := open(t, nil)
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.library.Read = ingest.Options{CacheDir: filepath.Join(cache, "kakoi-build", "wasm")}
 	if s, err := b.library.AddSamples(t.Context(), resources.Samples, filepath.Join(b.dir, "samples"), app.AddPlan{Collection: app.SampleCollection}, app.AddOptions{
 		Explain: func(err error) (string, string) { return resources.ErrorText("en", err) },
 	}); err != nil || s.Added != 10 {

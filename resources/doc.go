@@ -22,4 +22,7 @@
 // samples/ holds documents of our own writing, at least one of each format that Kakoi reads; samples_src/ has the
 // sources of those that are not plain text and make.sh that builds them. questions.json has questions about them, questions.txt
 // their texts alone, one a line, the two that `make run` asks first.
+//
+// questions/ has the natural questions that `kakoi exam --questions` examines a chat model with, about the samples and an open manual; its README.md says how they
+// were written and what they must not be used for. They are not embedded.
 package resources

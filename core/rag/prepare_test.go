@@ -61,3 +61,28 @@ func TestPrepareIsWhatAskSends(t *testing.T) {
 		}
 	}
 }
+
+// TestAskWithGivenPassages: what is given is read, in its order and past a narrow model's usual length, and nothing is searched.
+func TestAskWithGivenPassages(t *testing.T) {
+	a, gen, emb := newAsker(t, "en")
+	gen.hidden = 512
+	heard := &asking{Generator: gen}
+	a.Generator = heard
+	given := []core.Passage{
+		{Document: "x", Name: "x.txt", Page: 1, End: 27, Text: "Nothing of use stands here."},
+		{Document: "y", Name: "y.txt", Page: 2, End: 34, Text: "The hotel limit is $999 per night."},
+		{Document: "z", Name: "z.txt", Page: 1, End: 27, Text: "Nothing of use stands here."}, // the same text: read once
+	}
+	opt := rag.Recommended()
+	opt.Given, opt.PromptTokens = given, 1<<30
+	ans, err := a.Ask(context.Background(), "What is the hotel limit per night?", opt, nil)
+	if err != nil || ans.Refused || !strings.Contains(ans.Text, "$999") || len(ans.Citations) != 1 || ans.Citations[0].Document != "y.txt" || ans.Citations[0].Page != 2 {
+		t.Fatalf("%+v, %v", ans, err)
+	}
+	if len(heard.prompts) != 1 || len(ans.Passages) != 2 || ans.Passages[0].Name != "x.txt" || ans.Passages[1].Name != "y.txt" {
+		t.Errorf("sent %q with %+v", heard.prompts, ans.Passages)
+	}
+	if emb.calls > 1 { // the citation may embed, the search would too
+		t.Errorf("%d calls of the embedder", emb.calls)
+	}
+}
