@@ -31,6 +31,7 @@ type Options struct {
 	OnLoop func(path string, err error) // told of each link in a folder that leads back to where it stands, which Walk does not follow
 
 	file   string      // the name of the file being read, for people
+	fresh  bool        // each PDF in an instance just started, which remembers nothing: what others are compared with
 	keeper *scanKeeper // see Scans
 }
 

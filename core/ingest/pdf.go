@@ -219,15 +219,52 @@ func withPDF(ctx context.Context, data []byte, opt Options, fn func(*pdfDoc) err
 		}
 		err = fn(d)
 		switch {
-		case err == nil || errors.Is(err, errBomb) || errors.Is(err, core.ErrNotFound):
+		case err == nil || errors.Is(err, errBomb) || errors.Is(err, errMemory) || errors.Is(err, core.ErrNotFound):
 			return err
 		}
 		return fmt.Errorf("read pdf: %w: %w", err, core.ErrCorrupt)
 	})
 }
 
+// openBytes opens a document that is in memory.
 func (l *pdfLib) openBytes(ctx context.Context, data []byte, opt Options) (*pdfDoc, error) {
-	return l.open(ctx, opt, func() *requests.OpenDocument { return &requests.OpenDocument{File: &data} })
+	l.memory.allow(l.begin, textMemory+len(data))
+	at, err := l.call("malloc", uint64(len(data)))
+	if err != nil || uint32(at) == 0 || !l.module.Memory().Write(uint32(at), data) {
+		return nil, errors.Join(errMemory, err)
+	}
+	d := &pdfDoc{pdfLib: l}
+	err = opt.Passwords.try(ctx, opt.file, func(password string) error {
+		text, err := l.room(len(password) + 1)
+		if err != nil {
+			return err
+		}
+		l.module.Memory().Write(text, append([]byte(password), 0))
+		if d.handle, err = l.call("FPDF_LoadMemDocument", at, uint64(len(data)), uint64(text)); err != nil {
+			return fmt.Errorf("open pdf: %w: %w", err, core.ErrCorrupt)
+		}
+		if d.handle = uint64(uint32(d.handle)); d.handle != 0 {
+			return nil
+		}
+		return l.refused()
+	})
+	if err == nil {
+		d.count, err = l.number("FPDF_GetPageCount", d.handle)
+	}
+	return d, err
+}
+
+// refused is why the last document was not opened.
+func (l *pdfLib) refused() error {
+	const password, security = 4, 5 // FPDF_ERR_* (fpdfview.h)
+	code, err := l.number("FPDF_GetLastError")
+	switch {
+	case err != nil:
+		return err
+	case code == password, code == security:
+		return fmt.Errorf("open pdf: error %d: %w", code, core.ErrEncrypted)
+	}
+	return fmt.Errorf("open pdf: error %d: %w", code, core.ErrCorrupt)
 }
 
 // open opens a document, with the passwords that are known and those that a person knows.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -19,20 +20,25 @@ import (
 )
 
 // PDFium as WebAssembly: compiling takes 3 to 6 s and 300 MB (0.2 s and 50 MB from the cache), so a process keeps one
-// engine. An instance is one thread with memory of its own; a document gets a fresh one, so that a hostile file
-// leaves nothing behind for the next. Readers take turns on pdfReaders of them; whoever looks at pages has one more.
-const (
-	pdfReaders = 2
-	maxMemory  = 1280 << 20 // bytes of an instance
-)
+// engine. An instance is one thread with memory of its own; a document gets one whose memory is that of an instance just started, so that a hostile
+// file leaves nothing behind for the next (pdfSnapshot). Readers take turns on pdfReaders of them; whoever looks at pages has one more.
+const pdfReaders = 2
 
 type pdfEngine struct {
 	pool    pdfium.Pool
 	cache   wazero.CompilationCache
 	readers chan struct{}
+
+	mu     sync.Mutex
+	latest *pdfMemory   // of the instance being made
+	start  *pdfSnapshot // nil: instances begin as they are made
+	idle   []*pdfLib    // instances of readers, each as it was at its start
 }
 
-type pdfKey struct{ prepared, cacheDir, fontsDir string }
+type pdfKey struct {
+	prepared, cacheDir, fontsDir string
+	fresh                        bool
+}
 
 var engines = struct {
 	sync.Mutex
@@ -52,7 +58,10 @@ func Close() error {
 }
 
 func (e *pdfEngine) close() error {
-	err := e.pool.Close()
+	err := e.pool.Close() // also of those that are idle
+	if e.start != nil {
+		e.start.close()
+	}
 	if e.cache != nil {
 		err = errors.Join(err, e.cache.Close(context.Background()))
 	}
@@ -62,7 +71,7 @@ func (e *pdfEngine) close() error {
 func engine(opt Options) (*pdfEngine, error) {
 	engines.Lock()
 	defer engines.Unlock()
-	key := pdfKey{opt.Prepared, opt.CacheDir, opt.FontsDir}
+	key := pdfKey{opt.Prepared, opt.CacheDir, opt.FontsDir, opt.fresh}
 	if e := engines.open[key]; e != nil {
 		return e, nil
 	}
@@ -82,7 +91,7 @@ func openEngine(opt Options) (*pdfEngine, error) {
 	}
 	// PDFium needs exception handling.
 	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
-		WithMemoryLimitPages(maxMemory >> 16)
+		WithMemoryLimitPages(mostMemory >> 16)
 	if opt.CacheDir != "" {
 		if err := os.MkdirAll(opt.CacheDir, 0o700); err != nil {
 			return nil, err
@@ -94,6 +103,7 @@ func openEngine(opt Options) (*pdfEngine, error) {
 		e.cache, config = cache, config.WithCompilationCache(cache)
 	}
 	pool, err := webassembly.InitWithWASM(webassembly.Config{
+		Context:       e.allocating(context.Background()),
 		WASM:          module,
 		MaxTotal:      -1, // no limit but ours
 		RuntimeConfig: config,
@@ -109,7 +119,30 @@ func openEngine(opt Options) (*pdfEngine, error) {
 	}
 	debug.FreeOSMemory() // the compiler's 250 MB
 	e.pool = pool
+	if opt.fresh {
+		return e, nil
+	}
+	if err := e.warm(); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
 	return e, nil
+}
+
+// warm starts the first instance, and keeps what it is with its fonts loaded.
+func (e *pdfEngine) warm() error {
+	l, err := e.instance(context.Background())
+	if err != nil {
+		return err
+	}
+	if err := l.warm(); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	if e.start, err = l.snapshot(); err != nil { // without one each document has an instance of its own
+		slog.Info("pdf instances are not kept", "error", err)
+		return l.Close()
+	}
+	e.idle = append(e.idle, l)
+	return l.restore(e.start)
 }
 
 // do runs fn with an instance of its own. At the end of ctx the instance is killed and fn comes back with an error.
@@ -135,7 +168,7 @@ func (e *pdfEngine) try(ctx context.Context, fn func(*pdfLib) error) (free bool,
 }
 
 func (e *pdfEngine) run(ctx context.Context, fn func(*pdfLib) error) error {
-	instance, err := e.instance(ctx)
+	instance, err := e.ready(ctx)
 	if err != nil {
 		return err
 	}
@@ -144,6 +177,7 @@ func (e *pdfEngine) run(ctx context.Context, fn func(*pdfLib) error) error {
 		defer func() {
 			// go-pdfium recovers its own calls; a trap while it unwinds must not end the process either.
 			if p := recover(); p != nil {
+				instance.trapped = true
 				done <- fmt.Errorf("pdfium: %v: %w", p, core.ErrCorrupt)
 			}
 		}()
@@ -151,7 +185,10 @@ func (e *pdfEngine) run(ctx context.Context, fn func(*pdfLib) error) error {
 	}()
 	select {
 	case err := <-done:
-		_ = instance.Close() // fails after a trap; the instance is thrown away as a whole all the same
+		if err != nil && instance.memory.full.Load() {
+			err = errMemory
+		}
+		e.release(instance)
 		return err
 	case <-ctx.Done():
 		instance.stop()
@@ -161,8 +198,40 @@ func (e *pdfEngine) run(ctx context.Context, fn func(*pdfLib) error) error {
 	}
 }
 
-// instance starts an instance; its stop has to be called in the end.
-func (e *pdfEngine) instance(ctx context.Context) (*pdfLib, error) {
+// ready is an instance as it was at its start; release or Kill has to be called in the end.
+func (e *pdfEngine) ready(ctx context.Context) (*pdfLib, error) {
+	e.mu.Lock()
+	if n := len(e.idle); n > 0 {
+		l := e.idle[n-1]
+		e.idle = e.idle[:n-1]
+		e.mu.Unlock()
+		return l, ctx.Err()
+	}
+	e.mu.Unlock()
+	return e.instance(ctx)
+}
+
+// release puts an instance back to its start for the next document, or throws it away: after a trap nothing is known of what the module keeps
+// outside of its memory, and one that a large file was in holds on to addresses only.
+func (e *pdfEngine) release(l *pdfLib) {
+	if e.start != nil && !l.trapped && l.restore(e.start) == nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.idle = append(e.idle, l)
+		return
+	}
+	_ = l.Close() // fails after a trap; the instance is thrown away as a whole all the same
+}
+
+// instance makes an instance.
+func (e *pdfEngine) instance(ctx context.Context) (l *pdfLib, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	defer func() {
+		if p := recover(); p != nil { // no addresses for its memory
+			err = core.Explain(fmt.Errorf("start a pdf instance: %v", p), "error.file.pdf_engine")
+		}
+	}()
 	instance, err := e.pool.GetInstanceWithContext(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -170,7 +239,10 @@ func (e *pdfEngine) instance(ctx context.Context) (*pdfLib, error) {
 		}
 		return nil, core.Explain(fmt.Errorf("start a pdf instance: %w", err), "error.file.pdf_engine")
 	}
-	l, err := newPDFLib(instance)
+	l, err = newPDFLib(instance, e.latest)
+	if err == nil && e.start != nil {
+		err = l.restore(e.start)
+	}
 	if err != nil {
 		return nil, core.Explain(errors.Join(err, instance.Close()), "error.file.pdf_engine")
 	}

@@ -18,6 +18,11 @@ import (
 type pdfLib struct {
 	pdfium.Pdfium
 	stopped api.MutableGlobal
+	memos   api.MutableGlobal
+	memo    uint32
+	memory  *pdfMemory
+	begin   int  // bytes of it at the start
+	trapped bool // a call ended in a trap: nothing is known of the module's state
 	module  api.Module
 	exports interface{ Fn(string) api.Function }
 	stack   [16]uint64
@@ -26,7 +31,7 @@ type pdfLib struct {
 }
 
 // newPDFLib takes over an instance.
-func newPDFLib(instance pdfium.Pdfium) (*pdfLib, error) {
+func newPDFLib(instance pdfium.Pdfium, memory *pdfMemory) (*pdfLib, error) {
 	inner := instance.GetImplementation()
 	exports, ok := inner.(interface{ Fn(string) api.Function })
 	fields := reflect.Indirect(reflect.ValueOf(inner))
@@ -37,12 +42,15 @@ func newPDFLib(instance pdfium.Pdfium) (*pdfLib, error) {
 	if !module.IsValid() {
 		return nil, fmt.Errorf("pdfium: fields of %T: %w", inner, errModule)
 	}
-	l := &pdfLib{Pdfium: instance, exports: exports}
+	l := &pdfLib{Pdfium: instance, exports: exports, memory: memory, begin: memory.size}
 	if l.module, ok = module.Interface().(api.Module); !ok {
 		return nil, fmt.Errorf("pdfium: fields of %T: %w", inner, errModule)
 	}
 	if l.stopped, ok = l.module.ExportedGlobal(stopGlobal).(api.MutableGlobal); !ok {
 		return nil, fmt.Errorf("pdfium: no global %s: %w", stopGlobal, errModule)
+	}
+	if l.memos, ok = l.module.ExportedGlobal(memoGlobal).(api.MutableGlobal); !ok {
+		return nil, fmt.Errorf("pdfium: no global %s: %w", memoGlobal, errModule)
 	}
 	return l, nil
 }
@@ -60,6 +68,7 @@ func (l *pdfLib) call(name string, args ...uint64) (uint64, error) {
 	l.stack[0] = 0
 	copy(l.stack[:], args)
 	if err := fn.CallWithStack(context.Background(), l.stack[:]); err != nil {
+		l.trapped = true
 		return 0, fmt.Errorf("pdfium: %s: %w", name, err)
 	}
 	return l.stack[0], nil

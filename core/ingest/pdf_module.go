@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	_ "unsafe" // go:linkname
 )
 
@@ -49,7 +50,7 @@ const (
 
 var errModule = errors.New("not the module that was expected")
 
-// withLoops adds the two functions to PDFium's module, and to all of its loops what stops them (pdf_stop.go).
+// withLoops adds the two functions to PDFium's module, to all of its loops what stops them (pdf_stop.go), and to some functions a memory (pdf_memo.go).
 func withLoops(module []byte) ([]byte, error) {
 	m, err := parseModule(module)
 	if err != nil {
@@ -64,6 +65,19 @@ func withLoops(module []byte) ([]byte, error) {
 		return nil, err
 	}
 	next, global := m.imported+uint32(len(m.kinds)), m.importedGlobals+m.globals
+	memos, moves := map[uint32][]byte{}, []uint32{}
+	if remembered(module) {
+		place := func(function uint32) uint32 {
+			at := slices.Index(moves, function)
+			if at < 0 {
+				at, moves = len(moves), append(moves, function)
+			}
+			return next + 3 + uint32(at)
+		}
+		if memos, err = memoBodies(global+1, place); err != nil {
+			return nil, err
+		}
+	}
 	types := uint32(len(m.params))
 	four := []byte{0x60, 4, typeI32, typeI32, typeI32, typeI32, 0}
 	three := []byte{0x60, 3, typeI32, typeI32, typeI32, 1, typeI32}
@@ -79,15 +93,25 @@ func withLoops(module []byte) ([]byte, error) {
 			body = grow(body, four, three, none)
 		case sectionFunction:
 			body = grow(body, leb(types), leb(types+1), leb(types+2))
+			for _, f := range moves {
+				body = grow(body, leb(m.kinds[f-m.imported]))
+			}
 		case sectionGlobal:
-			body = grow(body, []byte{typeI32, typeMutable, opConst, 0, opEnd})
+			zero := []byte{typeI32, typeMutable, opConst, 0, opEnd}
+			body = grow(body, zero, zero)
 		case sectionExport:
-			body = grow(body, export(charsFunction, 0, next), export(objectsFunction, 0, next+1), export(stopGlobal, 3, global))
+			body = grow(body, export(charsFunction, 0, next), export(objectsFunction, 0, next+1), export(stopGlobal, 3, global), export(memoGlobal, 3, global+1))
 		case sectionCode:
-			if body, err = m.withStops(grow(body, chars, objects), next+2); err != nil {
+			bodies, err := m.withStops(grow(body, chars, objects), next+2)
+			if err != nil {
 				return nil, err
 			}
-			body = grow(body, checkBody(global))
+			bodies = append(bodies, checkBody(global))
+			for _, f := range moves {
+				bodies = append(bodies, bodies[f-m.imported])
+				bodies[f-m.imported] = memos[f]
+			}
+			body = grow(leb(0), bodies...)
 		}
 		out.WriteByte(s.id)
 		out.Write(leb(uint32(len(body))))

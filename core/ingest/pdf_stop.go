@@ -159,15 +159,14 @@ func (c *cursor) vector() {
 	}
 }
 
-// withStops adds the checks to all functions of a module's code section.
-func (m *module) withStops(section []byte, check uint32) ([]byte, error) {
+// withStops adds the checks to all functions of a module's code section: their bodies, each with its size.
+func (m *module) withStops(section []byte, check uint32) ([][]byte, error) {
 	c := &cursor{data: section}
 	n := c.number()
 	if int(n) != len(m.kinds) {
 		return nil, fmt.Errorf("%d bodies of %d functions: %w", n, len(m.kinds), errModule)
 	}
-	out := make([]byte, 0, len(section)+len(section)/8)
-	out = append(out, leb(n)...)
+	out := make([][]byte, 0, len(m.kinds)+8)
 	for _, kind := range m.kinds {
 		body := c.take(c.number())
 		if c.bad || int(kind) >= len(m.params) {
@@ -177,7 +176,7 @@ func (m *module) withStops(section []byte, check uint32) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(append(out, leb(uint32(len(with)))...), with...)
+		out = append(out, append(leb(uint32(len(with))), with...))
 	}
 	return out, nil
 }

@@ -65,6 +65,7 @@ func openPDFFile(ctx context.Context, what drawn, doc *core.Document, opt Option
 		return nil, errors.Join(err, o.closeFile())
 	}
 	err = o.guard(ctx, func() error {
+		o.instance.memory.allow(o.instance.begin, drawMemory)
 		opt.file = doc.Name
 		opt.Passwords = opt.Passwords.silent() // a page is looked at by somebody who has not asked for a document
 		o.doc, err = o.instance.open(ctx, opt, func() *requests.OpenDocument {
