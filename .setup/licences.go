@@ -24,7 +24,11 @@ import (
 	"strings"
 )
 
-const out = "resources/licences"
+const folder = "resources/licences"
+
+// out is the folder beside it in which the new one grows: folder is exchanged for it when everything is there, so that a failure, and go list, which
+// reads the package that embeds folder, find it whole.
+const out = folder + ".new"
 
 // Part has the form of resources.Licence.
 type Part struct {
@@ -37,7 +41,7 @@ type Part struct {
 
 func main() {
 	if err := run(); err != nil {
-		log.Fatal(err)
+		log.Fatal(errors.Join(err, os.RemoveAll(out)))
 	}
 }
 
@@ -94,6 +98,9 @@ func run() error {
 				return fmt.Errorf("%s: %w", n.name, err)
 			}
 		}
+		if len(p.Texts) == 0 && n.kind != "model" {
+			return fmt.Errorf("no licence of %s in %s: prepare the tree first (make build)", n.name, n.pattern)
+		}
 		parts = append(parts, p)
 	}
 	// What has no file of its own at hand; the licence is the one its project names.
@@ -110,7 +117,25 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(out, "index.json"), append(raw, '\n'), 0o644)
+	if err := os.WriteFile(filepath.Join(out, "index.json"), append(raw, '\n'), 0o644); err != nil {
+		return err
+	}
+	return exchange()
+}
+
+// exchange puts the new folder in the place of the old one, which is put back where that fails.
+func exchange() error {
+	const old = folder + ".old"
+	if err := os.RemoveAll(old); err != nil {
+		return err
+	}
+	if err := os.Rename(folder, old); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(out, folder); err != nil {
+		return errors.Join(err, os.Rename(old, folder))
+	}
+	return os.RemoveAll(old)
 }
 
 func rank(kind string) int {

@@ -341,6 +341,9 @@ func (a *adder) failed(ctx context.Context, f prepared) error {
 	if err := a.Store.PutFailed(ctx, f.collection, f.doc); err != nil {
 		return fmt.Errorf("remember failure of %q: %w", f.doc.Source, err)
 	}
+	if err := a.replacedOCR(ctx, f.collection, f.doc); err != nil {
+		return err
+	}
 	a.Bus.Tell(TopicDocuments)
 	return nil
 }
@@ -389,6 +392,9 @@ func (a *adder) commit(ctx context.Context, d *draft) error {
 	doc, err := d.CommitLate(ctx)
 	if err != nil {
 		return fmt.Errorf("store %q: %w", d.doc.Source, err)
+	}
+	if err := a.replacedOCR(ctx, d.collection, doc); err != nil {
+		return err
 	}
 	a.weigh.end()
 	a.known.add(core.Collection{ID: d.collection}, doc)

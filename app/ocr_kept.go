@@ -53,8 +53,13 @@ func (l *Library) kept(ctx context.Context, collection string, d core.Document) 
 	return out, nil
 }
 
-// forgetOCR erases what is kept of a document, so that no file of the library holds it; costs nothing where nothing is kept.
+// forgetOCR erases what is kept of documents that are removed for good, so that no file of the data folder holds it; costs nothing where nothing is kept.
 func (l *Library) forgetOCR(ctx context.Context, collection string, documents ...string) error {
+	return l.eraseOCR(ctx, l.Store.EraseRecords, collection, documents...)
+}
+
+// eraseOCR erases what is kept of documents by one of the ways of the store.
+func (l *Library) eraseOCR(ctx context.Context, erase func(context.Context, ...[2]string) error, collection string, documents ...string) error {
 	var keys [][2]string
 	for _, id := range documents {
 		kind := ocrTexts(collection, id)
@@ -69,10 +74,26 @@ func (l *Library) forgetOCR(ctx context.Context, collection string, documents ..
 	if len(keys) == 0 {
 		return nil
 	}
-	if err := l.Store.EraseRecords(ctx, keys...); err != nil {
+	if err := erase(ctx, keys...); err != nil {
 		return fmt.Errorf("erase texts of pages: %w", err)
 	}
 	return nil
+}
+
+// replacedOCR erases what is kept of a file that has changed since its pages were read: doc is what has taken its place.
+func (l *Library) replacedOCR(ctx context.Context, collection string, doc core.Document) error {
+	ids, err := l.Store.RecordIDs(ctx, ocrTexts(collection, doc.ID))
+	if err != nil || len(ids) == 0 || doc.SHA256 == "" {
+		return err
+	}
+	now, err := l.kept(ctx, collection, doc)
+	if err != nil && !errors.Is(err, core.ErrCorrupt) {
+		return err
+	}
+	if len(now) > 0 { // a recognition of this very file goes on with them, and they are all of it
+		return nil
+	}
+	return l.eraseOCR(ctx, l.Store.DropRecords, collection, doc.ID)
 }
 
 // recognised puts the texts that were read from pictures into a document that was just read from the same file: those that are kept, and those

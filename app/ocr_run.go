@@ -282,5 +282,5 @@ func (r *recognition) store(ctx context.Context, d core.Document) error {
 	} else {
 		r.done.Documents++
 	}
-	return r.forgetOCR(ctx, r.collection.ID, d.ID)
+	return r.eraseOCR(ctx, r.Store.DropRecords, r.collection.ID, d.ID) // it is in the document
 }

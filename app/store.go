@@ -14,6 +14,9 @@ type Store interface {
 	Record(ctx context.Context, kind, id string) ([]byte, error)
 	RecordIDs(ctx context.Context, kind string) ([]string, error)
 	EraseRecords(ctx context.Context, keys ...[2]string) error // each a kind and an id; without id all of the kind
+	// DropRecords is EraseRecords where nothing is removed for good: their text is in a document by now, or was replaced by a person's edit. What is kept for
+	// an undo stays.
+	DropRecords(ctx context.Context, keys ...[2]string) error
 	EnsureCollection(ctx context.Context, name string) (core.Collection, error)
 	Collections(ctx context.Context) ([]core.Collection, error)
 	Documents(ctx context.Context, collection string) ([]core.Document, error)
@@ -80,6 +83,11 @@ func (x Indexed) EraseRecords(ctx context.Context, keys ...[2]string) error {
 			return err
 		}
 	}
+	return x.Index.EraseRecords(ctx, keys...)
+}
+
+// DropRecords is index.Index.EraseRecords, and leaves what Keep keeps.
+func (x Indexed) DropRecords(ctx context.Context, keys ...[2]string) error {
 	return x.Index.EraseRecords(ctx, keys...)
 }
 

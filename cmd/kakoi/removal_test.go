@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"golang.org/x/text/encoding/japanese"
+
+	"kakoi/core/ingest/ingesttest"
+	"kakoi/core/ocr/ocrtest"
 )
 
 // writings are the ways in which a text may lie in a file.
@@ -44,10 +49,16 @@ func writings(t *testing.T, text string) map[string][]byte {
 func (w *world) holding(needles map[string][]byte) (found []string) {
 	w.t.Helper()
 	err := filepath.WalkDir(w.data, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !d.Type().IsRegular() {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) { // a program is at work
+			return nil
+		}
 		for name, needle := range needles {
 			if bytes.Contains(data, needle) {
 				found = append(found, name+" in "+strings.TrimPrefix(path, w.data))
@@ -59,6 +70,71 @@ func (w *world) holding(needles map[string][]byte) (found []string) {
 		w.t.Fatal(err)
 	}
 	return found
+}
+
+// readHalf begins to read a scan, and stops once the first page's text is in the library.
+func (w *world) readHalf(needles map[string][]byte) {
+	w.t.Helper()
+	cmd := w.command("ocr", "--all")
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); len(w.holding(needles)) == 0 && time.Now().Before(end); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	_ = cmd.Process.Signal(os.Interrupt)
+	_ = cmd.Wait() // it says that it was cancelled
+	if len(w.holding(needles)) == 0 {
+		w.t.Fatal("nothing of the pages that were read is kept")
+	}
+}
+
+// TestRemovalOfPicturesRead: what was read from the pictures of a file goes with the document, and with the version of the file that it was of; what is kept to undo a restore
+// stays until something is removed.
+func TestRemovalOfPicturesRead(t *testing.T) {
+	w := newWorld(t)
+	const secret = "Zq8-Xv92-words-of-a-scan"
+	needles := writings(t, secret)
+	fake := ocrtest.Fake(t, ocrtest.Options{Languages: []string{"eng"}, Lines: []string{secret}, Try: "sleep 0.3"})
+	w.env = append(w.env, "PATH="+fake+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	var sheets []string
+	for range 30 {
+		sheets = append(sheets, ingesttest.ScanSheet)
+	}
+	scan := string(ingesttest.Sheets(sheets...))
+	path := w.file("scan.pdf", scan)
+	w.file("other.txt", "Something else.")
+	w.run("add", w.docs)
+
+	w.readHalf(needles)
+	w.file("scan.pdf", string(ingesttest.Sheets(ingesttest.TextSheet("Another file of this name"))))
+	w.want(0, "add", path)
+	if found := w.holding(needles); len(found) > 0 {
+		t.Errorf("after the file was replaced:\n%s", strings.Join(found, "\n"))
+	}
+
+	w.want(0, "remove", "--yes", "scan.pdf")
+	w.file("scan.pdf", scan)
+	w.run("add", path)
+	w.readHalf(needles)
+	w.want(0, "remove", "--yes", "scan.pdf")
+	if found := w.holding(needles); len(found) > 0 {
+		t.Errorf("after the removal:\n%s", strings.Join(found, "\n"))
+	}
+
+	file := filepath.Join(t.TempDir(), "backup")
+	w.want(0, "backup", file)
+	w.want(0, "restore", "--yes", file)
+	w.file("scan.pdf", string(ingesttest.Sheets(ingesttest.ScanSheet)))
+	w.run("add", path)
+	w.want(0, "ocr", "--all")
+	if _, err := os.Stat(filepath.Join(w.data, "undo")); err != nil {
+		t.Errorf("a text recognition has taken the undo of the restore: %v", err)
+	}
+	w.want(0, "remove", "--yes", "scan.pdf")
+	if _, err := os.Stat(filepath.Join(w.data, "undo")); !os.IsNotExist(err) {
+		t.Errorf("after the removal what was kept is still there: %v", err)
+	}
 }
 
 // TestRemovalLeavesNoBytes: after remove nothing in the whole data folder has the text in any writing, not what an edit, a restore or a repair kept, either; others answer as before.
