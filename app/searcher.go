@@ -14,9 +14,9 @@ type Searcher struct {
 	Collection string // Collection.ID
 }
 
-// Dense finds the k chunks nearest to a vector of the embedder with that ID.
-func (s Searcher) Dense(ctx context.Context, v core.Vector, embedder string, k int) ([]core.Hit, error) {
-	r, err := s.Store.Search(ctx, s.Collection, index.Query{Vector: v, Embedder: embedder, K: k})
+// Dense finds the k chunks nearest to a question, whose vector is of the embedder with that ID.
+func (s Searcher) Dense(ctx context.Context, question string, v core.Vector, embedder string, k int) ([]core.Hit, error) {
+	r, err := s.Store.Search(ctx, s.Collection, index.Query{Asked: question, Vector: v, Embedder: embedder, K: k})
 	return r.Dense, err
 }
 

@@ -9,6 +9,7 @@ type Hit struct {
 	Modified    time.Time // Document.Modified
 	Score       float64   // fused, 0 to 1; of those that a reranker put in order from 1 to 2
 	Dense       float64   // cosine similarity
+	Shift       float64   // what is added to Dense of a text in another script than the question's, to compare it with the others
 	Lexical     float64   // BM25
 	Rerank      float64   // the reranker's logit; 0 where it was not asked
 	Share       float64   // of Lexical in the most that the question's words could give, 0 to 1

@@ -87,12 +87,37 @@ func (x *Index) loadDense(ctx context.Context, collection string, heads map[stri
 // denseScan gives the k chunks of the embedder with the highest cosine to query, by looking at every vector: exact,
 // and bound by memory bandwidth (about 15 ms for 100,000 x 384).
 func denseScan(ctx context.Context, order []*denseDoc, embedder string, query core.Vector, k int) ([]scored, error) {
-	type row struct { // a run of rows of one document: work is divided by rows, not by documents
-		doc      *denseDoc
-		from, to int
+	runs, err := denseRuns(order, embedder, query)
+	if err != nil {
+		return nil, err
 	}
+	ranges := splitRuns(len(runs))
+	best := make([]top, len(ranges))
+	err = parallel(ctx, ranges, func(w, from, to int) {
+		best[w] = top{k: k}
+		for _, r := range runs[from:to] {
+			n := r.doc.dimension
+			for i := r.from; i < r.to; i++ {
+				score := float64(vek32.Dot(r.doc.vectors[i*n:(i+1)*n], query))
+				if !best[w].hopeless(score) {
+					best[w].offer(scored{score: score, document: r.doc.id, gen: r.doc.gen, ordinal: i})
+				}
+			}
+		}
+	})
+	return merge(best, k), err
+}
+
+// denseRun is a run of rows of one document: work is divided by rows, not by documents.
+type denseRun struct {
+	doc      *denseDoc
+	from, to int
+}
+
+// denseRuns cuts the documents of an embedder into runs.
+func denseRuns(order []*denseDoc, embedder string, query core.Vector) ([]denseRun, error) {
 	const run = 1024
-	var runs []row
+	var runs []denseRun
 	for _, d := range order {
 		if d.embedder != embedder {
 			continue
@@ -101,24 +126,10 @@ func denseScan(ctx context.Context, order []*denseDoc, embedder string, query co
 			return nil, fmt.Errorf("query is %d wide, the vectors are %d: %w", len(query), d.dimension, core.ErrDimension)
 		}
 		for from := 0; from < d.chunks; from += run {
-			runs = append(runs, row{d, from, min(from+run, d.chunks)})
+			runs = append(runs, denseRun{d, from, min(from+run, d.chunks)})
 		}
 	}
-	ranges := splitRuns(len(runs))
-	best := make([]top, len(ranges))
-	err := parallel(ctx, ranges, func(w, from, to int) {
-		best[w] = top{k: k}
-		for _, r := range runs[from:to] {
-			n := r.doc.dimension
-			for i := r.from; i < r.to; i++ {
-				score := float64(vek32.Dot(r.doc.vectors[i*n:(i+1)*n], query))
-				if !best[w].hopeless(score) {
-					best[w].offer(scored{score, r.doc.id, r.doc.gen, i})
-				}
-			}
-		}
-	})
-	return merge(best, k), err
+	return runs, nil
 }
 
 // splitRuns divides even two runs: each is up to a thousand rows.

@@ -29,6 +29,7 @@ type graph struct {
 	byNumber map[uint32]*graphDoc // and those that are on their way in or out
 	next     uint32
 	changed  int // vectors since the last save
+	scripts  graphScripts
 	flying   int // documents that BuildGraphs is linking in beside everything else: nothing is saved meanwhile
 }
 
@@ -127,7 +128,7 @@ func (g *graph) search(query core.Vector, k int) ([]scored, error) {
 		for _, h := range hits {
 			d := g.byNumber[uint32(h.Label>>32)]
 			if d != nil && g.docs[d.id] == d { // not a generation that is only on its way in
-				best = append(best, scored{float64(h.Score), d.id, d.gen, int(uint32(h.Label))})
+				best = append(best, scored{score: float64(h.Score), document: d.id, gen: d.gen, ordinal: int(uint32(h.Label))})
 			}
 		}
 		if len(best) >= k || len(hits) < want {

@@ -204,11 +204,14 @@ func (s scanned) saturated(count, length float64) float64 {
 	return count * (bm25K1 + 1) / (count + bm25K1*(1-bm25B+bm25B*length/s.average))
 }
 
-// most is the score that a chunk with every term could not exceed; the terms that no chunk has count too.
-func (s scanned) most() float64 {
+// most is the score that a chunk with every term could not exceed; the terms that no chunk has count too. names: of the terms alone that a text in Latin
+// letters can have, which in a Japanese question are names and codes.
+func (s scanned) most(terms []queryTerm, names bool) float64 {
 	sum := 0.0
-	for _, w := range s.idf {
-		sum += w * (bm25K1 + 1)
+	for i, w := range s.idf {
+		if !names || !terms[i].pair {
+			sum += w * (bm25K1 + 1)
+		}
 	}
 	return sum
 }
@@ -280,7 +283,7 @@ func lexicalScan(ctx context.Context, order []*lexicalDoc, terms []queryTerm, k 
 			}
 			for i := range s.lengths {
 				if scores[i] > 0 && !best[worker].hopeless(scores[i]) {
-					best[worker].offer(scored{scores[i], places[p].doc.id, places[p].doc.gen, s.first + i})
+					best[worker].offer(scored{score: scores[i], document: places[p].doc.id, gen: places[p].doc.gen, ordinal: s.first + i})
 				}
 			}
 		}

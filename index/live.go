@@ -50,6 +50,7 @@ type lexicalDoc struct {
 	chunks   int
 	length   float64 // terms of all chunks
 	segments []segment
+	script   scripts
 }
 
 func (x *Index) live(collection string) *live {

@@ -199,14 +199,21 @@ func refine(text string, terms []queryTerm, how scanned, hits []core.Hit, k int)
 	if err != nil {
 		return nil, err
 	}
-	most := how.most()
+	most, names := how.most(terms, false), 0.0
+	if scriptOf(text) == japanese {
+		names = how.most(terms, true)
+	}
 	for i := range hits {
 		gain, err := q.gain(hits[i].Chunk.Text, how)
 		if err != nil {
 			return nil, err
 		}
 		hits[i].Lexical = max(0, hits[i].Lexical+gain)
-		hits[i].Share = min(1, hits[i].Lexical/most)
+		of := most
+		if names > 0 && scriptOf(hits[i].Chunk.Text) == latin {
+			of = names // the question's other words cannot be there
+		}
+		hits[i].Share = min(1, hits[i].Lexical/of)
 	}
 	slices.SortStableFunc(hits, func(a, b core.Hit) int { return cmp.Compare(b.Lexical, a.Lexical) })
 	hits = hits[:min(k, len(hits))]

@@ -15,12 +15,13 @@ type Query struct {
 	Text     string
 	Vector   core.Vector // L2-normalised
 	Embedder string      // EmbedderInfo.ID of Vector: vectors of others are never compared
+	Asked    string      // what Vector is of: where the collection is also written in another script, its passages are compared fairly; "": by cosine alone
 	K        int         // hits of each search; 0: 10
 }
 
 // Result has the hits of each search, best first; equal scores come in the order of document id and chunk.
 type Result struct {
-	Dense   []core.Hit // Dense and DenseRank set
+	Dense   []core.Hit // Dense, Shift and DenseRank set, best Dense+Shift first
 	Lexical []core.Hit // Lexical, Share and LexicalRank set
 }
 
@@ -35,7 +36,7 @@ func (x *Index) Search(ctx context.Context, coll string, q Query) (Result, error
 		q.K = 10
 	}
 	terms := queryTerms(q.Text)
-	l, err := x.ready(ctx, coll, len(q.Vector) > 0, len(terms) > 0)
+	l, err := x.ready(ctx, coll, len(q.Vector) > 0, len(terms) > 0 || q.Asked != "")
 	if err != nil {
 		return Result{}, err
 	}
@@ -43,11 +44,15 @@ func (x *Index) Search(ctx context.Context, coll string, q Query) (Result, error
 	defer l.mu.RUnlock()
 	var found Result
 	if len(q.Vector) > 0 {
-		best, err := x.dense(ctx, coll, l, q)
+		search := x.dense
+		if q.Asked != "" {
+			search = x.denseBoth
+		}
+		best, err := search(ctx, coll, l, q)
 		if err != nil {
 			return Result{}, fmt.Errorf("dense search: %w", err)
 		}
-		if found.Dense, err = x.hits(coll, best, func(h *core.Hit, s float64, rank int) { h.Dense, h.DenseRank = s, rank }); err != nil {
+		if found.Dense, err = x.hits(coll, best, func(h *core.Hit, s scored, rank int) { h.Dense, h.Shift, h.DenseRank = s.score-s.shift, s.shift, rank }); err != nil {
 			return Result{}, err
 		}
 	}
@@ -56,7 +61,7 @@ func (x *Index) Search(ctx context.Context, coll string, q Query) (Result, error
 		if err != nil {
 			return Result{}, fmt.Errorf("lexical search: %w", err)
 		}
-		candidates, err := x.hits(coll, scan.best, func(h *core.Hit, s float64, _ int) { h.Lexical = s })
+		candidates, err := x.hits(coll, scan.best, func(h *core.Hit, s scored, _ int) { h.Lexical = s.score })
 		if err != nil {
 			return Result{}, err
 		}
@@ -84,7 +89,7 @@ func (x *Index) dense(ctx context.Context, coll string, l *live, q Query) ([]sco
 }
 
 // hits fetches the texts.
-func (x *Index) hits(coll string, best []scored, set func(h *core.Hit, score float64, rank int)) ([]core.Hit, error) {
+func (x *Index) hits(coll string, best []scored, set func(h *core.Hit, s scored, rank int)) ([]core.Hit, error) {
 	hits := make([]core.Hit, len(best))
 	name := ""
 	err := x.store.View(func(r *store.Reader) error {
@@ -126,7 +131,7 @@ func (x *Index) hits(coll string, best []scored, set func(h *core.Hit, score flo
 				return fmt.Errorf("chunk %d: %w", s.ordinal, core.ErrCorrupt)
 			}
 			hits[i] = core.Hit{Chunk: chunks[s.ordinal%blockChunks], Name: name, Modified: of.Modified}
-			set(&hits[i], s.score, i+1)
+			set(&hits[i], s, i+1)
 		}
 		return nil
 	})

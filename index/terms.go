@@ -267,6 +267,7 @@ const (
 type queryTerm struct {
 	hash   uint32
 	weight float64 // of its idf
+	pair   bool    // of a script without spaces
 }
 
 // queryTerms are the distinct terms a question is searched by. Single characters count only where they stand alone, and
@@ -278,17 +279,17 @@ func queryTerms(text string) []queryTerm {
 	eachTerm(text, func(hash uint32, kind termKind, r rune) {
 		switch {
 		case kind == termWord, kind == termLone && !kana(r):
-			terms = append(terms, queryTerm{hash, 1})
+			terms = append(terms, queryTerm{hash, 1, kind != termWord})
 		case kind == termLone:
-			weak = append(weak, queryTerm{hash, 1})
+			weak = append(weak, queryTerm{hash, 1, true})
 		case kind == termSingle:
 			before = r
 		case kana(before) && kana(r):
-			terms = append(terms, queryTerm{hash, kanaPair})
+			terms = append(terms, queryTerm{hash, kanaPair, true})
 		case kana(before) || kana(r):
-			terms = append(terms, queryTerm{hash, mixedPair})
+			terms = append(terms, queryTerm{hash, mixedPair, true})
 		default:
-			terms = append(terms, queryTerm{hash, 1})
+			terms = append(terms, queryTerm{hash, 1, true})
 		}
 	})
 	if len(terms) == 0 {

@@ -11,6 +11,7 @@ import (
 // scored is a chunk with a score.
 type scored struct {
 	score    float64
+	shift    float64 // of score, see matched
 	document string
 	gen      uint32
 	ordinal  int

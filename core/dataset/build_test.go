@@ -58,7 +58,9 @@ func (s *shelf) Lexical(_ context.Context, text string, k int) ([]core.Hit, erro
 	return hits[:min(k, len(hits))], nil
 }
 
-func (s *shelf) Dense(context.Context, core.Vector, string, int) ([]core.Hit, error) { return nil, nil }
+func (s *shelf) Dense(context.Context, string, core.Vector, string, int) ([]core.Hit, error) {
+	return nil, nil
+}
 func (s *shelf) PageText(_ context.Context, document string, _ int) (string, error) {
 	return "", fmt.Errorf("page of %q: %w", document, core.ErrNotFound)
 }

@@ -24,8 +24,8 @@ type hiding struct {
 // moreHits are asked for, since the hidden ones are likely to be the best: a place touches two or three chunks.
 const moreHits = 8
 
-func (h hiding) Dense(ctx context.Context, v core.Vector, embedder string, k int) ([]core.Hit, error) {
-	hits, err := h.Searcher.Dense(ctx, v, embedder, k+moreHits*len(h.places))
+func (h hiding) Dense(ctx context.Context, question string, v core.Vector, embedder string, k int) ([]core.Hit, error) {
+	hits, err := h.Searcher.Dense(ctx, question, v, embedder, k+moreHits*len(h.places))
 	return h.without(hits, k), err
 }
 

@@ -12,7 +12,7 @@ import (
 // Searcher is what an Asker needs of the library: the two searches of one collection, best first, and the text
 // of a page. Both searches run at the same time.
 type Searcher interface {
-	Dense(ctx context.Context, v core.Vector, embedder string, k int) ([]core.Hit, error) // embedder: EmbedderInfo.ID
+	Dense(ctx context.Context, question string, v core.Vector, embedder string, k int) ([]core.Hit, error) // embedder: EmbedderInfo.ID
 	Lexical(ctx context.Context, text string, k int) ([]core.Hit, error)
 	PageText(ctx context.Context, document string, page int) (string, error)
 }
@@ -108,7 +108,7 @@ func (a *Asker) Hits(ctx context.Context, question string, k int) ([]core.Hit, e
 			if len(vecs) != 1 {
 				return fmt.Errorf("embed question: %d vectors: %w", len(vecs), core.ErrCorrupt)
 			}
-			if dense, err = a.Search.Dense(ctx, vecs[0], a.Embedder.Info().ID, k); err != nil {
+			if dense, err = a.Search.Dense(ctx, question, vecs[0], a.Embedder.Info().ID, k); err != nil {
 				return fmt.Errorf("search dense: %w", err)
 			}
 			return nil

@@ -151,11 +151,11 @@ type failing struct {
 	dense, lexical error
 }
 
-func (f failing) Dense(ctx context.Context, v core.Vector, id string, k int) ([]core.Hit, error) {
+func (f failing) Dense(ctx context.Context, question string, v core.Vector, id string, k int) ([]core.Hit, error) {
 	if f.dense != nil {
 		return nil, f.dense
 	}
-	return f.memory.Dense(ctx, v, id, k)
+	return f.memory.Dense(ctx, question, v, id, k)
 }
 
 func (f failing) Lexical(ctx context.Context, text string, k int) ([]core.Hit, error) {

@@ -96,7 +96,7 @@ func cutChunks(id, text string, size, overlap int) []core.Chunk {
 	return out
 }
 
-func (m *memory) Dense(ctx context.Context, v core.Vector, embedder string, k int) ([]core.Hit, error) {
+func (m *memory) Dense(ctx context.Context, _ string, v core.Vector, embedder string, k int) ([]core.Hit, error) {
 	if embedder != "hash" {
 		return nil, fmt.Errorf("vectors of %q: %w", embedder, core.ErrDimension)
 	}

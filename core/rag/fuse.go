@@ -15,9 +15,9 @@ import (
 const (
 	// lexicalWeight is the part of a fused score that the words decide. Tuned, see docs/decisions/0025.
 	lexicalWeight = 0.5
-	// foreignWeight is what is left of it where all that was found by meaning is written in another language than the question.
-	foreignWeight = 0.2
-	// foreignHits are the hits that tell.
+	// namesWeight is that part where a question meets a text in other letters: what both have are names and codes.
+	namesWeight = 0.3
+	// foreignHits are the hits by meaning that tell what the documents are written in.
 	foreignHits = 5
 )
 
@@ -29,13 +29,21 @@ type chunkKey struct {
 // Fuse merges the results of dense and lexical search, each best first, by a convex combination of their scores (Bruch, Gai and Ingber 2023, who found
 // it better than ranks alone): the cosine from 0 at the last to 1 at the first of the dense hits; BM25 as its part of the best one, times the root of the part
 // that this has of what all the question's words could give. So words that hardly occur in the documents decide little, and those that all stand together
-// much. Where what is found by meaning is written in other letters than the question, the words decide little as well: a chunk that shares some with a
-// question in another language is hardly ever what is sought. A chunk that one search did not find has 0 of it. With one list alone its order stays.
+// much. The more of what is found by meaning is written in other letters than the question, the less do words count that stand in the question's own:
+// a text in its language is then hardly ever what is sought. Words in the other texts are names and codes, and count by themselves. A chunk that one
+// search did not find has 0 of it. With one list alone its order stays.
 //
 // Every chunk appears once, with the scores and ranks it has in either list. Best first; ties go to the better single rank, then the cosine, then reading
 // order. Of two versions of one file that say nearly the same the newer one stands first.
 func Fuse(question string, dense, lexical []core.Hit) []core.Hit {
-	weight := lexicalWeight * (1 - (1-foreignWeight)*foreign(question, dense))
+	asked := inJapanese(question)
+	weight := lexicalWeight * (1 - foreign(asked, dense))
+	byMeaning := 1 - weight
+	for _, h := range lexical {
+		if inJapanese(h.Chunk.Text) != asked {
+			byMeaning = min(byMeaning, 1-namesWeight)
+		}
+	}
 	out := make([]core.Hit, 0, len(dense)+len(lexical))
 	at := make(map[chunkKey]int, cap(out))
 	place := func(h core.Hit) *core.Hit {
@@ -49,23 +57,28 @@ func Fuse(question string, dense, lexical []core.Hit) []core.Hit {
 		return &out[i]
 	}
 	if len(dense) > 0 {
-		first, last := dense[0].Dense, dense[len(dense)-1].Dense
+		first, last := nearness(dense[0]), nearness(dense[len(dense)-1])
 		for i, h := range dense {
 			if f := place(h); f.DenseRank == 0 {
 				part := 1.0
 				if first > last {
-					part = (h.Dense - last) / (first - last)
+					part = (nearness(h) - last) / (first - last)
 				}
-				f.Dense, f.DenseRank = h.Dense, i+1
-				f.Score += (1 - weight) * part
+				f.Dense, f.Shift, f.DenseRank = h.Dense, h.Shift, i+1
+				f.Score += byMeaning * part
 			}
 		}
 	}
 	for i, h := range lexical {
 		if f := place(h); f.LexicalRank == 0 {
 			f.Lexical, f.Share, f.LexicalRank = h.Lexical, h.Share, i+1
-			if best := lexical[0]; best.Lexical > 0 {
-				f.Score += weight * math.Sqrt(best.Share) * h.Lexical / best.Lexical
+			best, share := lexical[0], lexical[0].Share
+			own := weight
+			if inJapanese(h.Chunk.Text) != asked {
+				own, share = namesWeight, h.Share
+			}
+			if best.Lexical > 0 {
+				f.Score += own * math.Sqrt(share) * h.Lexical / best.Lexical
 			}
 		}
 	}
@@ -82,31 +95,36 @@ func Fuse(question string, dense, lexical []core.Hit) []core.Hit {
 	return out
 }
 
+// nearness is how near a dense hit is, whatever it is written in.
+func nearness(h core.Hit) float64 { return h.Dense + h.Shift }
+
 // foreign is the part of the first dense hits that are written in other letters than the question: Latin and others against Japanese.
-func foreign(question string, dense []core.Hit) float64 {
+func foreign(asked bool, dense []core.Hit) float64 {
 	first := dense[:min(foreignHits, len(dense))]
 	if len(first) == 0 {
 		return 0
 	}
-	japanese := func(text string) bool {
-		letters, ours := 0, 0
-		for _, r := range text {
-			if isCJK(r) {
-				ours++
-			}
-			if unicode.IsLetter(r) {
-				letters++
-			}
-		}
-		return ours*4 > letters // an English term or two in a sentence do not matter
-	}
-	asked, other := japanese(question), 0
+	other := 0
 	for _, h := range first {
-		if h.Chunk.Text != "" && japanese(h.Chunk.Text) != asked {
+		if h.Chunk.Text != "" && inJapanese(h.Chunk.Text) != asked {
 			other++
 		}
 	}
 	return float64(other) / float64(len(first))
+}
+
+// inJapanese says whether a text is written in Japanese; an English term or two in a sentence do not matter.
+func inJapanese(text string) bool {
+	letters, ours := 0, 0
+	for _, r := range text {
+		if isCJK(r) {
+			ours++
+		}
+		if unicode.IsLetter(r) {
+			letters++
+		}
+	}
+	return ours*4 > letters
 }
 
 func bestRank(h core.Hit) int {

@@ -46,6 +46,30 @@ func TestFuse(t *testing.T) {
 	}
 }
 
+// TestFuseAnotherLanguage: where what is found by meaning is in other letters than the question, words of its own letters decide nothing, and names that
+// stand in the others do. Shift is part of how near a hit is.
+func TestFuseAnotherLanguage(t *testing.T) {
+	say := func(h core.Hit, text string) core.Hit {
+		h.Chunk.Text = text
+		return h
+	}
+	const ja, en = "受付は一階です。", "The desk is on the first floor."
+	dense := []core.Hit{say(hit("a", 0, 0.80, 0), ja), say(hit("b", 0, 0.79, 0), ja), say(hit("c", 0, 0.85, 0), ja)}
+	dense[0].Shift, dense[1].Shift, dense[2].Shift = 0.10, 0.06, -0.05
+	own := say(hit("d", 0, 0, 9), en)
+	own.Share = 1
+	got := rag.Fuse("Where is the desk?", dense, []core.Hit{own})
+	if want := []string{"a", "b", "d", "c"}; got[0].Score != 1 || math.Abs(got[1].Score-0.5) > 1e-9 || got[2].Score != 0 || got[0].Shift != 0.10 {
+		t.Errorf("%+v, want %v", got, want)
+	}
+	named := say(hit("c", 0, 0, 9), ja)
+	named.Share = 0.64
+	got = rag.Fuse("Where is Wakaba?", dense, []core.Hit{named})
+	if got[0].Chunk.Document != "a" || got[0].Score != 0.7 || math.Abs(got[1].Score-0.35) > 1e-9 || got[2].Chunk.Document != "c" || math.Abs(got[2].Score-0.3*0.8) > 1e-9 {
+		t.Errorf("a name in a text of other letters: %+v", got)
+	}
+}
+
 func TestFuseTies(t *testing.T) {
 	// Each is first in one list and absent from the other: the cosine decides, then reading order.
 	got := rag.Fuse("q", []core.Hit{hit("z", 5, 0.5, 0)}, []core.Hit{hit("a", 1, 0, 3)})

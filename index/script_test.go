@@ -1,0 +1,133 @@
+package index_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"kakoi/core"
+	"kakoi/index"
+	"kakoi/index/indextest"
+)
+
+// sided is a vector about a topic, in a language: axis 0 is English, axis 1 Japanese, axis 2 what all texts share, as embedders of several languages have it.
+func sided(r *rand.Rand, ja bool, topic core.Vector, nearness float32) core.Vector {
+	v := unit(r)
+	n := 0.0
+	for i := range v {
+		v[i] = v[i]*0.1 + nearness*topic[i]
+	}
+	v[2]++
+	if ja {
+		v[1] += 0.4
+	} else {
+		v[0] += 0.4
+	}
+	for _, f := range v {
+		n += float64(f) * float64(f)
+	}
+	for i := range v {
+		v[i] /= float32(math.Sqrt(n))
+	}
+	return v
+}
+
+// TestOtherScript: asked in English, what stands out among Japanese passages comes before English ones that are near for their language alone, and
+// the other way round; by cosine alone it does not. A collection in one script keeps its order, to the bit.
+func TestOtherScript(t *testing.T) {
+	ctx := context.Background()
+	x := indextest.Open(t, t.TempDir())
+	coll := collection(t, x)
+	r := rand.New(rand.NewPCG(3, 5))
+	topic := unit(r)
+	topic[0], topic[1], topic[2] = 0, 0, 0
+	put := func(name string, ja bool, texts []string, nearness func(i int) float32) {
+		t.Helper()
+		doc, pages, chunks := file(name, texts...)
+		d, err := x.Begin(ctx, coll, doc, pages, chunks, embedder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		missing := d.Missing()
+		vecs := make([]core.Vector, len(missing))
+		for i, o := range missing {
+			vecs[i] = sided(r, ja, topic, nearness(o))
+		}
+		if err := d.PutVectors(ctx, missing, vecs); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Commit(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	texts := func(n int, form string) (out []string) {
+		for i := range n {
+			out = append(out, fmt.Sprintf(form, i))
+		}
+		return out
+	}
+	near := func(at int) func(int) float32 {
+		return func(i int) float32 {
+			if i == at {
+				return 0.45
+			}
+			return 0
+		}
+	}
+	put("english.txt", false, texts(400, "The desk number %d is for visitors who have come to see the team."), near(-1))
+	ask := func(ja bool, q index.Query) []core.Hit {
+		t.Helper()
+		q.Vector, q.K = sided(rand.New(rand.NewPCG(8, 8)), ja, topic, 0.45), 10
+		return search(t, x, coll, q).Dense
+	}
+	plain, alone := ask(false, index.Query{}), ask(false, index.Query{Asked: "Where do guests go?"})
+	for i := range plain {
+		if plain[i].Chunk.Ordinal != alone[i].Chunk.Ordinal || alone[i].Shift != 0 || alone[i].Dense != plain[i].Dense {
+			t.Fatalf("in one script, place %d: %+v, by cosine %+v", i, alone[i], plain[i])
+		}
+	}
+
+	put("japanese.txt", true, texts(400, "受付の番号は%d番で、来客がある場合にはこちらから係の者を呼ぶことになっています。"), near(123))
+	put("english-answer.txt", false, texts(20, "The gate number %d opens when the guard has seen the badge of the guest."), near(7))
+	find := func(hits []core.Hit, name string, ordinal int) int {
+		for i, h := range hits {
+			if h.Name == name && h.Chunk.Ordinal == ordinal {
+				return i + 1
+			}
+		}
+		return 0
+	}
+	for _, c := range []struct {
+		asked    string
+		ja       bool
+		document string
+		ordinal  int
+	}{{"Where do guests go?", false, "japanese.txt", 123}, {"お客さんはどこへ行けばよいですか。", true, "english-answer.txt", 7}} {
+		if at := find(ask(c.ja, index.Query{}), c.document, c.ordinal); at != 0 {
+			t.Errorf("%s: at place %d by cosine alone: nothing to show", c.asked, at)
+		}
+		hits := ask(c.ja, index.Query{Asked: c.asked})
+		at := find(hits, c.document, c.ordinal)
+		if at == 0 || at > 2 {
+			t.Errorf("%s: at place %d, want among the first two of %d", c.asked, at, len(hits))
+			continue
+		}
+		h := hits[at-1]
+		if h.Shift <= 0 || h.DenseRank != at || h.Dense > 1 {
+			t.Errorf("%s: %+v", c.asked, h)
+		}
+		for i := 1; i < len(hits); i++ {
+			if hits[i].Dense+hits[i].Shift > hits[i-1].Dense+hits[i-1].Shift {
+				t.Errorf("%s: place %d is nearer than the one before it", c.asked, i+1)
+			}
+			if japanese := strings.Contains(hits[i].Chunk.Text, "受付"); japanese == c.ja && hits[i].Shift != 0 {
+				t.Errorf("%s: a passage in its own script is shifted: %+v", c.asked, hits[i])
+			}
+		}
+	}
+}
+
+func TestGraphOtherScript(t *testing.T) { withGraph(t, TestOtherScript) }
