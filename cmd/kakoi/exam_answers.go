@@ -18,6 +18,7 @@ import (
 type answerFile struct {
 	path string
 	part *os.File
+	more bool // FILE.part has answers that this exam does not ask for, fewer questions say: it stays
 }
 
 // open reads the answers that an exam of the same key has left, and goes on behind them; those of another key are dropped.
@@ -99,7 +100,7 @@ func (f *answerFile) close() error {
 	return part.Close()
 }
 
-// finish writes the report, whole or not at all, and removes what was kept on the way.
+// finish writes the report, whole or not at all, and removes what was kept on the way where the report has all of it.
 func (f *answerFile) finish(r naturalReport) error {
 	if f.part == nil {
 		return nil
@@ -117,6 +118,9 @@ func (f *answerFile) finish(r naturalReport) error {
 		}
 		if err := os.Rename(f.path+".new", f.path); err != nil {
 			return err
+		}
+		if f.more {
+			return nil
 		}
 		return os.Remove(f.path + ".part")
 	}()

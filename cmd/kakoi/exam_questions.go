@@ -83,7 +83,9 @@ func examNatural(ctx context.Context, c *call, o *examOptions) error {
 		return err
 	}
 	defer file.close()
+	kept := len(known)
 	known = sheetOnly(known, sheet)
+	file.more = len(known) < kept
 	began, done := time.Now(), 0
 	show := func(note string) {
 		s := job.State{Update: core.Update{Stage: "exam", Done: int64(len(known) + done), Total: int64(sheet.Total()), Note: note}}

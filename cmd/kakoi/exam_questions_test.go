@@ -134,6 +134,16 @@ func TestAnswerFile(t *testing.T) {
 	if err := f.close(); err != nil {
 		t.Fatal(err)
 	}
+	f.more = true
+	if _, err := f.open("b"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.finish(naturalReport{Key: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path + ".part"); err != nil {
+		t.Errorf("answers that the report has not are gone: %v", err)
+	}
 	if _, err := (&answerFile{path: filepath.Dir(path)}).open("a"); err == nil {
 		t.Error("a folder is no file")
 	}
