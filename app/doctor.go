@@ -31,6 +31,7 @@ type Doctor struct {
 // Verifier reads every value of a store.
 type Verifier interface {
 	Verify(ctx context.Context, p core.Progress) ([]index.Problem, error)
+	Files() index.Files
 }
 
 // Health is what the Doctor found. It is `kakoi doctor --json`; field names are stable.
@@ -52,7 +53,9 @@ type LibraryHealth struct {
 	Chunks     int       `json:"chunks"`
 	Problems   []Problem `json:"problems"`
 	Unfinished int       `json:"unfinished"` // documents that the next add goes on with
-	Error      string    `json:"error,omitempty"`
+
+	Files index.Files `json:"files"` // that are open, and may be
+	Error string      `json:"error,omitempty"`
 }
 
 // Problem is damage of one document, or of something without a name.
@@ -112,7 +115,7 @@ func (d *Doctor) CheckLibrary(ctx context.Context, listen func(job.State)) (Libr
 }
 
 func (d *Doctor) library(ctx context.Context, p core.Progress) (LibraryHealth, error) {
-	h := LibraryHealth{Problems: []Problem{}}
+	h := LibraryHealth{Problems: []Problem{}, Files: d.Store.Files()}
 	var err error
 	if h.Documents, h.Chunks, err = d.Library.Size(ctx); err != nil {
 		h.Error = d.Explain(err)

@@ -85,5 +85,11 @@ func (x *Index) recount(ctx context.Context, collection string) (Stats, error) {
 	return s, nil
 }
 
+// Files is how many files a library has open, and how many it may.
+type Files = store.Files
+
+// Files counts those of the library.
+func (x *Index) Files() Files { return x.store.Files() }
+
 // DiskBytes is the size of the library's tables on disk.
 func (x *Index) DiskBytes() int64 { return x.store.Bytes() }

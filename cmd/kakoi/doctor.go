@@ -86,6 +86,9 @@ func (c *call) printReport(r app.Health) {
 	for _, p := range r.Library.Problems {
 		note("%s: %s", p.Document, p.Cause)
 	}
+	if f := r.Library.Files; f.Limit > 0 {
+		note("%s", c.text("cli.doctor.files", f.Tables, f.Limit))
+	}
 	if r.Library.Unfinished > 0 {
 		note("%s", c.text("cli.doctor.unfinished", r.Library.Unfinished))
 	}

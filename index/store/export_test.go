@@ -17,3 +17,6 @@ func (s *Store) SoundBefore() error {
 	s.sound = nil
 	return s.soundBefore([][]byte{[]byte("r/")})
 }
+
+// TableSize is how large tables are made.
+func (o Options) TableSize(bytes int64) int64 { return o.tableSize(bytes) }

@@ -38,6 +38,8 @@ const closeReserve = 144 << 20
 type Options struct {
 	Reserve int64                           // bytes of the disk that writes leave free; 0: DefaultReserve
 	Free    func(dir string) (int64, error) // free bytes; nil: asks the file system
+	Files   int                             // that may be open; 0: asks the system
+	Table   int64                           // bytes of the smallest tables; 0: 1 MB
 }
 
 // Store is an open library folder. Safe for concurrent use.
@@ -51,6 +53,8 @@ type Store struct {
 	gate   sync.RWMutex
 	closed bool
 
+	table   int64           // bytes of the tables that are made
+	writes  atomic.Int64    // that were asked for
 	written atomic.Bool     // something, in this process
 	named   atomic.Int64    // the folder's time when its names were synced last
 	sound   map[uint64]bool // tables that soundBefore has read, by id
@@ -65,13 +69,23 @@ func Open(dir string, opt Options) (s *Store, err error) {
 	if opt.Free == nil {
 		opt.Free = free
 	}
+	if opt.Files == 0 {
+		opt.Files = fileLimit()
+	}
+	if opt.Table == 0 {
+		opt.Table = smallestTable
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, border(fmt.Errorf("create library folder: %w", err))
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, border(fmt.Errorf("close library folder to others: %w", err))
 	}
-	s = &Store{dir: dir, opt: opt}
+	tables, bytes := countTables(dir)
+	if tables > opt.Files-otherFiles/2 {
+		return nil, fmt.Errorf("open library: %w", tooMany(tables, opt.Files))
+	}
+	s = &Store{dir: dir, opt: opt, table: opt.tableSize(bytes)}
 	if err := s.room(openReserve); err != nil {
 		return nil, fmt.Errorf("open library: %w", err)
 	}
@@ -83,10 +97,10 @@ func Open(dir string, opt Options) (s *Store, err error) {
 	if err := checkFolder(dir); err != nil {
 		return nil, openError(dir, err)
 	}
-	s.db, err = openBadger(dir)
+	s.db, err = openBadger(dir, s.table)
 	if err != nil && strings.Contains(err.Error(), z.NewFile.Error()) { // Badger does not wrap
 		if err = clearEmpty(dir); err == nil {
-			s.db, err = openBadger(dir)
+			s.db, err = openBadger(dir, s.table)
 		}
 	}
 	if err != nil {
@@ -106,7 +120,7 @@ func settings(dir string) badger.Options {
 	o.Logger = nil
 	o.SyncWrites = true
 	o.MemTableSize = 8 << 20
-	o.BaseTableSize = 1 << 20
+	o.BaseTableSize = smallestTable
 	o.TableSizeMultiplier = 1
 	o.NumMemtables = 2
 	o.BlockCacheSize = 32 << 20
@@ -136,9 +150,11 @@ func patiently(try func() (refused bool, err error)) error {
 	}
 }
 
-func openBadger(dir string) (db *badger.DB, err error) {
+func openBadger(dir string, table int64) (db *badger.DB, err error) {
+	o := settings(dir)
+	o.BaseTableSize = table
 	err = patiently(func() (bool, error) {
-		db, err = badger.Open(settings(dir))
+		db, err = badger.Open(o)
 		return err != nil && strings.Contains(err.Error(), lockRefused), err // Badger does not wrap
 	})
 	return db, err
@@ -180,6 +196,9 @@ func openError(dir string, err error) error {
 	switch {
 	case errors.Is(err, core.ErrBusy):
 		return err
+	case strings.Contains(err.Error(), syscall.EMFILE.Error()), strings.Contains(err.Error(), syscall.ENFILE.Error()):
+		tables, _ := countTables(dir)
+		return errors.Join(tooMany(tables, fileLimit()), wrapped)
 	case strings.Contains(err.Error(), lockRefused):
 		return core.Explain(fmt.Errorf("%w: %w", core.ErrBusy, wrapped), "error.store.busy")
 	case errors.Is(border(wrapped), core.ErrNoSpace):

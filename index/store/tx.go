@@ -261,6 +261,9 @@ func (s *Store) Bulk(fn func(w *Writer) error) error {
 }
 
 func (s *Store) write(fn func() error) error {
+	if err := s.grow(); err != nil {
+		return err
+	}
 	s.gate.RLock()
 	defer s.gate.RUnlock()
 	if s.closed {
