@@ -13,6 +13,7 @@ import (
 
 	"kakoi/app/settings"
 	"kakoi/core"
+	"kakoi/core/calibrate"
 	"kakoi/core/rag"
 )
 
@@ -40,6 +41,7 @@ type AskOptions struct {
 	Temperature  *float64
 	MaxNewTokens int
 	Seed         uint64
+	Refusal      calibrate.Mode // where the model has bounds for its refusals; "": the preset's or the settings'
 
 	// Given are passages to answer from, in this order; nothing is searched then, and they may fill what the model can read.
 	Given []core.Passage
@@ -117,7 +119,7 @@ func (c *Chat) AskEach(ctx context.Context, question string, opt AskOptions, emi
 	}
 	lanes := make([]rag.Lane, len(which))
 	for i, name := range which {
-		if lanes[i], _, err = c.Adapters.lane(ctx, asker.Generator.Info(), name); err != nil {
+		if lanes[i], _, err = c.lane(ctx, asker.Generator.Info(), name); err != nil {
 			return nil, err
 		}
 	}
@@ -149,6 +151,9 @@ func (c *Chat) how(opt AskOptions) (rag.AskOptions, error) {
 	if opt.Seed != 0 {
 		how.Sampling.Seed = opt.Seed
 	}
+	if opt.Refusal != "" {
+		how.Refusal = opt.Refusal
+	}
 	how.OnPassages = opt.OnPassages
 	if len(opt.Given) > 0 {
 		how.Given, how.PromptTokens = opt.Given, math.MaxInt32
@@ -159,6 +164,9 @@ func (c *Chat) how(opt AskOptions) (rag.AskOptions, error) {
 // orSet fills what is not given with what is set.
 func (o AskOptions) orSet(set settings.Settings) AskOptions {
 	o.Preset = set.Preset
+	if o.Refusal == "" && set.Preset != settings.TECHLab { // the recipe leaves refusing to the model
+		o.Refusal = calibrate.Mode(set.Refusal)
+	}
 	if o.Top == 0 {
 		o.Top = set.Top
 	}

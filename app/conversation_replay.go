@@ -17,6 +17,7 @@ type Replayed struct {
 	NewTokens      int
 	PrefillSeconds float64
 	DecodeSeconds  float64
+	Refusal        *float64 // how likely it was this time; nil where it was not asked for
 }
 
 // Replay sends the stored prompt with the stored sampling to the model of the same ID and compares what comes. Nothing is
@@ -47,6 +48,10 @@ func (c *Conversations) Replay(ctx context.Context, conversation, turn, given st
 		return Replayed{}, core.Explain(fmt.Errorf("replay answer %s: model %s, not %s: %w", given, id, r.ModelID, core.ErrNoModel), "error.chat.replay.model", g.Model)
 	}
 	req := core.GenerateRequest{Prompt: r.Prompt, Sampling: r.Sampling}
+	if x := r.Refusal; x != nil { // the bound as it was, whatever it is now
+		q := x.Refusal
+		req.Refusal = &q
+	}
 	if r.AdapterID != "" {
 		lane, _, err := c.Chat.Adapters.lane(ctx, gen.Info(), r.AdapterID)
 		if err != nil {
@@ -66,6 +71,9 @@ func (c *Conversations) Replay(ctx context.Context, conversation, turn, given st
 		Text: strings.TrimSpace(reply.Text), NewTokens: reply.NewTokens, PrefillSeconds: reply.PrefillSeconds, DecodeSeconds: reply.DecodeSeconds,
 	}
 	out.Identical = same(g, out.Text, reply.Text)
+	if reply.Refusal != nil {
+		out.Refusal = &reply.Refusal.Probability
+	}
 	return out, nil
 }
 

@@ -35,6 +35,11 @@ func (r *retriever) PrepareWith(ctx context.Context, question string, passages [
 
 // retriever loads the models in use for questions to a collection, and holds them until release.
 func (d *Datasets) retriever(ctx context.Context, collection core.Collection, p core.Progress) (r *retriever, release func(), err error) {
+	return d.retrieverOf(ctx, "", collection, p)
+}
+
+// retrieverOf is retriever for questions to a chat model by name; "" is the one in use.
+func (d *Datasets) retrieverOf(ctx context.Context, model string, collection core.Collection, p core.Progress) (r *retriever, release func(), err error) {
 	c := d.Chat
 	how, err := c.how(AskOptions{})
 	if err != nil {
@@ -45,11 +50,11 @@ func (d *Datasets) retriever(ctx context.Context, collection core.Collection, p 
 		return nil, nil, err
 	}
 	r = &retriever{how: how, asker: rag.Asker{Search: Searcher{Store: d.Store, Collection: collection.ID}, Templates: templates}}
-	one, two := c.Models.hold(""), c.Models.holdEmbedder()
+	one, two := c.Models.hold(model), c.Models.holdEmbedder()
 	release = func() { one(); two() }
 	var wg sync.WaitGroup
 	var generatorErr, embedderErr, rerankerErr error
-	wg.Go(func() { r.asker.Generator, generatorErr = c.Models.GeneratorNamed(ctx, "", p) })
+	wg.Go(func() { r.asker.Generator, generatorErr = c.Models.GeneratorNamed(ctx, model, p) })
 	wg.Go(func() { r.asker.Embedder, embedderErr = c.Models.Embedder(ctx, nil) })
 	wg.Go(func() { r.asker.Reranker, r.how.Rerank, rerankerErr = c.Models.Reranker(ctx, nil) })
 	wg.Wait()

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -159,12 +160,16 @@ func (e *Exams) OpenQuestions(ctx context.Context, plan QuestionPlan, p core.Pro
 	if err != nil {
 		return nil, err
 	}
-	lane, _, err := e.Chat.Adapters.lane(ctx, gen.Info(), plan.Adapter)
+	lane, _, err := e.Chat.lane(ctx, gen.Info(), plan.Adapter)
 	if err != nil {
 		return nil, err
 	}
 	s.Model, s.Adapter = gen.Info().Name, lane.Adapter
-	s.Key = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "1\n%s\n%s\n%s\n%s\n%s\n%+v\n%s\n%d", sum, gen.Info().ID, gen.Info().DType, lane.Adapter, emb.Info().ID, how, read.sum, plan.Limit)))
+	bounds, err := json.Marshal(lane.Bounds)
+	if err != nil {
+		return nil, fmt.Errorf("encode bounds of refusals: %w", err)
+	}
+	s.Key = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "1\n%s\n%s\n%s\n%s\n%s\n%+v\n%s\n%s", sum, gen.Info().ID, gen.Info().DType, lane.Adapter, emb.Info().ID, how, bounds, read.sum)))
 	return s, nil
 }
 

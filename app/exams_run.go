@@ -1,15 +1,16 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"kakoi/app/job"
 	"kakoi/app/record"
 	"kakoi/core"
+	"kakoi/core/calibrate"
 	"kakoi/core/exam"
 	"kakoi/core/rag"
 )
@@ -133,9 +134,44 @@ func (e *Exams) put(ctx context.Context, m *record.Exam, hear func(ExamEvent), p
 	}
 	m.Base, m.Tuned = exam.Grade(base, m.Seed), exam.Grade(tuned, m.Seed)
 	m.Decision = exam.Decide(base, tuned, m.Margin, m.Seed)
+	if err := e.refusals(m, items); err != nil {
+		return err
+	}
 	tell(nil)
 	return nil
 }
+
+// refusals finds what both come to with bounds on their refusals. Too few questions for that are no error.
+func (e *Exams) refusals(m *record.Exam, items []record.ExamItem) error {
+	templates, err := rag.LoadTemplates(e.Chat.Prompts...)
+	if err != nil {
+		return err
+	}
+	a := &examiner{templates: templates}
+	for _, side := range []struct {
+		into    **calibrate.Record
+		adapter string
+		of      func(*record.ExamItem) outcome
+	}{
+		{&m.BaseRefusals, m.Against, func(i *record.ExamItem) outcome { return outcome{i.Base, i.BaseRefusal} }},
+		{&m.TunedRefusals, m.Adapter, func(i *record.ExamItem) outcome { return outcome{i.Tuned, i.TunedRefusal} }},
+	} {
+		found, err := a.bounds(items, side.of)
+		if errors.Is(err, core.ErrEmpty) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		found.Model, found.Adapter, found.Made = m.ModelID, side.adapter, time.Now().UTC()
+		found.Method, found.Set = refusalMethod, cmp.Or(m.DatasetName, m.File)
+		*side.into = found
+	}
+	return nil
+}
+
+// refusalMethod says in a record of bounds how they were found.
+const refusalMethod = "rows of a dataset, asked as their prompts are; answers judged by package exam"
 
 // examiner asks the two of an exam.
 type examiner struct {
@@ -187,29 +223,14 @@ func (e *Exams) examiner(ctx context.Context, m *record.Exam, p core.Progress) (
 
 // ask has both answer some questions in one batch and marks the answers.
 func (a *examiner) ask(ctx context.Context, items []*record.ExamItem) error {
-	var reqs []core.GenerateRequest
-	for _, item := range items {
-		sampling := a.sampling
-		if t := a.template(item); t != nil {
-			sampling.Stop = append(append([]string{}, sampling.Stop...), t.Stop()...)
-		}
-		for _, l := range a.lanes {
-			reqs = append(reqs, core.GenerateRequest{Prompt: item.Inputs, Sampling: sampling, Adapter: l.Dir})
-		}
-	}
-	replies, err := a.gen.Generate(ctx, reqs, func(int, core.Delta) error { return nil })
+	all, err := a.put(ctx, items, a.lanes[:])
 	if err != nil {
-		return fmt.Errorf("answer %d questions: %w", len(items), err)
-	}
-	if len(replies) != len(reqs) {
-		return fmt.Errorf("%d replies to %d prompts: %w", len(replies), len(reqs), core.ErrCorrupt)
+		return err
 	}
 	for i, item := range items {
-		for lane, mark := range []*exam.Mark{&item.Base, &item.Tuned} {
-			if *mark, err = a.mark(ctx, item, strings.TrimSpace(replies[2*i+lane].Text)); err != nil {
-				return err
-			}
-		}
+		base, tuned := all[2*i], all[2*i+1]
+		item.Base, item.BaseRefusal = base.mark, base.refusal
+		item.Tuned, item.TunedRefusal = tuned.mark, tuned.refusal
 		item.Asked = true
 	}
 	return nil
@@ -257,6 +278,9 @@ func (e *Exams) note(ctx context.Context, m record.Exam) error {
 		return err
 	}
 	x.Exam = m.ID
+	if m.Dataset != "" && m.TunedRefusals != nil {
+		x.Refusal = m.TunedRefusals
+	}
 	if x.State == record.AdapterDraft {
 		x.Why = Reason(m.Decision)
 	}

@@ -59,4 +59,6 @@ type Answer struct {
 	FirstToken   float64    `json:"first_token_seconds"` // from the question to the first token
 	Seconds      float64    `json:"seconds"`
 	Receipt      *Receipt   `json:"receipt,omitempty"`
+
+	RefusalProbability *float64 `json:"refusal_probability,omitempty"` // by the model, of the prompt that the answer is to; nil when it did not say
 }

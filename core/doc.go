@@ -28,6 +28,7 @@
 //	core/ingest           file -> Pages -> Chunks, and what could not be read
 //	core/ocr              text of pictures by an installed Tesseract, closed in
 //	core/rag              fusion, passages, context budget, prompt, citations, refusal
+//	core/calibrate        bounds on how likely a refusal is: found, kept
 //	core/dataset          training rows: drafts from documents, files, corrections; refusal rows; split; duplicates
 //	core/engine           client of the engine process, its supervision; enginepb: schema; server: service
 //	core/closed           the closed network: seccomp filter, self-test, failing HTTP transport

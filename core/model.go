@@ -56,8 +56,9 @@ type Sampling struct {
 type GenerateRequest struct {
 	Prompt   string
 	Sampling Sampling
-	Adapter  string // folder of a LoRA adapter as PEFT writes it; empty: the model as it is
-	Plain    bool   // compute every token by itself: no prompt lookup, nothing kept of earlier prompts
+	Adapter  string   // folder of a LoRA adapter as PEFT writes it; empty: the model as it is
+	Plain    bool     // compute every token by itself: no prompt lookup, nothing kept of earlier prompts
+	Refusal  *Refusal // nil: the model decides, and nothing is told of it
 }
 
 // Delta is newly generated text; it never ends inside a UTF-8 character or a possible stop string.
@@ -73,6 +74,8 @@ const (
 	StopEnd    StopReason = "end"    // the model's end token
 	StopString StopReason = "stop"   // one of Sampling.Stop
 	StopLength StopReason = "length" // MaxNewTokens or the context limit
+
+	StopRefusal StopReason = "refusal" // GenerateRequest.Refusal was decided: the reply is its text
 )
 
 // Reply is a finished generation.
@@ -86,6 +89,8 @@ type Reply struct {
 	ReusedTokens   int // of the prompt: kept from earlier ones, not computed again
 	GuessedTokens  int // checked by prompt lookup beside those that were due
 	RightTokens    int // of the guesses: those that were right, and are in NewTokens
+
+	Refusal *RefusalScore // of GenerateRequest.Refusal; nil when that was nil, or when its tokens did not fit the context behind the prompt
 }
 
 // Generator continues prompts. Requests of one call, whatever their adapters, run as one batch as far as memory

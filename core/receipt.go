@@ -16,4 +16,13 @@ type Receipt struct {
 	PrefillSeconds float64    `json:"prefill_seconds"`
 	DecodeSeconds  float64    `json:"decode_seconds"`
 	Stop           StopReason `json:"stop"` // empty when it was stopped from outside
+
+	Refusal *RefusalReceipt `json:"refusal,omitempty"` // nil when the model was not asked for it, or did not say
+}
+
+// RefusalReceipt is what a model was asked of the refusal, and what it said.
+type RefusalReceipt struct {
+	Refusal
+	RefusalScore
+	Mode string `json:"mode"` // calibrate.Mode; "off" where nothing was decided
 }

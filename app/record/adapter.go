@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/calibrate"
 )
 
 // AdapterState says whether an adapter has shown that it is better.
@@ -46,6 +47,7 @@ type Adapter struct {
 	Exam        string             `json:"exam,omitempty"` // Exam.ID of the last one
 	Imported    bool               `json:"imported,omitempty"`
 	Versions    map[string]string  `json:"versions,omitempty"` // of the programs that trained it
+	Refusal     *calibrate.Record  `json:"refusal,omitempty"`  // bounds of its refusals, found in its last exam; nil: it refuses as it does by itself
 }
 
 // Chosen is the adapter that a model answers with.

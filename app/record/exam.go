@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/calibrate"
 	"kakoi/core/exam"
 )
 
@@ -41,6 +42,11 @@ type Exam struct {
 	Adopted  bool          `json:"adopted,omitempty"`
 	Failure  *Failure      `json:"failure,omitempty"`
 	Seconds  float64       `json:"seconds"`
+
+	// What both come to with bounds on their refusals (package calibrate); nil where there are too few questions, and in exams before there
+	// were such. Those of a dataset become the bounds of the adapter that the exam is about.
+	BaseRefusals  *calibrate.Record `json:"base_refusals,omitempty"`
+	TunedRefusals *calibrate.Record `json:"tuned_refusals,omitempty"`
 }
 
 // ExamItem is one question of an Exam with both answers, once it was Asked.
@@ -59,6 +65,23 @@ type ExamItem struct {
 	Asked    bool            `json:"asked"`
 	Base     exam.Mark       `json:"base"`
 	Tuned    exam.Mark       `json:"tuned"`
+
+	BaseRefusal  *ExamRefusal `json:"base_refusal,omitempty"` // nil where it was not told
+	TunedRefusal *ExamRefusal `json:"tuned_refusal,omitempty"`
+}
+
+// ExamRefusal is how likely one who answered found the refusal.
+type ExamRefusal struct {
+	Probability float64    `json:"probability"`
+	Open        *exam.Mark `json:"open,omitempty"` // of the answer with the refusal forbidden, where one was refused that the documents answer
+}
+
+// Group names what an item is alike with: the document it was made of.
+func (i ExamItem) Group() string {
+	if i.Source != nil && i.Source.Document != "" {
+		return i.Source.Document
+	}
+	return i.ID
 }
 
 const (

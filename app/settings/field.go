@@ -32,6 +32,7 @@ var Fields = []Field{
 	{Key: "temperature", Most: 10, Fraction: true, Preset: "-1", value: func(s *Settings) any { return &s.Temperature }},
 	{Key: "max_new_tokens", Most: 4096, Preset: "0", value: func(s *Settings) any { return &s.MaxNewTokens }},
 	{Key: "splitter", Choices: Splitters, value: func(s *Settings) any { return &s.Splitter }},
+	{Key: "refusal", Choices: Refusals, value: func(s *Settings) any { return &s.Refusal }},
 	{Key: "device", value: func(s *Settings) any { return &s.Device }},
 	{Key: "dtype", Choices: DTypes, value: func(s *Settings) any { return &s.DType }},
 	{Key: "threads", Most: 1024, Preset: "0", value: func(s *Settings) any { return &s.Threads }},

@@ -35,6 +35,7 @@ type Settings struct {
 	Temperature  float64 `json:"temperature"`    // -1 is the preset's
 	MaxNewTokens int     `json:"max_new_tokens"` // 0 is the preset's
 	Device       string  `json:"device"`         // "auto", "cpu", "cuda:0"
+	Refusal      string  `json:"refusal"`        // "balanced", "careful", "helpful", "off": which bound of the model's; the preset "techlab" has none
 	DType        string  `json:"dtype"`          // "auto", "nf4", "fp32", "bf16", "fp16"
 	Threads      int     `json:"threads"`        // of the engine; 0 is all cores
 }
@@ -46,9 +47,13 @@ const (
 )
 
 // What can be chosen, the default first.
+// TECHLab is the preset of the published recipe.
+const TECHLab = "techlab"
+
 var (
-	Splitters = []string{"recommended", "techlab"}
-	Presets   = []string{"recommended", "techlab"}
+	Splitters = []string{"recommended", TECHLab}
+	Presets   = []string{"recommended", TECHLab}
+	Refusals  = []string{"balanced", "careful", "helpful", "off"}
 	Languages = []string{"", "ja", "en"}
 	Themes    = []string{"system", "light", "dark"}
 	DTypes    = []string{"auto", "nf4", "fp32", "bf16", "fp16"}
@@ -58,7 +63,7 @@ var (
 func Default() Settings {
 	return Settings{
 		Version: version, Theme: Themes[0], TextSize: 100, EnterSends: true, Embedder: StarterEmbedder, ChatModel: StarterModel,
-		Splitter: Splitters[0], Preset: Presets[0], Temperature: -1, Rerank: 20, Device: "auto", DType: DTypes[0],
+		Splitter: Splitters[0], Preset: Presets[0], Refusal: Refusals[0], Temperature: -1, Rerank: 20, Device: "auto", DType: DTypes[0],
 	}
 }
 

@@ -7,9 +7,11 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"kakoi/app"
+	"kakoi/app/settings"
 	"kakoi/core"
 )
 
@@ -84,6 +86,7 @@ func (c *call) place(name string, page int) string {
 type askOptions struct {
 	app.AskOptions
 	temperature float64
+	refusal     string
 	details     bool
 }
 
@@ -102,6 +105,7 @@ func (o *askOptions) register(fs *flag.FlagSet) {
 	fs.Float64Var(&o.temperature, "temperature", -1, "cli.flag.temperature")
 	fs.IntVar(&o.MaxNewTokens, "max-new-tokens", 0, "cli.flag.max_new_tokens")
 	fs.Uint64Var(&o.Seed, "seed", 0, "cli.flag.seed")
+	fs.StringVar(&o.refusal, "refusal", "", "cli.flag.refusal")
 	fs.BoolVar(&o.details, "details", false, "cli.flag.details")
 }
 
@@ -117,6 +121,10 @@ func (o *askOptions) check(c *call) error {
 		return core.Explain(fmt.Errorf("temperature %g: %w", o.temperature, core.ErrUsage), "error.usage.value", "--temperature", fmt.Sprint(o.temperature), "0 - 10")
 	case o.temperature >= 0:
 		o.Temperature = &o.temperature
+	}
+	var err error
+	if o.Refusal, err = app.ParseRefusal(o.refusal); err != nil {
+		return core.Explain(fmt.Errorf("refusal %q: %w", o.refusal, core.ErrUsage), "error.usage.value", "--refusal", strconv.Quote(o.refusal), strings.Join(settings.Refusals, " | "))
 	}
 	if o.MaxNewTokens < 0 || o.MaxNewTokens > 1<<16 {
 		return core.Explain(fmt.Errorf("max new tokens %d: %w", o.MaxNewTokens, core.ErrUsage), "error.usage.value", "--max-new-tokens", fmt.Sprint(o.MaxNewTokens), "1 - 65536")

@@ -11,6 +11,7 @@ import (
 	"kakoi/app/job"
 	"kakoi/app/record"
 	"kakoi/core"
+	"kakoi/core/calibrate"
 	"kakoi/core/exam"
 	"kakoi/resources"
 )
@@ -146,6 +147,7 @@ func (c *call) printExam(ctx context.Context, m record.Exam, details bool) error
 	mean := func(s exam.Score) string { return fmt.Sprintf("%.3f (%.3f-%.3f)", s.F1, s.F1Low, s.F1High) }
 	fmt.Fprintf(c.Out, "%s  %s  %s\n", pad(c.text("exam.f1"), 34), pad(mean(m.Base), 26), mean(m.Tuned))
 	c.printSorts(items)
+	c.printTrade(m)
 	if m.Decision.Key == "" {
 		return nil
 	}
@@ -161,6 +163,36 @@ func (c *call) printExam(ctx context.Context, m record.Exam, details bool) error
 		c.say("cli.hint", hint)
 	}
 	return nil
+}
+
+// printTrade prints what both come to with each bound on their refusals, on questions that the bounds were not found on.
+func (c *call) printTrade(m record.Exam) {
+	if m.BaseRefusals == nil && m.TunedRefusals == nil {
+		return
+	}
+	c.say("cli.exam.trade")
+	for _, mode := range calibrate.Modes {
+		of := func(r *calibrate.Record, pick func(calibrate.Point) exam.Rate) string {
+			if r == nil {
+				return "-"
+			}
+			p, ok := r.Across[mode]
+			if !ok {
+				return "-"
+			}
+			return rate(pick(p))
+		}
+		for _, line := range []struct {
+			key  string
+			pick func(calibrate.Point) exam.Rate
+		}{
+			{"right", func(p calibrate.Point) exam.Rate { return p.Right }}, {"false_answers", func(p calibrate.Point) exam.Rate { return p.FalseAnswers }},
+			{"false_refusals", func(p calibrate.Point) exam.Rate { return p.FalseRefusals }},
+		} {
+			name := c.text("refusal."+string(mode)) + ": " + c.text("exam."+line.key)
+			fmt.Fprintf(c.Out, "%s  %s  %s\n", pad(name, 34), pad(of(m.BaseRefusals, line.pick), 26), of(m.TunedRefusals, line.pick))
+		}
+	}
 }
 
 // printSorts tells the answers to what is not there by how the questions were made, where there is more than one sort.

@@ -16,6 +16,8 @@ type modelOptions struct {
 	name string
 	yes  bool
 	plan app.PlanOptions
+
+	calibration calibrationOptions
 }
 
 func modelFlags(fs *flag.FlagSet, c *call) {
@@ -23,6 +25,7 @@ func modelFlags(fs *flag.FlagSet, c *call) {
 	fs.StringVar(&o.name, "name", "", "cli.flag.name")
 	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
 	planFlags(fs, &o.plan)
+	calibrationFlags(fs, &o.calibration)
 	c.options = o
 }
 
@@ -30,7 +33,7 @@ func runModel(ctx context.Context, c *call) error {
 	if len(c.args) == 0 {
 		return modelList(ctx, c)
 	}
-	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"import": modelImport, "use": modelUse, "remove": modelRemove, "check": modelCheck, "speed": modelSpeed, "quantize": modelQuantize, "plan": modelPlan}
+	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"import": modelImport, "use": modelUse, "remove": modelRemove, "check": modelCheck, "speed": modelSpeed, "quantize": modelQuantize, "plan": modelPlan, "calibrate": modelCalibrate}
 	verb := c.args[0]
 	if verb == "list" {
 		if err := c.want(1, 1); err != nil {
@@ -40,7 +43,10 @@ func runModel(ctx context.Context, c *call) error {
 	}
 	run, ok := verbs[verb]
 	if !ok {
-		return c.unknownVerb([]string{"list", "import", "use", "remove", "check", "speed", "quantize", "plan"})
+		return c.unknownVerb([]string{"list", "import", "use", "remove", "check", "speed", "quantize", "plan", "calibrate"})
+	}
+	if verb == "calibrate" && len(c.args) == 1 {
+		c.args = append(c.args, c.host.settings.Get().ChatModel)
 	}
 	if err := c.want(2, 2); err != nil {
 		return err

@@ -27,6 +27,11 @@ func (c *call) printReceipt(a core.Answer) {
 	}
 	s := r.Sampling
 	line("cli.receipt.sampling", s.Temperature, s.TopK, s.TopP, s.RepetitionPenalty, s.Seed, s.MaxNewTokens)
+	if x := r.Refusal; x != nil && x.Decide {
+		line("cli.receipt.refusal_bound", 100*x.Probability, 100*x.Bound, c.text("refusal."+x.Mode))
+	} else if x != nil {
+		line("cli.receipt.refusal", 100*x.Probability)
+	}
 	line("cli.receipt.speed", a.PromptTokens, r.PrefillSeconds, a.NewTokens, r.DecodeSeconds)
 	for i, p := range a.Passages {
 		fmt.Fprintf(c.Out, "[%d] %s  %s\n", i+1, c.place(p.Name, p.Page), c.text("cli.search.scores", p.Score, p.Dense, p.Lexical))

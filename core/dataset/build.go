@@ -423,18 +423,7 @@ func Relabel(r core.Row) core.Row { return labelled(r) }
 
 // LabelsOf is an answer as it follows a prompt: behind one that ends in a Latin colon, as the English template does, there is a space before
 // an answer in Latin letters, so that its first token is that of a word inside a sentence.
-func LabelsOf(inputs, answer string) string {
-	if answer == "" {
-		return ""
-	}
-	if last := lastRune(inputs); last == ' ' || last == '\n' || rag.Language(answer) == "ja" {
-		return answer
-	}
-	if end := strings.TrimRight(inputs, ":："); rag.Language(end[max(0, len(end)-12):]) == "ja" {
-		return answer // the Japanese template
-	}
-	return " " + answer
-}
+func LabelsOf(inputs, answer string) string { return rag.Follow(inputs, answer) }
 
 // shaped chooses among the prompts that a narrow model gets: the focused one for every second question, when the answer is in
 // it (or, of a refusal, when it may be shown). d is nil for a refusal.

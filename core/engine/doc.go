@@ -10,6 +10,10 @@
 // A generator is a core.Trainer too: the engine trains on the weights it holds and answers meanwhile. The end of the call's ctx finishes
 // the step and saves it. A training that a crash ended goes on from its last checkpoint when its owner calls Train again.
 //
+// A request of a generator may ask how likely a refusal is as its answer, and have that decide (core.Refusal): the reply then has the
+// probability, and either the refusal's text or an answer that does not begin with it. The sentence's decisive tokens are scored in one step
+// behind the prompt, whose keys and values are there already. What a bound is, and how it is found, the engine does not know: package calibrate.
+//
 // The engine ends when this process does, even by kill -9: the kernel closes the socketpair, and the parent-death
 // signal is set as well.
 //

@@ -73,10 +73,14 @@ func (g *generator) Generate(ctx context.Context, reqs []core.GenerateRequest, e
 	req := &pb.GenerateRequest{Handle: handle}
 	for _, r := range reqs {
 		s := r.Sampling
-		req.Prompts = append(req.Prompts, &pb.Prompt{
+		p := &pb.Prompt{
 			Text: []byte(r.Prompt), Temperature: s.Temperature, TopK: int64(s.TopK), TopP: s.TopP, RepetitionPenalty: s.RepetitionPenalty,
 			Seed: s.Seed, MaxNewTokens: int64(s.MaxNewTokens), Stop: wire.Bytes(s.Stop), Adapter: []byte(r.Adapter), Plain: r.Plain,
-		})
+		}
+		if x := r.Refusal; x != nil {
+			p.Refusal = &pb.Refusal{Text: []byte(x.Text), Common: []byte(x.Common), Decide: x.Decide, Bound: x.Bound}
+		}
+		req.Prompts = append(req.Prompts, p)
 	}
 	replies := make([]core.Reply, len(reqs))
 	finished := false
@@ -104,6 +108,9 @@ func (g *generator) Generate(ctx context.Context, reqs []core.GenerateRequest, e
 						Text: string(r.Text), PromptTokens: int(r.PromptTokens), NewTokens: int(r.NewTokens), Stop: core.StopReason(r.Stop),
 						PrefillSeconds: r.PrefillSeconds, DecodeSeconds: r.DecodeSeconds,
 						ReusedTokens: int(r.ReusedTokens), GuessedTokens: int(r.GuessedTokens), RightTokens: int(r.RightTokens),
+					}
+					if x := r.Refusal; x != nil {
+						replies[i].Refusal = &core.RefusalScore{Probability: x.Probability, Tokens: int(x.Tokens), Refused: x.Refused}
 					}
 				}
 				finished = true

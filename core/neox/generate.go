@@ -163,6 +163,12 @@ func (g *Generator) newRow(c *call, i int, q core.GenerateRequest) (*row, error)
 	if n := q.Sampling.MaxNewTokens; n > 0 {
 		r.maxNew = min(r.maxNew, n)
 	}
+	if q.Refusal != nil {
+		var err error
+		if r.refusal, err = g.newRefusal(*q.Refusal, q.Prompt, r.prompt); err != nil {
+			return nil, err
+		}
+	}
 	r.sampler = NewSampler(q.Sampling, r.prompt, i)
 	r.reply.PromptTokens = len(r.prompt)
 	return r, nil

@@ -28,6 +28,15 @@ type goldenFile struct {
 		Top           []int32   `json:"top"`
 		TopBF16       []int32   `json:"top_bf16"`
 		Some          string    `json:"some"` // every 40th logit of the last position
+		Refusals      []struct {
+			Prompt    string    `json:"prompt"`
+			Text      string    `json:"text"`
+			Common    string    `json:"common"`
+			IDs       []int32   `json:"ids"`
+			Logs      []float64 `json:"logs"` // of each token's probability
+			Decisive  int       `json:"decisive"`
+			Forbidden []int32   `json:"forbidden"` // 64 greedy tokens, or up to the end token
+		} `json:"refusals"`
 	} `json:"starter"`
 	Sampler struct {
 		Seen  []int32 `json:"seen"`

@@ -20,6 +20,7 @@ type row struct {
 	maxNew  int
 	plain   bool
 	adapter *attached // nil: none
+	refusal *refusal  // nil: nothing is scored
 	sampler *Sampler
 	text    textStream
 

@@ -28,6 +28,7 @@ type Sampler struct {
 	rng   *rand.Rand
 	drawn []float64 // of the random stream
 	next  int       // index of the next token
+	guard *guard    // of a beginning that the answer may not have; nil: none
 
 	scores []float32
 	order  []int32
@@ -81,6 +82,9 @@ func (p *Sampler) took(id int32) error {
 	}
 	p.seen[id] = struct{}{}
 	p.next++
+	if p.guard.on() {
+		p.guard.took(id)
+	}
 	return nil
 }
 
@@ -124,9 +128,12 @@ func (p *Sampler) Probabilities(logits []float32) ([]float64, []int32) {
 	return probs, p.order
 }
 
-// penalise divides positive and multiplies negative logits of tokens seen before (arXiv 1909.05858).
+// penalise divides positive and multiplies negative logits of tokens seen before (arXiv 1909.05858), and takes out what is forbidden.
 func (p *Sampler) penalise(logits []float32) []float32 {
 	p.scores = append(p.scores[:0], logits...)
+	if p.guard.on() {
+		p.guard.mask(p.scores)
+	}
 	pen := float32(p.set.RepetitionPenalty)
 	if pen == 0 || pen == 1 {
 		return p.scores

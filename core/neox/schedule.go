@@ -132,7 +132,7 @@ func (l *schedule) prompts() {
 		return
 	}
 	r := l.rows[i]
-	ready, err := l.makeRoom(len(r.prompt) + r.maxNew)
+	ready, err := l.makeRoom(len(r.prompt) + max(r.maxNew, r.extra()))
 	if err != nil {
 		l.fail([]*row{r}, err)
 	}
@@ -175,6 +175,11 @@ func (l *schedule) chunk(s *torch.Scope, r *row) error {
 		c.whole = end == len(r.prompt)
 		if !c.whole {
 			return nil
+		}
+	}
+	if r.refusal != nil {
+		if err := l.score(s, r); err != nil || r.done {
+			return err
 		}
 	}
 	id, err := r.sampler.Next(c.logits)

@@ -74,6 +74,10 @@ func Selftest(ctx context.Context, deviceName string, emit func(name string, ok 
 	if err := check("sampling", 1e-6, diff, err); err != nil {
 		return err
 	}
+	diff, err = refusals(ctx, dev)
+	if err := check("refusals", 1e-4, diff, err); err != nil {
+		return err
+	}
 	if err := stressed(ctx, dev, &failed, emit); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -161,7 +162,7 @@ func (x stress) on(ctx context.Context, g *Generator, adapters []string) (string
 				prompt = prompt[:min(len(prompt), x.cfg.MaxPositionEmbeddings-2)]
 			}
 			before = append(before, prompt)
-			c.reqs = append(c.reqs, core.GenerateRequest{Prompt: prompt, Adapter: adapters[r.IntN(len(adapters))], Sampling: stressSampling(r)})
+			c.reqs = append(c.reqs, core.GenerateRequest{Prompt: prompt, Adapter: adapters[r.IntN(len(adapters))], Sampling: stressSampling(r), Refusal: stressRefusal(r)})
 		}
 		switch r.IntN(6) {
 		case 0:
@@ -186,7 +187,7 @@ func (x stress) on(ctx context.Context, g *Generator, adapters []string) (string
 	}
 	close(queue)
 	wg.Wait()
-	cancelled, reused, guessed, right := 0, 0, 0, 0
+	cancelled, reused, guessed, right, refusals := 0, 0, 0, 0, 0
 	for i, c := range calls {
 		if err := ctx.Err(); err != nil {
 			return "", err
@@ -213,9 +214,15 @@ func (x stress) on(ctx context.Context, g *Generator, adapters []string) (string
 			if got := c.replies[k]; got.Text != r.Text || got.Stop != r.Stop || got.NewTokens != r.NewTokens {
 				return "", fmt.Errorf("call %d, prompt %d of %d, %+v: %q (%s), by itself %q (%s): %w", i, k, len(c.reqs), c.reqs[k].Sampling, got.Text, got.Stop, r.Text, r.Stop, core.ErrCorrupt)
 			}
+			if err := sameRefusal(c.reqs[k], c.replies[k], r); err != nil {
+				return "", fmt.Errorf("call %d, prompt %d of %d: %w", i, k, len(c.reqs), err)
+			}
+			if r.Refusal != nil {
+				refusals++
+			}
 		}
 	}
-	return fmt.Sprintf("%d requests in %d calls, %d cancelled, %d prompt tokens reused, %d of %d guesses right", x.requests, len(calls), cancelled, reused, right, guessed), nil
+	return fmt.Sprintf("%d requests in %d calls, %d cancelled, %d prompt tokens reused, %d of %d guesses right, %d refusals scored", x.requests, len(calls), cancelled, reused, right, guessed, refusals), nil
 }
 
 // generate runs the call and cancels it where it says so.
@@ -263,6 +270,32 @@ func stressSampling(r *rand.Rand) core.Sampling {
 		s.Stop = []string{string(rune('a' + r.IntN(20))), "xyz"}
 	}
 	return s
+}
+
+// stressRefusal draws a refusal of up to five tokens, or none; some are only asked for, some forbidden, some given.
+func stressRefusal(r *rand.Rand) *core.Refusal {
+	if r.IntN(3) == 0 {
+		return nil
+	}
+	text := make([]byte, 1+r.IntN(5))
+	for i := range text {
+		text[i] = byte('a' + r.IntN(20))
+	}
+	q := &core.Refusal{Text: string(text), Common: string(text[:r.IntN(len(text))]), Decide: r.IntN(2) == 0}
+	q.Bound = []float64{0, 1, 1, 1}[r.IntN(4)] // a random model finds none likely, and no bound may stand on an edge
+	return q
+}
+
+// sameRefusal compares what two replies to a request say of its refusal.
+func sameRefusal(q core.GenerateRequest, a, b core.Reply) error {
+	if (q.Refusal == nil || a.Refusal == nil) && (a.Refusal == nil) == (b.Refusal == nil) {
+		return nil
+	}
+	x, y := a.Refusal, b.Refusal
+	if x == nil || y == nil || x.Tokens != y.Tokens || x.Refused != y.Refused || math.Abs(x.Probability-y.Probability) > 1e-2*y.Probability+1e-12 {
+		return fmt.Errorf("refusal %+v: %+v, by itself %+v: %w", q.Refusal, x, y, core.ErrCorrupt)
+	}
+	return nil
 }
 
 // stressAdapter is an adapter for c, made of the hash; it leaves out some targets.

@@ -32,6 +32,10 @@ func (l *schedule) step() {
 func (l *schedule) decode(s *torch.Scope, rows []*row) error {
 	guesses, matches := l.guess(rows)
 	device, sampling := l.state.(chooser)
+	// What is forbidden at the beginning of an answer the device does not know.
+	if slices.ContainsFunc(rows, func(r *row) bool { return r.sampler.guard.on() }) {
+		device, sampling = nil, false
+	}
 	if n := l.blockOf(rows, guesses); sampling && n > 1 {
 		return l.block(s, device, rows, n)
 	}

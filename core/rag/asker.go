@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/calibrate"
 )
 
 // Searcher is what an Asker needs of the library: the two searches of one collection, best first, and the text
@@ -27,6 +28,9 @@ type AskOptions struct {
 	Adapter      string        // ID of an adapter's weights, recorded in the Answer
 	AdapterDir   string        // its folder; empty: the model as it is
 
+	Bounds  *calibrate.Record // of Adapter, or of the model as it is; nil: it refuses as it does by itself
+	Refusal calibrate.Mode    // which of the bounds; "": none
+
 	// Given are the passages that the question is asked with, in this order; nothing is searched then. An exam of the model alone
 	// gives them.
 	Given []core.Passage
@@ -45,7 +49,7 @@ func TECHLab() AskOptions {
 
 // Recommended is our own preset: greedy, so that a question asked twice has one answer.
 func Recommended() AskOptions {
-	return AskOptions{Candidates: 20, Passages: 3, Sampling: core.Sampling{MaxNewTokens: 96}}
+	return AskOptions{Candidates: 20, Passages: 3, Sampling: core.Sampling{MaxNewTokens: 96}, Refusal: calibrate.Balanced}
 }
 
 // Preset returns the options called name, "TECH Lab" or "Recommended", whatever their case and spaces.
@@ -139,7 +143,7 @@ func (a *Asker) Hits(ctx context.Context, question string, k int) ([]core.Hit, e
 // Errors: core.ErrUsage (no question), core.ErrTooLarge (question over the model's context), core.ErrNoModel, and those of
 // the parts.
 func (a *Asker) Ask(ctx context.Context, question string, opt AskOptions, emit func(core.Delta) error) (core.Answer, error) {
-	answers, err := a.AskEach(ctx, question, opt, []Lane{{Adapter: opt.Adapter, Dir: opt.AdapterDir}}, func(_ int, d core.Delta) error {
+	answers, err := a.AskEach(ctx, question, opt, []Lane{{Adapter: opt.Adapter, Dir: opt.AdapterDir, Bounds: opt.Bounds}}, func(_ int, d core.Delta) error {
 		if emit == nil {
 			return nil
 		}

@@ -107,7 +107,8 @@ func (a *Asker) answerFocused(ctx context.Context, lanes []lane, q asked) (left 
 		return lanes, err
 	}
 	// Nothing is emitted before it is known that the answer stays.
-	replies, err := a.Generator.Generate(ctx, requests(lanes, prompt, q.sampling), func(int, core.Delta) error { return nil })
+	reqs := requests(lanes, prompt, q)
+	replies, err := a.Generator.Generate(ctx, reqs, func(int, core.Delta) error { return nil })
 	if err != nil {
 		return lanes, fmt.Errorf("generate from one sentence: %w", err)
 	}
@@ -132,6 +133,7 @@ func (a *Asker) answerFocused(ctx context.Context, lanes []lane, q asked) (left 
 		l.ans.PromptTokens, l.ans.NewTokens = tokens, replies[i].NewTokens
 		sent(l.ans.Receipt, prompt)
 		got(l.ans.Receipt, replies[i])
+		told(l.ans, reqs[i].Refusal, q.opt.Refusal, replies[i].Refusal)
 		if err := l.emit(core.Delta{Text: text, Tokens: replies[i].NewTokens}); err != nil {
 			return left, err
 		}

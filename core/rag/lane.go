@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/calibrate"
 )
 
 // Lane is one of those who answer a question side by side: the model as it is, or with an adapter.
 type Lane struct {
 	Adapter string // ID of the adapter's weights, recorded in the Answer; empty: none
 	Dir     string // its folder
+
+	Bounds *calibrate.Record // its refusals'; nil: it refuses as it does by itself
 }
 
 // lane is a Lane on its way to its answer.
@@ -100,7 +103,8 @@ func (a *Asker) answer(ctx context.Context, question string, opt AskOptions, lan
 		sent(l.ans.Receipt, prompt)
 	}
 	streamed := make([]strings.Builder, len(lanes))
-	replies, err := a.Generator.Generate(ctx, requests(lanes, prompt, q.sampling), func(i int, d core.Delta) error {
+	reqs := requests(lanes, prompt, q)
+	replies, err := a.Generator.Generate(ctx, reqs, func(i int, d core.Delta) error {
 		streamed[i].WriteString(d.Text)
 		return lanes[i].emit(d)
 	})
@@ -112,6 +116,7 @@ func (a *Asker) answer(ctx context.Context, question string, opt AskOptions, lan
 				l.ans.PromptTokens = replies[i].PromptTokens
 			}
 			got(l.ans.Receipt, replies[i])
+			told(l.ans, reqs[i].Refusal, q.opt.Refusal, replies[i].Refusal)
 		}
 		l.ans.Text = strings.TrimSpace(text)
 	}
@@ -142,10 +147,10 @@ func (a *Asker) cite(ctx context.Context, ans *core.Answer, q asked) (err error)
 }
 
 // requests are the same prompt for each lane.
-func requests(lanes []lane, prompt string, sampling core.Sampling) []core.GenerateRequest {
+func requests(lanes []lane, prompt string, q asked) []core.GenerateRequest {
 	reqs := make([]core.GenerateRequest, len(lanes))
 	for i, l := range lanes {
-		reqs[i] = core.GenerateRequest{Prompt: prompt, Sampling: sampling, Adapter: l.Dir}
+		reqs[i] = core.GenerateRequest{Prompt: prompt, Sampling: q.sampling, Adapter: l.Dir, Refusal: RefusalOf(l.Lane, q.template, q.opt.Refusal, prompt)}
 	}
 	return reqs
 }

@@ -10,6 +10,7 @@ import (
 	"kakoi/app"
 	"kakoi/app/record"
 	"kakoi/core"
+	"kakoi/core/calibrate"
 )
 
 // MaxQuestion is the longest question, in characters. It is app.Chat's bound.
@@ -35,6 +36,12 @@ type conversations interface {
 // models is app.Models.
 type models interface {
 	List(ctx context.Context) ([]app.Model, error)
+}
+
+// refuser is app.Chat: how the model in use is to refuse.
+type refuser interface {
+	Refusal(ctx context.Context) (mode calibrate.Mode, works bool)
+	SetRefusal(mode calibrate.Mode) error
 }
 
 // library is app.Library.
@@ -83,11 +90,13 @@ type Model struct {
 	conversations conversations
 	models        models
 	adapters      adapters // nil: there are none
+	refusing      refuser  // nil: there is no choice
 	library       library
 	pages         pages
 	now           func() time.Time
 	tell          func(change) // set by the view
 
+	refusal  refusal
 	heads    []record.Conversation
 	query    string
 	found    []app.FoundTurn
@@ -169,7 +178,12 @@ func (m *Model) read(parts int) {
 			if m.adapters != nil && err == nil {
 				has, err = m.adapters.List(ctx)
 			}
+			refusal := refusal{mode: calibrate.Balanced}
+			if m.refusing != nil {
+				refusal.mode, refusal.works = m.refusing.Refusal(ctx)
+			}
 			return func() {
+				m.refusal = refusal
 				m.modes.take(all, has, func(model string) string { return m.shell.Text("chat.mode.bare", model) })
 			}, err
 		}, changedModes|changedInput)

@@ -62,6 +62,11 @@ func (m *Model) answerLines(g record.Given) []string {
 	} else {
 		lines = append(lines, t("chat.details.sampling", s.Temperature, s.TopK, s.TopP, s.RepetitionPenalty, s.Seed, s.MaxNewTokens))
 	}
+	if x := r.Refusal; x != nil && x.Decide {
+		lines = append(lines, t("chat.details.refusal_bound", 100*x.Probability, 100*x.Bound, t("refusal."+x.Mode)))
+	} else if x != nil {
+		lines = append(lines, t("chat.details.refusal", 100*x.Probability))
+	}
 	if a.NewTokens > 0 {
 		lines = append(lines, t("chat.details.speed", a.PromptTokens, rate(a.PromptTokens, r.PrefillSeconds), a.NewTokens, rate(a.NewTokens, r.DecodeSeconds), a.Seconds))
 	}

@@ -22,12 +22,13 @@ type Shell interface {
 	PickSave(name string, then func(path string))
 }
 
-// Params are what the screen needs. Only Adapters, Samples, Bus and Now may be nil.
+// Params are what the screen needs. Only Adapters, Refusing, Samples, Bus and Now may be nil.
 type Params struct {
 	Shell         Shell
 	Conversations conversations
 	Models        models
 	Adapters      adapters
+	Refusing      refuser
 	Library       library
 	Pages         pages
 	Bus           *app.Bus
@@ -69,7 +70,7 @@ func New(p Params) *Screen {
 	}
 	s := &Screen{p: p, state: arrangement{Left: 0.2, Right: 0.6, Cards: 0.4}}
 	s.m = newModel(p.Shell, p.Conversations, p.Models, p.Library, p.Pages, p.Now)
-	s.m.adapters = p.Adapters
+	s.m.adapters, s.m.refusing = p.Adapters, p.Refusing
 	p.Bus.Subscribe(func(t app.Topic) {
 		p.Shell.Post(func() {
 			if s.shown {

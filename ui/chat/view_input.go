@@ -25,7 +25,8 @@ type inputView struct {
 	left   *widget.Choice
 	right  *widget.Choice
 	pair   *fyne.Container
-	filled bool // the widgets are being set: changes are not a person's
+	refuse *widget.Choice // how the model refuses; hidden where it has no bounds
+	filled bool           // the widgets are being set: changes are not a person's
 	lines  int
 }
 
@@ -50,7 +51,9 @@ func newInputView(s *Screen) *inputView {
 	v.left, v.right = choose(both), choose(both)
 	v.pair = container.NewGridWithColumns(2, v.left, v.right)
 	v.pair.Hide()
-	who := container.NewVBox(v.mode, v.pair)
+	v.refuse = choose(s.m.SetRefusal)
+	v.refuse.Hide()
+	who := container.NewVBox(container.NewBorder(nil, nil, nil, v.refuse, v.mode), v.pair)
 	v.object = container.NewPadded(container.NewBorder(who, v.note, nil, container.NewVBox(v.send), v.field))
 	v.refresh()
 	v.refreshModes()
@@ -126,6 +129,14 @@ func (v *inputView) refreshModes() {
 	v.left.Options, v.right.Options = all, all
 	v.left.Choose(slices.Index(all, left))
 	v.right.Choose(slices.Index(all, right))
+	lines, chosen := m.Refusals()
+	if v.refuse.Options = lines; chosen >= 0 {
+		v.refuse.Choose(chosen)
+	}
+	if v.refuse.Visible() != (len(lines) > 0) {
+		v.refuse.Hidden = len(lines) == 0
+		v.object.Refresh()
+	}
 	if v.pair.Visible() != compare {
 		v.pair.Hidden = !compare
 		v.object.Refresh()

@@ -79,6 +79,9 @@ func (s *Server) Generate(r *pb.GenerateRequest, out grpc.ServerStreamingServer[
 			Temperature: p.Temperature, TopK: int(p.TopK), TopP: p.TopP, RepetitionPenalty: p.RepetitionPenalty,
 			Seed: p.Seed, MaxNewTokens: int(p.MaxNewTokens), Stop: wire.Strings(p.Stop),
 		}}
+		if x := p.Refusal; x != nil {
+			reqs[i].Refusal = &core.Refusal{Text: string(x.Text), Common: string(x.Common), Decide: x.Decide, Bound: x.Bound}
+		}
 	}
 	replies, err := e.gen.Generate(out.Context(), reqs, func(i int, d core.Delta) error {
 		return out.Send(&pb.GenerateEvent{Event: &pb.GenerateEvent_Delta{
@@ -88,11 +91,15 @@ func (s *Server) Generate(r *pb.GenerateRequest, out grpc.ServerStreamingServer[
 	if len(replies) == len(reqs) { // also with an error: they hold what came
 		packed := &pb.Replies{}
 		for _, r := range replies {
-			packed.Replies = append(packed.Replies, &pb.Reply{
+			reply := &pb.Reply{
 				Text: []byte(r.Text), PromptTokens: int64(r.PromptTokens), NewTokens: int64(r.NewTokens), Stop: string(r.Stop),
 				PrefillSeconds: r.PrefillSeconds, DecodeSeconds: r.DecodeSeconds,
 				ReusedTokens: int64(r.ReusedTokens), GuessedTokens: int64(r.GuessedTokens), RightTokens: int64(r.RightTokens),
-			})
+			}
+			if x := r.Refusal; x != nil {
+				reply.Refusal = &pb.RefusalScore{Probability: x.Probability, Tokens: int64(x.Tokens), Refused: x.Refused}
+			}
+			packed.Replies = append(packed.Replies, reply)
 		}
 		serr := out.Send(&pb.GenerateEvent{Event: &pb.GenerateEvent_Replies{Replies: packed}})
 		if err == nil {

@@ -1,6 +1,6 @@
 """Writes golden.json.gz: what transformers computes for models and settings that the Go tests rebuild.
 
-    python golden.py STARTER_FOLDER        (torch 2.11, transformers 5.17; CPU, fp32)
+    python golden.py [STARTER_FOLDER]      (torch 2.11, transformers 5.17; CPU, fp32)
 
 Random models are not stored: both sides make their weights with the integer hash below. The starter model's
 4-bit weights are decoded here with numpy, by the format's description, not with Kakoi's code.
@@ -9,12 +9,13 @@ import base64, gzip, json, math, sys, pathlib
 import numpy as np, torch
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
 from transformers.generation import logits_process as lp
+from transformers import LogitsProcessor, LogitsProcessorList
 
 torch.manual_seed(0)
 torch.set_grad_enabled(False)
 torch.use_deterministic_algorithms(True)
 here = pathlib.Path(__file__).parent
-starter = pathlib.Path(sys.argv[1])
+starter = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "../../../resources/starter"
 
 
 def uniform(name, n):
@@ -134,6 +135,50 @@ JA = "ユーザー:以下の情報を参照し、質問に回答してくださ�
 EN = "User: Answer the question using the information below.\n\n-----------\n{}\n-----------\n\nQuestion: {}\nSystem:"
 
 
+class NotBeginning(LogitsProcessor):
+    """Keeps a text from beginning with another, however that is split into tokens."""
+
+    def __init__(self, text, prompt, pieces):
+        self.text, self.prompt, self.pieces = text, prompt, pieces
+
+    def __call__(self, ids, scores):
+        for row in range(len(ids)):
+            begun = b"".join(self.pieces[i] for i in ids[row, self.prompt:].tolist())
+            for i, piece in enumerate(self.pieces):
+                if (begun + piece).lstrip().startswith(self.text):
+                    scores[row, i] = -math.inf
+        return scores
+
+
+REFUSALS = [("資料には記載がありません。", ""), (" The documents do not say.", " The")]
+
+
+def refusals(m, tok, prompts):
+    """How likely each sentence is behind each prompt, token by token, and what is answered when it is forbidden: no text that begins
+    with the tokens up to the first one that goes beyond what it has in common with other answers."""
+    pieces = []
+    for i in range(len(tok)):
+        t = tok.convert_ids_to_tokens(i)
+        byte = t.startswith("<0x") and t.endswith(">")
+        pieces.append(bytes([int(t[3:5], 16)]) if byte else b"" if t in tok.all_special_tokens or i < 4 else t.replace("\u2581", " ").encode())
+    out = []
+    for i, prompt in enumerate(prompts):
+        text, common = REFUSALS[0 if prompt.startswith("ユーザー") else 1]
+        before = tok(prompt, add_special_tokens=False).input_ids
+        both = tok(prompt + text, add_special_tokens=False).input_ids
+        assert both[: len(before)] == before
+        ids = both[len(before):]
+        steps = torch.log_softmax(m(torch.tensor([both])).logits[0].double(), -1)
+        logs = [float(steps[len(before) - 1 + k, t]) for k, t in enumerate(ids)]
+        n = next(k + 1 for k in range(len(ids)) if len(b"".join(pieces[t] for t in ids[: k + 1])) > len(common.encode()))
+        begin = b"".join(pieces[t] for t in ids[:n]).lstrip()
+        x = torch.tensor([before])
+        said = m.generate(x, attention_mask=torch.ones_like(x), do_sample=False, max_new_tokens=64, pad_token_id=3,
+                          logits_processor=LogitsProcessorList([NotBeginning(begin, len(before), pieces)]))[0, len(before):].tolist()
+        out.append(dict(prompt=prompt, text=text, common=common, ids=ids, logs=logs, decisive=n, forbidden=said))
+    return out
+
+
 def starter_runs():
     m = starter_model()
     tok = PreTrainedTokenizerFast(tokenizer_file=str(starter / "tokenizer.json"))
@@ -148,11 +193,13 @@ def starter_runs():
     batch = greedy(m, ids, 3)
     m.generation_config.eos_token_id = 2
     ended = [greedy(m, [i], 3)[0] for i in ids[:4]]
+    refused = refusals(m, tok, prompts[:4] + [JA.format(manual, "社員食堂は何時に開きますか?"), JA.format(manual, "休みはいつ?"), JA.format(manual, "倉庫の住所はどこですか?"),
+                                              EN.format(rules, "What does lunch cost?"), EN.format(rules, "Who approves leave?"), EN.format(rules, "What does the manager do?")])
     text = "".join(prompts[:4])
     long = tok(text, add_special_tokens=False).input_ids
     logits = m(torch.tensor([long])).logits[0]
     half = in_bf16(m)(torch.tensor([long])).logits[0].float()
-    return dict(prompts=prompts, ids=ids, continuations=one, batch=batch, answers=[tok.decode(e, skip_special_tokens=True) for e in ended],
+    return dict(prompts=prompts, ids=ids, continuations=one, batch=batch, answers=[tok.decode(e, skip_special_tokens=True) for e in ended], refusals=refused,
                 long=long, top=logits.argmax(-1).tolist(), top_bf16=half.argmax(-1).tolist(), some=packed(logits[-1][::40]))
 
 
@@ -184,3 +231,5 @@ with gzip.GzipFile(here / "golden.json.gz", "wb", mtime=0) as f:
 for a, b in zip(golden["starter"]["continuations"], golden["starter"]["batch"]):
     print(a == b, a[:8])
 print(golden["starter"]["answers"])
+for r in golden["starter"]["refusals"]:
+    print(r["decisive"], [round(math.exp(x), 4) for x in r["logs"]], r["forbidden"])

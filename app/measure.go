@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"kakoi/app/record"
+	"kakoi/core"
+	"kakoi/core/calibrate"
+	"kakoi/core/exam"
+	"kakoi/core/rag"
+)
+
+// refusalOf asks behind a prompt how likely its refusal is, as a chat does.
+func refusalOf(l rag.Lane, t *rag.Template, prompt string) *core.Refusal {
+	if t == nil {
+		return nil
+	}
+	return rag.RefusalOf(l, t, calibrate.Off, prompt)
+}
+
+// outcome is what one who answered came to: the mark of the answer as the model gave it, and what a bound needs to know of it.
+type outcome struct {
+	mark    exam.Mark
+	refusal *record.ExamRefusal
+}
+
+// put has lanes answer some questions in one batch, as each does by itself. Where one refused what the documents answer, it is asked once
+// more with the refusal forbidden: what a higher bound would come to. The results are in the order of items, then of lanes.
+func (a *examiner) put(ctx context.Context, items []*record.ExamItem, lanes []rag.Lane) ([]outcome, error) {
+	reqs := make([]core.GenerateRequest, 0, len(items)*len(lanes))
+	for _, item := range items {
+		sampling := a.sampling
+		t := a.template(item)
+		if t != nil {
+			sampling.Stop = append(append([]string{}, sampling.Stop...), t.Stop()...)
+		}
+		for _, l := range lanes {
+			reqs = append(reqs, core.GenerateRequest{Prompt: item.Inputs, Sampling: sampling, Adapter: l.Dir, Refusal: refusalOf(l, t, item.Inputs)})
+		}
+	}
+	replies, err := a.generate(ctx, reqs)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]outcome, len(reqs))
+	var again []int
+	for i, r := range replies {
+		item := items[i/len(lanes)]
+		if out[i].mark, err = a.mark(ctx, item, strings.TrimSpace(r.Text)); err != nil {
+			return nil, err
+		}
+		if r.Refusal == nil {
+			continue
+		}
+		out[i].refusal = &record.ExamRefusal{Probability: r.Refusal.Probability}
+		if out[i].mark.Refused && !item.Refusal {
+			again = append(again, i)
+		}
+	}
+	if len(again) == 0 {
+		return out, nil
+	}
+	forced := make([]core.GenerateRequest, len(again))
+	for k, i := range again {
+		forced[k] = reqs[i]
+		q := *reqs[i].Refusal
+		q.Decide, q.Bound = true, 1
+		forced[k].Refusal = &q
+	}
+	if replies, err = a.generate(ctx, forced); err != nil {
+		return nil, err
+	}
+	for k, i := range again {
+		open, err := a.mark(ctx, items[i/len(lanes)], strings.TrimSpace(replies[k].Text))
+		if err != nil {
+			return nil, err
+		}
+		out[i].refusal.Open = &open
+	}
+	return out, nil
+}
+
+func (a *examiner) generate(ctx context.Context, reqs []core.GenerateRequest) ([]core.Reply, error) {
+	replies, err := a.gen.Generate(ctx, reqs, func(int, core.Delta) error { return nil })
+	if err != nil {
+		return nil, fmt.Errorf("answer %d prompts: %w", len(reqs), err)
+	}
+	if len(replies) != len(reqs) {
+		return nil, fmt.Errorf("%d replies to %d prompts: %w", len(replies), len(reqs), core.ErrCorrupt)
+	}
+	return replies, nil
+}
+
+// bounds finds the bounds of one who answered: nil where the engine told no probabilities, or there are too few questions.
+func (a *examiner) bounds(items []record.ExamItem, of func(*record.ExamItem) outcome) (*calibrate.Record, error) {
+	var rows []calibrate.Row
+	var plain []bool
+	var groups []string
+	sentences, common, labels := map[string]string{}, map[string]string{}, map[string][]string{}
+	for i := range items {
+		item := &items[i]
+		m, t := of(item), a.template(item)
+		if m.refusal == nil || t == nil {
+			continue
+		}
+		r := calibrate.Row{Language: t.Name(), Refusal: item.Refusal, Probability: m.refusal.Probability, Right: m.mark.Right}
+		if m.refusal.Open != nil {
+			r.Right = m.refusal.Open.Right
+		}
+		rows, plain, groups = append(rows, r), append(plain, m.mark.Refused), append(groups, item.Group())
+		sentences[t.Name()] = t.Refusal()
+		if !item.Refusal {
+			labels[t.Name()] = append(labels[t.Name()], rag.Follow(item.Inputs, item.Expected))
+		} else if common[t.Name()] == "" {
+			common[t.Name()] = rag.Follow(item.Inputs, t.Refusal())
+		}
+	}
+	for language, text := range common {
+		common[language] = calibrate.Common(text, labels[language])
+	}
+	return calibrate.New(rows, func(i int) bool { return plain[i] }, sentences, common, func(i int) string { return groups[i] })
+}

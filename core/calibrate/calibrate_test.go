@@ -1,0 +1,204 @@
+package calibrate
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"kakoi/core"
+)
+
+// rows are questions whose probabilities overlap: the documents answer n of them, m not.
+func rows(language string, n, m int, seed uint64) []Row {
+	r := rand.New(rand.NewPCG(seed, 1))
+	var all []Row
+	for range n {
+		p := fromOdds(-1.5 + 2*r.NormFloat64())
+		all = append(all, Row{Language: language, Probability: p, Right: r.Float64() > 0.2+0.5*p})
+	}
+	for range m {
+		all = append(all, Row{Language: language, Refusal: true, Probability: fromOdds(2 + 2*r.NormFloat64())})
+	}
+	return all
+}
+
+// TestFind holds each bound against a look at all bounds there could be.
+func TestFind(t *testing.T) {
+	for seed := range uint64(200) {
+		all := rows("en", 20+int(seed), 15+int(seed%40), seed)
+		b, err := Find(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		careful, balanced, helpful := b[Careful], b[Balanced], b[Helpful]
+		if careful.Bound > balanced.Bound || balanced.Bound > helpful.Bound {
+			t.Fatalf("seed %d: bounds %v, %v, %v", seed, careful.Bound, balanced.Bound, helpful.Bound)
+		}
+		sum := func(p Point) float64 { return p.Right.Share - p.FalseAnswers.Share }
+		for i := range 2001 { // every bound of a fine scale, by log-odds
+			p := At(all, fromOdds(float64(i-1000)/100))
+			if sum(p) > sum(balanced)+1e-9 {
+				t.Fatalf("seed %d: balanced has %v, bound %v has %v", seed, sum(balanced), p.Bound, sum(p))
+			}
+			most := min(Allowed, balanced.FalseAnswers.Share/2)
+			if p.Bound <= balanced.Bound && 2*p.Right.N >= balanced.Right.N && p.FalseAnswers.Share <= most && (careful.FalseAnswers.Share > most || p.Right.N > careful.Right.N) {
+				t.Fatalf("seed %d: careful %+v, better %+v", seed, careful, p)
+			}
+			most = min(Allowed, balanced.FalseRefusals.Share/2)
+			kept := func(p Point) int { return p.FalseAnswers.Of - p.FalseAnswers.N }
+			if p.Bound >= balanced.Bound && 2*kept(p) >= kept(balanced) && p.FalseRefusals.Share <= most && (helpful.FalseRefusals.Share > most || kept(p) > kept(helpful)) {
+				t.Fatalf("seed %d: helpful %+v, better %+v", seed, helpful, p)
+			}
+		}
+		if 2*careful.Right.N < balanced.Right.N || careful.FalseAnswers.N > balanced.FalseAnswers.N || helpful.FalseRefusals.N > balanced.FalseRefusals.N {
+			t.Fatalf("seed %d: %+v", seed, b)
+		}
+	}
+}
+
+// TestFindApart: where probabilities tell the kinds apart the bound lies in the middle between them, and all modes make no mistake.
+func TestFindApart(t *testing.T) {
+	var all []Row
+	for i := range 12 {
+		all = append(all, Row{Probability: 0.1 + 0.01*float64(i), Right: true}, Row{Refusal: true, Probability: 0.99 - 0.01*float64(i)})
+	}
+	b, err := Find(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fromOdds((logOdds(0.21) + logOdds(0.88)) / 2)
+	for _, mode := range Modes {
+		if p := b[mode]; math.Abs(p.Bound-want) > 1e-9 || p.Right.N != 12 || p.FalseAnswers.N != 0 || p.FalseRefusals.N != 0 {
+			t.Errorf("%s: %+v, want the bound %v", mode, p, want)
+		}
+	}
+}
+
+func TestTooFew(t *testing.T) {
+	for _, c := range [][2]int{{0, 0}, {30, Fewest - 1}, {Fewest - 1, 30}} {
+		if _, err := Find(rows("en", c[0], c[1], 1)); !errors.Is(err, core.ErrEmpty) {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+	bad := rows("en", 20, 20, 1)
+	bad[3].Probability = math.NaN()
+	if _, err := Find(bad); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("a probability that is none: %v", err)
+	}
+}
+
+// TestCrossFit: questions are judged by bounds that were found without them. Bounds that follow noise look better where they were found.
+func TestCrossFit(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	var inside, across float64
+	for range 100 {
+		var noise []Row
+		for i := range 80 { // probabilities tell nothing
+			noise = append(noise, Row{Language: "en", Refusal: i%2 == 0, Probability: r.Float64(), Right: true})
+		}
+		b, err := Find(noise)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := CrossFit(noise, nil, r.Uint64())
+		p, ok := x[Balanced]
+		if !ok || p.Right.Of+p.FalseAnswers.Of != 80 {
+			t.Fatalf("cross-fit %+v", x)
+		}
+		inside += b[Balanced].Right.Share - b[Balanced].FalseAnswers.Share
+		across += p.Right.Share - p.FalseAnswers.Share
+	}
+	if inside /= 100; inside < 0.1 {
+		t.Errorf("found bounds gain %v from noise: too little to tell", inside)
+	}
+	if across /= 100; math.Abs(across) > 0.04 {
+		t.Errorf("judged by each other, halves of noise gain %v", across)
+	}
+	few := CrossFit(rows("en", Fewest, Fewest, 1), nil, 1)
+	if len(few) != 0 {
+		t.Errorf("too few in halves: %+v", few)
+	}
+	alike := CrossFit(rows("en", 60, 60, 1), func(int) string { return "one document" }, 1)
+	if len(alike) != 0 {
+		t.Errorf("one group cannot be dealt: %+v", alike)
+	}
+}
+
+func TestCommon(t *testing.T) {
+	answers := []string{" The office.", " The dog.", " 5 pm.", " At nine.", " Monday."}
+	for _, c := range []struct {
+		refusal string
+		answers []string
+		want    string
+	}{
+		{" The documents do not say.", answers, " The "},
+		{"資料には記載がありません。", []string{"10日です。", "資料室です。", "資料庫です。", "月曜です。"}, "資料"},
+		{"資料には記載がありません。", []string{"10日です。", "資料室です。", "月曜です。"}, ""}, // one is chance
+		{"No.", []string{"No.", "No."}, ""},
+		{"No.", nil, ""},
+	} {
+		if got := Common(c.refusal, c.answers); got != c.want {
+			t.Errorf("%q: %q, want %q", c.refusal, got, c.want)
+		}
+	}
+}
+
+// TestRecord: what was found is read again as it was, holds for its own sentence alone, and what is broken is told.
+func TestRecord(t *testing.T) {
+	all := append(rows("en", 60, 60, 1), rows("ja", 5, 30, 2)...)
+	sentences := map[string]string{"en": "The documents do not say.", "ja": "資料には記載がありません。"}
+	r, err := New(all, func(i int) bool { return all[i].Probability > 0.5 }, sentences, map[string]string{"en": " The"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if half := At(all[:120], 0.5); r.Languages["en"].Model.Right != half.Right || r.Languages["en"].Model.FalseAnswers != half.FalseAnswers {
+		t.Errorf("the model by itself: %+v, want %+v", r.Languages["en"].Model, half)
+	}
+	r.Model = "0123456789abcdef"
+	dir := t.TempDir()
+	raw, err := json.Marshal(r)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, FileName), raw, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range Modes {
+		bound, ok := back.Bound("en", sentences["en"], mode)
+		if want := r.Languages["en"].Bounds[mode].Bound; !ok || bound != want {
+			t.Errorf("%s: %v, %v, want %v", mode, bound, ok, want)
+		}
+		for name, ok := range map[string]bool{"another sentence": has(back.Bound("en", "I do not know.", mode)), "too few": has(back.Bound("ja", sentences["ja"], mode)), "none": has((*Record)(nil).Bound("en", sentences["en"], mode))} {
+			if ok {
+				t.Errorf("%s: %s has a bound", name, mode)
+			}
+		}
+	}
+	if _, ok := back.Bound("en", sentences["en"], Off); ok {
+		t.Error("off has a bound")
+	}
+	if common, ok := back.Common("en", sentences["en"]); !ok || common != " The" {
+		t.Errorf("common %q, %v", common, ok)
+	}
+	if _, err := Read(t.TempDir()); !errors.Is(err, core.ErrNotFound) {
+		t.Errorf("no file: %v", err)
+	}
+	for text, want := range map[string]error{"{": core.ErrCorrupt, `{"version":2}`: core.ErrUnsupported, `{"version":1,"languages":{"en":{"bounds":{"careful":{"bound":2}}}}}`: core.ErrCorrupt, `{"version":1,"languages":{"en":{"bounds":{"bold":{"bound":0.5}}}}}`: core.ErrCorrupt} {
+		if _, err := Parse([]byte(text)); !errors.Is(err, want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err := New(all[:12], func(int) bool { return false }, sentences, nil, nil); !errors.Is(err, core.ErrEmpty) {
+		t.Errorf("too few of all: %v", err)
+	}
+}
+
+func has(_ float64, ok bool) bool { return ok }
