@@ -214,7 +214,7 @@ step tokenizers "$(cat "$kakoi_setup_dir/tokenizers/Cargo.lock")" "$KAKOI_TOKENI
 step embedder "$(row embedder)" "$KAKOI_EMBEDDER" "$(cat "$kakoi_setup_dir"/../core/bert/e5/*.go | sha256sum)"
 step fonts "$(row fonts)" "$(row font-mono)" "$KAKOI_FONTS"
 bash "$kakoi_setup_dir/window.sh"
-step pdfium "$(grep -E 'go-pdfium|wazero' "$kakoi_setup_dir/../go.mod"; cat "$kakoi_setup_dir"/../core/ingest/pdf_module.go "$kakoi_setup_dir"/../core/ingest/pdf_stop.go | sha256sum | cut -c1-12)" "$KAKOI_WASM"
+step pdfium "$(grep -E 'go-pdfium|wazero' "$kakoi_setup_dir/../go.mod"; cat "$kakoi_setup_dir"/../core/ingest/pdf_module.go "$kakoi_setup_dir"/../core/ingest/pdf_stop.go "$kakoi_setup_dir"/../core/ingest/pdf_memo.go | sha256sum | cut -c1-12)" "$KAKOI_WASM"
 for option in "$@"; do
   case $option in
   --tests)

@@ -46,6 +46,7 @@ const (
 	WhyText     FindingWhy = "text"     // said to be text, and is none
 	WhyPages    FindingWhy = "pages"    // FindingCut: more pages or parts than are read
 	WhyFiles    FindingWhy = "files"    // FindingCut: more attachments than are read
+	WhyLetters  FindingWhy = "letters"  // FindingCut: more characters on a page than are read
 )
 
 // doubtful is the confidence, of 100, below which a page that was read from its picture should be looked at: there about every

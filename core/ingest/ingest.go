@@ -230,6 +230,8 @@ func explain(err error, doc core.Document) error {
 		return core.Explain(wrapped, "error.file.garbled", doc.Name)
 	case errors.Is(err, errBomb):
 		return core.Explain(wrapped, "error.file.bomb", doc.Name)
+	case errors.Is(err, errMemory):
+		return core.Explain(wrapped, "error.file.memory", doc.Name)
 	case errors.Is(err, errOldOffice):
 		return core.Explain(wrapped, "error.file.old_office", doc.Name)
 	case errors.Is(err, errNested):

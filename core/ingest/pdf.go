@@ -150,7 +150,7 @@ func (d *pdfDoc) read(ctx context.Context, out []sheetText, from, to int, titles
 	finish := func(i int) {
 		if h := window[i]; h != nil && i >= from && i < to {
 			out[i].text, _ = h.layout(window, i, d.count, titles[i])
-			out[i].state, out[i].err = sheetState{garbled: h.sheet.garbled, drawn: h.sheet.drawn}, h.err
+			out[i].state, out[i].err = sheetState{garbled: h.sheet.garbled, drawn: h.sheet.drawn, cut: h.sheet.cut}, h.err
 			window[i] = &heldSheet{own: h.own.compared()}
 		}
 		delete(window, i-neighbours)
@@ -160,7 +160,11 @@ func (d *pdfDoc) read(ctx context.Context, out []sheetText, from, to int, titles
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if window[i] = d.held(i); i < from || i >= to {
+		window[i] = d.held(i)
+		if window[i].err != nil && d.memory.full.Load() { // after it nothing works
+			return errMemory
+		}
+		if i < from || i >= to {
 			window[i] = &heldSheet{own: window[i].own.compared()}
 		}
 		finish(i - neighbours)

@@ -128,21 +128,30 @@ func openEngine(opt Options) (*pdfEngine, error) {
 	return e, nil
 }
 
-// warm starts the first instance, and keeps what it is with its fonts loaded.
+// warm starts the first instance, and keeps what it is: with its fonts loaded, unless they are too large for that.
 func (e *pdfEngine) warm() error {
 	l, err := e.instance(context.Background())
 	if err != nil {
 		return err
 	}
-	if err := l.warm(); err != nil {
-		return errors.Join(err, l.Close())
+	if err = l.warm(true); err != nil {
+		_ = l.Kill() // out of memory, which is a trap
+		if l, err = e.instance(context.Background()); err != nil {
+			return err
+		}
+		if err = l.warm(false); err != nil {
+			return errors.Join(err, l.Close())
+		}
 	}
 	if e.start, err = l.snapshot(); err != nil { // without one each document has an instance of its own
 		slog.Info("pdf instances are not kept", "error", err)
 		return l.Close()
 	}
+	if err = l.restore(e.start); err != nil {
+		return errors.Join(err, l.Close())
+	}
 	e.idle = append(e.idle, l)
-	return l.restore(e.start)
+	return nil
 }
 
 // do runs fn with an instance of its own. At the end of ctx the instance is killed and fn comes back with an error.

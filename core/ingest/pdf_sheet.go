@@ -39,6 +39,7 @@ type pdfSheet struct {
 	chars   []char // of them, what is text
 	garbled int    // characters whose font does not say what they mean: no text
 	drawn   bool   // there is something to see besides text
+	cut     int    // characters beyond maxCells
 	rules   []rule // straight lines
 	tables  []grid // of them
 	effort  int    // see spend
@@ -65,8 +66,8 @@ const madeUp = -1 // a character that the reader put in
 
 var errPage = errors.New("no such page")
 
-// maxCells is the most characters of one page: a drawing of three million letters is no text.
-const maxCells = 2_000_000
+// maxCells is the most characters of one page: an A0 poster in 8 points has 60,000, and nine pages are held at a time, with 150 bytes a character.
+const maxCells = 250_000
 
 // page reads the page with this index. What could be read comes back beside an error.
 func (d *pdfDoc) page(index int) (s *pdfSheet, err error) {
@@ -137,7 +138,8 @@ func (d *pdfDoc) readCells(text uint64, s *pdfSheet) error {
 	if err != nil || count <= 0 {
 		return err
 	}
-	count = min(count, maxCells)
+	s.cut = max(0, count-maxCells)
+	count -= s.cut
 	const most = 16 << 10 // characters at a time
 	s.cells = make([]cell, 0, count)
 	var same cell // what the characters of one text object share

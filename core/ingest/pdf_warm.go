@@ -2,15 +2,20 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"kakoi/core"
 )
 
+// warmMemory is what the fonts may take that every instance begins with: those that come with the program take nothing to speak of, a system's own
+// collection of all that is written in East Asia 250 MB.
+const warmMemory = 64 << 20
+
 // warm makes an instance load what documents without fonts of their own need: it reads a page that is set in the names of such fonts, and leaves
 // it open, so that the fonts stay.
-func (l *pdfLib) warm() error {
-	l.memory.allow(l.begin, drawMemory)
+func (l *pdfLib) warm(fonts bool) error {
+	l.memory.allow(l.begin, warmMemory)
 	if remembered(pdfiumWasm) {
 		memo, err := l.call("malloc", memoBytes)
 		if err != nil || uint32(memo) == 0 {
@@ -22,6 +27,9 @@ func (l *pdfLib) warm() error {
 		}
 		clear(table)
 		l.remember(uint32(memo))
+	}
+	if _, err := l.room(1); err != nil || !fonts {
+		return err
 	}
 	data := warmPDF()
 	at, err := l.call("malloc", uint64(len(data)))
@@ -36,11 +44,10 @@ func (l *pdfLib) warm() error {
 	if err != nil || uint32(page) == 0 {
 		return fmt.Errorf("pdfium: load first page: %w: %w", orUnknown(err), core.ErrCorrupt)
 	}
-	if _, err = l.call("FPDFText_LoadPage", page); err != nil {
-		return err
+	if _, err = l.call("FPDFText_LoadPage", page); err != nil || l.memory.full.Load() {
+		return errors.Join(errMemory, err)
 	}
-	_, err = l.room(1)
-	return err
+	return nil
 }
 
 // warmPDF is a page set in fonts that it does not bring along: those that every reader has, and Japanese ones.

@@ -10,6 +10,7 @@ import (
 type sheetState struct {
 	garbled int  // characters that mean nothing
 	drawn   bool // there is something to see
+	cut     int  // characters beyond what is read of a page
 }
 
 // fewGarbled characters on a page with text are signs of a formula or ornaments: left out, and not worth a person's time.
@@ -18,6 +19,9 @@ const fewGarbled = 5
 // noteSheet notes what a person should know of a page, and says whether its letters mean nothing.
 func (q *budget) noteSheet(number int, text string, state sheetState, err error) (garbled bool) {
 	empty := strings.TrimSpace(text) == ""
+	if state.cut > 0 {
+		q.note(core.Finding{What: core.FindingCut, Why: core.WhyLetters, Page: number, Count: state.cut})
+	}
 	switch {
 	case err != nil:
 		q.note(core.Finding{What: core.FindingBroken, Page: number})
