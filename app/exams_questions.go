@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"kakoi/core"
+	"kakoi/core/calibrate"
 	"kakoi/core/exam"
 )
 
@@ -27,13 +28,14 @@ const maxQuestionFile = 64 << 20
 
 // QuestionPlan is an examination on natural questions before it begins. The zero value of all but Path is allowed.
 type QuestionPlan struct {
-	Path       string   // the file (package core/exam)
-	Set        string   // only the questions of this set; "": of all
-	Collection string   // all are asked of it; "": each of the collection that its set names
-	Model      string   // a chat model by name; "": the one in use
-	Adapter    string   // as AskOptions.Adapter
-	Settings   []string // AskGold, AskWhole; none: both
-	Limit      int      // questions at most, spread evenly; 0: all
+	Path       string         // the file (package core/exam)
+	Set        string         // only the questions of this set; "": of all
+	Collection string         // all are asked of it; "": each of the collection that its set names
+	Model      string         // a chat model by name; "": the one in use
+	Adapter    string         // as AskOptions.Adapter
+	Refusal    calibrate.Mode // as AskOptions.Refusal
+	Settings   []string       // AskGold, AskWhole; none: both
+	Limit      int            // questions at most, spread evenly; 0: all
 }
 
 // QuestionSheet is an examination on natural questions that can begin.
@@ -42,6 +44,7 @@ type QuestionSheet struct {
 	Key       string         // of everything that the answers depend on: answers under one key belong together
 	Model     string         // name
 	Adapter   string         // ID; "": none
+	Refusal   calibrate.Mode // how careful it is with refusals; calibrate.Off: as it is by itself, or it has no bounds
 	Questions []exam.Natural // in the file's order
 	Settings  []string       // in the order in which they are asked
 
@@ -147,11 +150,10 @@ func (e *Exams) OpenQuestions(ctx context.Context, plan QuestionPlan, p core.Pro
 		return nil, core.Explain(fmt.Errorf("%d questions whose answer is not in the collection, line %d first: %w", len(bad), bad[0].Line, core.ErrNotFound),
 			"error.questions.gold", len(bad), bad[0].Line, bad[0].Detail)
 	}
-	how, err := e.Chat.how(AskOptions{})
+	how, err := e.Chat.how(AskOptions{Refusal: plan.Refusal})
 	if err != nil {
 		return nil, err
 	}
-	how.OnPassages = nil
 	gen, err := e.Chat.Models.GeneratorNamed(ctx, plan.Model, p)
 	if err != nil {
 		return nil, err
@@ -165,6 +167,9 @@ func (e *Exams) OpenQuestions(ctx context.Context, plan QuestionPlan, p core.Pro
 		return nil, err
 	}
 	s.Model, s.Adapter = gen.Info().Name, lane.Adapter
+	if s.Refusal = how.Refusal; s.Refusal == "" || lane.Bounds == nil {
+		s.Refusal = calibrate.Off
+	}
 	bounds, err := json.Marshal(lane.Bounds)
 	if err != nil {
 		return nil, fmt.Errorf("encode bounds of refusals: %w", err)
@@ -211,7 +216,7 @@ func (s *QuestionSheet) Run(ctx context.Context, known []QuestionAnswer, each fu
 // ask asks one question in one way and marks the answer.
 func (s *QuestionSheet) ask(ctx context.Context, q exam.Natural, setting string) (QuestionAnswer, error) {
 	a := QuestionAnswer{Natural: q, Setting: setting, Given: []string{}, Citations: []core.Citation{}}
-	opt := AskOptions{Collection: s.sets[q.Set], Model: s.plan.Model, Adapter: s.plan.Adapter}
+	opt := AskOptions{Collection: s.sets[q.Set], Model: s.plan.Model, Adapter: s.plan.Adapter, Refusal: s.plan.Refusal}
 	places := s.places[q.Line]
 	if setting == AskGold {
 		var err error

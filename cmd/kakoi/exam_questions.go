@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"kakoi/app"
 	"kakoi/app/job"
+	"kakoi/app/settings"
 	"kakoi/core"
 	"kakoi/core/exam"
 )
@@ -18,12 +21,14 @@ import (
 // naturalOptions are the flags of exam that only natural questions have.
 type naturalOptions struct {
 	set, model, out    string
+	refusal            string
 	gold, whole, check bool
 }
 
 func (o *naturalOptions) register(fs *flag.FlagSet) {
 	named(fs, &o.set, "set", "cli.flag.exam_set")
 	named(fs, &o.model, "model", "cli.flag.model")
+	named(fs, &o.refusal, "refusal", "cli.flag.refusal")
 	named(fs, &o.out, "out", "cli.flag.exam_out")
 	named(fs, &o.out, "o", "cli.flag.exam_o")
 	fs.BoolVar(&o.gold, "gold", false, "cli.flag.exam_gold")
@@ -58,6 +63,10 @@ const naturalSeed = 1
 func examNatural(ctx context.Context, c *call, o *examOptions) error {
 	plan := app.QuestionPlan{
 		Path: c.path(o.plan.Questions), Set: o.set, Collection: o.plan.Collection, Model: o.model, Adapter: o.plan.Adapter, Limit: o.plan.Limit,
+	}
+	var err error
+	if plan.Refusal, err = app.ParseRefusal(o.refusal); err != nil {
+		return core.Explain(fmt.Errorf("refusal %q: %w", o.refusal, core.ErrUsage), "error.usage.value", "--refusal", strconv.Quote(o.refusal), strings.Join(settings.Refusals, ", "))
 	}
 	if o.gold {
 		plan.Settings = append(plan.Settings, app.AskGold)

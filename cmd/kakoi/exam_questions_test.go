@@ -25,7 +25,7 @@ func TestExamQuestions(t *testing.T) {
 	w.file("q.jsonl", officeQuestions)
 	r := w.want(exitDone, "exam", "--questions", "q.jsonl", "--details", "-o", "out.json")
 	for _, part := range []string{
-		"q.jsonl: 3 questions, model “starter”, adapter: none", "With the passages that answer", "Through the whole pipeline", "right answers", "seconds a question", "Japanese", "English",
+		"q.jsonl: 3 questions, model “starter”, adapter: none, refusals: ", "With the passages that answer", "Through the whole pipeline", "right answers", "seconds a question", "Japanese", "English",
 		"o gold 2. [main, fact] Who is the office manager?", "not in the documents", "amount with a unit",
 	} {
 		if !strings.Contains(r.out, part) {
@@ -65,6 +65,7 @@ func TestExamQuestions(t *testing.T) {
 		{exitFailed, "none.jsonl", []string{"--questions", "none.jsonl"}},
 		{exitUsage, "need a file of questions", []string{"--gold"}},
 		{exitUsage, "asked of one model", []string{"--questions", "q.jsonl", "--against", "none"}},
+		{exitUsage, "--refusal", []string{"--questions", "q.jsonl", "--refusal", "bold"}},
 		{exitFailed, "no set “samples”", []string{"--questions", "q.jsonl", "--set", "samples"}},
 		{exitFailed, "“out”", []string{"--questions", "q.jsonl", "--out", "none/out"}},
 	} {

@@ -15,6 +15,7 @@ type naturalReport struct {
 	Key       string               `json:"key"` // of all that the answers depend on
 	Model     string               `json:"model"`
 	Adapter   string               `json:"adapter"`
+	Refusal   string               `json:"refusal"` // mode of the bounds on refusals; "off": none
 	Questions int                  `json:"questions"`
 	Asked     int                  `json:"asked"` // answers, of questions times settings
 	Total     int                  `json:"total"`
@@ -33,7 +34,7 @@ type naturalResult struct {
 
 // reportOf adds answers up: by language, and in each by set and by kind.
 func reportOf(sheet *app.QuestionSheet, all []app.QuestionAnswer) naturalReport {
-	r := naturalReport{File: sheet.File, Key: sheet.Key, Model: sheet.Model, Adapter: sheet.Adapter, Questions: len(sheet.Questions), Asked: len(all), Total: sheet.Total(), Results: []naturalResult{}, Answers: all}
+	r := naturalReport{File: sheet.File, Key: sheet.Key, Model: sheet.Model, Adapter: sheet.Adapter, Refusal: string(sheet.Refusal), Questions: len(sheet.Questions), Asked: len(all), Total: sheet.Total(), Results: []naturalResult{}, Answers: all}
 	var sets []string
 	for _, q := range sheet.Questions {
 		if !slices.Contains(sets, q.Set) {
@@ -100,7 +101,7 @@ func (c *call) printNatural(r naturalReport, details bool) error {
 	if adapter == "" {
 		adapter = c.text("cli.exam.natural.bare")
 	}
-	c.say("cli.exam.natural.head", sanitize(r.File, false), r.Questions, sanitize(r.Model, false), adapter)
+	c.say("cli.exam.natural.head", sanitize(r.File, false), r.Questions, sanitize(r.Model, false), adapter, c.text("refusal."+r.Refusal))
 	for _, setting := range []string{app.AskGold, app.AskWhole} {
 		var langs []string
 		for _, lang := range exam.Languages {
