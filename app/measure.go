@@ -8,6 +8,7 @@ import (
 	"kakoi/app/record"
 	"kakoi/core"
 	"kakoi/core/calibrate"
+	"kakoi/core/dataset"
 	"kakoi/core/exam"
 	"kakoi/core/rag"
 )
@@ -104,6 +105,9 @@ func (a *examiner) bounds(items []record.ExamItem, of func(*record.ExamItem) out
 		m, t := of(item), a.template(item)
 		if m.refusal == nil || t == nil {
 			continue
+		}
+		if !item.Refusal && !dataset.Holds(item.Inputs, item.Expected) {
+			continue // what was found for the question does not answer it: refusing it would be no mistake
 		}
 		r := calibrate.Row{Language: t.Name(), Refusal: item.Refusal, Probability: m.refusal.Probability, Right: m.mark.Right}
 		if m.refusal.Open != nil {

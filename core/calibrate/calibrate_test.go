@@ -199,6 +199,9 @@ func TestRecord(t *testing.T) {
 	if _, err := New(all[:12], func(int) bool { return false }, sentences, nil, nil); !errors.Is(err, core.ErrEmpty) {
 		t.Errorf("too few of all: %v", err)
 	}
+	if _, err := New(nil, nil, nil, nil, nil); !errors.Is(err, core.ErrEmpty) {
+		t.Errorf("none at all: %v", err)
+	}
 }
 
 func has(_ float64, ok bool) bool { return ok }

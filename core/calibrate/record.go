@@ -92,6 +92,9 @@ func New(rows []Row, plain func(i int) bool, sentences, common map[string]string
 		model.Bound = 0
 		rec.Languages[language] = Language{Refusal: sentence, Common: common[language], Model: model, Bounds: found}
 	}
+	if len(rec.Languages) == 0 && few == nil {
+		few = fmt.Errorf("calibrate on no questions: %w", core.ErrEmpty)
+	}
 	if len(rec.Languages) == 0 {
 		return nil, few
 	}
