@@ -38,6 +38,7 @@ type AskOptions struct {
 	Adapters     []string // several, as Adapter: they answer side by side in one batch (AskEach, Conversations); Adapter is left alone then
 	Preset       string   // "recommended", "techlab"
 	Top          int      // passages at most
+	Neighbours   *int     // passages before and behind each that go into the prompt too, where there is room; nil: the preset's or the settings'
 	Temperature  *float64
 	MaxNewTokens int
 	Seed         uint64
@@ -142,6 +143,9 @@ func (c *Chat) how(opt AskOptions) (rag.AskOptions, error) {
 	if opt.Top > 0 {
 		how.Passages, how.Candidates = opt.Top, max(how.Candidates, 2*opt.Top)
 	}
+	if opt.Neighbours != nil {
+		how.Neighbours = *opt.Neighbours
+	}
 	if opt.Temperature != nil {
 		how.Sampling.Temperature = *opt.Temperature
 	}
@@ -169,6 +173,9 @@ func (o AskOptions) orSet(set settings.Settings) AskOptions {
 	}
 	if o.Top == 0 {
 		o.Top = set.Top
+	}
+	if o.Neighbours == nil {
+		o.Neighbours = &set.Neighbours
 	}
 	if o.Temperature == nil && set.Temperature >= 0 {
 		o.Temperature = &set.Temperature

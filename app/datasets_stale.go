@@ -14,11 +14,14 @@ import (
 	"kakoi/core/rag"
 )
 
-// askingSum is the identity, 16 hex digits, of how a chat builds its prompts: its templates, how many passages it takes and how long they
-// may be.
+// askingSum is the identity, 16 hex digits, of how a chat builds its prompts: its templates, how many passages it takes, what is
+// around them, and how long they may be.
 func askingSum(templates rag.Templates, how rag.AskOptions) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %d %d %d\x00", how.Candidates, how.PromptTokens, how.Passages, how.Sampling.MaxNewTokens)
+	if how.Neighbours > 0 { // sums of before there were neighbours stay as they are
+		fmt.Fprintf(h, "neighbours %d\x00", how.Neighbours)
+	}
 	probe := []core.Passage{{Text: "\x01"}}
 	for _, lang := range slices.Sorted(maps.Keys(templates)) {
 		t := templates[lang]

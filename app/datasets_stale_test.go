@@ -71,6 +71,9 @@ func TestStaleDatasets(t *testing.T) {
 	told("fewer passages", "dataset.warn.asking")
 	set(func(s *settings.Settings) { s.Top, s.Temperature = before.Top, 0.5 })
 	told("another temperature is no other prompt")
+	set(func(s *settings.Settings) { s.Neighbours = before.Neighbours + 1 })
+	told("more around the passages", "dataset.warn.asking")
+	set(func(s *settings.Settings) { s.Neighbours = before.Neighbours })
 	edited := fstest.MapFS{"ja.tmpl": {Data: []byte("{context}\n質問:{question}\n答え:")}}
 	shipped := k.Chat.Prompts
 	k.Chat.Prompts = append([]fs.FS{edited}, shipped...)

@@ -206,6 +206,11 @@ func (l *Library) forgetPages(source string) (n int) {
 
 // Search finds passages in a collection by meaning and by words, best first, at most top.
 func (l *Library) Search(ctx context.Context, collection, query string, top int) ([]core.Passage, error) {
+	return l.SearchAround(ctx, collection, query, top, 0)
+}
+
+// SearchAround is Search with so many chunks of the page before and behind each hit.
+func (l *Library) SearchAround(ctx context.Context, collection, query string, top, neighbours int) ([]core.Passage, error) {
 	if strings.TrimSpace(query) == "" {
 		return nil, core.Explain(fmt.Errorf("search: %w", core.ErrUsage), "error.search.empty")
 	}
@@ -219,6 +224,7 @@ func (l *Library) Search(ctx context.Context, collection, query string, top int)
 		return nil, err
 	}
 	opt := rag.Recommended()
+	opt.Neighbours = neighbours
 	opt.Passages, opt.Candidates = top, max(opt.Candidates, 2*top)
 	asker := rag.Asker{Search: Searcher{Store: l.Store, Collection: c.ID}, Embedder: embedder}
 	if asker.Reranker, opt.Rerank, err = l.Models.Reranker(ctx, nil); err != nil {

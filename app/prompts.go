@@ -90,14 +90,11 @@ func (c *Chat) Preview(ctx context.Context, lang, text, collection, question str
 	if err != nil {
 		return "", err
 	}
-	how, err := rag.Preset(c.Settings.Get().Preset)
+	how, err := c.how(AskOptions{})
 	if err != nil {
 		return "", err
 	}
-	if top := c.Settings.Get().Top; top > 0 {
-		how.Passages = top
-	}
-	passages, err := c.Library.Search(ctx, collection, question, how.Passages)
+	passages, err := c.Library.SearchAround(ctx, collection, question, how.Passages, how.Neighbours)
 	if errors.Is(err, core.ErrEmpty) {
 		err = nil // an empty library has passages for nothing
 	}

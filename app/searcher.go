@@ -26,6 +26,24 @@ func (s Searcher) Lexical(ctx context.Context, text string, k int) ([]core.Hit, 
 	return r.Lexical, err
 }
 
+// Around are the chunks of the same page within n of a chunk, without it, in reading order.
+func (s Searcher) Around(ctx context.Context, c core.Chunk, n int) ([]core.Chunk, error) {
+	chunks, err := s.Store.Chunks(ctx, s.Collection, c.Document)
+	if err != nil {
+		return nil, err
+	}
+	if c.Ordinal >= len(chunks) || chunks[c.Ordinal].Text != c.Text {
+		return nil, fmt.Errorf("chunk %d of document %q has changed: %w", c.Ordinal, c.Document, core.ErrNotFound)
+	}
+	var out []core.Chunk
+	for _, o := range chunks[max(0, c.Ordinal-n):min(len(chunks), c.Ordinal+n+1)] {
+		if o.Ordinal != c.Ordinal && o.Page == c.Page {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
 // PageText is the text of one page; core.ErrNotFound when it is gone.
 func (s Searcher) PageText(ctx context.Context, document string, page int) (string, error) {
 	pages, err := s.Store.Pages(ctx, s.Collection, document)

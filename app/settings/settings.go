@@ -28,14 +28,15 @@ type Settings struct {
 	Embedder     string  `json:"embedder"`       // name of a model
 	ChatModel    string  `json:"chat_model"`     // name of a model
 	Reranker     string  `json:"reranker"`       // name of a model; "" is none
+	Neighbours   int     `json:"neighbours"`     // passages before and behind each that go into a prompt with room
 	Rerank       int     `json:"rerank"`         // passages that it orders; 0 turns it off
 	Splitter     string  `json:"splitter"`       // "recommended", "techlab"
 	Preset       string  `json:"preset"`         // "recommended", "techlab"
 	Top          int     `json:"top"`            // passages at most for an answer; 0 is the preset's
 	Temperature  float64 `json:"temperature"`    // -1 is the preset's
 	MaxNewTokens int     `json:"max_new_tokens"` // 0 is the preset's
-	Device       string  `json:"device"`         // "auto", "cpu", "cuda:0"
 	Refusal      string  `json:"refusal"`        // "balanced", "careful", "helpful", "off": which bound of the model's; the preset "techlab" has none
+	Device       string  `json:"device"`         // "auto", "cpu", "cuda:0"
 	DType        string  `json:"dtype"`          // "auto", "nf4", "fp32", "bf16", "fp16"
 	Threads      int     `json:"threads"`        // of the engine; 0 is all cores
 }
@@ -46,10 +47,10 @@ const (
 	StarterEmbedder = "multilingual-e5-small"
 )
 
-// What can be chosen, the default first.
 // TECHLab is the preset of the published recipe.
 const TECHLab = "techlab"
 
+// What can be chosen, the default first.
 var (
 	Splitters = []string{"recommended", TECHLab}
 	Presets   = []string{"recommended", TECHLab}

@@ -18,12 +18,16 @@ import (
 type searchOptions struct {
 	collection string
 	top        int
+	neighbours int
+	parent     bool
 }
 
 func searchFlags(fs *flag.FlagSet, c *call) {
 	o := &searchOptions{}
 	fs.StringVar(&o.collection, "collection", "", "cli.flag.collection")
 	fs.IntVar(&o.top, "top", 10, "cli.flag.top")
+	fs.IntVar(&o.neighbours, "neighbours", 0, "cli.flag.neighbours")
+	fs.BoolVar(&o.parent, "parent", false, "cli.flag.parent")
 	c.options = o
 }
 
@@ -39,6 +43,52 @@ type found struct {
 	Score    float64 `json:"score"`
 	Dense    float64 `json:"dense"`
 	Lexical  float64 `json:"lexical"`
+	*section         // with --parent
+}
+
+// section is what a passage stands in, as --parent shows it.
+type section struct {
+	Headings []string `json:"headings"` // outermost first
+	Section  string   `json:"section"`
+}
+
+// sectionOf finds the section of a passage.
+func (c *call) sectionOf(ctx context.Context, collection string, p core.Passage) (*section, error) {
+	s, text, err := c.host.library.Section(ctx, collection, p)
+	if err != nil {
+		return nil, err
+	}
+	return &section{append([]string{}, s.Titles...), text}, nil
+}
+
+// sectionsOf are the sections that the citations of an answer stand in, in their order.
+func (c *call) sectionsOf(ctx context.Context, collection string, a core.Answer) ([]*section, error) {
+	out := []*section{}
+	for _, cite := range a.Citations {
+		p := core.Passage{Document: cite.ID, Name: cite.Document, Page: cite.Page, Start: cite.Start, End: cite.End}
+		s, err := c.sectionOf(ctx, collection, p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// printSection shows it below the passage.
+func (c *call) printSection(s *section) {
+	fmt.Fprintf(c.Out, "\n    %s\n", c.text("cli.search.section", sanitize(strings.Join(s.Headings, " > "), false)))
+	for line := range strings.Lines(s.Section) {
+		fmt.Fprintln(c.Out, "    "+sanitize(strings.TrimRight(line, "\n"), false))
+	}
+	fmt.Fprintln(c.Out)
+}
+
+func (c *call) neighbours(n int) error {
+	if f, _ := settings.FieldOf("neighbours"); n < 0 || float64(n) > f.Most {
+		return core.Explain(fmt.Errorf("neighbours %d: %w", n, core.ErrUsage), "error.usage.value", "--neighbours", fmt.Sprint(n), f.Allowed())
+	}
+	return nil
 }
 
 func runSearch(ctx context.Context, c *call) error {
@@ -49,17 +99,29 @@ func runSearch(ctx context.Context, c *call) error {
 	if err := c.top(o.top); err != nil {
 		return err
 	}
+	if err := c.neighbours(o.neighbours); err != nil {
+		return err
+	}
 	query := strings.Join(c.args, " ")
-	passages, err := c.host.library.Search(ctx, o.collection, query, o.top)
+	passages, err := c.host.library.SearchAround(ctx, o.collection, query, o.top, o.neighbours)
 	if err != nil {
 		return err
 	}
 	for i, p := range passages {
+		var above *section
+		if o.parent {
+			if above, err = c.sectionOf(ctx, o.collection, p); err != nil {
+				return err
+			}
+		}
 		if c.json {
-			err = c.emit(found{i + 1, p.Name, p.Page, p.Start, p.End, p.Text, p.Score, p.Dense, p.Lexical})
+			err = c.emit(found{i + 1, p.Name, p.Page, p.Start, p.End, p.Text, p.Score, p.Dense, p.Lexical, above})
 		} else {
 			fmt.Fprintf(c.Out, "[%d] %s  %s\n", i+1, c.place(p.Name, p.Page), c.text("cli.search.scores", p.Score, p.Dense, p.Lexical))
 			fmt.Fprintln(c.Out, c.show("    ", p.Text, query))
+			if above != nil {
+				c.printSection(above)
+			}
 		}
 		if err != nil {
 			return err
@@ -86,6 +148,8 @@ func (c *call) place(name string, page int) string {
 type askOptions struct {
 	app.AskOptions
 	temperature float64
+	neighbours  int
+	parent      bool
 	refusal     string
 	details     bool
 }
@@ -95,6 +159,7 @@ func askFlags(fs *flag.FlagSet, c *call) {
 	o.register(fs)
 	fs.StringVar(&o.Model, "model", "", "cli.flag.model")
 	fs.StringVar(&o.Adapter, "adapter", "", "cli.flag.ask_adapter")
+	fs.BoolVar(&o.parent, "parent", false, "cli.flag.parent")
 	c.options = o
 }
 
@@ -102,6 +167,7 @@ func (o *askOptions) register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Collection, "collection", "", "cli.flag.collection")
 	fs.StringVar(&o.Preset, "preset", "", "cli.flag.preset")
 	fs.IntVar(&o.Top, "top", 0, "cli.flag.top")
+	fs.IntVar(&o.neighbours, "neighbours", -1, "cli.flag.neighbours")
 	fs.Float64Var(&o.temperature, "temperature", -1, "cli.flag.temperature")
 	fs.IntVar(&o.MaxNewTokens, "max-new-tokens", 0, "cli.flag.max_new_tokens")
 	fs.Uint64Var(&o.Seed, "seed", 0, "cli.flag.seed")
@@ -115,6 +181,12 @@ func (o *askOptions) check(c *call) error {
 		if err := c.top(o.Top); err != nil {
 			return err
 		}
+	}
+	if o.neighbours != -1 {
+		if err := c.neighbours(o.neighbours); err != nil {
+			return err
+		}
+		o.Neighbours = &o.neighbours
 	}
 	switch {
 	case o.temperature > 10 || math.IsNaN(o.temperature) || o.temperature < 0 && o.temperature != -1:
@@ -165,10 +237,25 @@ func runAsk(ctx context.Context, c *call) error {
 	if !o.details {
 		answer.Receipt = nil
 	}
-	if c.json {
+	var sections []*section
+	if o.parent {
+		if sections, err = c.sectionsOf(ctx, o.Collection, answer); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.json && o.parent:
+		err = c.emit(struct {
+			core.Answer
+			Sections []*section `json:"sections"` // by citation
+		}{answer, sections})
+	case c.json:
 		err = c.emit(answer)
-	} else {
+	default:
 		c.printAnswer(answer, streamed)
+		for _, s := range sections {
+			c.printSection(s)
+		}
 		c.printReceipt(answer)
 	}
 	if err == nil && answer.Refused {

@@ -19,11 +19,17 @@ type retrievalOptions struct {
 	collection string
 	half       string
 	details    bool
+	prompts    int
+	top        int
+	neighbours int
 }
 
 func (o *retrievalOptions) register(fs *flag.FlagSet) {
 	fs.StringVar(&o.collection, "collection", "", "cli.flag.collection")
 	fs.StringVar(&o.half, "half", string(recall.All), "cli.flag.bench_half")
+	fs.IntVar(&o.prompts, "prompts", 0, "cli.flag.bench_prompts")
+	fs.IntVar(&o.top, "top", 0, "cli.flag.top")
+	fs.IntVar(&o.neighbours, "neighbours", 0, "cli.flag.neighbours")
 	fs.BoolVar(&o.details, "details", false, "cli.flag.bench_details")
 }
 
@@ -33,6 +39,17 @@ func benchRetrieval(ctx context.Context, c *call, o retrievalOptions) (err error
 	half := recall.Half(o.half)
 	if half != recall.All && half != recall.Tuning && half != recall.Report {
 		return core.Explain(fmt.Errorf("bench retrieval --half %q: %w", o.half, core.ErrUsage), "error.usage.value", "--half", o.half, "all, tuning, report")
+	}
+	if o.prompts < 0 || o.prompts > 1<<20 {
+		return core.Explain(fmt.Errorf("bench retrieval --prompts %d: %w", o.prompts, core.ErrUsage), "error.usage.value", "--prompts", fmt.Sprint(o.prompts), "0 - 1048576")
+	}
+	if err := c.neighbours(o.neighbours); err != nil {
+		return err
+	}
+	if o.top != 0 {
+		if err := c.top(o.top); err != nil {
+			return err
+		}
 	}
 	raw := resources.RetrievalQuestions
 	if len(c.args) > 1 {
@@ -71,6 +88,9 @@ func benchRetrieval(ctx context.Context, c *call, o retrievalOptions) (err error
 	if err := addForBench(ctx, c, h, filepath.Dir(own.data)); err != nil {
 		return err
 	}
+	if o.prompts != 0 {
+		return c.benchPrompts(ctx, h, questions, o)
+	}
 	b := c.newBar()
 	done := int64(0)
 	found, err := h.library.MeasureRetrieval(ctx, o.collection, questions, func(f app.Found) error {
@@ -87,6 +107,26 @@ func benchRetrieval(ctx context.Context, c *call, o retrievalOptions) (err error
 		return err
 	}
 	return c.printFigures(found)
+}
+
+// benchPrompts measures how often what answers a question is in a prompt of so many tokens.
+func (c *call) benchPrompts(ctx context.Context, h *host, questions []recall.Question, o retrievalOptions) error {
+	b := c.newBar()
+	defer b.clear()
+	f, err := h.chat.MeasurePrompts(ctx, o.collection, questions, app.PromptPlan{Tokens: o.prompts, Passages: o.top, Neighbours: o.neighbours}, b.progress())
+	if err != nil {
+		return err
+	}
+	b.clear()
+	if c.json {
+		return c.emit(struct {
+			Kind string `json:"kind"`
+			app.PromptFigures
+		}{"prompts", f})
+	}
+	fmt.Fprintf(c.Out, "%9s  %8s  %10s  %8s  %6s  %7s\n", "questions", "passages", "neighbours", "at most", "tokens", "holding")
+	_, err = fmt.Fprintf(c.Out, "%9d  %8d  %10d  %8d  %6.0f  %6.1f%%\n", f.Questions, f.Passages, f.Neighbours, f.Tokens, f.MeanTokens, 100*f.Holding)
+	return err
 }
 
 // addForBench adds what the command names, or the samples, to a library that was made for it.

@@ -61,6 +61,15 @@ func (s *shelf) Lexical(_ context.Context, text string, k int) ([]core.Hit, erro
 func (s *shelf) Dense(context.Context, string, core.Vector, string, int) ([]core.Hit, error) {
 	return nil, nil
 }
+func (s *shelf) Around(_ context.Context, c core.Chunk, n int) ([]core.Chunk, error) {
+	var out []core.Chunk
+	for _, o := range s.chunks {
+		if o.Document == c.Document && o.Ordinal != c.Ordinal && o.Ordinal >= c.Ordinal-n && o.Ordinal <= c.Ordinal+n {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
 func (s *shelf) PageText(_ context.Context, document string, _ int) (string, error) {
 	return "", fmt.Errorf("page of %q: %w", document, core.ErrNotFound)
 }

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"slices"
 
 	"kakoi/core"
 	"kakoi/core/rag"
@@ -34,15 +35,22 @@ func (h hiding) Lexical(ctx context.Context, text string, k int) ([]core.Hit, er
 	return h.without(hits, k), err
 }
 
+func (h hiding) Around(ctx context.Context, c core.Chunk, n int) ([]core.Chunk, error) {
+	near, err := h.Searcher.Around(ctx, c, n)
+	return slices.DeleteFunc(slices.Clone(near), h.hidden), err
+}
+
+// hidden says whether a chunk touches one of the places.
+func (h hiding) hidden(c core.Chunk) bool {
+	return slices.ContainsFunc(h.places, func(p core.RowSource) bool {
+		return c.Document == p.Document && c.Page == p.Page && c.Start < p.End && p.Start < c.End
+	})
+}
+
 func (h hiding) without(hits []core.Hit, k int) []core.Hit {
 	var out []core.Hit
 	for _, hit := range hits {
-		hidden := false
-		for _, p := range h.places {
-			c := hit.Chunk
-			hidden = hidden || c.Document == p.Document && c.Page == p.Page && c.Start < p.End && p.Start < c.End
-		}
-		if !hidden && len(out) < k {
+		if !h.hidden(hit.Chunk) && len(out) < k {
 			out = append(out, hit)
 		}
 	}

@@ -16,6 +16,8 @@ type Searcher interface {
 	Dense(ctx context.Context, question string, v core.Vector, embedder string, k int) ([]core.Hit, error) // embedder: EmbedderInfo.ID
 	Lexical(ctx context.Context, text string, k int) ([]core.Hit, error)
 	PageText(ctx context.Context, document string, page int) (string, error)
+	// Around gives the chunks of the same page within n of a chunk, without it, in reading order.
+	Around(ctx context.Context, c core.Chunk, n int) ([]core.Chunk, error)
 }
 
 // AskOptions says how to search and how to generate. Take a preset and change what is wanted.
@@ -24,6 +26,7 @@ type AskOptions struct {
 	PromptTokens int           // prompt at most; 0: what the model's context leaves, or less for a small model
 	Rerank       int           // best fused hits that the Reranker puts in order; 0: none
 	Passages     int           // best fused hits, joined into as many passages at most; 0: all
+	Neighbours   int           // chunks before and behind each hit that go into the prompt too, where it has room for all hits
 	Sampling     core.Sampling // MaxNewTokens is taken off the model's context
 	Adapter      string        // ID of an adapter's weights, recorded in the Answer
 	AdapterDir   string        // its folder; empty: the model as it is
@@ -74,7 +77,7 @@ type Asker struct {
 	Now       func() time.Time // nil: time.Now
 }
 
-// Passages finds what the library has on a question and joins the opt.Passages best hits. Best first.
+// Passages finds what the library has on a question and joins the opt.Passages best hits, with their opt.Neighbours. Best first.
 func (a *Asker) Passages(ctx context.Context, question string, opt AskOptions) ([]core.Passage, error) {
 	hits, err := a.Hits(ctx, question, max(opt.Candidates, opt.Rerank))
 	if err == nil {
@@ -83,15 +86,28 @@ func (a *Asker) Passages(ctx context.Context, question string, opt AskOptions) (
 	if err != nil {
 		return nil, err
 	}
-	return a.join(ctx, hits, opt.Passages)
+	found, err := a.join(ctx, hits, opt.Passages)
+	if err != nil || opt.Neighbours <= 0 {
+		return found, err
+	}
+	near, err := a.around(ctx, first(hits, opt.Passages), opt.Neighbours)
+	if err != nil {
+		return nil, err
+	}
+	return a.widen(ctx, found, near, func([]core.Passage) (bool, error) { return true, nil })
+}
+
+// first are the n best hits; 0: all.
+func first(hits []core.Hit, n int) []core.Hit {
+	if n > 0 && len(hits) > n {
+		return hits[:n]
+	}
+	return hits
 }
 
 // join joins the n best hits; 0: all.
 func (a *Asker) join(ctx context.Context, hits []core.Hit, n int) ([]core.Passage, error) {
-	if n > 0 && len(hits) > n {
-		hits = hits[:n]
-	}
-	return Join(ctx, hits, a.Search.PageText)
+	return Join(ctx, first(hits, n), a.Search.PageText)
 }
 
 // Hits runs dense search (with the embedding before it) and lexical search side by side, k hits each, and fuses them.

@@ -141,6 +141,16 @@ func (m *memory) top(k int, score func(int, *core.Hit) float64) []core.Hit {
 	return out
 }
 
+func (m *memory) Around(_ context.Context, c core.Chunk, n int) ([]core.Chunk, error) {
+	var out []core.Chunk
+	for _, o := range m.chunks {
+		if o.Document == c.Document && o.Ordinal != c.Ordinal && o.Ordinal >= c.Ordinal-n && o.Ordinal <= c.Ordinal+n {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
 func (m *memory) PageText(_ context.Context, document string, page int) (string, error) {
 	text, ok := m.pages[document]
 	if !ok || page != 1 {

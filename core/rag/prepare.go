@@ -85,6 +85,7 @@ type asked struct {
 	room     int // tokens for a prompt
 
 	found []core.Passage
+	near  []core.Chunk // around the hits of found
 	none  bool
 	focus *focus // nil: none, or the model needs none
 }
@@ -132,6 +133,9 @@ func (a *Asker) find(ctx context.Context, q *asked) error {
 	if q.found, err = a.join(ctx, hits, q.opt.Passages); err != nil {
 		return err
 	}
+	if q.near, err = a.around(ctx, first(hits, q.opt.Passages), q.opt.Neighbours); err != nil {
+		return err
+	}
 	if q.opt.OnPassages != nil {
 		if q.found == nil {
 			q.opt.OnPassages([]core.Passage{})
@@ -158,10 +162,27 @@ func (a *Asker) fit(ctx context.Context, q asked) (fit []core.Passage, prompt st
 		budget = q.room // a long question takes what it needs
 		fit, prompt, tokens, err = Fit(ctx, a.Generator, q.template, q.found, q.question, budget)
 	}
+	if err == nil && len(q.near) > 0 && slices.EqualFunc(fit, q.found, func(a, b core.Passage) bool { return a.Start == b.Start && a.End == b.End }) {
+		fit, prompt, tokens, err = a.fitWider(ctx, q, fit, prompt, tokens, budget)
+	}
 	if err == nil && len(fit) == 0 {
 		err = core.Explain(fmt.Errorf("no room for passages in %d tokens: %w", budget, core.ErrTooLarge), "error.ask.toolong", len([]rune(q.question)), budget)
 	}
 	return fit, prompt, tokens, err
+}
+
+// fitWider puts what is around the hits into a prompt that has them all, as far as it goes.
+func (a *Asker) fitWider(ctx context.Context, q asked, fit []core.Passage, prompt string, tokens, budget int) ([]core.Passage, string, int, error) {
+	wider, err := a.widen(ctx, fit, q.near, func(ps []core.Passage) (bool, error) {
+		text := q.template.Prompt(ps, q.question)
+		counts, err := count(ctx, a.Generator, []string{text})
+		if err != nil || counts[0] > budget {
+			return false, err
+		}
+		prompt, tokens = text, counts[0]
+		return true, nil
+	})
+	return wider, prompt, tokens, err
 }
 
 // focusPrompt is the prompt with the focus alone, and its length in tokens.

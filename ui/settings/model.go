@@ -42,7 +42,7 @@ var groups = []string{groupGeneral, groupAnswers, groupEngine, groupReading, gro
 // fields of the groups that consist of settings.
 var fields = map[string][]string{
 	groupGeneral: {"language", "theme", "text_size"},
-	groupAnswers: {"preset", "refusal", "top", "rerank", "temperature", "max_new_tokens", "enter_sends"},
+	groupAnswers: {"preset", "refusal", "top", "neighbours", "rerank", "temperature", "max_new_tokens", "enter_sends"},
 	groupEngine:  {"device", "dtype", "threads"},
 	groupReading: {"splitter"},
 }
