@@ -28,6 +28,8 @@ type Client struct {
 	Before func(texts []string) error
 	// Answering (nil is allowed) is called before each piece of an answer by the model of that name; its error is the generation's.
 	Answering func(model string, piece int) error
+	// Refusing (nil is allowed: nothing is told) is how likely the refusal of a request is; from a half on the model refuses by itself.
+	Refusing func(q core.GenerateRequest) float64
 	// Training (nil is allowed) is called before each step of a training; its error ends it.
 	Training func(step int) error
 	// Wide makes chat models that stream, as large ones do: a small one is first asked about one sentence, unseen.
@@ -250,7 +252,15 @@ func (g generator) Generate(ctx context.Context, reqs []core.GenerateRequest, em
 				answer = []rune(text)
 			}
 		}
-		replies[i] = core.Reply{PromptTokens: (len([]rune(r.Prompt)) + 1) / 2, Stop: core.StopEnd, PrefillSeconds: 0.5, DecodeSeconds: 0.25}
+		var score *core.RefusalScore
+		if q := r.Refusal; q != nil && g.client.Refusing != nil {
+			p := g.client.Refusing(r)
+			score = &core.RefusalScore{Probability: p, Tokens: 1, Refused: q.Decide && p > q.Bound}
+			if score.Refused || !q.Decide && p > 0.5 {
+				answer = []rune(q.Text)
+			}
+		}
+		replies[i] = core.Reply{Refusal: score, PromptTokens: (len([]rune(r.Prompt)) + 1) / 2, Stop: core.StopEnd, PrefillSeconds: 0.5, DecodeSeconds: 0.25}
 		for at := 0; at < len(answer); at += 4 {
 			if g.client.Answering != nil {
 				if err := g.client.Answering(g.name, at/4); err != nil {
