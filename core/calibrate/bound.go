@@ -24,7 +24,7 @@ const (
 var Modes = []Mode{Careful, Balanced, Helpful}
 
 const (
-	// Allowed is the share of mistakes of the one kind that careful and helpful make at most.
+	// Allowed is the share of false answers that careful gives at most.
 	Allowed = 0.05
 	// Fewest is how many answerable questions, and how many others, a language must have.
 	Fewest = 10
@@ -132,7 +132,7 @@ func careful(points []point, balanced point) point {
 }
 
 func helpful(points []point, balanced point) point {
-	most := min(Allowed, balanced.FalseRefusals.Share/2)
+	most := balanced.FalseRefusals.Share / 2
 	kept := func(p point) int { return p.FalseAnswers.Of - p.FalseAnswers.N }
 	best := balanced
 	for _, p := range points {

@@ -48,7 +48,7 @@ func TestFind(t *testing.T) {
 			if p.Bound <= balanced.Bound && 2*p.Right.N >= balanced.Right.N && p.FalseAnswers.Share <= most && (careful.FalseAnswers.Share > most || p.Right.N > careful.Right.N) {
 				t.Fatalf("seed %d: careful %+v, better %+v", seed, careful, p)
 			}
-			most = min(Allowed, balanced.FalseRefusals.Share/2)
+			most = balanced.FalseRefusals.Share / 2
 			kept := func(p Point) int { return p.FalseAnswers.Of - p.FalseAnswers.N }
 			if p.Bound >= balanced.Bound && 2*kept(p) >= kept(balanced) && p.FalseRefusals.Share <= most && (helpful.FalseRefusals.Share > most || kept(p) > kept(helpful)) {
 				t.Fatalf("seed %d: helpful %+v, better %+v", seed, helpful, p)

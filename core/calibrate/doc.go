@@ -16,7 +16,9 @@
 //   - careful is not above it, and has a false answer to at most Allowed of the questions that have none, and to at most half as many as
 //     balanced; of such bounds it is the one with most right answers. It keeps at least half of balanced's right answers: where that and the share do not go together, it is
 //     the one with the fewest false answers.
-//   - helpful is not below it, and refuses at most Allowed of the answerable questions, and at most half as many as balanced, with most right refusals; it keeps at least half of these.
+//   - helpful is not below it, and refuses at most half as many of the answerable questions as balanced; of such bounds it is the one with most
+//     right refusals. It keeps at least half of balanced's right refusals: where that and the share do not go together, it is the one with
+//     the fewest false refusals.
 //
 // Bounds lie in the middle, by log-odds, between two probabilities that were seen. CrossFit tells what they come to on questions that they were not found on.
 package calibrate
