@@ -206,7 +206,7 @@ func TestDamagedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := s.Added+len(s.Failed), len(files)+len(problems); got != want {
+	if got, want := s.Added+s.Pictures+len(s.Failed), len(files)+len(problems); got != want {
 		t.Errorf("%d files came to an end, of %d", got, want)
 	}
 	for _, f := range s.Failed {

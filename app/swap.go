@@ -200,6 +200,9 @@ func (k Keep) Forget() error {
 	if _, waits, err := k.Waiting(); err != nil || waits {
 		return errors.Join(err, core.Explain(fmt.Errorf("delete what is kept: %w", core.ErrBusy), "error.swap.waits"))
 	}
+	if err := k.forgetNames(); err != nil {
+		return err
+	}
 	if !exists(k.path(undoDir)) {
 		return nil
 	}

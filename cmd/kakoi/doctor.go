@@ -44,6 +44,9 @@ func runDoctor(ctx context.Context, c *call) error {
 		}
 	} else {
 		c.printReport(r)
+		if n, there, err := c.host.keep.Notice(); err == nil && there {
+			c.tellNotice(c.host.keep, n)
+		}
 	}
 	if !r.OK {
 		return errFailed

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"kakoi/app"
 	"kakoi/app/amount"
@@ -67,14 +68,26 @@ func (h *host) settle(ctx context.Context, c *call) error {
 	if err != nil {
 		return fmt.Errorf("mend the library: %w", err)
 	}
+	notice := app.NoticeOf(*h.saved, plan)
+	if err := h.keep.Note(notice); err != nil { // it can be told once, at least
+		slog.Warn("keep what was repaired", "error", err)
+	}
 	if c.quiet || c.json {
 		return nil
 	}
-	fmt.Fprintln(c.Err, c.text("cli.repair.itself", h.saved.Places))
-	for _, a := range plan.Documents {
-		fmt.Fprintln(c.Err, "  "+c.text("cli.repair.itself_document", sanitize(a.Name, false)))
+	c.tellNotice(h.keep, notice)
+	if len(plan.Documents) > 0 && !c.command.window {
+		fmt.Fprintln(c.Err, c.text("cli.repair.itself_how"))
 	}
 	return nil
+}
+
+// tellNotice says what was repaired without being asked.
+func (c *call) tellNotice(keep app.Keep, n app.RepairNotice) {
+	_, undo, err := keep.Undoable()
+	for _, line := range n.Said(c.text, undo && err == nil) {
+		fmt.Fprintln(c.Err, sanitize(line, false))
+	}
 }
 
 // tellRecords names what else than documents was hit.
@@ -104,7 +117,7 @@ func runRepair(ctx context.Context, c *call) error {
 			return c.emit(map[string]any{"files": o.damage, "plan": plan})
 		}
 		c.say("cli.repair.nothing")
-		return nil
+		return c.host.keep.CloseNotice() // whoever asks has been told
 	case o.dry:
 		if c.json {
 			err = c.emit(map[string]any{"files": o.damage, "plan": plan})
@@ -133,6 +146,9 @@ func runRepair(ctx context.Context, c *call) error {
 		for _, left := range done.Left {
 			fmt.Fprintln(c.Out, "  "+sanitize(left, false))
 		}
+	}
+	if err := c.host.keep.CloseNotice(); err != nil {
+		return err
 	}
 	if len(done.Left)+len(done.Read.Failed)+done.Nameless > 0 {
 		return errFailed

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kakoi/app"
 )
 
 // flip changes bytes of the library's tables, or of the list of them.
@@ -141,4 +144,50 @@ func TestRepairWithoutFiles(t *testing.T) {
 		t.Errorf("the rest answers\n%s\nnot\n%s", got, want)
 	}
 	w.want(0, "doctor", "--repair", "--dry-run")
+}
+
+// TestRepairedByItself: what an opening repairs is said by the command that opened, again by doctor, and kept until somebody has dealt with it; names in it go with what is removed.
+func TestRepairedByItself(t *testing.T) {
+	w := newWorld(t)
+	w.stock(6)
+	tables, err := filepath.Glob(filepath.Join(w.data, "library", "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatal(tables, err)
+	}
+	data, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[40] ^= 1
+	keep := app.Keep{Data: w.data}
+	if err := errors.Join(os.WriteFile(tables[0], data, 0o600), keep.AskRepair()); err != nil {
+		t.Fatal(err)
+	}
+	if said := w.run("list").err; !strings.Contains(said, "Repaired by itself (") || !strings.Contains(said, "written anew") || !strings.Contains(said, "kakoi restore --undo") {
+		t.Errorf("the first command says %q", said)
+	}
+	n, there, err := keep.Notice()
+	if err != nil || !there || n.Places == 0 || n.Done {
+		t.Fatalf("kept: %+v, %v", n, err)
+	}
+	if said := w.run("list").err; strings.Contains(said, "Repaired") {
+		t.Errorf("the second command says it again: %q", said)
+	}
+	if said := w.run("doctor").err; !strings.Contains(said, "Repaired by itself (") {
+		t.Errorf("doctor says %q", said)
+	}
+	n.Names, n.Lost = []string{"secret.txt"}, []app.Failure{{Path: "/srv/secret.txt", Reason: "secret.txt is gone"}}
+	if err := keep.Note(n); err != nil {
+		t.Fatal(err)
+	}
+	w.file("other.txt", "Something else.")
+	w.want(0, "add", filepath.Join(w.docs, "other.txt"))
+	w.want(0, "remove", "--yes", "other.txt")
+	if text, err := os.ReadFile(filepath.Join(w.data, "repaired.json")); err != nil || bytes.Contains(text, []byte("secret")) {
+		t.Errorf("after a removal the notice is %s, %v", text, err)
+	}
+	w.run("doctor", "--repair", "--yes")
+	if _, there, err = keep.Notice(); there || err != nil {
+		t.Errorf("after the repair it is still kept, %v", err)
+	}
 }

@@ -113,8 +113,15 @@ func (l *opening) open(ctx context.Context) (*ui.Services, error) {
 	if h.saved != nil {
 		l.repair.Go(func() {
 			opt := app.AddOptions{Explain: func(err error) (string, string) { return resources.ErrorText(l.call.lang, err) }}
-			if done, err := h.doctor(l.call).Repair(ctx, opt); err != nil || len(done.Left) > 0 {
+			done, err := h.doctor(l.call).Repair(ctx, opt)
+			if err != nil || len(done.Left) > 0 {
 				slog.Warn("repair documents", "left", done.Left, "error", err)
+			}
+			if n, there, nerr := h.keep.Notice(); err == nil && nerr == nil && there {
+				if err := h.keep.Note(n.Read(done)); err != nil {
+					slog.Warn("keep what was repaired", "error", err)
+				}
+				h.bus.Tell(app.TopicDocuments)
 			}
 		})
 	}

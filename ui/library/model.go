@@ -65,6 +65,13 @@ type quoter interface {
 	Quoting(ctx context.Context, documents ...string) (app.Quotes, error)
 }
 
+// repairs is what the screen needs of app.Keep.
+type repairs interface {
+	Notice() (app.RepairNotice, bool, error)
+	CloseNotice() error
+	Undoable() (app.Swap, bool, error)
+}
+
 // part is a section of the screen.
 type part string
 
@@ -96,7 +103,8 @@ type model struct {
 	lib     useCases
 	links   linker
 	pages   viewer
-	quotes  quoter // may be nil
+	quotes  quoter  // may be nil
+	repairs repairs // may be nil
 	samples fs.FS
 	dir     string // for the samples
 	explain func(error) (sentence, hint string)
@@ -112,6 +120,7 @@ type model struct {
 	health      health
 	search      search
 	loading     loads
+	repaired    []string // what was repaired without being asked, in sentences
 }
 
 // question is what the view asks a person before then happens.

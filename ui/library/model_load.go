@@ -32,6 +32,7 @@ type snapshot struct {
 	report     app.HealthReport
 	reader     ocr.Reader // where the report has pages that it could read
 	readerErr  error
+	repaired   []string
 }
 
 // unfinished is an add that did not end and does not run.
@@ -79,6 +80,7 @@ func (m *model) read(ctx context.Context, wanted string) (snapshot, error) {
 	if s.status, err = m.lib.Status(ctx); err != nil {
 		return s, err
 	}
+	s.repaired = m.readRepairs()
 	entries, plans, err := m.lib.Unfinished(ctx)
 	if err != nil {
 		return s, err
@@ -133,6 +135,7 @@ func (m *model) take(s snapshot, err error) {
 		m.ShowError(err)
 		return
 	}
+	m.takeRepairs(s.repaired)
 	m.list.take(s.collection, s.rows)
 	m.adding.unfinished = s.unfinished
 	m.folders.take(s.folders)

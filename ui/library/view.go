@@ -35,8 +35,9 @@ type Params struct {
 	Pages      viewer
 	Quotes     quoter // says what else holds a document that is to be removed; nil is allowed
 	Bus        *app.Bus
-	Samples    fs.FS  // the sample documents
-	SamplesDir string // where they are written to be added
+	Repairs    repairs // what was repaired without being asked; nil: nothing ever is
+	Samples    fs.FS   // the sample documents
+	SamplesDir string  // where they are written to be added
 }
 
 // Screen is the Documents screen.
@@ -68,6 +69,7 @@ type section struct {
 // New makes the screen. Watched folders are followed from now on, until the window ends.
 func New(p Params) *Screen {
 	s := &Screen{p: p, m: newModel(p.Shell, p.Library, p.Folders, p.Pages)}
+	s.m.repairs = p.Repairs
 	s.m.quotes = p.Quotes
 	s.m.samples, s.m.dir = p.Samples, p.SamplesDir
 	s.m.explain = func(err error) (string, string) { return resources.ErrorText(p.Shell.Lang(), err) }

@@ -2,6 +2,7 @@ package library
 
 import (
 	"fmt"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -26,6 +27,9 @@ type notices struct {
 
 // shownFailures is how many failures are listed; Copy has all.
 const shownFailures = 50
+
+// shownRepairs is how many lines of a repair are shown without scrolling.
+const shownRepairs = 7
 
 func newNotices(s *Screen) *notices {
 	n := &notices{s: s, title: s.words(""), detail: s.aside(""), bar: fynewidget.NewProgressBar()}
@@ -63,12 +67,16 @@ func (n *notices) update() {
 	for _, u := range a.unreadOCR {
 		told += "\nocr " + u.entry.ID + fmt.Sprint(len(u.plan.Documents))
 	}
+	told += "\n" + strings.Join(s.m.repaired, "\n")
 	if told == n.told {
 		n.progress()
 		return
 	}
 	n.told = told
 	objects := []fyne.CanvasObject{n.panel}
+	if len(s.m.repaired) > 0 {
+		objects = append(objects, n.repairs())
+	}
 	if len(a.tasks) == 0 {
 		for _, u := range a.unfinished {
 			objects = append(objects, panel(s.words(s.text("documents.unfinished", s.m.names(u.plan), u.plan.Collection)), widget.NewFlow(gap,
@@ -91,6 +99,24 @@ func (n *notices) update() {
 	n.box.Objects = objects
 	n.progress()
 	n.box.Refresh()
+}
+
+// repairs says what was repaired without being asked.
+func (n *notices) repairs() fyne.CanvasObject {
+	s := n.s
+	said := s.m.repaired
+	done := button(s.text("documents.close"), fynetheme.CancelIcon(), quiet, func() {
+		s.m.closeRepairs()
+		s.Focus() // the button is gone
+	})
+	list := widget.NewColumn(4)
+	for _, line := range said[1:] {
+		list.Objects = append(list.Objects, s.words(line))
+	}
+	if len(said) > shownRepairs {
+		return panel(widget.NewEdge(gap, s.heading(said[0]), done), container.New(widget.AtLeast{Height: shownRepairs * s.ruler.Line()}, widget.NewSheet(0, list)))
+	}
+	return panel(widget.NewEdge(gap, s.heading(said[0]), done), list)
 }
 
 // summary says what an add did, and lists what failed.
