@@ -12,12 +12,16 @@ import (
 // sampleEvery is how often a listener hears of progress: 10 Hz.
 const sampleEvery = 100 * time.Millisecond
 
+// stageWait is the stage of a Job before its turn.
+const stageWait = "wait"
+
 // State is how far a Job has come.
 type State struct {
 	core.Update
 	Elapsed time.Duration // since the work began; waiting for a turn does not count
 	Left    time.Duration // estimate for this stage; 0 when unknown
 	Ended   bool          // the last State of a Job
+	Behind  Name          // the Job that has the turn while this one waits for it (Stage "wait"); zero otherwise
 }
 
 // Work is what a Job does. It reports as often as it likes.
@@ -124,7 +128,7 @@ func (r *Runner) run(ctx context.Context, j *Job, work Work) error {
 	select {
 	case r.turn <- struct{}{}:
 	default:
-		j.report(core.Update{Stage: "wait"})
+		j.report(core.Update{Stage: stageWait})
 		select {
 		case r.turn <- struct{}{}:
 		case <-ctx.Done():
@@ -182,12 +186,29 @@ func (j *Job) sample(ended <-chan error, listen func(State)) {
 // State is how far the Job has come now.
 func (j *Job) State() State {
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	s := State{Update: j.update, Left: j.pace.left(time.Now(), j.update)}
-	if !j.began.IsZero() {
+	waits := j.began.IsZero()
+	if !waits {
 		s.Elapsed = time.Since(j.began)
 	}
+	j.mu.Unlock()
+	if waits && s.Stage == stageWait { // of no two Jobs both are held
+		s.Behind = j.runner.atWork()
+	}
 	return s
+}
+
+// atWork is the Job that has the turn.
+func (r *Runner) atWork() Name {
+	for _, other := range r.Running() {
+		other.mu.Lock()
+		works := !other.began.IsZero()
+		other.mu.Unlock()
+		if works {
+			return other.Name
+		}
+	}
+	return Name{}
 }
 
 // Cancel asks the Job to end. It returns at once.

@@ -261,3 +261,36 @@ func TestWatchHearsTheEndLast(t *testing.T) {
 		t.Errorf("heard of %v jobs, the last time of %d", heard, last)
 	}
 }
+
+// TestBehind: who waits for a turn hears which job has it, and none that waits, too; who has the turn waits for nobody.
+func TestBehind(t *testing.T) {
+	r := NewRunner()
+	release := make(chan struct{})
+	work := func(context.Context, core.Progress) error { <-release; return nil }
+	one := r.Start(t.Context(), Name{"job.add", "docs"}, work, nil)
+	for one.State().Elapsed == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	heard := make(chan State, 100)
+	var waiting []*Job
+	for range 3 {
+		waiting = append(waiting, r.Start(ctx, Name{"job.backup", "b"}, work, func(s State) { heard <- s }))
+	}
+	if s := <-heard; s.Stage != "wait" || s.Behind != (Name{"job.add", "docs"}) {
+		t.Errorf("waits behind %+v", s)
+	}
+	if s := one.State(); s.Behind != (Name{}) {
+		t.Errorf("the first waits behind %+v", s.Behind)
+	}
+	cancel()
+	for _, j := range waiting {
+		if err := j.Wait(t.Context()); !errors.Is(err, context.Canceled) {
+			t.Errorf("a job that was cancelled while it waited: %v", err)
+		}
+	}
+	close(release)
+	if err := one.Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

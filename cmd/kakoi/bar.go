@@ -12,8 +12,10 @@ import (
 	"kakoi/core"
 )
 
-// bar is one line of progress on a terminal's standard error, drawn over itself. It prints nothing elsewhere.
+// bar is one line of progress on a terminal's standard error, drawn over itself. Elsewhere it says once what a job waits for, and nothing else.
 type bar struct {
+	plain bool // no terminal
+	told  bool // that it waits
 	mu    sync.Mutex
 	w     io.Writer
 	text  func(key string, args ...any) string
@@ -23,12 +25,12 @@ type bar struct {
 	stage string // last drawn
 }
 
-// newBar is nil (which is a bar that shows nothing) without a terminal or with --quiet.
+// newBar is nil (which is a bar that shows nothing) with --quiet.
 func (c *call) newBar() *bar {
-	if !c.Tty.Err || c.quiet {
+	if c.quiet {
 		return nil
 	}
-	return &bar{w: c.Err, text: c.text, width: c.Tty.Width}
+	return &bar{w: c.Err, text: c.text, width: c.Tty.Width, plain: !c.Tty.Err}
 }
 
 // show draws a job's state; its end wipes the line.
@@ -42,12 +44,23 @@ func (b *bar) show(s job.State) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.draw(s)
+	switch {
+	case !b.plain:
+		b.draw(s)
+	case s.Behind.Key != "" && !b.told:
+		fmt.Fprintln(b.w, b.waiting(s))
+		b.told = true
+	}
+}
+
+// waiting says what a job waits for, and that it need not.
+func (b *bar) waiting(s job.State) string {
+	return b.text("cli.wait", strings.TrimSpace(b.text(s.Behind.Key)+" "+sanitize(s.Behind.Note, false)))
 }
 
 // progress is a core.Progress for work that no job samples.
 func (b *bar) progress() core.Progress {
-	if b == nil {
+	if b == nil || b.plain {
 		return nil
 	}
 	return func(u core.Update) {
@@ -63,6 +76,9 @@ func (b *bar) progress() core.Progress {
 func (b *bar) draw(s job.State) {
 	const cells = 24
 	line := b.text("stage." + s.Stage)
+	if s.Behind.Key != "" {
+		line = b.waiting(s)
+	}
 	if s.Total > 0 {
 		share := min(1, max(0, float64(s.Done)/float64(s.Total)))
 		full := int(share * cells)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
+	"kakoi/app/job"
 	"kakoi/core"
 )
 
@@ -23,5 +25,26 @@ func TestBarShowsNewStages(t *testing.T) {
 	}
 	if !strings.HasSuffix(out.String(), "stage.kernels") {
 		t.Errorf("%q", out.String())
+	}
+}
+
+// TestBarSaysWhatItWaitsFor: on a terminal in its line, elsewhere once.
+func TestBarSaysWhatItWaitsFor(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		var out bytes.Buffer
+		b := &bar{w: &out, text: func(key string, args ...any) string {
+			return strings.TrimSpace(fmt.Sprint(append([]any{key}, args...)...))
+		}, width: 200, plain: plain}
+		for range 3 {
+			b.show(job.State{Update: core.Update{Stage: "wait"}, Behind: job.Name{Key: "job.add", Note: "share"}})
+		}
+		b.show(job.State{Update: core.Update{Stage: "backup", Done: 1, Total: 2}})
+		said := out.String()
+		if want := map[bool]int{true: 1, false: 3}[plain]; strings.Count(said, "job.add share") != want {
+			t.Errorf("plain %v: %q", plain, said)
+		}
+		if plain == strings.Contains(said, "stage.backup") {
+			t.Errorf("plain %v: %q", plain, said)
+		}
 	}
 }

@@ -69,6 +69,11 @@ func TestBackupModel(t *testing.T) {
 	if last() != "save /usb/k" || !m.keeping.well || !strings.Contains(m.keeping.said, "7 documents") {
 		t.Errorf("saved: %v, %+v", v.calls, m.keeping)
 	}
+	m.keeping = keeping{running: &checking{state: job.State{Behind: job.Name{Key: "job.add", Note: "share"}}}}
+	if said := m.keepingSays(); said != "waits for: Adding share" {
+		t.Errorf("beside an add it says %q", said)
+	}
+	m.keeping = keeping{}
 	asked, restarted := "", 0
 	m.look("/usb/k", func(text string) { asked = text })
 	if last() != "look /usb/k" || !strings.Contains(asked, "7 documents") || !strings.Contains(asked, "undo it") {

@@ -77,6 +77,16 @@ func (m *model) run(work func(ctx context.Context, listen func(job.State)) (stri
 	m.changed()
 }
 
+// keepingSays is what the last one came to, or what the one that runs waits for.
+func (m *model) keepingSays() string {
+	r := m.keeping.running
+	if r == nil || r.state.Behind.Key == "" {
+		return m.keeping.said
+	}
+	first := r.state.Behind
+	return m.host.Text("stage.wait.for", strings.TrimSpace(m.host.Text(first.Key)+" "+first.Note))
+}
+
 func (m *model) stopKeeping() {
 	if r := m.keeping.running; r != nil && r.cancel != nil {
 		r.cancel()

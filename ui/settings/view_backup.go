@@ -1,6 +1,7 @@
 package settings
 
 import (
+
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -78,7 +79,7 @@ func (s *Screen) backupGroup() (part fyne.CanvasObject, update func()) {
 		if !running && k.said != "" && !k.well {
 			color = fynetheme.ColorNameError
 		}
-		set(said, k.said, color)
+		set(said, s.m.keepingSays(), color)
 		keeps := s.m.keeps()
 		set(kept, keeps, "")
 		undo.Hidden, forget.Hidden, before.Hidden = keeps == "", keeps == "", keeps == ""
