@@ -1,7 +1,6 @@
 package settings
 
 import (
-
 	"time"
 
 	"fyne.io/fyne/v2"
