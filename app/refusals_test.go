@@ -13,6 +13,7 @@ import (
 	"kakoi/app/settings"
 	"kakoi/core"
 	"kakoi/core/calibrate"
+	"kakoi/core/weights"
 )
 
 // bounds are those of a mode each, for both languages' shipped sentences.
@@ -43,6 +44,9 @@ func (b *bench) keepBounds(r *calibrate.Record) {
 // TestBoundsDecide: without bounds the model decides, with them the mode that is set or asked for does; the receipt says what was done, and a
 // replay does the same, whatever is set by then.
 func TestBoundsDecide(t *testing.T) {
+	if calibrate.FileName != weights.Refusals {
+		t.Fatal("the bounds' file has a say in the model's ID")
+	}
 	k := newTalk(t)
 	k.unsure(0.4)
 	ask := func(opt app.AskOptions) core.Answer {

@@ -128,7 +128,7 @@ func Common(refusal string, answers []string) string {
 	return refusal[:end]
 }
 
-// FileName is the file of a model's folder that has its bounds.
+// FileName is the file of a model's folder that has its bounds; it is weights.Refusals.
 const FileName = "refusal.json"
 
 // Read reads a model folder's bounds: core.ErrNotFound where there are none.

@@ -116,6 +116,19 @@ func TestIDFollowsContent(t *testing.T) {
 	if id(a) != id(b) {
 		t.Error("the same content in two places has two IDs")
 	}
+	before := id(b)
+	for name, same := range map[string]bool{weights.Refusals: true, "other.json": false} {
+		path := filepath.Join(b, name)
+		if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if (id(b) == before) != same {
+			t.Errorf("with %s the ID is %s, before %s", name, id(b), before)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
 	name := filepath.Join(b, "model.safetensors")
 	raw, err := os.ReadFile(name)
 	if err != nil {

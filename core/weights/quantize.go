@@ -23,6 +23,10 @@ import (
 // Cache4Bit is the folder within a model's folder where its 4-bit form is kept. It is no part of the model: it has no say in the ID.
 const Cache4Bit = "nf4"
 
+// Refusals is the file within a model's folder with bounds on how likely a refusal may be (package calibrate). They were found with the model, and
+// are no part of it.
+const Refusals = "refusal.json"
+
 // spare4Bit stays free on the disk after a 4-bit folder was written.
 const spare4Bit = 256 << 20
 
