@@ -43,7 +43,9 @@ type found struct {
 	Score    float64 `json:"score"`
 	Dense    float64 `json:"dense"`
 	Lexical  float64 `json:"lexical"`
-	*section         // with --parent
+	// With --parent.
+	Headings []string `json:"headings,omitempty"` // outermost first
+	Section  string   `json:"section,omitempty"`
 }
 
 // section is what a passage stands in, as --parent shows it.
@@ -115,7 +117,11 @@ func runSearch(ctx context.Context, c *call) error {
 			}
 		}
 		if c.json {
-			err = c.emit(found{i + 1, p.Name, p.Page, p.Start, p.End, p.Text, p.Score, p.Dense, p.Lexical, above})
+			line := found{Rank: i + 1, Document: p.Name, Page: p.Page, Start: p.Start, End: p.End, Text: p.Text, Score: p.Score, Dense: p.Dense, Lexical: p.Lexical}
+			if above != nil {
+				line.Headings, line.Section = above.Headings, above.Section
+			}
+			err = c.emit(line)
 		} else {
 			fmt.Fprintf(c.Out, "[%d] %s  %s\n", i+1, c.place(p.Name, p.Page), c.text("cli.search.scores", p.Score, p.Dense, p.Lexical))
 			fmt.Fprintln(c.Out, c.show("    ", p.Text, query))
