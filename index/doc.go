@@ -17,6 +17,11 @@
 // for a chunk of 384 numbers; its snapshot is brought up to date with the heads when it is loaded. BuildGraphs makes the graph, document by
 // document, beside everything else: what is not linked yet is looked at vector by vector, as below the bound.
 //
+// # Languages
+//
+// A dense search that is told the question (Query.Asked) reads the cosines of passages in another script than the question's by their own mean and spread, and
+// needs the segments too, which know the script of each chunk; see script.go.
+//
 // # Damage
 //
 // Salvage makes a new library of what can be read of a damaged folder, Mend puts right what belongs together and lists what is not whole,

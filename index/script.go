@@ -17,7 +17,7 @@ import (
 // much as another among the English ones is as near. (Language means taken out: Libovický, Rosa and Fraser 2020. Figures: docs/decisions/0025.)
 
 // script is what a text is written in, as far as the searches tell it apart.
-type script int
+type script uint8
 
 const (
 	latin    script = iota // and all others
