@@ -160,6 +160,7 @@ func (b *benchRun) figure(name, keep string, dtype torch.DType, compute string, 
 	if err != nil {
 		return err
 	}
+	defer memory.close()
 	masters, grads, opt := n.masters, n.gradients, newAdamW(s, p.parts)
 	copy(masters, p.first(1))
 	var whole, ends []float64

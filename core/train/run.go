@@ -57,6 +57,7 @@ func (r *run) whole(ctx context.Context) (res core.TrainResult, err error) {
 	if r.memory, err = newMeter(ctx, r.g); err != nil {
 		return res, err
 	}
+	defer r.memory.close()
 	if r.net, err = newNet(ctx, base, r.params, r.set.Alpha, r.set.Dropout, r.set.Seed, r.keep, r.chunk); err != nil {
 		return res, err
 	}

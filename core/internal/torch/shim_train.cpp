@@ -146,6 +146,11 @@ int kk_attend_back_parts(kk_tensor d_o, kk_tensor qkv, kk_tensor o, kk_tensor ls
 
 void kk_trim(void) { malloc_trim(0); }
 
+void kk_map_blocks(int on) {
+  mallopt(M_MMAP_THRESHOLD, on ? 1 << 20 : 32 << 20); // 32 MiB is where glibc's own, growing bound ends (malloc.c, DEFAULT_MMAP_THRESHOLD_MAX)
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);                // twice that, as glibc keeps it
+}
+
 int kk_attends_flash(kk_tensor qkv) { return !T(qkv).is_cpu() && flash(T(qkv)); }
 
 kk_tensor kk_pinned(int64_t n) { TRY(return give(at::empty({n}, at::TensorOptions().dtype(at::kFloat).pinned_memory(true)));, nullptr) }

@@ -30,6 +30,9 @@ kk_tensor kk_pinned(int64_t n);
 // Gives memory that was freed back to the system.
 void kk_trim(void);
 
+// Whether blocks of a mebibyte and more are mapped one by one, so that what is freed goes back at once; else as the C library does in a long-lived process.
+void kk_map_blocks(int on);
+
 // Turns q and k of qkv [N, H, 3, D] in place by the angles of cos and sin [N, 1, 1, R/2].
 int kk_turn_(kk_tensor qkv, kk_tensor cos, kk_tensor sin);
 

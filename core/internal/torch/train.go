@@ -139,6 +139,16 @@ func (s *Scope) AttendsFlash(qkv Tensor) bool {
 // Trim gives the host's memory that libtorch has freed back to the system.
 func Trim() { C.kk_trim() }
 
+// MapBlocks lets the host's memory of tensors of 1 MiB and more be mapped one by one while on, so that what is freed goes back to the system
+// at once: with tensors of ever other sizes the C library's heap grows to several times of what is in use.
+func MapBlocks(on bool) {
+	if on {
+		C.kk_map_blocks(1)
+		return
+	}
+	C.kk_map_blocks(0)
+}
+
 // Pinned is n numbers of fp32 in the host's memory that copies to and from the GPU take at full speed.
 func (s *Scope) Pinned(n int64) Tensor {
 	if !s.ready("pinned") {
