@@ -1,5 +1,5 @@
 // Package rag answers a question from passages: fusion of the two searches, joining of overlapping
-// chunks, the context budget, the prompt, citations and refusal.
+// chunks, what stands around them, the context budget, the prompt, citations and refusal.
 //
 // An Asker does all of it over a Searcher, an Embedder and a Generator; the steps are exported, so that
 // `kakoi search` uses Fuse and Join, and training builds prompts with the same Template. Nothing here
