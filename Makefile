@@ -11,7 +11,7 @@ WINDOW = -modfile=bin/build/window.mod -tags x11
 NATIVE = . ./core/internal/... ./core/neox ./core/bert ./core/token ./core/train ./cmd/kakoi-engine
 GO_TEST = go test -count=1 -timeout 30m
 
-.PHONY: help run build test test-window screenshots check bench test-gpu cuda kernels golden clean test-ime package icon setup setup-tests
+.PHONY: help run build test test-window screenshots check bench test-gpu cuda kernels golden clean test-ime package icon setup setup-tests starter
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -35,6 +35,9 @@ test-window: build setup-tests ## the window alone, on a screen of its own: keyb
 
 screenshots: build setup-tests ## the same run takes the pictures of docs/screenshots anew
 	@KAKOI_SHOTS=$$PWD/docs/screenshots $(GO_TEST) -v -tags window -run '^TestWindow' .
+
+starter: ## what the recipe of the starter model needs, stage by stage (for maintainers)
+	@sed -n '/^| stage/,/^| 7/p' resources/starter/recipe/README.md
 
 check: setup ## format, vet and the pure tests under the race detector
 	@test -z "$$(gofmt -l app cmd core index resources ui *.go | tee /dev/stderr)" || { echo "run gofmt -w on these files" >&2; exit 1; }
