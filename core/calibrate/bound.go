@@ -98,8 +98,12 @@ func Find(rows []Row) (Bounds, error) {
 	for _, c := range candidates(rows) {
 		points = append(points, point{At(rows, c.bound), c.gap})
 	}
-	// Of bounds that are equally good the one that is farthest from any probability seen.
-	best := slices.MaxFunc(points, func(a, b point) int { return cmp.Or(cmp.Compare(a.sum(), b.sum()), cmp.Compare(a.gap, b.gap)) })
+	top := slices.MaxFunc(points, func(a, b point) int { return cmp.Compare(a.sum(), b.sum()) })
+	good := slices.DeleteFunc(slices.Clone(points), func(p point) bool { return p.sum() < top.sum()-top.spread()-1e-12 })
+	// What the rows do not tell apart is left near to the model's own choice, and far from any probability seen.
+	best := slices.MinFunc(good, func(a, b point) int {
+		return cmp.Or(cmp.Compare(math.Abs(logOdds(a.Bound)), math.Abs(logOdds(b.Bound))), -cmp.Compare(a.gap, b.gap))
+	})
 	return Bounds{Balanced: best.Point, Careful: careful(points, best).Point, Helpful: helpful(points, best).Point}, nil
 }
 
@@ -110,6 +114,12 @@ type point struct {
 
 // sum is what balanced makes great.
 func (p point) sum() float64 { return p.Right.Share + 1 - p.FalseAnswers.Share }
+
+// spread is the standard error of sum.
+func (p point) spread() float64 {
+	v := func(r exam.Rate) float64 { return r.Share * (1 - r.Share) / float64(r.Of) }
+	return math.Sqrt(v(p.Right) + v(p.FalseAnswers))
+}
 
 func careful(points []point, balanced point) point {
 	most := min(Allowed, balanced.FalseAnswers.Share/2)

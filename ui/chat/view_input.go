@@ -2,6 +2,8 @@ package chat
 
 import (
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -130,6 +132,11 @@ func (v *inputView) refreshModes() {
 	v.left.Choose(slices.Index(all, left))
 	v.right.Choose(slices.Index(all, right))
 	lines, chosen := m.Refusals()
+	for _, line := range lines { // a chooser is as wide as this text
+		if utf8.RuneCountInString(line) > utf8.RuneCountInString(strings.TrimSpace(v.refuse.PlaceHolder)) {
+			v.refuse.PlaceHolder = line
+		}
+	}
 	if v.refuse.Options = lines; chosen >= 0 {
 		v.refuse.Choose(chosen)
 	}

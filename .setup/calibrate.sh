@@ -1,0 +1,33 @@
+#!/bin/bash
+# Bounds on the refusals of the model that comes along: .setup/calibrate.sh [FOLDER] asks it the questions of .setup/calibration (with what the search finds, and with the passage that answers taken out) and as many
+# again that are drafted by rule, on the samples and the Debian Administrator's Handbook in both languages, and writes resources/starter/refusal.json. To be run again when the model changes: bounds of another model are
+# not used. FOLDER keeps the documents for the next time. The questions of resources/questions, which examine the model, have no part in it.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=${1:-}
+if [ -z "$work" ]; then
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+fi
+mkdir -p "$work"
+work=$(cd "$work" && pwd)
+kakoi=("$here/bin/kakoi" --data "$work/data" --lang en)
+if [ ! -e "$work/added" ]; then
+  (cd "$work" && apt-get download -q debian-handbook >&2 && dpkg-deb -x debian-handbook_*.deb book && rm debian-handbook_*.deb)
+  book=$work/book/usr/share/doc/debian-handbook/html
+  rm -f "$book"/ja-JP/index.html "$book"/en-US/index.html
+  "${kakoi[@]}" add --samples >&2
+  "${kakoi[@]}" add --collection handbook-ja "$book"/ja-JP/*.html >&2
+  "${kakoi[@]}" add --collection handbook-en "$book"/en-US/*.html >&2
+  touch "$work/added"
+fi
+sets=()
+for set in samples handbook-ja handbook-en; do
+  for name in "asked-$set" "drafted-$set"; do
+    "${kakoi[@]}" dataset remove --yes "$name" >&2 2>/dev/null || true # of another model: its prompts may be others
+    sets+=(--dataset "$name")
+  done
+  "${kakoi[@]}" dataset import --name "asked-$set" --collection "$set" "$here/.setup/calibration/$set.jsonl" >&2
+  "${kakoi[@]}" dataset build --name "drafted-$set" --collection "$set" --rows 80 >&2
+done
+"${kakoi[@]}" model calibrate starter --draft --out "$here/resources/starter/refusal.json" "${sets[@]}"
