@@ -4,7 +4,8 @@
 //
 // Walk finds the files below the given paths, Read turns one file into its Pages, Split cuts Pages
 // into Chunks. Nothing here keeps state between calls except the PDF engine: PDFium as WebAssembly,
-// compiled on first use, kept for the life of the process and freed by Close.
+// compiled on first use, kept for the life of the process and freed by Close. Every PDF begins with the memory of
+// an instance just started (pdf_memory.go).
 //
 // Readers: plain text (UTF-8, UTF-16, Shift_JIS with the Windows extensions, EUC-JP, ISO-2022-JP), csv and tsv, Markdown, HTML, PDF, Word,
 // Excel and PowerPoint (those of today, and .doc and .xls of 97 to 2003), OpenDocument, RTF, EPUB, mails (eml, mht, msg) with their attachments,
