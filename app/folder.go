@@ -77,6 +77,9 @@ func folderBytes(dir string) (int64, error) {
 func stampOf(dir string) (string, error) {
 	h := sha256.New()
 	err := eachFile(dir, func(name string, info fs.FileInfo) error {
+		if name == weights.Refusals { // no part of what the model is
+			return nil
+		}
 		fmt.Fprintf(h, "%s\x00%d\x00%d\n", name, info.Size(), info.ModTime().UnixNano())
 		return nil
 	})
