@@ -107,6 +107,12 @@ func TestOCRPictures(t *testing.T) {
 	if got := b.pagesOf("all.zip/receipts/taxi.png"); len(got) != 1 || got[0] != reads.Lines[0] {
 		t.Errorf("the picture in the archive: %q", got)
 	}
+	pages := app.OpenPages(b.library)
+	defer pages.Close()
+	v, err := pages.View(t.Context(), app.PageQuery{Document: b.named("invoice.png").ID, Page: 1, DPI: 60, Marks: []app.Span{{Start: 0, End: 5}}})
+	if err != nil || v.Picture == nil || v.Note != app.NoteOCR || v.Picture.Rect.Dy() != 702 || v.Text != reads.Lines[0] || v.Drawn() == nil {
+		t.Errorf("the picture is shown as %+v, %v", v, err)
+	}
 	want := []string{"photo.png\n\n" + reads.Lines[0], "scan.pdf\n\n" + reads.Lines[0], "scan.pdf\n\nThe second page", "scan.pdf\n\n" + reads.Lines[0], "note.txt\n\nA note."}
 	if got := b.pagesOf("letter.eml"); len(got) != 6 || !slices.Equal(got[1:], want) {
 		t.Errorf("the mail: %q", got)

@@ -104,7 +104,7 @@ func (p *Pages) View(ctx context.Context, q PageQuery) (PageView, error) {
 		v.Note, v.Cause = NoteUnreadable, err
 	case state == fileChanged:
 		v.Note = NoteChanged
-	case v.Document.Kind != "pdf":
+	case v.Document.Kind != "pdf" && !ingest.IsPicture(v.Document.Kind):
 		v.Note = NoteKind
 	case q.DPI > 0:
 		return v, p.draw(ctx, &v, q.DPI)
