@@ -77,6 +77,8 @@ func TestBadInput(t *testing.T) {
 		"unknown document":      {[]string{"remove", "--yes", "nobody.pdf"}, 1, "nobody.pdf"},
 		"unknown model":         {[]string{"model", "use", "nobody"}, 1, "nobody"},
 		"unknown model verb":    {[]string{"model", "improt", "x"}, 2, "model import"},
+		"refusal":               {[]string{"ask", "--refusal", "bold", "q"}, 2, "careful"},
+		"calibrate on nothing":  {[]string{"model", "calibrate", "--dataset", "none"}, 1, "none"},
 		"bundled model":         {[]string{"model", "remove", "--yes", "starter"}, 1, "starter"},
 		"no model folder":       {[]string{"model", "import", "nowhere"}, 1, "nowhere"},
 		"folder without config": {[]string{"model", "import", loop}, 1, "config.json"},
