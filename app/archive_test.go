@@ -39,7 +39,7 @@ func TestFolderFollowsArchives(t *testing.T) {
 		t.Fatal(err)
 	}
 	archive := filepath.Join(dir, "rules.zip")
-	b.zip(archive, "2026/travel.txt", "Travel is paid for.", "leave.txt", "Leave is ten days.", "logo.png", "x")
+	b.zip(archive, "2026/travel.txt", "Travel is paid for.", "leave.txt", "Leave is ten days.", "logo.gif", "x")
 	one := b.link(f, app.Folder{Path: dir, Collection: "c"})
 	if c := b.check(f, one.ID, false); c.New != 2 || c.Add.Added != 2 || len(c.Add.Failed) != 0 || c.Add.Skipped != 0 {
 		t.Fatalf("first check: %+v", c)
