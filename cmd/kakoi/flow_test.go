@@ -14,7 +14,7 @@ func TestFromAddToAnswer(t *testing.T) {
 	w := newWorld(t)
 	w.file("rules.txt", "Every employee has twenty days of paid leave each year.\n\nThe office opens at nine o'clock.\n")
 	w.file("就業規則.md", "# 就業規則\n\n年次有給休暇は入社半年後に10日与えられます。\n\n交通費は月末に支払われます。\n")
-	w.file("picture.png", "not a document")
+	w.file("picture.gif", "not a document")
 
 	s := objects[app.Summary](t, w.want(0, "add", "--json", w.docs).out)[0]
 	if s.Added != 2 || s.Skipped != 1 || len(s.Failed) != 0 || s.Collection != app.DefaultCollection || s.Embedded != s.Chunks || s.Chunks == 0 {
