@@ -65,9 +65,18 @@ func (x *Index) graphBoth(l *live, g *graph, q Query, f *found2) error {
 		}
 		near = append(near, far...)
 	}
-	slices.SortFunc(near, better)
-	near = slices.CompactFunc(near, func(a, b scored) bool { return a.document == b.document && a.ordinal == b.ordinal })
+	// Found both ways a chunk has two scores that differ in their last bits, so it need not stand beside itself.
+	type place struct {
+		document string
+		ordinal  int
+	}
+	met := make(map[place]bool, len(near))
 	for _, hit := range near {
+		at := place{hit.document, hit.ordinal}
+		if met[at] {
+			continue
+		}
+		met[at] = true
 		kind := latin
 		if kinds := l.scriptsOf(hit.document, hit.gen); hit.ordinal < len(kinds) {
 			kind = kinds[hit.ordinal]

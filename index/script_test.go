@@ -130,4 +130,57 @@ func TestOtherScript(t *testing.T) {
 	}
 }
 
+// TestOtherScriptOnce: passages that are found both ways, near the question and near what it is in the other script, come once, also where many are equally near.
+func TestOtherScriptOnce(t *testing.T) {
+	ctx := context.Background()
+	x := indextest.Open(t, t.TempDir())
+	coll := collection(t, x)
+	r := rand.New(rand.NewPCG(11, 5))
+	topic := unit(r)
+	topic[0], topic[1], topic[2] = 0, 0, 0
+	for name, ja := range map[string]bool{"english.txt": false, "japanese.txt": true} {
+		form := "The desk number %d is for visitors who have come to see the team."
+		if ja {
+			form = "受付の番号は%d番で、来客がある場合にはこちらから係の者を呼ぶことになっています。"
+		}
+		var texts []string
+		for i := range 24 {
+			texts = append(texts, fmt.Sprintf(form, i))
+		}
+		doc, pages, chunks := file(name, texts...)
+		d, err := x.Begin(ctx, coll, doc, pages, chunks, embedder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		missing := d.Missing()
+		vecs := make([]core.Vector, len(missing))
+		kinds := []core.Vector{sided(r, ja, topic, 0.3), sided(r, ja, topic, 0.1), sided(r, ja, topic, 0)}
+		for i, o := range missing {
+			vecs[i] = kinds[o%len(kinds)] // eight of each
+		}
+		if err := d.PutVectors(ctx, missing, vecs); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Commit(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, asked := range []string{"Where do guests go?", "お客さんはどこへ行けばよいですか。"} {
+		hits := search(t, x, coll, index.Query{Asked: asked, Vector: sided(r, asked[0] > 127, topic, 0.3), K: 40}).Dense
+		met := map[string]bool{}
+		for _, h := range hits {
+			at := fmt.Sprint(h.Name, h.Chunk.Ordinal)
+			if met[at] {
+				t.Errorf("%s: %s twice", asked, at)
+			}
+			met[at] = true
+		}
+		if len(met) != 40 {
+			t.Errorf("%s: %d hits of 40", asked, len(met))
+		}
+	}
+}
+
+func TestGraphOtherScriptOnce(t *testing.T) { withGraph(t, TestOtherScriptOnce) }
+
 func TestGraphOtherScript(t *testing.T) { withGraph(t, TestOtherScript) }

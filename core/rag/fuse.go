@@ -39,8 +39,9 @@ func Fuse(question string, dense, lexical []core.Hit) []core.Hit {
 	asked := inJapanese(question)
 	weight := lexicalWeight * (1 - foreign(asked, dense))
 	byMeaning := 1 - weight
+	other := func(h core.Hit) bool { return len(dense) > 0 && inJapanese(h.Chunk.Text) != asked }
 	for _, h := range lexical {
-		if inJapanese(h.Chunk.Text) != asked {
+		if other(h) {
 			byMeaning = min(byMeaning, 1-namesWeight)
 		}
 	}
@@ -74,7 +75,7 @@ func Fuse(question string, dense, lexical []core.Hit) []core.Hit {
 			f.Lexical, f.Share, f.LexicalRank = h.Lexical, h.Share, i+1
 			best, share := lexical[0], lexical[0].Share
 			own := weight
-			if inJapanese(h.Chunk.Text) != asked {
+			if other(h) {
 				own, share = namesWeight, h.Share
 			}
 			if best.Lexical > 0 {

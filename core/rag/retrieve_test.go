@@ -70,6 +70,16 @@ func TestFuseAnotherLanguage(t *testing.T) {
 	}
 }
 
+// TestFuseWordsAlone: where nothing was found by meaning the order of the words stays, whatever the texts are written in.
+func TestFuseWordsAlone(t *testing.T) {
+	name, own := hit("a", 0, 0, 9), hit("b", 0, 0, 8)
+	name.Chunk.Text, name.Share = "受付は若葉ビルの一階です。", 0.5
+	own.Chunk.Text, own.Share = "The desk is on the first floor.", 0.45
+	if got := rag.Fuse("Where is the desk of 若葉?", nil, []core.Hit{name, own}); got[0].Chunk.Document != "a" || got[0].Score <= got[1].Score {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestFuseTies(t *testing.T) {
 	// Each is first in one list and absent from the other: the cosine decides, then reading order.
 	got := rag.Fuse("q", []core.Hit{hit("z", 5, 0.5, 0)}, []core.Hit{hit("a", 1, 0, 3)})
