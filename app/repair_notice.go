@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"kakoi/app/amount"
@@ -43,12 +44,40 @@ func NoticeOf(files FileDamage, plan RepairPlan) RepairNotice {
 
 // Read is the notice after the documents were read again.
 func (n RepairNotice) Read(done Repaired) RepairNotice {
-	n.Done, n.Whole = true, done.Read.Added+done.Read.Updated
+	n.Done, n.Whole = true, n.Whole+done.Read.Added+done.Read.Updated
 	n.Nameless = max(n.Nameless, done.Nameless)
-	n.Lost = done.Read.Failed[:min(len(done.Read.Failed), mostNamed)]
+	lost := slices.Clone(done.Read.Failed[:min(len(done.Read.Failed), mostNamed)])
 	for _, left := range done.Left[:min(len(done.Left), mostNamed)] {
-		n.Lost = append(n.Lost, Failure{Reason: left})
+		lost = append(lost, Failure{Reason: left})
 	}
+	n.Lost = append(lost, n.Lost...) // of repairs before it
+	return n
+}
+
+// Waits says whether documents have to be read again, which has not been done.
+func (n RepairNotice) Waits() bool { return !n.Done && n.Harmed > 0 }
+
+// after is the notice together with that of a repair before it, which nobody has read.
+func (n RepairNotice) after(before RepairNotice) RepairNotice {
+	n.Places, n.Bytes = n.Places+before.Places, n.Bytes+before.Bytes
+	if before.Done {
+		n.Done = n.Harmed == 0
+		n.Harmed, n.Whole = n.Harmed+before.Harmed, before.Whole
+	} else { // those that wait to be read are found anew
+		n.Harmed = max(n.Harmed, before.Harmed)
+		for _, name := range before.Names {
+			if len(n.Names) < mostNamed && !slices.Contains(n.Names, name) {
+				n.Names = append(n.Names, name)
+			}
+		}
+	}
+	for _, kind := range before.Records {
+		if !slices.Contains(n.Records, kind) {
+			n.Records = append(n.Records, kind)
+		}
+	}
+	n.Nameless = max(n.Nameless, before.Nameless)
+	n.Lost = append(append([]Failure{}, n.Lost...), before.Lost...)
 	return n
 }
 
@@ -67,11 +96,10 @@ func (k Keep) Notice() (n RepairNotice, there bool, err error) {
 	return n, true, nil
 }
 
-// Note keeps a notice. Of two repairs that nobody has read of the later counts, with the places of both.
+// Note keeps a notice. Of two repairs that nobody has read of it has what both did and lost, under the time of the later.
 func (k Keep) Note(n RepairNotice) error {
 	if before, there, err := k.Notice(); err == nil && there && !before.When.Equal(n.When) {
-		n.Places, n.Bytes = n.Places+before.Places, n.Bytes+before.Bytes
-		n.Lost = append(n.Lost, before.Lost...)
+		n = n.after(before)
 	}
 	return writeSynced(k.path(noticeName), n)
 }

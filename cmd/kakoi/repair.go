@@ -76,9 +76,6 @@ func (h *host) settle(ctx context.Context, c *call) error {
 		return nil
 	}
 	c.tellNotice(h.keep, notice)
-	if len(plan.Documents) > 0 && !c.command.window {
-		fmt.Fprintln(c.Err, c.text("cli.repair.itself_how"))
-	}
 	return nil
 }
 

@@ -110,7 +110,8 @@ func (l *opening) open(ctx context.Context) (*ui.Services, error) {
 		return nil, l.err
 	}
 	h := l.host
-	if h.saved != nil {
+	// A command that opened after the loss may have left documents to be read again.
+	if n, there, err := h.keep.Notice(); h.saved != nil || err == nil && there && n.Waits() {
 		l.repair.Go(func() {
 			opt := app.AddOptions{Explain: func(err error) (string, string) { return resources.ErrorText(l.call.lang, err) }}
 			done, err := h.doctor(l.call).Repair(ctx, opt)
