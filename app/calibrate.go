@@ -121,8 +121,8 @@ func spread(rows []core.Row, n int) []core.Row {
 // calibrate has the model answer rows, and finds its bounds.
 func (d *Datasets) calibrate(ctx context.Context, model string, rows []core.Row, p core.Progress) (*calibrate.Record, error) {
 	c := d.Chat
+	defer c.Models.releaseOthers() // when it is not held any more
 	defer c.Models.hold(model)()
-	defer c.Models.releaseOthers()
 	how, err := c.how(AskOptions{})
 	if err != nil {
 		return nil, err

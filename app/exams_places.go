@@ -117,7 +117,7 @@ func (e *Exams) readSets(ctx context.Context, questions []exam.Natural, collecti
 				if texts[c.ID][d.ID], err = e.squashed(ctx, c.ID, d.ID); err != nil {
 					return r, err
 				}
-				fmt.Fprintf(sum, "%s %s\n", c.ID, d.ID)
+				fmt.Fprintf(sum, "%s %s %s\n", c.ID, d.ID, d.Split)
 				for _, t := range texts[c.ID][d.ID] {
 					fmt.Fprintf(sum, "%d %s\n", t.page, t.squashed)
 				}

@@ -15,6 +15,7 @@ import (
 	"kakoi/core"
 	"kakoi/core/calibrate"
 	"kakoi/core/exam"
+	"kakoi/core/rag"
 )
 
 // The ways a natural question is asked.
@@ -162,7 +163,19 @@ func (e *Exams) OpenQuestions(ctx context.Context, plan QuestionPlan, p core.Pro
 	if err != nil {
 		return nil, err
 	}
+	reranker, rerank, err := e.Chat.Models.Reranker(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	ordered := ""
+	if how.Rerank = rerank; reranker != nil {
+		ordered = reranker.Info().ID
+	}
 	lane, _, err := e.Chat.lane(ctx, gen.Info(), plan.Adapter)
+	if err != nil {
+		return nil, err
+	}
+	templates, err := rag.LoadTemplates(e.Chat.Prompts...)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +187,8 @@ func (e *Exams) OpenQuestions(ctx context.Context, plan QuestionPlan, p core.Pro
 	if err != nil {
 		return nil, fmt.Errorf("encode bounds of refusals: %w", err)
 	}
-	s.Key = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "1\n%s\n%s\n%s\n%s\n%s\n%+v\n%s\n%s", sum, gen.Info().ID, gen.Info().DType, lane.Adapter, emb.Info().ID, how, bounds, read.sum)))
+	s.Key = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "2\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%+v\n%s\n%s",
+		sum, gen.Info().ID, gen.Info().DType, lane.Adapter, emb.Info().ID, ordered, askingSum(templates, how), how, bounds, read.sum)))
 	return s, nil
 }
 
@@ -182,9 +196,9 @@ func (e *Exams) OpenQuestions(ctx context.Context, plan QuestionPlan, p core.Pro
 // as it comes, an end in between loses none of those it heard of. On an error the answers until then are given.
 func (s *QuestionSheet) Run(ctx context.Context, known []QuestionAnswer, each func(QuestionAnswer) error) ([]QuestionAnswer, error) {
 	models := s.exams.Chat.Models
-	for _, done := range []func(){models.hold(s.plan.Model), models.holdEmbedder(), func() { models.releaseOthers() }} {
-		defer done()
-	}
+	defer models.releaseOthers() // when nothing is held any more
+	defer models.hold(s.plan.Model)()
+	defer models.holdEmbedder()()
 	type key struct {
 		setting string
 		line    int

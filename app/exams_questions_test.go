@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"unicode"
 
 	"kakoi/app"
+	"kakoi/app/apptest"
 	"kakoi/core"
 	"kakoi/core/exam"
 	"kakoi/core/ingest"
@@ -185,6 +187,12 @@ func TestAskNaturalQuestions(t *testing.T) {
 	if err != nil || same.Key != sheet.Key || same.Total() != 4 {
 		t.Errorf("%+v, %v", same, err)
 	}
+	shipped := b.chat.Prompts
+	b.chat.Prompts = append([]fs.FS{fstest.MapFS{"en.tmpl": {Data: []byte("{context}\nQuestion: {question}\nAnswer:")}}}, shipped...)
+	if other, err := e.OpenQuestions(t.Context(), app.QuestionPlan{Path: path}, nil); err != nil || other.Key == sheet.Key {
+		t.Errorf("another prompt has the same key, %v", err)
+	}
+	b.chat.Prompts = shipped
 	if err := os.WriteFile(filepath.Join(b.dir, "papers", "more.txt"), []byte("More is known."), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -196,6 +204,28 @@ func TestAskNaturalQuestions(t *testing.T) {
 	}
 	if few, err := e.OpenQuestions(t.Context(), app.QuestionPlan{Path: path, Limit: 2}, nil); err != nil || len(few.Questions) != 2 || few.Questions[1].Line != 3 {
 		t.Errorf("%+v, %v", few, err)
+	}
+}
+
+// TestNaturalQuestionsGiveMemoryBack: a model that is not the one in use leaves the memory when the questions are asked.
+func TestNaturalQuestionsGiveMemoryBack(t *testing.T) {
+	b, e, path := quiz(t)
+	if err := apptest.Folders(b.models.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Rename(filepath.Join(b.models.Dir, "starter"), filepath.Join(b.models.Dir, "guest")), os.RemoveAll(filepath.Join(b.models.Dir, "multilingual-e5-small"))); err != nil {
+		t.Fatal(err)
+	}
+	sheet, err := e.OpenQuestions(t.Context(), app.QuestionPlan{Path: path, Model: "guest", Settings: []string{app.AskGold}}, nil)
+	if err != nil || sheet.Model != "guest" {
+		t.Fatalf("%+v, %v", sheet, err)
+	}
+	if _, err := sheet.Run(t.Context(), nil, func(app.QuestionAnswer) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	loads := b.client.Loads()
+	if _, err := b.models.GeneratorNamed(t.Context(), "guest", nil); err != nil || b.client.Loads() != loads+1 {
+		t.Errorf("the guest was kept in memory: %d loads after %d, %v", b.client.Loads(), loads, err)
 	}
 }
 

@@ -36,6 +36,7 @@ func (m *Models) rememberGenerator(ctx context.Context, name, dir string, info c
 	if err := m.Store.PutRecord(ctx, generatorKind, name, value); err != nil {
 		return fmt.Errorf("remember model %q: %w", name, err)
 	}
+	m.Bus.Tell(TopicModels) // more is known of it: whether it has bounds on refusals, for one
 	return nil
 }
 

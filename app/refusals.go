@@ -99,6 +99,7 @@ func (m *Models) DropBounds(ctx context.Context, model core.GeneratorInfo) (bool
 	if err := m.Store.DeleteRecord(context.WithoutCancel(ctx), refusalKind, model.ID); err != nil {
 		return false, fmt.Errorf("forget bounds of refusals: %w", err)
 	}
+	m.Bus.Tell(TopicModels)
 	return true, nil
 }
 

@@ -48,6 +48,13 @@ func TestBoundsDecide(t *testing.T) {
 		t.Fatal("the bounds' file has a say in the model's ID")
 	}
 	k := newTalk(t)
+	told := 0 // that more is known of a model: screens look whether there are bounds to choose from
+	k.models.Bus = &app.Bus{}
+	k.models.Bus.Subscribe(func(topic app.Topic) {
+		if topic == app.TopicModels {
+			told++
+		}
+	})
 	k.unsure(0.4)
 	ask := func(opt app.AskOptions) core.Answer {
 		t.Helper()
@@ -62,6 +69,9 @@ func TestBoundsDecide(t *testing.T) {
 		t.Fatalf("without bounds: %+v, %+v", a, a.Receipt.Refusal)
 	}
 	plain := a.Text
+	if ask(app.AskOptions{}); told != 1 {
+		t.Errorf("two questions told %d times that the model is known now", told)
+	}
 	gen, err := k.models.Generator(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +86,7 @@ func TestBoundsDecide(t *testing.T) {
 			t.Errorf("%q: %+v, %+v", mode, a, a.Receipt.Refusal)
 		}
 	}
-	if mode, works := k.chat.Refusal(t.Context()); !works || mode != calibrate.Balanced { // its files are new, so it had to be loaded to be known
+	if mode, works := k.chat.Refusal(t.Context()); !works || mode != calibrate.Balanced {
 		t.Errorf("with bounds: %q works %v", mode, works)
 	}
 	k.unsure(0.6)
