@@ -209,21 +209,25 @@ func (e *pdfEngine) run(ctx context.Context, fn func(*pdfLib) error) error {
 
 // ready is an instance as it was at its start; release or Kill has to be called in the end.
 func (e *pdfEngine) ready(ctx context.Context) (*pdfLib, error) {
+	if err := ctx.Err(); err != nil { // before one is taken, which would be lost
+		return nil, err
+	}
 	e.mu.Lock()
 	if n := len(e.idle); n > 0 {
 		l := e.idle[n-1]
 		e.idle = e.idle[:n-1]
 		e.mu.Unlock()
-		return l, ctx.Err()
+		return l, nil
 	}
 	e.mu.Unlock()
 	return e.instance(ctx)
 }
 
 // release puts an instance back to its start for the next document, or throws it away: after a trap nothing is known of what the module keeps
-// outside of its memory, and one that a large file was in holds on to addresses only.
+// outside of its memory. Memory never shrinks for the module, so one that a file made larger than the next may make it is thrown away, too: that file would have
+// more than its limit. Short of that a large file leaves addresses behind only.
 func (e *pdfEngine) release(l *pdfLib) {
-	if e.start != nil && !l.trapped && l.restore(e.start) == nil {
+	if e.start != nil && !l.trapped && l.memory.size <= e.start.size+textMemory && l.restore(e.start) == nil {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.idle = append(e.idle, l)

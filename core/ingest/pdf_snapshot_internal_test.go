@@ -110,3 +110,43 @@ func TestSnapshotForgets(t *testing.T) {
 		t.Error("no instance that was in use")
 	}
 }
+
+// TestInstancesStay: whoever is told to stop before it has begun takes no instance away, and one that has grown beyond what the next document may have
+// is not handed to it.
+func TestInstancesStay(t *testing.T) {
+	opt := testOptions(t)
+	if err := withPDF(t.Context(), warmPDF(), opt, func(*pdfDoc) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := len(e.idle)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	for range 20 { // which of the two it hears of first is left to chance
+		if err := e.do(stopped, func(*pdfLib) error { return nil }); err == nil {
+			t.Fatal("done although it was stopped")
+		}
+	}
+	if before == 0 || len(e.idle) != before {
+		t.Errorf("%d instances wait, %d did before", len(e.idle), before)
+	}
+	grown := 0
+	if err := e.do(t.Context(), func(l *pdfLib) error {
+		l.memory.allow(l.begin, drawMemory)
+		if _, ok := l.module.Memory().Grow((textMemory + 1<<20) >> 16); !ok {
+			t.Error("no memory")
+		}
+		grown = l.memory.size
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range e.idle {
+		if l.memory.size >= grown {
+			t.Errorf("an instance of %d MB waits", l.memory.size>>20)
+		}
+	}
+}

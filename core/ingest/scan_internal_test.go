@@ -298,3 +298,37 @@ func TestPictureShown(t *testing.T) {
 		t.Errorf("a page it has not: %v", err)
 	}
 }
+
+// TestHostileTIFF: a file whose pieces are each nearly all of it is refused before they are unpacked, and a grey one of JPEG counts with the colours it gets.
+func TestHostileTIFF(t *testing.T) {
+	data := append(load1(t, "picture_jpeg.tiff"), make([]byte, 12<<20)...)
+	frames, err := pictureFrames(data)
+	if err != nil || len(frames) != 1 {
+		t.Fatalf("%d pages, %v", len(frames), err)
+	}
+	if _, err := drawFrame(data, frames[0], asItIs); err != nil {
+		t.Fatalf("with zeros behind it: %v", err)
+	}
+	if f := frames[0]; f.bytes != 4*int64(f.width)*int64(f.height) {
+		t.Errorf("%d bytes of %d x %d", f.bytes, f.width, f.height)
+	}
+	d, _, err := tiffAt(data, frames[0].at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, _ := d.raw(tagStripOffsets)
+	if n := len(at) / 4; n < 8 {
+		t.Fatalf("%d strips", n)
+	}
+	field := d.where[tagStripCounts]
+	sizes := make([]byte, len(at))
+	for i := 0; i < len(at); i += 4 {
+		copy(at[i:], at[:4])
+		d.order.PutUint32(sizes[i:], uint32(len(data))-d.order.Uint32(at))
+	}
+	d.order.PutUint16(data[field+2:], 4)
+	d.order.PutUint32(data[field+8:], uint32(len(data)))
+	if _, err := drawFrame(append(data, sizes...), frames[0], asItIs); !errors.Is(err, errTIFF) {
+		t.Errorf("pieces of %d MB: %v", len(at)/4*12, err)
+	}
+}

@@ -27,7 +27,8 @@ const (
 	packedG3, packedG4, packedJPEG         = 3, 4, 7
 	photometricBlackIsZero, photometricRGB = 1, 2
 
-	maxTIFFNumbers = 1 << 20 // of one field
+	maxTIFFNumbers = 1 << 20  // of one field
+	maxTables      = 64 << 20 // bytes of the tables of JPEG, in each of its pieces
 )
 
 var errTIFF = errors.New("not a sound tiff")
@@ -135,7 +136,7 @@ func tiffFrames(data []byte) ([]frame, error) {
 			if d.number(tagBits, 1) > 8 {
 				deep = 2
 			}
-			if d.number(tagSamples, 1) > 1 {
+			if d.number(tagSamples, 1) > 1 || d.number(tagCompression, 1) == packedJPEG { // what is put together has colours, whatever the pieces have
 				deep *= 4
 			}
 			f.bytes = int64(f.width) * int64(f.height) * deep
@@ -229,6 +230,14 @@ func (d tiffDir) unpackJPEG(f frame) (image.Image, error) {
 		return nil, errTIFF
 	}
 	tables, _ := d.raw(tagJPEGTables)
+	// Pieces do not overlap in a sound file; in one made for it a million of them could each be the whole of it.
+	all := int64(across*down) * int64(len(tables))
+	for _, size := range sizes[:across*down] {
+		all += int64(size)
+	}
+	if all > int64(len(d.data))+maxTables {
+		return nil, errTIFF
+	}
 	out := image.NewRGBA(image.Rect(0, 0, f.width, f.height))
 	for i := range across * down {
 		if int64(at[i])+int64(sizes[i]) > int64(len(d.data)) {
