@@ -3,7 +3,7 @@ package core
 // Refusal asks a Generator how likely an answer is that begins with a given sentence, and may decide by that whether it is given.
 //
 // The sentence is split into tokens as it would follow the prompt. Its decisive tokens are the first ones up to the one that goes beyond
-// Common; the probability is their product by the model's own distribution (temperature 1, no penalty, no cut). They cost one step of
+// Common and is more than white space; the probability is their product by the model's own distribution (temperature 1, no penalty, no cut). They cost one step of
 // so many lanes less one beside the prompt's keys and values, so nothing where the first token decides already.
 //
 // With Decide a probability above Bound gives Text as the answer, Stop being StopRefusal, without a token generated. Otherwise the answer

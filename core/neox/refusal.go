@@ -28,9 +28,14 @@ func (g *Generator) newRefusal(q core.Refusal, before string, prompt []int32) (*
 		return nil, fmt.Errorf("refusal %q with the common beginning %q and the bound %g: %w", q.Text, q.Common, q.Bound, core.ErrUsage)
 	}
 	ids := g.continuation(before, prompt, q.Text)
-	ids = ids[:decisive(ids, len(q.Common), func(id int32) int { return len(g.tok.DecodeBytes([]int32{id})) })]
-	if len(ids) == 0 {
-		return nil, fmt.Errorf("refusal %q without tokens: %w", q.Text, core.ErrUsage)
+	n := decisive(ids, len(q.Common), func(id int32) int { return len(g.tok.DecodeBytes([]int32{id})) })
+	said := func() []byte { return bytes.TrimLeftFunc(g.tok.DecodeBytes(ids[:n]), unicode.IsSpace) }
+	for n < len(ids) && len(said()) == 0 { // a space that is a token of its own decides nothing
+		n++
+	}
+	text := said()
+	if ids = ids[:n]; len(text) == 0 {
+		return nil, fmt.Errorf("refusal %q: its tokens have no text: %w", q.Text, core.ErrUsage)
 	}
 	for _, id := range ids {
 		if id < 0 || int(id) >= g.cfg.VocabSize {
@@ -40,11 +45,7 @@ func (g *Generator) newRefusal(q core.Refusal, before string, prompt []int32) (*
 	if len(prompt)+len(ids)-1 > g.cfg.MaxPositionEmbeddings {
 		return nil, nil
 	}
-	r := &refusal{Refusal: q, ids: ids, text: bytes.TrimLeftFunc(g.tok.DecodeBytes(ids), unicode.IsSpace)}
-	if len(r.text) == 0 {
-		return nil, fmt.Errorf("refusal %q: its decisive tokens have no text: %w", q.Text, core.ErrUsage)
-	}
-	return r, nil
+	return &refusal{Refusal: q, ids: ids, text: text}, nil
 }
 
 // continuation are the tokens of text behind a prompt: those that both together have more, or, where the two share a token, those of

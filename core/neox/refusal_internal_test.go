@@ -208,3 +208,26 @@ func TestRefusalAtTheEndOfTheContext(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalBehindASpaceToken: where the space before an answer is a token of its own, the one behind it decides, with a common beginning or without.
+func TestRefusalBehindASpaceToken(t *testing.T) {
+	torchtest.Setup(t)
+	g := tinyGenerator(t, tinyLong(), torch.Float32, nil)
+	prompt := letterText(4, 20)
+	blank := ""
+	for id := range byte(g.cfg.VocabSize) {
+		if string(g.tok.DecodeBytes([]int32{int32(id)})) == " " {
+			blank = string([]byte{id, id, 'a', 'b'})
+		}
+	}
+	if !strings.HasSuffix(blank, "ab") {
+		t.Fatal("no token is a space")
+	}
+	for common, want := range map[int]int{0: 3, 1: 3, 2: 3, 3: 4} {
+		q := core.Refusal{Text: blank, Common: blank[:common], Decide: true, Bound: 1}
+		replies, err := g.Generate(context.Background(), []core.GenerateRequest{{Prompt: prompt, Refusal: &q, Sampling: core.Sampling{MaxNewTokens: 1}}}, nil)
+		if err != nil || replies[0].Refusal == nil || replies[0].Refusal.Tokens != want {
+			t.Errorf("%d bytes in common: %+v, %v, want %d decisive tokens", common, replies, err, want)
+		}
+	}
+}
