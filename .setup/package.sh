@@ -23,6 +23,7 @@ free=$(df -Pm . | awk 'NR==2 {print $4}')
 stage=dist/stage
 rm -rf dist && mkdir -p $stage/usr/lib/kakoi $stage/usr/share/doc/kakoi $stage/usr/share/applications
 cp -rL bin/kakoi bin/kakoi-engine bin/lib bin/models bin/fonts bin/wasm $stage/usr/lib/kakoi/
+rm -rf $stage/usr/lib/kakoi/models/starter/recipe # how it was made is in the repository
 cp LICENSE $stage/usr/share/doc/kakoi/copyright
 cp -r resources/licences $stage/usr/share/doc/kakoi/
 cp -r "$KAKOI_TORCH/licenses" $stage/usr/share/doc/kakoi/licences-libtorch
