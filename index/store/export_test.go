@@ -20,3 +20,6 @@ func (s *Store) SoundBefore() error {
 
 // TableSize is how large tables are made.
 func (o Options) TableSize(bytes int64) int64 { return o.tableSize(bytes) }
+
+// MostMapped is the limit where the system has none near, OtherFiles what of it is left to the rest of the program.
+const MostMapped, OtherFiles = mostMapped, otherFiles

@@ -21,8 +21,9 @@ const (
 
 	// otherFiles are those that the rest of the program may have open: the engine, logs, pictures, documents.
 	otherFiles = 192
-	// mostFiles is the bound where the system has none near: Linux lets a process have 65,530 mappings (vm.max_map_count).
-	mostFiles = 30_000
+	// mostFiles is the bound that the size of tables is chosen by where the system has none near; mostMapped is what a library that is there already
+	// may have all the same: Linux lets a process have 65,530 mappings (vm.max_map_count).
+	mostFiles, mostMapped = 30_000, 60_000
 
 	// lookAfter is after how many writes the tables are counted: the memory table, of 8 MB, holds some more.
 	lookAfter = 64
@@ -46,7 +47,7 @@ func (s *Store) Files() Files {
 	return f
 }
 
-// fileLimit raises the limit of open files as far as the system lets it, and says how far.
+// fileLimit raises the limit of open files as far as the system lets it, and says how far, up to mostMapped.
 func fileLimit() int {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
@@ -58,12 +59,12 @@ func fileLimit() int {
 			l = up
 		}
 	}
-	return int(min(l.Cur, mostFiles))
+	return int(min(l.Cur, mostMapped))
 }
 
 // tableSize is how large tables of a library of so many bytes are made: as small as lets half of the files do for them.
 func (o Options) tableSize(bytes int64) int64 {
-	half := int64(max(16, (o.Files-otherFiles)/2))
+	half := int64(max(16, (min(o.Files, mostFiles)-otherFiles)/2))
 	size := o.Table
 	for size < timesLarger*o.Table && bytes+bytes/5 > size*half {
 		size *= 2
