@@ -31,6 +31,7 @@ func TestRepairedByItself(t *testing.T) {
 		d.lang = lang
 		m := &mended{there: true, notice: app.RepairNotice{When: time.Unix(1_780_000_000, 0), Places: 3, Bytes: 8200, Harmed: 2, Done: true, Whole: 1, Lost: []app.Failure{{Reason: "規程.pdf: pages are lost"}}}}
 		s := New(Params{Shell: d, Library: &shelf{docs: docs(5)}, Folders: &links{}, Bus: d.bus, Repairs: m})
+		d.until("it is pointed to on another screen", func() bool { return len(d.toasts) > 0 })
 		w := onWindow(t, d, s, theme.Light, 100, fyne.NewSize(900, 500))
 		said := strings.Join(s.m.repaired, "\n")
 		for _, one := range want {

@@ -83,9 +83,26 @@ func New(p Params) *Screen {
 			}
 		})
 	})
+	if p.Repairs != nil {
+		p.Shell.Go(s.pointToRepairs)
+	}
 	p.Shell.Go(p.Library.KeepGraphs)
 	p.Shell.Go(func(ctx context.Context) { p.Folders.Watch(ctx, app.AddOptions{Explain: s.m.explain}) })
 	return s
+}
+
+// pointToRepairs tells whoever begins on another screen that something was repaired.
+func (s *Screen) pointToRepairs(context.Context) {
+	said := s.m.readRepairs()
+	if len(said) == 0 {
+		return
+	}
+	s.p.Shell.Post(func() {
+		if !s.m.list.loaded {
+			s.m.takeRepairs(said)
+			s.m.tell(changedNotice)
+		}
+	})
 }
 
 // Build is the view, made anew in the current language and text size.
