@@ -79,6 +79,7 @@ func TestBadInput(t *testing.T) {
 		"unknown model verb":    {[]string{"model", "improt", "x"}, 2, "model import"},
 		"refusal":               {[]string{"ask", "--refusal", "bold", "q"}, 2, "careful"},
 		"calibrate on nothing":  {[]string{"model", "calibrate", "--dataset", "none"}, 1, "none"},
+		"calibrate to nowhere":  {[]string{"model", "calibrate", "--draft", "--out", "nowhere/x"}, 1, "no such file or folder"},
 		"bundled model":         {[]string{"model", "remove", "--yes", "starter"}, 1, "starter"},
 		"no model folder":       {[]string{"model", "import", "nowhere"}, 1, "nowhere"},
 		"folder without config": {[]string{"model", "import", loop}, 1, "config.json"},

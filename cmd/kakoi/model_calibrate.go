@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"kakoi/app"
 	"kakoi/core/calibrate"
@@ -38,6 +40,11 @@ func modelCalibrate(ctx context.Context, c *call, name string, o *modelOptions) 
 		return c.calibrated(ctx, name, x.reset)
 	}
 	x.plan.Model = name
+	if x.out != "" { // before minutes of questions
+		if _, err := os.Stat(filepath.Dir(c.path(x.out))); err != nil {
+			return fmt.Errorf("write bounds: %w", err)
+		}
+	}
 	b := c.newBar()
 	found, err := c.host.datasets.Calibrate(ctx, x.plan, b.show)
 	b.clear()
@@ -49,8 +56,13 @@ func modelCalibrate(ctx context.Context, c *call, name string, o *modelOptions) 
 		if err != nil {
 			return fmt.Errorf("encode bounds: %w", err)
 		}
-		if err := os.WriteFile(c.path(x.out), append(raw, '\n'), 0o644); err != nil {
-			return fmt.Errorf("write bounds: %w", err)
+		whole := c.path(x.out)
+		err = os.WriteFile(whole+".new", append(raw, '\n'), 0o644)
+		if err == nil {
+			err = os.Rename(whole+".new", whole)
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("write bounds: %w", err), os.RemoveAll(whole+".new"))
 		}
 	}
 	if err := c.printBounds(found); err != nil || c.json {
