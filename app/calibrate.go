@@ -140,6 +140,7 @@ func (d *Datasets) calibrate(ctx context.Context, model string, rows []core.Row,
 		// Where an answer stands is not asked for: no gold, so nothing is cited and no embedder needed.
 		items[i] = record.ExamItem{ID: r.ID, Place: i, Question: r.Question, Expected: r.Answer, Refusal: r.Refusal, Language: r.Language, Source: r.Source, Inputs: r.Inputs}
 	}
+	a.common = a.commonOf(items)
 	for at := 0; at < len(items); at += calibrationBatch {
 		p.Report(core.Update{Stage: "calibrate", Done: int64(at), Total: int64(len(items)), Note: model})
 		var batch []*record.ExamItem

@@ -112,6 +112,7 @@ func (e *Exams) put(ctx context.Context, m *record.Exam, hear func(ExamEvent), p
 			return err
 		}
 		defer asker.release()
+		asker.common = asker.commonOf(items)
 		for len(left) > 0 {
 			p.Report(core.Update{Stage: "exam", Done: int64(m.Done), Total: int64(m.Total), Note: m.AdapterName})
 			n := min(examBatch, len(left))
@@ -180,6 +181,7 @@ type examiner struct {
 	templates rag.Templates
 	lanes     [2]rag.Lane
 	sampling  core.Sampling
+	common    map[string]string // core.Refusal.Common by language: commonOf all questions
 	release   func()
 }
 

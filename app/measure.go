@@ -13,12 +13,39 @@ import (
 	"kakoi/core/rag"
 )
 
-// refusalOf asks behind a prompt how likely its refusal is, as a chat does.
-func refusalOf(l rag.Lane, t *rag.Template, prompt string) *core.Refusal {
+// refusalOf asks behind a prompt how likely its refusal is, as a chat does with the bounds that are found of it: with the same common beginning, since a
+// probability of other tokens would have another bound.
+func (a *examiner) refusalOf(l rag.Lane, t *rag.Template, prompt string) *core.Refusal {
 	if t == nil {
 		return nil
 	}
-	return rag.RefusalOf(l, t, calibrate.Off, prompt)
+	r := rag.RefusalOf(l, t, calibrate.Off, prompt)
+	if common, ok := a.common[t.Name()]; ok && r != nil && strings.HasPrefix(r.Text, common) {
+		r.Common = common
+	}
+	return r
+}
+
+// commonOf is by language what the refusal shares with the right answers to all of the questions.
+func (a *examiner) commonOf(items []record.ExamItem) map[string]string {
+	texts, labels := map[string]string{}, map[string][]string{}
+	for i := range items {
+		item := &items[i]
+		t := a.template(item)
+		if t == nil {
+			continue
+		}
+		if texts[t.Name()] == "" {
+			texts[t.Name()] = rag.Follow(item.Inputs, t.Refusal())
+		}
+		if !item.Refusal {
+			labels[t.Name()] = append(labels[t.Name()], rag.Follow(item.Inputs, item.Expected))
+		}
+	}
+	for language, text := range texts {
+		texts[language] = calibrate.Common(text, labels[language])
+	}
+	return texts
 }
 
 // outcome is what one who answered came to: the mark of the answer as the model gave it, and what a bound needs to know of it.
@@ -38,7 +65,7 @@ func (a *examiner) put(ctx context.Context, items []*record.ExamItem, lanes []ra
 			sampling.Stop = append(append([]string{}, sampling.Stop...), t.Stop()...)
 		}
 		for _, l := range lanes {
-			reqs = append(reqs, core.GenerateRequest{Prompt: item.Inputs, Sampling: sampling, Adapter: l.Dir, Refusal: refusalOf(l, t, item.Inputs)})
+			reqs = append(reqs, core.GenerateRequest{Prompt: item.Inputs, Sampling: sampling, Adapter: l.Dir, Refusal: a.refusalOf(l, t, item.Inputs)})
 		}
 	}
 	replies, err := a.generate(ctx, reqs)
@@ -99,7 +126,7 @@ func (a *examiner) bounds(items []record.ExamItem, of func(*record.ExamItem) out
 	var rows []calibrate.Row
 	var plain []bool
 	var groups []string
-	sentences, common, labels := map[string]string{}, map[string]string{}, map[string][]string{}
+	sentences := map[string]string{}
 	for i := range items {
 		item := &items[i]
 		m, t := of(item), a.template(item)
@@ -115,14 +142,6 @@ func (a *examiner) bounds(items []record.ExamItem, of func(*record.ExamItem) out
 		}
 		rows, plain, groups = append(rows, r), append(plain, m.mark.Refused), append(groups, item.Group())
 		sentences[t.Name()] = t.Refusal()
-		if !item.Refusal {
-			labels[t.Name()] = append(labels[t.Name()], rag.Follow(item.Inputs, item.Expected))
-		} else if common[t.Name()] == "" {
-			common[t.Name()] = rag.Follow(item.Inputs, t.Refusal())
-		}
 	}
-	for language, text := range common {
-		common[language] = calibrate.Common(text, labels[language])
-	}
-	return calibrate.New(rows, func(i int) bool { return plain[i] }, sentences, common, func(i int) string { return groups[i] })
+	return calibrate.New(rows, func(i int) bool { return plain[i] }, sentences, a.commonOf(items), func(i int) string { return groups[i] })
 }

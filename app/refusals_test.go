@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"kakoi/app"
@@ -121,7 +123,18 @@ func TestBoundsDecide(t *testing.T) {
 // the model.
 func TestCalibrate(t *testing.T) {
 	k := newSchool(t, nil)
-	k.client.Refusing = func(q core.GenerateRequest) float64 { return float64(len(q.Prompt)%17) / 17 }
+	var mu sync.Mutex
+	asked := map[string]map[string]bool{} // refusal -> common beginnings it was asked with
+	k.client.Refusing = func(q core.GenerateRequest) float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		text := strings.TrimSpace(q.Refusal.Text)
+		if asked[text] == nil {
+			asked[text] = map[string]bool{}
+		}
+		asked[text][q.Refusal.Common] = true
+		return float64(len(q.Prompt)%17) / 17
+	}
 	for _, draft := range []bool{true, false} {
 		found, err := k.Calibrate(t.Context(), app.CalibrationPlan{Rows: 200, Draft: draft}, nil)
 		if err != nil {
@@ -131,6 +144,9 @@ func TestCalibrate(t *testing.T) {
 			b := l.Bounds
 			if b[calibrate.Careful].Bound > b[calibrate.Balanced].Bound || b[calibrate.Balanced].Bound > b[calibrate.Helpful].Bound || l.Model.Right.Of < calibrate.Fewest || l.Model.FalseAnswers.Of < calibrate.Fewest {
 				t.Errorf("%s: %+v", language, l)
+			}
+			if with := asked[l.Refusal]; len(with) != 1 || !with[l.Common] { // other tokens have another probability, and another bound
+				t.Errorf("%s: bounds with %q in common, of probabilities with %v", language, l.Common, with)
 			}
 		}
 		if len(found.Languages) == 0 || found.Model == "" || found.Set != "main" || found.Made.IsZero() {
