@@ -27,22 +27,18 @@ type graphScripts struct {
 // script, near the question moved from the mean of its own script to that of the other. The caller holds l.mu.
 func (x *Index) graphBoth(l *live, g *graph, q Query, f *found2) error {
 	asked := scriptOf(q.Asked)
-	s := &g.scripts
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n := g.x.Len(); s.size == 0 || max(n, s.size)-min(n, s.size) > s.size/10 {
-		if err := x.graphSample(l, g); err != nil {
-			return err
-		}
+	chunks, vectors, means, err := x.graphSampled(l, g)
+	if err != nil {
+		return err
 	}
 	d := len(q.Vector)
-	for kind := range s.vectors {
+	for kind := range vectors {
 		var there spread
-		for row := range slices.Chunk(s.vectors[kind], d) {
+		for row := range slices.Chunk(vectors[kind], d) {
 			there.add(float64(vek32.Dot(row, q.Vector)))
 		}
 		if there.n > 0 {
-			times := float64(s.n[kind]) / there.n
+			times := float64(chunks[kind]) / there.n
 			f.spread[kind].join(spread{times * there.n, times * there.sum, times * there.squares})
 		}
 	}
@@ -50,10 +46,10 @@ func (x *Index) graphBoth(l *live, g *graph, q Query, f *found2) error {
 	if err != nil {
 		return err
 	}
-	if s.n[latin] > 0 && s.n[japanese] > 0 {
+	if chunks[latin] > 0 && chunks[japanese] > 0 {
 		moved := slices.Clone(q.Vector)
 		for i := range moved {
-			moved[i] += s.means[1-asked][i] - s.means[asked][i]
+			moved[i] += means[1-asked][i] - means[asked][i]
 		}
 		normalise(moved)
 		far, err := g.search(moved, 2*q.K)
@@ -90,10 +86,21 @@ func (x *Index) graphBoth(l *live, g *graph, q Query, f *found2) error {
 	return nil
 }
 
+// graphSampled is the sample: chunks of each script, vectors and means. Searches run beside each other, so nobody writes into what it gives. The caller holds l.mu.
+func (x *Index) graphSampled(l *live, g *graph) (chunks [2]int, vectors, means [2][]float32, err error) {
+	s := &g.scripts
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := g.x.Len(); s.size == 0 || max(n, s.size)-min(n, s.size) > s.size/10 {
+		err = x.graphSample(l, g)
+	}
+	return s.n, s.vectors, s.means, err
+}
+
 // graphSample takes the sample. The caller holds l.mu and g.scripts.mu.
 func (x *Index) graphSample(l *live, g *graph) error {
 	s := &g.scripts
-	s.n, s.vectors, s.means = [2]int{}, [2][]float32{}, [2][]float32{}
+	s.size, s.n, s.vectors, s.means = 0, [2]int{}, [2][]float32{}, [2][]float32{} // half a sample is none
 	docs := slices.SortedFunc(maps.Values(g.docs), func(a, b *graphDoc) int { return compare(a.id, b.id) })
 	each := func(yield func(kind script, label uint64)) {
 		for _, d := range docs {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"kakoi/core"
@@ -166,7 +168,8 @@ func TestOtherScriptOnce(t *testing.T) {
 		}
 	}
 	for _, asked := range []string{"Where do guests go?", "お客さんはどこへ行けばよいですか。"} {
-		hits := search(t, x, coll, index.Query{Asked: asked, Vector: sided(r, asked[0] > 127, topic, 0.3), K: 40}).Dense
+		query := sided(r, asked[0] > 127, topic, 0.3)
+		hits := search(t, x, coll, index.Query{Asked: asked, Vector: query, K: 40}).Dense
 		met := map[string]bool{}
 		for _, h := range hits {
 			at := fmt.Sprint(h.Name, h.Chunk.Ordinal)
@@ -178,6 +181,16 @@ func TestOtherScriptOnce(t *testing.T) {
 		if len(met) != 40 {
 			t.Errorf("%s: %d hits of 40", asked, len(met))
 		}
+		var wg sync.WaitGroup // side by side they find the same as alone
+		for range 4 {
+			wg.Go(func() {
+				r, err := x.Search(ctx, coll, index.Query{Asked: asked, Vector: query, Embedder: embedder.ID, K: 40})
+				if err != nil || !reflect.DeepEqual(r.Dense, hits) {
+					t.Errorf("%s: beside others %d hits, %v", asked, len(r.Dense), err)
+				}
+			})
+		}
+		wg.Wait()
 	}
 }
 
