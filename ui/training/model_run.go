@@ -159,6 +159,7 @@ func (m *model) start() {
 		m.run, m.exam = made.ID, ""
 		m.live.open()
 		m.step = stepRun
+		m.left = false // a new run by hand takes the place of the steps that the end of a window interrupted
 		m.train()
 	})
 }

@@ -377,3 +377,24 @@ func TestStepsGoOnAfterTheWindow(t *testing.T) {
 		}
 	}
 }
+
+// TestARunByHandEndsTheStepsLeft: where the window was closed over the steps, and a person then begins a new run by hand, that is all that is done: no exam, and nothing is adopted unasked.
+func TestARunByHandEndsTheStepsLeft(t *testing.T) {
+	w := newWorld()
+	s, d := stage(t, w, "en", theme.Light, 100)
+	s.m.clickAll()
+	d.drain(t)
+	w.runs, w.all, w.has = nil, nil, nil
+	s.m.click, s.m.step, s.m.run, s.m.exam = true, stepRun, "", ""
+	s, d = stageLeft(t, w, "en", theme.Light, 100, s.State())
+	s.m.show(stepSettings) // makes a plan
+	d.until(t, "a plan", s.m.settings.ready)
+	s.m.start()
+	d.drain(t)
+	if len(w.runs) != 1 || w.runs[0].State != record.RunDone || len(w.all) != 0 || s.m.left || s.m.click {
+		t.Errorf("runs %+v, exams %+v, left %v, by themselves %v, errors %v", w.runs, w.all, s.m.left, s.m.click, d.errors)
+	}
+	if a, ok := s.m.trained(); !ok || a.Default {
+		t.Errorf("the adapter: %+v", a)
+	}
+}
