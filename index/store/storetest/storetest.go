@@ -3,14 +3,30 @@ package storetest
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 )
 
-// Copy copies a library that nobody has open, without the empty space at the ends of its files, and without its lock file.
+// Copy copies a library, anew where a file of an open one goes meanwhile, without the empty space at the ends of its files, and without its lock file.
 func Copy(t testing.TB, from, to string) {
+	t.Helper()
+	for range 20 {
+		if copied(t, from, to) {
+			return
+		}
+		if err := os.RemoveAll(to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Fatalf("the files of %q never stand still", from)
+}
+
+// copied is false where a file went while the folder was copied: Badger, still open, made a table of its log, and the copy would lack both.
+func copied(t testing.TB, from, to string) bool {
 	t.Helper()
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		t.Fatal(err)
@@ -23,7 +39,14 @@ func Copy(t testing.TB, from, to string) {
 		if f.Name() == "LOCK" {
 			continue
 		}
-		data, size := Content(t, filepath.Join(from, f.Name()))
+		path := filepath.Join(from, f.Name())
+		data, size := []byte(nil), int64(0)
+		if _, err := os.Stat(path); err == nil {
+			data, size = Content(t, path)
+		}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
 		err := os.WriteFile(filepath.Join(to, f.Name()), data, 0o600)
 		if err == nil {
 			err = os.Truncate(filepath.Join(to, f.Name()), size)
@@ -32,6 +55,7 @@ func Copy(t testing.TB, from, to string) {
 			t.Fatal(err)
 		}
 	}
+	return true
 }
 
 // Content is a file without the empty space at its end, and its size: Badger's logs are 128 MB of it.
