@@ -4,6 +4,7 @@
 # not used. FOLDER keeps the documents for the next time. The questions of resources/questions, which examine the model, have no part in it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$here/.setup/handbook.sh"
 work=${1:-}
 if [ -z "$work" ]; then
   work=$(mktemp -d)
@@ -12,15 +13,7 @@ fi
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 kakoi=("$here/bin/kakoi" --data "$work/data" --lang en)
-if [ ! -e "$work/added" ]; then
-  (cd "$work" && apt-get download -q debian-handbook >&2 && dpkg-deb -x debian-handbook_*.deb book && rm debian-handbook_*.deb)
-  book=$work/book/usr/share/doc/debian-handbook/html
-  rm -f "$book"/ja-JP/index.html "$book"/en-US/index.html
-  "${kakoi[@]}" add --samples >&2
-  "${kakoi[@]}" add --collection handbook-ja "$book"/ja-JP/*.html >&2
-  "${kakoi[@]}" add --collection handbook-en "$book"/en-US/*.html >&2
-  touch "$work/added"
-fi
+collections "$work"
 sets=()
 for set in samples handbook-ja handbook-en; do
   for name in "asked-$set" "drafted-$set"; do

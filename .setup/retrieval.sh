@@ -5,13 +5,12 @@
 # with more passages.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$here/.setup/handbook.sh"
 half=${1:-report}
 tokens=${2:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-(cd "$work" && apt-get download -q debian-handbook >&2 && dpkg-deb -x debian-handbook_*.deb book)
-book=$work/book/usr/share/doc/debian-handbook/html
-rm -f "$book"/ja-JP/index.html "$book"/en-US/index.html
+handbook "$work"
 # measure DATA QUESTIONS
 measure() {
   if [ -z "$tokens" ]; then
