@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"kakoi/core"
 	"kakoi/index/store"
@@ -23,6 +23,28 @@ type Sink interface {
 // their texts and vectors, but no vector index, no counter, nothing unfinished. The library stays in use: each document is as it was at one moment
 // of the export, and so are all records together. Progress counts documents.
 func (x *Index) Export(ctx context.Context, to Sink, progress core.Progress) error {
+	return x.ExportOf(ctx, Selection{Stage: "backup"}, to, progress)
+}
+
+// Selection says what of a library is exported. The zero value is everything but vector indexes.
+type Selection struct {
+	Collections map[string]bool            // by id; nil: all
+	Record      func(kind, id string) bool // nil: all
+	Ready       bool                       // only documents that can be searched
+	Graphs      bool                       // vector indexes, too: the Sink is a GraphSink
+	Stage       string                     // of the progress
+}
+
+// GraphSink is a Sink that takes vector indexes, each behind the documents of its collection.
+type GraphSink interface {
+	Sink
+	// EndGraph ends the values of a vector index. Where whole is false it was changed meanwhile: all that came since the end before counts for nothing, and does not
+	// come again.
+	EndGraph(whole bool) error
+}
+
+// ExportOf is Export of a part, with vector indexes where they are asked for.
+func (x *Index) ExportOf(ctx context.Context, what Selection, to Sink, progress core.Progress) error {
 	// A damaged block hides keys without an error: what is not seen would be missing in what may be the only copy.
 	if err := x.store.Sound(ctx); err != nil {
 		if errors.Is(err, core.ErrCorrupt) {
@@ -32,6 +54,11 @@ func (x *Index) Export(ctx context.Context, to Sink, progress core.Progress) err
 	}
 	err := x.store.View(func(r *store.Reader) error {
 		return r.Each(string(store.KindRecord)+"/", "", func(key string, payload []byte) error {
+			if what.Record != nil {
+				if k, err := store.ParseKey(key); err != nil || !what.Record(k.Collection, k.Document) {
+					return err
+				}
+			}
 			return errors.Join(ctx.Err(), to.Put(key, payload))
 		})
 	})
@@ -41,6 +68,9 @@ func (x *Index) Export(ctx context.Context, to Sink, progress core.Progress) err
 	collections, err := x.Collections(ctx)
 	if err != nil {
 		return err
+	}
+	if what.Collections != nil {
+		collections = slices.DeleteFunc(collections, func(c core.Collection) bool { return !what.Collections[c.ID] })
 	}
 	total, done := 0, 0
 	ids := make([][]string, len(collections))
@@ -72,11 +102,16 @@ func (x *Index) Export(ctx context.Context, to Sink, progress core.Progress) err
 			return fmt.Errorf("export %q: %w", c.Name, err)
 		}
 		for _, id := range ids[i] {
-			if err := x.exportDocument(ctx, docKey{c.ID, id}, to); err != nil {
+			if err := x.exportDocument(ctx, docKey{c.ID, id}, what.Ready, to); err != nil {
 				return x.named(fmt.Errorf("export document %s of %q: %w", id, c.Name, err), x.nameOf(c.ID, id))
 			}
 			done++
-			progress.Report(core.Update{Stage: "backup", Done: int64(done), Total: int64(total)})
+			progress.Report(core.Update{Stage: what.Stage, Done: int64(done), Total: int64(total)})
+		}
+		if what.Graphs {
+			if err := x.exportGraphs(ctx, c.ID, to.(GraphSink)); err != nil {
+				return fmt.Errorf("export vector index of %q: %w", c.Name, err)
+			}
 		}
 	}
 	return nil
@@ -86,7 +121,7 @@ func (x *Index) Export(ctx context.Context, to Sink, progress core.Progress) err
 const portion = 8 << 20
 
 // exportDocument reads a generation bit by bit and looks in the end whether it still is the current one.
-func (x *Index) exportDocument(ctx context.Context, k docKey, to Sink) error {
+func (x *Index) exportDocument(ctx context.Context, k docKey, ready bool, to Sink) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -95,7 +130,7 @@ func (x *Index) exportDocument(ctx context.Context, k docKey, to Sink) error {
 		if errors.Is(err, core.ErrNotFound) {
 			return nil
 		}
-		if err != nil {
+		if err != nil || ready && h.Generation == 0 {
 			return err
 		}
 		if err := to.Put(headKey(k.collection, k.document), headText); err != nil {
@@ -190,27 +225,7 @@ func (x *Index) headBytes(k docKey) (text []byte, h head, doc core.Document, err
 
 // exportKind gives the values of one kind of a generation.
 func (x *Index) exportKind(ctx context.Context, k docKey, generation uint32, kind byte, to Sink) error {
-	prefix := store.GenerationPrefix(kind, k.collection, k.document, generation)
-	from := prefix
-	for {
-		size, more := 0, false
-		err := x.store.View(func(r *store.Reader) error {
-			return r.Each(prefix, from, func(key string, payload []byte) error {
-				if size > portion {
-					from, more = key, true
-					return errPast
-				}
-				size += len(payload)
-				return errors.Join(ctx.Err(), to.Put(strings.Clone(key), payload))
-			})
-		})
-		if errors.Is(err, errPast) {
-			err = nil
-		}
-		if err != nil || !more {
-			return err
-		}
-	}
+	return x.exportPrefix(ctx, store.GenerationPrefix(kind, k.collection, k.document, generation), to)
 }
 
 // OpenBytes is the room, in bytes, that a library needs beside what it holds.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ type Index struct {
 	writing sync.Mutex                 // everything that changes the library
 	drafts  map[docKey]*Draft          // the newest draft of a document; older ones are stale
 	work    map[docKey]map[uint32]byte // what is unfinished: generation -> workXxx; generation 0 is the whole document
+
+	intake bool // an import is under way
 
 	late       []docKey // committed, with an earlier generation that is still to be erased
 	lateChunks int
@@ -56,7 +59,7 @@ func Open(dir string, opt Options) (*Index, error) {
 	x := &Index{
 		store: s, drafts: map[docKey]*Draft{}, work: map[docKey]map[uint32]byte{}, lives: map[string]*live{},
 	}
-	if err := errors.Join(x.recover(), x.graphRecover()); err != nil {
+	if err := errors.Join(x.recoverIntake(), x.recover(), x.graphRecover()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return x, nil
@@ -81,9 +84,9 @@ func (x *Index) recover() error {
 	if err != nil {
 		return fmt.Errorf("read unfinished work: %w", err)
 	}
-	for k := range x.work {
+	for some := range slices.Chunk(slices.Collect(maps.Keys(x.work)), erasePortion) {
 		// Without space nothing can be erased now; it stays hidden and is tried again at the next Open.
-		if err := x.eraseMarked(k); err != nil && !errors.Is(err, core.ErrNoSpace) {
+		if err := x.eraseMarked(some...); err != nil && !errors.Is(err, core.ErrNoSpace) {
 			return err
 		}
 	}

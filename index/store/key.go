@@ -25,6 +25,7 @@ const (
 	KindGraph      = 'g' // of a vector index; the embedder stands for the document
 	KindCode       = 'q' // blocks of its codes
 	KindName       = 'z' // name and source of a document once more, far from its head
+	KindStaged     = 'y' // a value that waits for the end of an import, under the import's id and its own key
 )
 
 // GenerationKinds are the kinds whose keys carry a generation, a number and a part.
@@ -119,7 +120,7 @@ func shape(kind byte) int {
 	switch kind {
 	case KindMeta, KindCollection, KindCounters:
 		return 1
-	case KindHead, KindRecord, KindName:
+	case KindHead, KindRecord, KindName, KindStaged:
 		return 2
 	case KindWork:
 		return 3
