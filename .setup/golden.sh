@@ -13,3 +13,7 @@ git ls-files '*/testdata/golden*.py' | while read -r script; do
   echo "golden: $script" >&2
   (cd "$(dirname "$script")" && "$venv/bin/python" "$(basename "$script")")
 done
+git ls-files '*/testdata/golden.sh' | while read -r script; do
+  echo "golden: $script" >&2
+  bash "$script"
+done
