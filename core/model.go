@@ -90,6 +90,8 @@ type Reply struct {
 	GuessedTokens  int // checked by prompt lookup beside those that were due
 	RightTokens    int // of the guesses: those that were right, and are in NewTokens
 
+	Tokens []int32 // ids as they were chosen, with the end token where it came; none where a Refusal decided
+
 	Refusal *RefusalScore // of GenerateRequest.Refusal; nil when that was nil, or when its tokens did not fit the context behind the prompt
 }
 

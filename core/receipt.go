@@ -17,6 +17,11 @@ type Receipt struct {
 	DecodeSeconds  float64    `json:"decode_seconds"`
 	Stop           StopReason `json:"stop"` // empty when it was stopped from outside
 
+	Reply     string            `json:"reply,omitempty"`     // as the model gave it; empty in receipts of before 2026-11-28
+	Tokens    []int32           `json:"tokens,omitempty"`    // Reply.Tokens; empty where the model was stopped, or a Refusal decided
+	Origin    *Origin           `json:"origin,omitempty"`    // nil in receipts of before 2026-11-28
+	Documents map[string]string `json:"documents,omitempty"` // hex SHA-256 of the files that the passages are from, by Document.ID
+
 	Refusal *RefusalReceipt `json:"refusal,omitempty"` // nil when the model was not asked for it, or did not say
 }
 
@@ -25,4 +30,14 @@ type RefusalReceipt struct {
 	Refusal
 	RefusalScore
 	Mode string `json:"mode"` // calibrate.Mode; "off" where nothing was decided
+}
+
+// Origin is what an answer was computed with: where any of it differs, the same request may be answered with other tokens.
+type Origin struct {
+	Program    string `json:"program"` // version of kakoi
+	Engine     string `json:"engine"`  // version of kakoi-engine
+	Torch      string `json:"torch"`   // version of libtorch
+	Processor  string `json:"processor"`
+	Threads    int    `json:"threads"`      // of a CPU
+	SideBySide int    `json:"side_by_side"` // answers of the batch: 1 alone
 }

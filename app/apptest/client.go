@@ -273,6 +273,7 @@ func (g generator) Generate(ctx context.Context, reqs []core.GenerateRequest, em
 			piece := string(answer[at:min(at+4, len(answer))])
 			replies[i].Text += piece
 			replies[i].NewTokens += 2
+			replies[i].Tokens = append(replies[i].Tokens, int32(at), int32(hash(piece)&0xffff))
 			if err := emit(i, core.Delta{Text: piece, Tokens: 2}); err != nil {
 				return replies, err
 			}

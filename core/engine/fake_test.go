@@ -193,6 +193,7 @@ func (m *markov) Generate(ctx context.Context, reqs []core.GenerateRequest, emit
 			last = m.next(last, rng)
 			replies[i].Text += string(last)
 			replies[i].NewTokens++
+			replies[i].Tokens = append(replies[i].Tokens, last)
 			if emit != nil {
 				if err := emit(i, core.Delta{Text: string(last), Tokens: 1}); err != nil {
 					return replies, fmt.Errorf("emit: %w", err)

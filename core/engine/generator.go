@@ -107,7 +107,7 @@ func (g *generator) Generate(ctx context.Context, reqs []core.GenerateRequest, e
 					replies[i] = core.Reply{
 						Text: string(r.Text), PromptTokens: int(r.PromptTokens), NewTokens: int(r.NewTokens), Stop: core.StopReason(r.Stop),
 						PrefillSeconds: r.PrefillSeconds, DecodeSeconds: r.DecodeSeconds,
-						ReusedTokens: int(r.ReusedTokens), GuessedTokens: int(r.GuessedTokens), RightTokens: int(r.RightTokens),
+						ReusedTokens: int(r.ReusedTokens), GuessedTokens: int(r.GuessedTokens), RightTokens: int(r.RightTokens), Tokens: r.Tokens,
 					}
 					if x := r.Refusal; x != nil {
 						replies[i].Refusal = &core.RefusalScore{Probability: x.Probability, Tokens: int(x.Tokens), Refused: x.Refused}

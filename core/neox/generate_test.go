@@ -78,6 +78,9 @@ func TestStreaming(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, r := range replies {
+		if n := len(r.Tokens); n != r.NewTokens && (n != r.NewTokens+1 || r.Stop != core.StopEnd) {
+			t.Errorf("reply %d: ids of %d tokens, %d were counted, end by %q", i, n, r.NewTokens, r.Stop)
+		}
 		if r.Text != text[i] || r.PromptTokens == 0 || r.PrefillSeconds <= 0 || tokens[i] > r.NewTokens || (r.NewTokens > 0 && r.Stop == core.StopLength && tokens[i] != r.NewTokens) {
 			t.Errorf("row %d: %+v, deltas %q of %d tokens", i, r, text[i], tokens[i])
 		}

@@ -40,6 +40,7 @@ type row struct {
 func (r *row) accept(g *Generator, id int32) {
 	r.next = id
 	r.ids = append(r.ids, id)
+	r.reply.Tokens = append(r.reply.Tokens, id) // who has an earlier copy of reply does not look behind its end
 	text, stop := "", core.StopReason("")
 	if slices.Contains(g.end, id) {
 		text, stop = r.text.flush(), core.StopEnd

@@ -212,6 +212,7 @@ func (g *extractor) Generate(ctx context.Context, reqs []core.GenerateRequest, e
 		}
 		reply.Text += string(r)
 		reply.NewTokens++
+		reply.Tokens = append(reply.Tokens, int32(r))
 		if err := emit(0, core.Delta{Text: string(r), Tokens: 1}); err != nil {
 			return []core.Reply{reply}, err
 		}

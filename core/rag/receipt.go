@@ -14,7 +14,7 @@ func sent(r *core.Receipt, prompt string) {
 
 // got notes the model's reply.
 func got(r *core.Receipt, reply core.Reply) {
-	r.ReplySHA256, r.Stop = Sum(reply.Text), reply.Stop
+	r.Reply, r.ReplySHA256, r.Stop, r.Tokens = reply.Text, Sum(reply.Text), reply.Stop, reply.Tokens
 	r.PrefillSeconds, r.DecodeSeconds = reply.PrefillSeconds, reply.DecodeSeconds
 }
 

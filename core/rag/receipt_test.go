@@ -30,7 +30,7 @@ func TestReceipt(t *testing.T) {
 	if r.ModelID != gen.Info().ID || r.Sampling.Seed != 7 || r.Sampling.MaxNewTokens != opt.Sampling.MaxNewTokens || len(r.Sampling.Stop) == 0 {
 		t.Errorf("receipt %+v", r)
 	}
-	if r.ReplySHA256 != rag.Sum(ans.Text) || r.Stop == "" {
+	if r.Reply != ans.Text || r.ReplySHA256 != rag.Sum(ans.Text) || r.Stop == "" || len(r.Tokens) != ans.NewTokens {
 		t.Errorf("reply of receipt %+v", r)
 	}
 	if len(found) == 0 {

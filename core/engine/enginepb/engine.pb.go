@@ -306,6 +306,7 @@ type LoadRequest struct {
 	Handle        uint64                 `protobuf:"varint,5,opt,name=handle,proto3" json:"handle,omitempty"` // chosen by the client, so that it can give up a load it never saw the end of
 	Lookup        string                 `protobuf:"bytes,6,opt,name=lookup,proto3" json:"lookup,omitempty"`  // neox.LoadOptions
 	Keep_4Bit     bool                   `protobuf:"varint,7,opt,name=keep_4bit,json=keep4bit,proto3" json:"keep_4bit,omitempty"`
+	Key           []byte                 `protobuf:"bytes,8,opt,name=key,proto3" json:"key,omitempty"` // vault.Key.Files of the adapters' and runs' folders, of a generator; empty: they are plain
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -387,6 +388,13 @@ func (x *LoadRequest) GetKeep_4Bit() bool {
 		return x.Keep_4Bit
 	}
 	return false
+}
+
+func (x *LoadRequest) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
 }
 
 type LoadEvent struct {
@@ -1374,7 +1382,8 @@ type Reply struct {
 	ReusedTokens   int64                  `protobuf:"varint,7,opt,name=reused_tokens,json=reusedTokens,proto3" json:"reused_tokens,omitempty"`
 	GuessedTokens  int64                  `protobuf:"varint,8,opt,name=guessed_tokens,json=guessedTokens,proto3" json:"guessed_tokens,omitempty"`
 	RightTokens    int64                  `protobuf:"varint,9,opt,name=right_tokens,json=rightTokens,proto3" json:"right_tokens,omitempty"`
-	Refusal        *RefusalScore          `protobuf:"bytes,10,opt,name=refusal,proto3" json:"refusal,omitempty"` // absent: not asked for, or it did not fit
+	Refusal        *RefusalScore          `protobuf:"bytes,10,opt,name=refusal,proto3" json:"refusal,omitempty"`       // absent: not asked for, or it did not fit
+	Tokens         []int32                `protobuf:"varint,11,rep,packed,name=tokens,proto3" json:"tokens,omitempty"` // generated, with the end token where it came
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1475,6 +1484,13 @@ func (x *Reply) GetRightTokens() int64 {
 func (x *Reply) GetRefusal() *RefusalScore {
 	if x != nil {
 		return x.Refusal
+	}
+	return nil
+}
+
+func (x *Reply) GetTokens() []int32 {
+	if x != nil {
+		return x.Tokens
 	}
 	return nil
 }
@@ -2466,7 +2482,7 @@ const file_engine_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x18\n" +
 	"\aseconds\x18\x03 \x01(\x01R\aseconds\x12\x1c\n" +
-	"\tcancelled\x18\x04 \x01(\bR\tcancelled\"\xb4\x01\n" +
+	"\tcancelled\x18\x04 \x01(\bR\tcancelled\"\xc6\x01\n" +
 	"\vLoadRequest\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\fR\x03dir\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x14\n" +
@@ -2474,7 +2490,8 @@ const file_engine_proto_rawDesc = "" +
 	"\athreads\x18\x04 \x01(\x05R\athreads\x12\x16\n" +
 	"\x06handle\x18\x05 \x01(\x04R\x06handle\x12\x16\n" +
 	"\x06lookup\x18\x06 \x01(\tR\x06lookup\x12\x1b\n" +
-	"\tkeep_4bit\x18\a \x01(\bR\bkeep4bit\"w\n" +
+	"\tkeep_4bit\x18\a \x01(\bR\bkeep4bit\x12\x10\n" +
+	"\x03key\x18\b \x01(\fR\x03key\"w\n" +
 	"\tLoadEvent\x124\n" +
 	"\bprogress\x18\x01 \x01(\v2\x16.kakoi.engine.ProgressH\x00R\bprogress\x12+\n" +
 	"\x05model\x18\x02 \x01(\v2\x13.kakoi.engine.ModelH\x00R\x05modelB\a\n" +
@@ -2536,7 +2553,7 @@ const file_engine_proto_rawDesc = "" +
 	"\x04text\x18\x02 \x01(\fR\x04text\x12\x16\n" +
 	"\x06tokens\x18\x03 \x01(\x05R\x06tokens\"8\n" +
 	"\aReplies\x12-\n" +
-	"\areplies\x18\x01 \x03(\v2\x13.kakoi.engine.ReplyR\areplies\"\xe8\x02\n" +
+	"\areplies\x18\x01 \x03(\v2\x13.kakoi.engine.ReplyR\areplies\"\x80\x03\n" +
 	"\x05Reply\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\fR\x04text\x12#\n" +
 	"\rprompt_tokens\x18\x02 \x01(\x03R\fpromptTokens\x12\x1d\n" +
@@ -2549,7 +2566,8 @@ const file_engine_proto_rawDesc = "" +
 	"\x0eguessed_tokens\x18\b \x01(\x03R\rguessedTokens\x12!\n" +
 	"\fright_tokens\x18\t \x01(\x03R\vrightTokens\x124\n" +
 	"\arefusal\x18\n" +
-	" \x01(\v2\x1a.kakoi.engine.RefusalScoreR\arefusal\"b\n" +
+	" \x01(\v2\x1a.kakoi.engine.RefusalScoreR\arefusal\x12\x16\n" +
+	"\x06tokens\x18\v \x03(\x05R\x06tokens\"b\n" +
 	"\fRefusalScore\x12 \n" +
 	"\vprobability\x18\x01 \x01(\x01R\vprobability\x12\x16\n" +
 	"\x06tokens\x18\x02 \x01(\x03R\x06tokens\x12\x18\n" +

@@ -94,7 +94,7 @@ func (s *Server) Generate(r *pb.GenerateRequest, out grpc.ServerStreamingServer[
 			reply := &pb.Reply{
 				Text: []byte(r.Text), PromptTokens: int64(r.PromptTokens), NewTokens: int64(r.NewTokens), Stop: string(r.Stop),
 				PrefillSeconds: r.PrefillSeconds, DecodeSeconds: r.DecodeSeconds,
-				ReusedTokens: int64(r.ReusedTokens), GuessedTokens: int64(r.GuessedTokens), RightTokens: int64(r.RightTokens),
+				ReusedTokens: int64(r.ReusedTokens), GuessedTokens: int64(r.GuessedTokens), RightTokens: int64(r.RightTokens), Tokens: r.Tokens,
 			}
 			if x := r.Refusal; x != nil {
 				reply.Refusal = &pb.RefusalScore{Probability: x.Probability, Tokens: int64(x.Tokens), Refused: x.Refused}
