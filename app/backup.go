@@ -111,7 +111,7 @@ func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out Ba
 			err = errors.Join(noRoom(err), os.Remove(f.Name()))
 		}
 	}()
-	w, err := newFrameWriter(f)
+	w, err := newFrameWriter(f, backupMagic)
 	if err != nil {
 		return out, errors.Join(err, f.Close())
 	}

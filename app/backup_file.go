@@ -18,14 +18,24 @@ import (
 	"kakoi/core"
 )
 
-// The form of a backup: a line that names it, then frames, each a type, the length of its payload, the payload and a CRC-32C over all three. The last frame
-// holds counts and the SHA-256 of everything before it.
+// The form of a backup, and of what is in a capsule: a line that names it, then frames, each a type, the length of its payload, the payload and a CRC-32C over all
+// three. The last frame holds counts and the SHA-256 of everything before it.
 const (
 	backupMagic   = "kakoi backup\n"
 	backupVersion = 1 // of the header's frame and of what follows; a later one is refused
 
 	maxFrame = 16 << 20
 )
+
+// frameForm is what is in frames: the line before them, the highest version that is read, and the keys of what is said about a file that is none, damaged, or of a later Kakoi.
+type frameForm struct {
+	magic   string
+	version int
+
+	foreign, damaged, newer string
+}
+
+var backupForm = frameForm{backupMagic, backupVersion, "error.backup.foreign", "error.backup.damaged", "error.backup.newer"}
 
 // Types of frames.
 const (
@@ -35,6 +45,8 @@ const (
 	frameChanged = 'x' // it was changed meanwhile: its values since the last end count for nothing, and come again
 	frameFile    = 'F' // backupFile: a file of the data folder begins
 	frameBytes   = 'B' // packed: bytes of it
+	frameGraph   = 'g' // of a capsule: the values of a vector index end here
+	frameNoGraph = 'y' // of a capsule: it was changed meanwhile, its values since the last end count for nothing
 	frameEnd     = 'E' // BackupEnd
 )
 
@@ -45,6 +57,11 @@ type BackupHeader struct {
 	Version int       `json:"version"`
 	Program string    `json:"program"`
 	Made    time.Time `json:"made"`
+
+	// Of a capsule: whether it is of everything, and the embedder in use.
+	Whole      bool   `json:"whole,omitempty"`
+	Embedder   string `json:"embedder,omitempty"`
+	EmbedderID string `json:"embedder_id,omitempty"`
 }
 
 // BackupCount says what is in a backup.
@@ -55,6 +72,12 @@ type BackupCount struct {
 	Conversations int `json:"conversations"`
 	Datasets      int `json:"datasets"`
 	Adapters      int `json:"adapters"`
+
+	// Of a capsule.
+	Corrections int `json:"corrections,omitempty"`
+	Exams       int `json:"exams,omitempty"`
+	Runs        int `json:"runs,omitempty"`
+	Graphs      int `json:"graphs,omitempty"` // vector indexes
 }
 
 type backupEnd struct {
@@ -73,15 +96,16 @@ type frameWriter struct {
 	sum   hash.Hash
 	n     int64
 	flate *flate.Writer
+	plain []byte
 }
 
-func newFrameWriter(w io.Writer) (*frameWriter, error) {
+func newFrameWriter(w io.Writer, magic string) (*frameWriter, error) {
 	f, err := flate.NewWriter(io.Discard, flate.BestSpeed)
 	if err != nil {
 		return nil, err
 	}
 	out := &frameWriter{w: w, sum: sha256.New(), flate: f}
-	return out, out.raw([]byte(backupMagic))
+	return out, out.raw([]byte(magic))
 }
 
 func (w *frameWriter) raw(b []byte) error {
@@ -103,6 +127,12 @@ func (w *frameWriter) json(kind byte, v any) error {
 		return err
 	}
 	return w.frame(kind, text)
+}
+
+// asIs writes a payload that would hardly shrink in the form that packed gives such.
+func (w *frameWriter) asIs(kind byte, payload []byte) error {
+	w.plain = append(append(w.plain[:0], 0), payload...)
+	return w.frame(kind, w.plain)
 }
 
 // packed writes a payload deflated, or as it is where that is shorter: vectors hardly shrink.
@@ -144,29 +174,20 @@ func (w *frameWriter) end(c BackupCount) error {
 
 var errBadBackup = fmt.Errorf("backup is not what was written: %w", core.ErrCorrupt)
 
-// frames calls fn with the frames of a backup in order, up to its end, and holds everything against the checksums. n is called with the
-// bytes that were read. Nothing of it can be trusted before frames has returned without an error.
-func frames(r io.Reader, n func(int64), fn func(kind byte, payload []byte) error) (BackupHeader, BackupCount, error) {
-	var header BackupHeader
+// frames calls fn with the frames of a file in order, up to its end, and holds everything against the checksums. n is called with the
+// bytes that were read. Nothing of it can be trusted before frames has returned without an error. sum is what the last frame has it by.
+func frames(r io.Reader, form frameForm, n func(int64), fn func(kind byte, payload []byte) error) (header BackupHeader, count BackupCount, sum string, err error) {
 	in := bufio.NewReaderSize(r, 1<<20)
-	magic := make([]byte, len(backupMagic))
-	if _, err := io.ReadFull(in, magic); err != nil || string(magic) != backupMagic {
+	magic := make([]byte, len(form.magic))
+	if _, err := io.ReadFull(in, magic); err != nil || string(magic) != form.magic {
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return header, BackupCount{}, err
+			return header, count, "", form.explain(err)
 		}
-		return header, BackupCount{}, core.Explain(fmt.Errorf("no backup: %w", core.ErrUnsupported), "error.backup.foreign")
+		return header, count, "", core.Explain(fmt.Errorf("no such file: %w", core.ErrUnsupported), form.foreign)
 	}
-	bad := func(err error) (BackupHeader, BackupCount, error) {
-		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errBadBackup
-		}
-		if errors.Is(err, core.ErrCorrupt) {
-			err = core.Explain(err, "error.backup.damaged")
-		}
-		return header, BackupCount{}, err
-	}
-	sum := sha256.New()
-	sum.Write(magic)
+	bad := func(err error) (BackupHeader, BackupCount, string, error) { return header, BackupCount{}, "", form.explain(err) }
+	hash := sha256.New()
+	hash.Write(magic)
 	done := int64(len(magic))
 	var buf []byte
 	for first := true; ; first = false {
@@ -197,25 +218,37 @@ func frames(r io.Reader, n func(int64), fn func(kind byte, payload []byte) error
 			if json.Unmarshal(payload, &header) != nil || header.Version < 1 {
 				return bad(nil)
 			}
-			if header.Version > backupVersion {
-				return header, BackupCount{}, core.Explain(fmt.Errorf("backup of version %d: %w", header.Version, core.ErrUnsupported), "error.backup.newer", header.Program)
+			if header.Version > form.version {
+				return header, count, "", core.Explain(fmt.Errorf("file of version %d: %w", header.Version, core.ErrUnsupported), form.newer, header.Program)
 			}
 		case head[0] == frameEnd:
 			var end backupEnd
-			if json.Unmarshal(payload, &end) != nil || end.SHA256 != hex.EncodeToString(sum.Sum(nil)) {
+			if json.Unmarshal(payload, &end) != nil || end.SHA256 != hex.EncodeToString(hash.Sum(nil)) {
 				return bad(nil)
 			}
 			if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
 				return bad(err)
 			}
-			return header, end.Count, nil
+			return header, end.Count, end.SHA256, nil
 		}
 		if !first {
 			if err := fn(head[0], payload); err != nil {
 				return bad(err)
 			}
 		}
-		sum.Write(head[:])
-		sum.Write(buf[:size+4])
+		hash.Write(head[:])
+		hash.Write(buf[:size+4])
 	}
+}
+
+// explain gives an error of a damaged file its sentence; nil and a file that ends too early are such.
+func (f frameForm) explain(err error) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errBadBackup
+	}
+	var said *core.UserError
+	if errors.Is(err, core.ErrCorrupt) && !errors.As(err, &said) {
+		err = core.Explain(err, f.damaged)
+	}
+	return err
 }

@@ -87,7 +87,7 @@ func (b *Backup) read(ctx context.Context, path, stage string, p core.Progress, 
 	if err != nil {
 		return BackupHeader{}, BackupCount{}, 0, core.Explain(fmt.Errorf("open backup %s: %w", path, err), "error.backup.open", path)
 	}
-	header, count, err := frames(f, func(n int64) {
+	header, count, _, err := frames(f, backupForm, func(n int64) {
 		p.Report(core.Update{Stage: stage, Done: n, Total: info.Size()})
 	}, func(kind byte, payload []byte) error { return errors.Join(ctx.Err(), fn(kind, payload)) })
 	if err != nil {
