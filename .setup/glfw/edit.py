@@ -152,8 +152,14 @@ replace("glfw/src/x11_window.c",
         XNextEvent(_glfw.x11.display, &event);
         if (moved && (event.type == ButtonPress || event.type == ButtonRelease))
         {
-            XPutBackEvent(_glfw.x11.display, &event);
-            break;
+            // libX11 is loaded, not linked: the command line runs where there is none
+            int (* putBack)(Display*, XEvent*) = (int (*)(Display*, XEvent*))
+                _glfwPlatformGetModuleSymbol(_glfw.x11.xlib.handle, "XPutBackEvent");
+            if (putBack)
+            {
+                putBack(_glfw.x11.display, &event);
+                break;
+            }
         }
         moved = moved || event.type == MotionNotify || event.type == EnterNotify;
         processEvent(&event);
