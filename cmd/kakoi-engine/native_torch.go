@@ -23,7 +23,7 @@ func loaders() server.Loaders {
 }
 
 func loadGenerator(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Generator, error) {
-	load := neox.LoadOptions{Device: opt.Device, DType: opt.DType, Threads: threads(opt.Threads), Lookup: opt.Lookup, Keep4Bit: opt.Keep4Bit}
+	load := neox.LoadOptions{Device: opt.Device, DType: opt.DType, Threads: threads(opt.Threads), Lookup: opt.Lookup, Keep4Bit: opt.Keep4Bit, Key: opt.Key}
 	g, err := neox.Load(ctx, dir, load, p)
 	if err != nil {
 		return nil, err // not g: a nil *Generator in an interface is not nil

@@ -6,6 +6,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/closed"
+	"kakoi/core/vault"
 )
 
 // ModelOptions says how a model is loaded. The zero value lets the engine choose.
@@ -17,6 +18,8 @@ type ModelOptions struct {
 	// Of a generator.
 	Lookup   string `json:"lookup,omitempty"`    // guess answers from their prompts: "", "auto" (where answers stay the same), "on", "off"
 	Keep4Bit bool   `json:"keep_4bit,omitempty"` // keep a model that was loaded in 4 bits in its folder, as DIR/nf4
+
+	Key *vault.Key `json:"-"` // of adapters and runs. The client takes Params.Key
 }
 
 // DeviceInfo is what the engine found to compute on.

@@ -14,6 +14,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/lora"
+	"kakoi/core/vault"
 )
 
 type golden map[string]map[string]struct {
@@ -273,6 +274,51 @@ func TestWritten(t *testing.T) {
 	}
 	if err := a.Write(filepath.Join(dir, "no", "such", "folder")); err == nil || !strings.Contains(err.Error(), "write adapter") {
 		t.Errorf("no folder to write into: %v", err)
+	}
+}
+
+// TestSealed: an adapter under a key is the adapter, and its files say nothing; another key, none, or a byte that was changed, and there is none.
+func TestSealed(t *testing.T) {
+	key, err := vault.FromFiles(bytes.Repeat([]byte("one "), 12))
+	other, oerr := vault.FromFiles(bytes.Repeat([]byte("two "), 12))
+	if err := errors.Join(err, oerr); err != nil {
+		t.Fatal(err)
+	}
+	a := written(t)
+	dir := filepath.Join(t.TempDir(), "sealed")
+	if err := a.WriteSealed(dir, key); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := lora.ReadSealed(dir, key); err != nil || b.ID != a.ID || b.MaxRank() != 3 {
+		t.Errorf("read again: %+v, %v", b, err)
+	}
+	for _, name := range []string{lora.ConfigFile, lora.WeightsFile} {
+		raw, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range []string{"lora", "base_model", "attention", "F32"} {
+			if bytes.Contains(raw, []byte(word)) {
+				t.Errorf("%s says %q", name, word)
+			}
+		}
+	}
+	if _, err := lora.Read(dir); !errors.Is(err, core.ErrEncrypted) {
+		t.Errorf("without a key: %v", err)
+	}
+	if _, err := lora.ReadSealed(dir, other); !errors.Is(err, vault.ErrOther) {
+		t.Errorf("with another key: %v", err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, lora.WeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)/2] ^= 1
+	if err := os.WriteFile(filepath.Join(dir, lora.WeightsFile), raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lora.ReadSealed(dir, key); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("changed: %v", err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"kakoi/core"
+	"kakoi/core/vault"
 	"kakoi/core/weights"
 )
 
@@ -40,9 +41,12 @@ const (
 //
 // Errors are core.ErrNotFound (no folder, no configuration, no weights), core.ErrUnsupported, core.ErrCorrupt and core.ErrEmpty, each
 // with a sentence.
-func Read(dir string) (*Adapter, error) {
+func Read(dir string) (*Adapter, error) { return ReadSealed(dir, nil) }
+
+// ReadSealed is Read of a folder whose files are encrypted under key; with a nil key it is Read. Errors are also those of vault.Key.Open.
+func ReadSealed(dir string, key *vault.Key) (*Adapter, error) {
 	name := filepath.Base(dir)
-	raw, err := readConfig(dir)
+	raw, err := readConfig(dir, key)
 	if err != nil {
 		return nil, core.Explain(err, "error.lora.folder", dir)
 	}
@@ -54,7 +58,7 @@ func Read(dir string) (*Adapter, error) {
 	if err != nil {
 		return nil, core.Explain(err, "error.lora.noweights", dir)
 	}
-	f, err := weights.OpenFile(file)
+	f, err := weights.OpenSealed(file, key)
 	if err != nil {
 		return nil, fmt.Errorf("open adapter %q: %w", name, err)
 	}
@@ -66,8 +70,8 @@ func Read(dir string) (*Adapter, error) {
 	return a, a.finish()
 }
 
-func readConfig(dir string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(dir, ConfigFile))
+func readConfig(dir string, key *vault.Key) ([]byte, error) {
+	f, err := key.Open(filepath.Join(dir, ConfigFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open adapter: %w: %w", err, core.ErrNotFound)
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"kakoi/core"
+	"kakoi/core/vault"
 	"kakoi/core/weights"
 )
 
@@ -32,7 +33,10 @@ func New(a Adapter) (*Adapter, error) {
 
 // Write writes the adapter as PEFT does, in float32: a new folder dir with adapter_config.json and adapter_model.safetensors. The
 // folder appears whole or not at all; one that exists already is core.ErrBusy.
-func (a *Adapter) Write(dir string) (err error) {
+func (a *Adapter) Write(dir string) error { return a.WriteSealed(dir, nil) }
+
+// WriteSealed is Write with the folder's files encrypted under key; with a nil key it is Write.
+func (a *Adapter) WriteSealed(dir string, key *vault.Key) (err error) {
 	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write adapter: %q exists: %w", dir, core.ErrBusy)
 	}
@@ -45,7 +49,7 @@ func (a *Adapter) Write(dir string) (err error) {
 	if err != nil {
 		return fmt.Errorf("write adapter: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(tmp, ConfigFile), text, 0o600); err != nil {
+	if err := key.WriteFile(filepath.Join(tmp, ConfigFile), text); err != nil {
 		return fmt.Errorf("write adapter: %w", err)
 	}
 	var specs []weights.Spec
@@ -57,7 +61,12 @@ func (a *Adapter) Write(dir string) (err error) {
 			weights.Spec{Name: module + keyB, DType: weights.F32, Shape: []int64{int64(t.Out), int64(t.Rank)}})
 		data = append(data, t.A, t.B)
 	}
-	err = weights.WriteSafetensors(filepath.Join(tmp, WeightsFile), specs, func(i int, w io.Writer) error {
+	f, err := key.Create(filepath.Join(tmp, WeightsFile))
+	if err != nil {
+		return fmt.Errorf("write adapter: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }() // before the folder goes
+	err = weights.EncodeSafetensors(f, specs, func(i int, w io.Writer) error {
 		b := make([]byte, 0, 4*len(data[i]))
 		for _, v := range data[i] {
 			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
@@ -65,6 +74,9 @@ func (a *Adapter) Write(dir string) (err error) {
 		_, err := w.Write(b)
 		return err
 	})
+	if err == nil {
+		err = f.Commit()
+	}
 	if err != nil {
 		return fmt.Errorf("write adapter: %w", err)
 	}

@@ -72,7 +72,7 @@ func (a *adapters) get(ctx context.Context, dir string) (*attached, error) {
 	defer a.mu.Unlock()
 	i := slices.IndexFunc(a.list, func(x *attached) bool { return x.dir == dir && x.stamp == stamp })
 	if i < 0 {
-		read, err := lora.Read(dir)
+		read, err := lora.ReadSealed(dir, a.g.key)
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"kakoi/core/internal/kernel/cuda"
 	"kakoi/core/internal/torch"
 	"kakoi/core/lora"
+	"kakoi/core/vault"
 )
 
 // Frozen is the weights of a loaded model as training reads them: the ones that answers go on with, never changed and not
@@ -209,6 +210,9 @@ func (g *Generator) Free() int64 { return freeOn(g.dev) }
 
 // Dir is the folder that the model was loaded from; empty for one that was not.
 func (g *Generator) Dir() string { return g.dir }
+
+// Key is that of LoadOptions: what a trainer on this model writes is under it.
+func (g *Generator) Key() *vault.Key { return g.key }
 
 // Encode gives the tokens of a text, without special ones.
 func (g *Generator) Encode(text string) []int32 { return g.tok.Encode(text) }

@@ -12,6 +12,7 @@ import (
 	"kakoi/core"
 	"kakoi/core/internal/device"
 	"kakoi/core/internal/torch"
+	"kakoi/core/vault"
 )
 
 // tokenizer is what generation needs of token.Tokenizer.
@@ -37,6 +38,7 @@ type Generator struct {
 	plan     PlanRequest // of the load: device, dtype and shape
 	keeper   *keeper     // writes the 4-bit form; nil: nothing to write
 	dir      string      // the model's folder; empty: made of random numbers
+	key      *vault.Key  // of adapters and runs; see LoadOptions
 
 	mu     sync.RWMutex // held for reading by calls, for writing by Close
 	closed bool

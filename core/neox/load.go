@@ -74,7 +74,7 @@ func Load(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ 
 		return nil, errors.Join(err, tok.err)
 	}
 	g := newGenerator(cfg, dev, run, tok.tok, endTokens(dir, cfg))
-	g.plan, g.dir = as.plan, dir
+	g.plan, g.dir, g.key = as.plan, dir, opt.Key
 	g.plan.DType = run.traits().dtype // where our kernels have no use for a GPU it is another
 	if opt.Keep4Bit && dev.CUDA() && run.traits().dtype == "nf4" {
 		g.keeper = keepLater(dir, id)

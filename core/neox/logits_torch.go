@@ -52,7 +52,7 @@ func Logits(ctx context.Context, opt LogitsOptions, w io.Writer) (err error) {
 	var st state
 	err = dev.Do(ctx, func(s *torch.Scope) (err error) {
 		if opt.Adapter != "" {
-			a, err := lora.Read(opt.Adapter)
+			a, err := lora.ReadSealed(opt.Adapter, opt.Load.Key)
 			if err != nil {
 				return err
 			}

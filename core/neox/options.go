@@ -1,5 +1,7 @@
 package neox
 
+import "kakoi/core/vault"
+
 // LoadOptions says where and how a model is loaded.
 type LoadOptions struct {
 	Device  string // "auto" (the zero value too), "cpu", "cuda:0"
@@ -13,6 +15,9 @@ type LoadOptions struct {
 	// Keep4Bit: a model in full precision that is loaded in 4 bits keeps its 4-bit form in the folder DIR/nf4, from where it is
 	// loaded the next time. One that is there and up to date is used in any case.
 	Keep4Bit bool
+
+	// Key encrypts the adapters' folders, and the run folders of a trainer on this model; nil: they are plain. The model's own files are plain in any case.
+	Key *vault.Key
 }
 
 // DeviceState is what Describe finds.

@@ -18,11 +18,12 @@ import (
 	"syscall"
 
 	"kakoi/core"
+	"kakoi/core/vault"
 )
 
 // A checkpoint is everything that a run has, in one file: the header's length and the header as JSON, the masters and the
 // moments, and a CRC-64 of all before it. It is written under another name and renamed when it is safe on disk, so there is the
-// whole of it or nothing.
+// whole of it or nothing. Where the data folder is encrypted, so is the file as a whole (core/vault).
 const (
 	checkpointMagic  = "KAKOITR1"
 	checkpointFolder = "checkpoints"
@@ -118,17 +119,15 @@ func checkpointSteps(dir string) ([]int, error) {
 	return out, nil
 }
 
-// fileOut is a file being written.
+// fileOut is a file being written, as vault.Writer: it has its name, and is safe on disk, after Commit, and is gone after a Close without that.
 type fileOut interface {
 	io.Writer
-	Sync() error
+	Commit() error
 	Close() error
 }
 
 // create makes a file; tests let it run out of space.
-var create = func(path string) (fileOut, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-}
+var create = func(key *vault.Key, path string) (fileOut, error) { return key.Create(path) }
 
 // tooFull puts a sentence around an error of a disk without space.
 func tooFull(err error, dir string) error {
@@ -139,30 +138,21 @@ func tooFull(err error, dir string) error {
 }
 
 // writeCheckpoint makes p, w and o safe on disk as the checkpoint of p.Step.
-func writeCheckpoint(dir string, p progress, w []float32, o *adamw) error {
+func writeCheckpoint(key *vault.Key, dir string, p progress, w []float32, o *adamw) error {
 	folder := filepath.Join(dir, checkpointFolder)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return tooFull(fmt.Errorf("checkpoint of step %d: %w", p.Step, err), dir)
 	}
-	path := checkpointName(dir, p.Step)
-	tmp := path + ".part"
-	err := writeWhole(tmp, func(out io.Writer) error { return encodeCheckpoint(out, p, w, o) })
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err == nil {
-		err = syncFolder(folder)
-	}
+	err := writeWhole(key, checkpointName(dir, p.Step), func(out io.Writer) error { return encodeCheckpoint(out, p, w, o) })
 	if err != nil {
-		_ = os.Remove(tmp)
 		return tooFull(fmt.Errorf("checkpoint of step %d: %w", p.Step, err), dir)
 	}
 	return nil
 }
 
-// writeWhole writes a file and waits until it is on disk.
-func writeWhole(path string, fill func(io.Writer) error) (err error) {
-	f, err := create(path)
+// writeWhole writes a file and waits until it is on disk: the whole of it under its name, or nothing.
+func writeWhole(key *vault.Key, path string, fill func(io.Writer) error) (err error) {
+	f, err := create(key, path)
 	if err != nil {
 		return err
 	}
@@ -171,9 +161,23 @@ func writeWhole(path string, fill func(io.Writer) error) (err error) {
 		err = b.Flush()
 	}
 	if err == nil {
-		err = f.Sync()
+		err = f.Commit()
 	}
 	return errors.Join(err, f.Close())
+}
+
+// sweep removes what a killed run left half written, also by earlier versions (".part").
+func sweep(dir string) error {
+	folder := filepath.Join(dir, checkpointFolder)
+	err := errors.Join(vault.Sweep(dir), vault.Sweep(folder))
+	for _, pattern := range []string{filepath.Join(dir, "losses.csv.part"), filepath.Join(folder, "step-*.ckpt.part")} {
+		left, gerr := filepath.Glob(pattern)
+		err = errors.Join(err, gerr)
+		for _, path := range left {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}
+	return err
 }
 
 // syncFolder makes the names in a folder safe.
@@ -228,8 +232,8 @@ func encodeCheckpoint(out io.Writer, p progress, w []float32, o *adamw) error {
 }
 
 // readProgress reads a checkpoint's header and checks the whole file: core.ErrCorrupt where anything is amiss.
-func readProgress(path string) (p progress, body []byte, err error) {
-	raw, err := os.ReadFile(path)
+func readProgress(key *vault.Key, path string) (p progress, body []byte, err error) {
+	raw, err := key.ReadFile(path)
 	if err != nil {
 		return p, nil, fmt.Errorf("checkpoint: %w", err)
 	}
@@ -323,9 +327,8 @@ func prune(dir string, keep int, p progress, timed []int) error {
 }
 
 // writeLosses writes the loss history as losses.csv in dir.
-func writeLosses(dir string, losses []point) error {
-	path := filepath.Join(dir, "losses.csv")
-	err := writeWhole(path+".part", func(out io.Writer) error {
+func writeLosses(key *vault.Key, dir string, losses []point) error {
+	err := writeWhole(key, filepath.Join(dir, "losses.csv"), func(out io.Writer) error {
 		_, err := io.WriteString(out, "step,epoch,loss,held_loss,learning_rate,gradient_norm\n")
 		for _, p := range losses {
 			held := ""
@@ -338,11 +341,7 @@ func writeLosses(dir string, losses []point) error {
 		}
 		return err
 	})
-	if err == nil {
-		err = os.Rename(path+".part", path)
-	}
 	if err != nil {
-		_ = os.Remove(path + ".part")
 		return tooFull(fmt.Errorf("loss history: %w", err), dir)
 	}
 	return nil

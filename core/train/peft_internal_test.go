@@ -36,7 +36,7 @@ func TestOursInPEFT(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	folder, err := writeAdapter(dir, a, model, map[string]string{"dataset": "tiny"})
+	folder, err := writeAdapter(nil, dir, a, model, map[string]string{"dataset": "tiny"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func TestEvaluated(t *testing.T) {
 		if want := loss == 3 || i == 3; best != want {
 			t.Errorf("step %d, loss %v: best %v", p.Step, loss, best)
 		}
-		if err := writeCheckpoint(dir, p, nil, newAdamW(core.TrainSettings{}, nil)); err != nil {
+		if err := writeCheckpoint(nil, dir, p, nil, newAdamW(core.TrainSettings{}, nil)); err != nil {
 			t.Errorf("step %d, loss %v: %v", p.Step, loss, err)
 		}
 		if p.Early != (i == 6) {

@@ -13,6 +13,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/lora"
+	"kakoi/core/vault"
 )
 
 // AdapterFolder is the result's folder below a run's.
@@ -26,14 +27,14 @@ var tokenizerFiles = []string{
 
 // writeAdapter puts an adapter with the model's tokenizer files and its lineage in dir/adapter, in place of one that is there. It
 // appears whole.
-func writeAdapter(dir string, a *lora.Adapter, model string, lineage map[string]string) (string, error) {
+func writeAdapter(key *vault.Key, dir string, a *lora.Adapter, model string, lineage map[string]string) (string, error) {
 	to, tmp, old := filepath.Join(dir, AdapterFolder), filepath.Join(dir, ".adapter-new"), filepath.Join(dir, ".adapter-old")
 	err := errors.Join(os.RemoveAll(tmp), os.RemoveAll(old))
 	if err == nil {
-		err = a.Write(tmp)
+		err = a.WriteSealed(tmp, key)
 	}
 	if err == nil {
-		err = besideAdapter(tmp, model, lineage)
+		err = besideAdapter(key, tmp, model, lineage)
 	}
 	if err == nil {
 		if err = os.Rename(to, old); errors.Is(err, fs.ErrNotExist) {
@@ -54,7 +55,7 @@ func writeAdapter(dir string, a *lora.Adapter, model string, lineage map[string]
 }
 
 // besideAdapter copies the tokenizer's files and writes the lineage.
-func besideAdapter(dir, model string, lineage map[string]string) error {
+func besideAdapter(key *vault.Key, dir, model string, lineage map[string]string) error {
 	for _, name := range tokenizerFiles {
 		if model == "" {
 			break
@@ -64,7 +65,7 @@ func besideAdapter(dir, model string, lineage map[string]string) error {
 			continue
 		}
 		if err == nil {
-			err = writeWhole(filepath.Join(dir, name), func(w io.Writer) error { _, err := w.Write(b); return err })
+			err = writeWhole(key, filepath.Join(dir, name), func(w io.Writer) error { _, err := w.Write(b); return err })
 		}
 		if err != nil {
 			return err
@@ -74,7 +75,7 @@ func besideAdapter(dir, model string, lineage map[string]string) error {
 	if err != nil {
 		return err
 	}
-	err = writeWhole(filepath.Join(dir, "lineage.json"), func(w io.Writer) error { _, err := w.Write(append(text, '\n')); return err })
+	err = writeWhole(key, filepath.Join(dir, "lineage.json"), func(w io.Writer) error { _, err := w.Write(append(text, '\n')); return err })
 	return errors.Join(err, syncFolder(dir))
 }
 

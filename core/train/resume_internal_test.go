@@ -169,7 +169,7 @@ func TestResumeWithoutKernels(t *testing.T) {
 		x.Own, x.Chunk = true, chunk
 		again := req
 		again.Dir = t.TempDir()
-		if err := writeCheckpoint(again.Dir, x, w, opt); err != nil {
+		if err := writeCheckpoint(nil, again.Dir, x, w, opt); err != nil {
 			t.Fatal(err)
 		}
 		var events record
@@ -182,7 +182,7 @@ func TestResumeWithoutKernels(t *testing.T) {
 		if steps, err = checkpointSteps(again.Dir); err != nil || steps[len(steps)-1] <= last {
 			t.Fatal(steps, err)
 		}
-		if y, _, err := readProgress(checkpointName(again.Dir, steps[len(steps)-1])); err != nil || y.Own || y.Chunk != want {
+		if y, _, err := readProgress(nil, checkpointName(again.Dir, steps[len(steps)-1])); err != nil || y.Own || y.Chunk != want {
 			t.Errorf("goes on with own kernels %t, chunk %d, want %d: %v", y.Own, y.Chunk, want, err)
 		}
 	}

@@ -106,6 +106,9 @@ func (r *run) begin() error {
 	r.opt = newAdamW(r.set, r.params.parts)
 	r.masters, r.grads = r.net.masters, r.net.gradients
 	r.epoch, r.saved, r.savedStep = -1, time.Now(), -1
+	if err := sweep(r.req.Dir); err != nil {
+		return err
+	}
 	if r.from == nil {
 		steps, err := checkpointSteps(r.req.Dir)
 		if err != nil {
@@ -351,7 +354,7 @@ func (r *run) save(timed bool) error {
 }
 
 func (r *run) write(at progress) error {
-	if err := writeCheckpoint(r.req.Dir, at, r.masters, r.opt); err != nil {
+	if err := writeCheckpoint(r.g.Key(), r.req.Dir, at, r.masters, r.opt); err != nil {
 		return err
 	}
 	r.unsaved, r.saved, r.savedStep = false, time.Now(), at.Step
@@ -362,7 +365,7 @@ func (r *run) write(at progress) error {
 	if at.Timed {
 		r.timed = append(r.timed, at.Step)
 	}
-	if err := writeLosses(r.req.Dir, at.Losses); err != nil {
+	if err := writeLosses(r.g.Key(), r.req.Dir, at.Losses); err != nil {
 		return err
 	}
 	return r.tell(core.TrainEvent{Kind: core.TrainCheckpoint})
@@ -394,7 +397,7 @@ func (r *run) finish(ctx context.Context, end core.TrainEnd) (core.TrainResult, 
 		res.BestStep = steps[len(steps)-1]
 	}
 	if res.BestStep != r.at.Step || end == core.TrainBlowup {
-		_, body, err := readProgress(checkpointName(r.req.Dir, res.BestStep))
+		_, body, err := readProgress(r.g.Key(), checkpointName(r.req.Dir, res.BestStep))
 		if err != nil {
 			return res, err
 		}
@@ -407,7 +410,7 @@ func (r *run) finish(ctx context.Context, end core.TrainEnd) (core.TrainResult, 
 	if err != nil {
 		return res, err
 	}
-	if res.Adapter, err = writeAdapter(r.req.Dir, a, r.g.Dir(), r.req.Lineage); err != nil {
+	if res.Adapter, err = writeAdapter(r.g.Key(), r.req.Dir, a, r.g.Dir(), r.req.Lineage); err != nil {
 		return res, err
 	}
 	if end == core.TrainStopped {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"kakoi/core/internal/torch/torchtest"
 	"kakoi/core/lora"
 	"kakoi/core/neox"
+	"kakoi/core/vault"
 )
 
 // letters is a text of the tiny tokenizer.
@@ -61,7 +63,7 @@ func tinyRequest(dir string) core.TrainRequest {
 // TestMain is also the program that TestKilledRunGivesTheSameBytes kills.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("KAKOI_TRAIN_DIR"); dir != "" {
-		if err := child(os.Getenv("KAKOI_TRAIN_MODEL"), dir); err != nil {
+		if err := child(os.Getenv("KAKOI_TRAIN_MODEL"), dir, os.Getenv("KAKOI_TRAIN_SEALED") != ""); err != nil {
 			fmt.Println("error", err)
 			os.Exit(1)
 		}
@@ -70,9 +72,22 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child trains in dir, or goes on there, and says each step.
-func child(model, dir string) error {
-	g, err := neox.Load(context.Background(), model, neox.LoadOptions{Device: "cpu", DType: "fp32", Threads: 2}, nil)
+// testKey is a key of files that all processes of a test have.
+func testKey() *vault.Key {
+	k, err := vault.FromFiles(bytes.Repeat([]byte("tiny"), 12))
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// child trains in dir, or goes on there, under testKey or not, and says each step.
+func child(model, dir string, sealed bool) error {
+	opt := neox.LoadOptions{Device: "cpu", DType: "fp32", Threads: 2}
+	if sealed {
+		opt.Key = testKey()
+	}
+	g, err := neox.Load(context.Background(), model, opt, nil)
 	if err != nil {
 		return err
 	}
@@ -97,9 +112,15 @@ func child(model, dir string) error {
 // adapterBytes are all files of a run's adapter.
 func adapterBytes(t testing.TB, dir string) []byte {
 	t.Helper()
+	return adapterUnder(t, nil, dir)
+}
+
+// adapterUnder are adapterBytes of a run under a key.
+func adapterUnder(t testing.TB, key *vault.Key, dir string) []byte {
+	t.Helper()
 	var all bytes.Buffer
 	for _, name := range []string{lora.WeightsFile, lora.ConfigFile, "lineage.json", "tokenizer.json"} {
-		b, err := os.ReadFile(filepath.Join(dir, AdapterFolder, name))
+		b, err := key.ReadFile(filepath.Join(dir, AdapterFolder, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,10 +131,10 @@ func adapterBytes(t testing.TB, dir string) []byte {
 }
 
 // trainedApart is a run in a process of its own, in dir, killed some time after a step (0: not): the steps it made, and whether it ended.
-func trainedApart(t testing.TB, model, dir string, killAfter int, wait time.Duration) (steps int, done bool) {
+func trainedApart(t testing.TB, model, dir string, killAfter int, wait time.Duration, env ...string) (steps int, done bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "KAKOI_TRAIN_DIR="+dir, "KAKOI_TRAIN_MODEL="+model)
+	cmd.Env = append(append(os.Environ(), "KAKOI_TRAIN_DIR="+dir, "KAKOI_TRAIN_MODEL="+model), env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -142,40 +163,147 @@ func trainedApart(t testing.TB, model, dir string, killAfter int, wait time.Dura
 }
 
 // TestKilledRunGivesTheSameBytes kills the training process with SIGKILL at ten random moments, going on each time, and compares
-// the adapter, byte by byte, with that of a run that nobody disturbed.
+// the adapter, byte by byte, with that of a run that nobody disturbed; then again where all that a run writes is encrypted.
 func TestKilledRunGivesTheSameBytes(t *testing.T) {
 	torchtest.Setup(t)
 	model := tinyFolder(t, golden(t).Cases[0].Config)
-	run := func(dir string, killAfter int, wait time.Duration) (int, bool) {
-		return trainedApart(t, model, dir, killAfter, wait)
-	}
 	whole := t.TempDir()
-	if n, done := run(whole, 0, 0); n != 56 || !done {
+	if n, done := trainedApart(t, model, whole, 0, 0); n != 56 || !done {
 		t.Fatalf("%d steps, done %v", n, done)
 	}
+	t.Run("plain", func(t *testing.T) { killed(t, model, whole, 10, nil) })
+	t.Run("encrypted", func(t *testing.T) {
+		dir := killed(t, model, whole, 6, testKey(), "KAKOI_TRAIN_SEALED=1")
+		underKey(t, dir)
+	})
+}
+
+// underKey fails for every file below dir that is not encrypted as a whole, and for what is left half written.
+func underKey(t testing.TB, dir string) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files++
+		if strings.HasPrefix(d.Name(), ".") || strings.HasSuffix(d.Name(), ".part") {
+			t.Errorf("left is %s", path)
+		}
+		_, err = testKey().ReadFile(path)
+		return err
+	})
+	if err != nil || files < 5 {
+		t.Errorf("%d files: %v", files, err)
+	}
+}
+
+// killed runs what was trained in whole again, with kills, under key; it gives the run's folder.
+func killed(t *testing.T, model, whole string, most int, key *vault.Key, env ...string) string {
+	t.Helper()
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 3))
 	dir, kills := t.TempDir(), 0
 	for range 40 {
 		after := 0
-		if kills < 10 {
+		if kills < most {
 			after = 2 + r.IntN(5)
 		}
-		steps, done := run(dir, after, time.Duration(r.IntN(6000))*time.Microsecond)
+		steps, done := trainedApart(t, model, dir, after, time.Duration(r.IntN(6000))*time.Microsecond, env...)
 		if done {
 			break
 		}
 		kills++
 		t.Logf("killed after %d steps", steps)
 	}
-	if kills < 10 {
+	if kills < most {
 		t.Errorf("killed %d times only", kills)
 	}
-	if a, b := adapterBytes(t, whole), adapterBytes(t, dir); !bytes.Equal(a, b) {
+	if a, b := adapterBytes(t, whole), adapterUnder(t, key, dir); !bytes.Equal(a, b) {
 		at := 0
 		for at < min(len(a), len(b)) && a[at] == b[at] {
 			at++
 		}
 		t.Errorf("the adapters differ from byte %d on, of %d and %d: %q, %q", at, len(a), len(b), a[max(0, at-40):min(len(a), at+40)], b[max(0, at-40):min(len(b), at+40)])
+	}
+	return dir
+}
+
+// TestUnderKey: a run under a key gives what one without gives, and leaves nothing that can be read without it; the generator answers with the adapter where it has
+// the key, and says what is wrong where it has not. A checkpoint that was changed is passed over.
+func TestUnderKey(t *testing.T) {
+	torchtest.Setup(t)
+	ctx := context.Background()
+	folder := tinyFolder(t, golden(t).Cases[0].Config)
+	load := func(key *vault.Key) *neox.Generator {
+		g, err := neox.Load(ctx, folder, neox.LoadOptions{Device: "cpu", DType: "fp32", Threads: 2, Key: key}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := g.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return g
+	}
+	plain, sealed := load(nil), load(testKey())
+	whole, dir := t.TempDir(), t.TempDir()
+	for g, to := range map[*neox.Generator]string{plain: whole, sealed: dir} {
+		if _, err := New(g).Train(ctx, tinyRequest(to), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	underKey(t, dir)
+	if !bytes.Equal(adapterBytes(t, whole), adapterUnder(t, testKey(), dir)) {
+		t.Error("the adapters differ")
+	}
+	answer := func(g *neox.Generator, run string) (string, error) {
+		replies, err := g.Generate(ctx, []core.GenerateRequest{{
+			Prompt: letters(rand.New(rand.NewPCG(1, 1)), 8), Sampling: core.Sampling{MaxNewTokens: 6}, Adapter: filepath.Join(run, AdapterFolder),
+		}}, nil)
+		if err != nil {
+			return "", err
+		}
+		return replies[0].Text, nil
+	}
+	want, err := answer(plain, whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := answer(sealed, dir); err != nil || got != want {
+		t.Errorf("with the adapter under the key %q, %v; want %q", got, err, want)
+	}
+	if _, err := answer(plain, dir); !errors.Is(err, core.ErrEncrypted) {
+		t.Errorf("without the key: %v", err)
+	}
+	if _, err := answer(sealed, whole); !errors.Is(err, vault.ErrPlain) {
+		t.Errorf("a plain adapter in an encrypted folder: %v", err)
+	}
+	steps, err := checkpointSteps(dir)
+	if err != nil || len(steps) < 3 {
+		t.Fatal(steps, err)
+	}
+	f, err := os.OpenFile(checkpointName(dir, steps[len(steps)-1]), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{1, 2, 3}, 2000); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	req := tinyRequest(dir)
+	req.Resume = true
+	var events record
+	if res, err := New(sealed).Train(ctx, req, events.add); err != nil || res.End != core.TrainDone {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if w := events.of(core.TrainWarned); len(w) != 1 || w[0].Note != "train.warn.damaged" {
+		t.Errorf("warnings %+v", w)
+	}
+	if !bytes.Equal(adapterBytes(t, whole), adapterUnder(t, testKey(), dir)) {
+		t.Error("the adapters differ after a damage")
 	}
 }
 
@@ -318,8 +446,8 @@ func TestFullDisk(t *testing.T) {
 	plain := create
 	defer func() { create = plain }()
 	full := false
-	create = func(path string) (fileOut, error) {
-		f, err := plain(path)
+	create = func(key *vault.Key, path string) (fileOut, error) {
+		f, err := plain(key, path)
 		if full && err == nil && strings.Contains(path, ".ckpt") {
 			return &fullFile{f, 5000}, nil
 		}
@@ -349,7 +477,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("left over: %v", parts)
 		}
 		for _, s := range steps {
-			if _, _, err := readProgress(checkpointName(dir, s)); err != nil {
+			if _, _, err := readProgress(nil, checkpointName(dir, s)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -379,7 +507,7 @@ func last(t *testing.T, dir string) []byte {
 	if err != nil || len(steps) == 0 {
 		t.Fatal(err)
 	}
-	_, body, err := readProgress(checkpointName(dir, steps[len(steps)-1]))
+	_, body, err := readProgress(nil, checkpointName(dir, steps[len(steps)-1]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,7 +522,7 @@ func TestBlowup(t *testing.T) {
 	req := tinyRequest(dir)
 	cut(t, g, req, 7)
 	// The weights are lost: as they would be after a step too far.
-	at, body, err := readProgress(checkpointName(dir, 7))
+	at, body, err := readProgress(nil, checkpointName(dir, 7))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -404,7 +532,7 @@ func TestBlowup(t *testing.T) {
 		t.Fatal(err)
 	}
 	w[0] = float32(math.NaN())
-	if err := writeCheckpoint(dir, at, w, o); err != nil {
+	if err := writeCheckpoint(nil, dir, at, w, o); err != nil {
 		t.Fatal(err)
 	}
 	req.Resume = true

@@ -15,6 +15,7 @@ import (
 	"kakoi/core"
 	"kakoi/core/internal/torch"
 	"kakoi/core/neox"
+	"kakoi/core/vault"
 )
 
 // Trainer is core.Trainer over the weights of one loaded model. It holds nothing between calls.
@@ -94,7 +95,7 @@ func (t *Trainer) prepare(ctx context.Context, req core.TrainRequest) (*prepared
 		}
 	}
 	if req.Resume {
-		if err := p.resume(t.g.Info()); err != nil {
+		if err := p.resume(t.g.Info(), t.g.Key()); err != nil {
 			return nil, err
 		}
 		compute = p.from.Compute
@@ -126,13 +127,13 @@ func (t *Trainer) prepare(ctx context.Context, req core.TrainRequest) (*prepared
 }
 
 // resume finds the last whole checkpoint that belongs to the request.
-func (p *prepared) resume(base core.GeneratorInfo) error {
+func (p *prepared) resume(base core.GeneratorInfo, key *vault.Key) error {
 	steps, err := checkpointSteps(p.req.Dir)
 	if err != nil {
 		return err
 	}
 	for _, step := range slices.Backward(steps) {
-		from, body, err := readProgress(checkpointName(p.req.Dir, step))
+		from, body, err := readProgress(key, checkpointName(p.req.Dir, step))
 		if errors.Is(err, core.ErrCorrupt) {
 			p.damaged = true
 			continue

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"kakoi/core"
+	"kakoi/core/vault"
 )
 
 const maxJSONBytes = 64 << 20 // config.json and the indexes
@@ -20,6 +21,7 @@ const maxJSONBytes = 64 << 20 // config.json and the indexes
 // Folder is an open model folder. Close ends the life of every Tensor it gave.
 type Folder struct {
 	dir     string
+	key     *vault.Key // of the files; nil: they are plain
 	config  []byte
 	files   []*mapping
 	entries map[string]entry
@@ -77,7 +79,7 @@ func (f *Folder) openWeights() error {
 
 // addFile maps one weight file. With want set, only those tensors are taken, and all of them must be there.
 func (f *Folder) addFile(name string, want []string, parse func(*mapping) (map[string]entry, error)) error {
-	m, err := openMapping(f.dir, name)
+	m, err := openMapping(f.dir, name, f.key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return core.Explain(fmt.Errorf("open shard %q: %w: %w", name, err, core.ErrNotFound), "error.model.shard", name)
 	}

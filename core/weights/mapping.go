@@ -5,15 +5,25 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"kakoi/core/vault"
 )
 
-// mapping is a weight file, mapped read-only.
+// mapping is a weight file, mapped read-only, or, of an encrypted one, its text in memory.
 type mapping struct {
 	name string // base name
 	data []byte
+	own  bool // data is no mapping
 }
 
-func openMapping(dir, name string) (*mapping, error) {
+func openMapping(dir, name string, key *vault.Key) (*mapping, error) {
+	if key != nil {
+		data, err := key.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		return &mapping{name: name, data: data, own: true}, nil
+	}
 	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
 		return nil, err
@@ -42,6 +52,10 @@ func (m *mapping) close() error {
 	}
 	data := m.data
 	m.data = nil
+	if m.own {
+		clear(data)
+		return nil
+	}
 	if err := syscall.Munmap(data); err != nil {
 		return fmt.Errorf("unmap %q: %w", m.name, err)
 	}

@@ -49,12 +49,31 @@ func WriteSafetensors(path string, specs []Spec, data func(i int, w io.Writer) e
 			os.Remove(path)
 		}
 	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err := binary.Write(w, binary.LittleEndian, uint64(len(header))); err != nil {
+	if err := encodeSafetensors(f, header, specs, data); err != nil {
 		return fmt.Errorf("write %q: %w", path, err)
 	}
-	if _, err := w.Write(header); err != nil {
+	if err := f.Sync(); err != nil {
 		return fmt.Errorf("write %q: %w", path, err)
+	}
+	return nil
+}
+
+// EncodeSafetensors writes what WriteSafetensors has in its file into w.
+func EncodeSafetensors(w io.Writer, specs []Spec, data func(i int, w io.Writer) error) error {
+	header, err := safetensorsHeader(specs)
+	if err != nil {
+		return err
+	}
+	return encodeSafetensors(w, header, specs, data)
+}
+
+func encodeSafetensors(to io.Writer, header []byte, specs []Spec, data func(i int, w io.Writer) error) error {
+	w := bufio.NewWriterSize(to, 1<<20)
+	if err := binary.Write(w, binary.LittleEndian, uint64(len(header))); err != nil {
+		return err
+	}
+	if _, err := w.Write(header); err != nil {
+		return err
 	}
 	for i, s := range specs {
 		want, err := s.bytes()
@@ -63,19 +82,13 @@ func WriteSafetensors(path string, specs []Spec, data func(i int, w io.Writer) e
 		}
 		c := &counter{w: w}
 		if err := data(i, c); err != nil {
-			return fmt.Errorf("write tensor %q: %w", s.Name, err)
+			return fmt.Errorf("tensor %q: %w", s.Name, err)
 		}
 		if c.n != want {
-			return fmt.Errorf("write tensor %q: %d bytes, want %d: %w", s.Name, c.n, want, core.ErrDimension)
+			return fmt.Errorf("tensor %q: %d bytes, want %d: %w", s.Name, c.n, want, core.ErrDimension)
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
-	}
-	return nil
+	return w.Flush()
 }
 
 type counter struct {

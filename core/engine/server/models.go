@@ -14,6 +14,7 @@ import (
 	"kakoi/core"
 	"kakoi/core/engine"
 	pb "kakoi/core/engine/enginepb"
+	"kakoi/core/vault"
 )
 
 // entry is one model, from the beginning of its load until it is freed. Every user of it (the load, each call, and the
@@ -61,7 +62,13 @@ func (s *Server) LoadGenerator(r *pb.LoadRequest, out grpc.ServerStreamingServer
 		if s.load.Generator == nil {
 			return nil, core.ErrUnsupported
 		}
-		if e.gen, err = s.load.Generator(ctx, string(r.Dir), options(r), p); err != nil {
+		opt := options(r)
+		opt.Key, err = vault.FromFiles(r.Key)
+		clear(r.Key)
+		if err != nil {
+			return nil, err
+		}
+		if e.gen, err = s.load.Generator(ctx, string(r.Dir), opt, p); err != nil {
 			e.gen = nil // an interface around a nil pointer is not nil
 			return nil, err
 		}
