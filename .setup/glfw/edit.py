@@ -1,4 +1,4 @@
-"""Changes a copy of GLFW's Go module for Japanese input, long drops and quick clicks: edit.py FOLDER. Every place must be found exactly once."""
+"""Changes a copy of GLFW's Go module for Japanese input, long drops, quick clicks and passphrases: edit.py FOLDER. Every place must be found exactly once."""
 import pathlib
 import sys
 
@@ -168,9 +168,29 @@ replace("glfw/src/x11_window.c",
     _GLFWwindow* window = _glfw.x11.disabledCursorWindow;
 """)
 
+# 6. A passphrase goes past the input method, and the application may ask how long nobody was there (kakoi_keys.c).
+replace("glfw/src/x11_window.c",
+        """    filtered = XFilterEvent(event, None);
+""",
+        """    // Changed by Kakoi: keys of a passphrase are not for the input method
+    kakoiSeen(event);
+    filtered = !kakoiPast(event) && XFilterEvent(event, None);
+""")
+replace("glfw/src/x11_window.c",
+        """            const int plain = !(mods & (GLFW_MOD_CONTROL | GLFW_MOD_ALT));
+
+            if (window->x11.ic)
+            {
+                // HACK""",
+        """            const int plain = !(mods & (GLFW_MOD_CONTROL | GLFW_MOD_ALT));
+
+            if (window->x11.ic && !kakoiPast(event)) // Changed by Kakoi
+            {
+                // HACK""")
+
 replace("c_glfw_lin_x11.go",
         '#include "glfw/src/x11_window.c"\n',
-        '#include "glfw/src/kakoi_context.c"\n#include "glfw/src/x11_window.c"\n')
+        '#include "glfw/src/kakoi_context.c"\n#include "glfw/src/kakoi_keys.c"\n#include "glfw/src/x11_window.c"\n')
 replace("c_glfw_lin_x11.go",
         '#include "glfw/src/x11_init.c"\n',
         '#include "glfw/src/x11_init.c"\n#include "glfw/src/kakoi_input.c"\n')
