@@ -1,0 +1,110 @@
+package receipt
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"kakoi/core"
+)
+
+// Problem is something in a receipt that does not fit the rest of it.
+type Problem struct {
+	Key  string // of the translations
+	Args []any
+}
+
+func (p Problem) err() error {
+	return core.Explain(fmt.Errorf("receipt: %s %v: %w", p.Key, p.Args, core.ErrCorrupt), p.Key, p.Args...)
+}
+
+// Sum is the SHA-256 of a text, as receipts have it.
+func Sum(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// Check compares the parts of a receipt with its hashes and with each other.
+func (r Receipt) Check() []Problem {
+	var found []Problem
+	add := func(key string, args ...any) { found = append(found, Problem{"error.receipt." + key, args}) }
+	for i, p := range r.Passages {
+		if Sum(p.Text) != p.SHA256 {
+			add("passage", i+1)
+		}
+	}
+	r.checkRequest(add)
+	r.checkReply(add)
+	for i, c := range r.Answer.Citations {
+		if !r.cites(c) {
+			add("citation", i+1)
+		}
+	}
+	return found
+}
+
+func (r Receipt) checkRequest(add func(string, ...any)) {
+	q := r.Request
+	if q == nil {
+		if r.Reply != nil {
+			add("unasked")
+		}
+		return
+	}
+	if q.PromptSHA256 != "" && Sum(q.Prompt) != q.PromptSHA256 {
+		add("prompt")
+		return
+	}
+	if q.PromptSHA256 != "" && !strings.Contains(q.Prompt, strings.TrimSpace(r.Question)) {
+		add("question")
+	}
+	for i, p := range r.Passages {
+		if q.PromptSHA256 != "" && !strings.Contains(plain(q.Prompt), plain(strings.TrimSpace(p.Text))) {
+			add("unread", i+1)
+		}
+	}
+}
+
+// plain is a text with the cells of its tables below each other, as small models are shown them.
+func plain(s string) string { return strings.ReplaceAll(s, " | ", "\n") }
+
+func (r Receipt) checkReply(add func(string, ...any)) {
+	y := r.Reply
+	if y == nil {
+		return
+	}
+	known := !r.lacks(MissingReply)
+	switch {
+	case known && y.SHA256 != "" && Sum(y.Text) != y.SHA256:
+		add("reply")
+	case known && !r.Answer.Refused && strings.TrimSpace(y.Text) != r.Answer.Text:
+		add("answer")
+	case len(y.Tokens) > 0 && len(y.Tokens) != y.NewTokens && (len(y.Tokens) != y.NewTokens+1 || y.Stop != string(core.StopEnd)):
+		add("tokens", len(y.Tokens), y.NewTokens)
+	}
+}
+
+// cites says whether a citation's text stands in a passage of the same place.
+func (r Receipt) cites(c core.Citation) bool {
+	for _, p := range r.Passages {
+		if p.Document != c.ID || p.Page != c.Page || c.Start < p.Start || c.End > p.End || c.End < c.Start {
+			continue
+		}
+		text := []rune(p.Text)
+		if from, to := c.Start-p.Start, c.End-p.Start; to <= len(text) && string(text[from:to]) == c.Text {
+			return true
+		}
+	}
+	return false
+}
+
+// lacks says whether something is known to be missing.
+func (r Receipt) lacks(m Missing) bool {
+	for _, x := range r.Missing {
+		if x == m {
+			return true
+		}
+	}
+	return false
+}
