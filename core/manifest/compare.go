@@ -3,6 +3,7 @@ package manifest
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -19,7 +20,9 @@ const (
 	Mode       Problem = "mode"       // other permissions
 	Type       Problem = "type"       // a link instead of a file, a file instead of a link, a device
 	Target     Problem = "target"     // a link to somewhere else
-	Form       Problem = "form"       // of a package: written otherwise than it is written, though with this content
+	Form       Problem = "form"       // of a package: other than it is written, though the content may be the same
+	Damaged    Problem = "damaged"    // of a package: changed on the way, or cut off
+	Signature  Problem = "signature"  // of a manifest: missing, not that of the key, or not over these bytes
 	Unreadable Problem = "unreadable"
 )
 
@@ -84,10 +87,21 @@ func (e *Entry) differences(got Entry) (all []Finding) {
 	case e.SHA256 != got.SHA256:
 		add(Changed, e.SHA256.String(), got.SHA256.String())
 	}
-	if e.Mode.Perm() != got.Mode.Perm() {
-		add(Mode, fmt.Sprintf("%04o", e.Mode.Perm()), fmt.Sprintf("%04o", got.Mode.Perm()))
+	if e.Mode != got.Mode {
+		add(Mode, octal(e.Mode), octal(got.Mode))
 	}
 	return all
+}
+
+// octal writes a mode as chmod takes it.
+func octal(m fs.FileMode) string {
+	n := uint32(m.Perm())
+	for bit, unix := range map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
+		if m&bit != 0 {
+			n |= unix
+		}
+	}
+	return fmt.Sprintf("%04o", n)
 }
 
 func kindOf(e Entry) string {

@@ -30,7 +30,7 @@ func (s Sum) String() string { return hex.EncodeToString(s[:]) }
 type Entry struct {
 	Path   string      // relative, with slashes
 	Link   string      // what a symbolic link points to; Mode, Size and SHA256 are zero then
-	Mode   fs.FileMode // permission bits only
+	Mode   fs.FileMode // permission bits; of what Scan found also setuid and the like, and the type of what is no file
 	Size   int64       // bytes
 	SHA256 Sum
 }

@@ -76,7 +76,7 @@ func ReadEntry(ctx context.Context, dir, path string, read func(n int64)) (Entry
 		return e, err
 	}
 	defer f.Close()
-	e.Mode = info.Mode().Perm() | info.Mode()&(fs.ModeSetuid|fs.ModeSetgid)
+	e.Mode = info.Mode() // regular: permissions, setuid, setgid and sticky
 	if e.Size, e.SHA256, err = Hash(ctx, f, read); err != nil {
 		return e, fmt.Errorf("hash %q: %w", full, err)
 	}
