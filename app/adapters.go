@@ -17,6 +17,7 @@ import (
 	"kakoi/app/record"
 	"kakoi/core"
 	"kakoi/core/rag"
+	"kakoi/core/vault"
 )
 
 // NoAdapter asks for the model as it is, where a name or an ID of an adapter could stand.
@@ -29,7 +30,8 @@ type Adapters struct {
 	Store  Store
 	Models *Models
 	Jobs   *job.Runner
-	Bus    *Bus // hears of every change; nil is allowed
+	Bus    *Bus       // hears of every change; nil is allowed
+	Key    *vault.Key // of the files in Dir and Runs; nil: they are plain
 
 	changing sync.Mutex // one change of records at a time
 }
@@ -280,7 +282,10 @@ func (a *Adapters) Sweep(ctx context.Context) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for what is left of adapters: %w", err)
 	}
-	errs := []error{a.eraseWeights(ctx)}
+	errs := []error{a.eraseWeights(ctx), sweepCapsule(a.Dir, func(id string) bool {
+		_, err := a.book().Adapter(ctx, id)
+		return !errors.Is(err, core.ErrNotFound)
+	})}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") {
 			errs = append(errs, os.RemoveAll(filepath.Join(a.Dir, e.Name())))

@@ -19,6 +19,7 @@ import (
 
 	"kakoi/app/job"
 	"kakoi/core"
+	"kakoi/core/vault"
 	"kakoi/index"
 )
 
@@ -40,7 +41,9 @@ type Exporter interface {
 }
 
 // backedUp are the items of the data folder beside the library that are in a backup.
-var backedUp = []string{"adapters", "prompts", settingsName}
+var backedUp = []string{adaptersDir, "prompts", settingsName}
+
+const adaptersDir = "adapters"
 
 // BackupSummary is what a backup or a restore came to.
 type BackupSummary struct {
@@ -57,7 +60,7 @@ type BackupSummary struct {
 // otherwise. core.ErrNoSpace, core.ErrUsage for a place inside the data folder.
 func (b *Backup) Save(ctx context.Context, path string, replace bool, listen func(job.State)) (BackupSummary, error) {
 	var out BackupSummary
-	if err := b.check(path, replace); err != nil {
+	if err := placeOutside(b.Data, path, replace, backupPlace); err != nil {
 		return out, err
 	}
 	j := b.Jobs.Start(ctx, job.Name{Key: "job.backup", Note: filepath.Base(path)}, func(ctx context.Context, p core.Progress) (err error) {
@@ -68,29 +71,6 @@ func (b *Backup) Save(ctx context.Context, path string, replace bool, listen fun
 	return out, err
 }
 
-func (b *Backup) check(path string, replace bool) error {
-	dir := filepath.Dir(path)
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return core.Explain(fmt.Errorf("back up to %s: %w", path, err), "error.backup.folder", dir)
-	}
-	data, err := filepath.EvalSymlinks(b.Data)
-	if err != nil {
-		return fmt.Errorf("back up: %w", err)
-	}
-	if real == data || strings.HasPrefix(real, data+string(filepath.Separator)) {
-		return core.Explain(fmt.Errorf("back up to %s: %w", path, core.ErrUsage), "error.backup.inside")
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err == nil && info.IsDir():
-		return core.Explain(fmt.Errorf("back up to %s: %w", path, core.ErrUsage), "error.backup.isfolder", path)
-	case err == nil && !replace:
-		return core.Explain(fmt.Errorf("back up to %s: %w", path, fs.ErrExist), "error.backup.exists", path)
-	}
-	return nil
-}
-
 // save writes beside the file's place and gives it its name in the end.
 func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out BackupSummary, err error) {
 	start := time.Now()
@@ -99,10 +79,10 @@ func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out Ba
 		return out, err
 	}
 	// Texts shrink, so this is enough: what the tables have on the disk is packed as well, and a little less than what is read of them.
-	if err := b.room(filepath.Dir(path), b.Store.DiskBytes()+size+8<<20); err != nil {
+	if err := roomFor(b.Free, filepath.Dir(path), b.Store.DiskBytes()+size+8<<20); err != nil {
 		return out, err
 	}
-	f, err := openPart(path + ".part")
+	f, err := openPart(path+".part", backupMagic, sealedBackup)
 	if err != nil {
 		return out, core.Explain(fmt.Errorf("back up: %w", err), "error.backup.folder", filepath.Dir(path))
 	}
@@ -147,15 +127,20 @@ func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out Ba
 	}, nil
 }
 
-// openPart makes the file in which a backup grows. One that a killed backup left is begun again; anything else of that name stays what it is.
-func openPart(path string) (*os.File, error) {
+// openPart makes the file in which a backup or a capsule grows. One that a killed one left, which begins with one of the lines, is begun again; anything else of
+// that name stays what it is.
+func openPart(path string, lines ...string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	magic := make([]byte, len(backupMagic))
-	n, err := io.ReadFull(f, magic)
-	if n > 0 && !strings.HasPrefix(backupMagic, string(magic[:n])) {
+	begin := make([]byte, 64)
+	n, err := io.ReadFull(f, begin)
+	ours := slices.ContainsFunc(lines, func(line string) bool {
+		m := min(n, len(line))
+		return string(begin[:m]) == line[:m]
+	})
+	if n > 0 && !ours {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, fs.ErrExist), f.Close())
 	}
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -170,9 +155,8 @@ func openPart(path string) (*os.File, error) {
 	return f, nil
 }
 
-// room refuses a job that a disk has no room for, before it begins.
-func (b *Backup) room(dir string, need int64) error {
-	ask := b.Free
+// roomFor refuses a job that a disk has no room for, before it begins. ask gives the free bytes of a folder; nil asks the file system.
+func roomFor(ask func(dir string) (int64, error), dir string, need int64) error {
 	if ask == nil {
 		ask = freeBytes
 	}
@@ -203,35 +187,45 @@ func noRoom(err error) error {
 }
 
 // files lists what is taken beside the library, as paths below the data folder, and its bytes.
-func (b *Backup) files() (files []backupFile, bytes int64, err error) {
+func (b *Backup) files() (files []backupFile, size int64, err error) {
 	for _, item := range backedUp {
-		err := filepath.WalkDir(filepath.Join(b.Data, item), func(path string, d fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if d.IsDir() && strings.HasPrefix(d.Name(), ".") { // on its way in or out
-				return filepath.SkipDir
-			}
-			if !d.Type().IsRegular() {
-				return nil
-			}
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			rel, err := filepath.Rel(b.Data, path)
-			files = append(files, backupFile{filepath.ToSlash(rel), info.Size()})
-			bytes += info.Size()
-			return err
-		})
+		its, n, err := filesBelow(b.Data, item)
 		if err != nil {
-			return nil, 0, fmt.Errorf("look for %s: %w", item, err)
+			return nil, 0, err
 		}
+		files, size = append(files, its...), size+n
 	}
-	return files, bytes, nil
+	return files, size, nil
+}
+
+// filesBelow lists the files of an item of the data folder, as paths below that, and their bytes.
+func filesBelow(data, item string) (files []backupFile, size int64, err error) {
+	err = filepath.WalkDir(filepath.Join(data, filepath.FromSlash(item)), func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".") { // on its way in or out
+			return filepath.SkipDir
+		}
+		if !d.Type().IsRegular() || strings.HasPrefix(d.Name(), ".") {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(data, path)
+		files = append(files, backupFile{filepath.ToSlash(rel), info.Size()})
+		size += info.Size()
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("look for %s: %w", item, err)
+	}
+	return files, size, nil
 }
 
 func adaptersIn(files []backupFile) int {
@@ -248,7 +242,9 @@ func adaptersIn(files []backupFile) int {
 type backupSink struct {
 	w     *frameWriter
 	ctx   context.Context
+	key   *vault.Key // that files of the data folder are under; nil: under none
 	buf   []byte
+	dense bool // buf is of values that hardly shrink
 	count BackupCount
 }
 
@@ -257,6 +253,13 @@ const blockBytes = 1 << 20
 
 // Put writes one value of the library.
 func (s *backupSink) Put(key string, payload []byte) error {
+	dense := strings.IndexByte("vqg", key[0]) >= 0
+	if dense != s.dense {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	s.dense = dense
 	s.buf = binary.AppendUvarint(s.buf, uint64(len(key)))
 	s.buf = append(s.buf, key...)
 	s.buf = binary.AppendUvarint(s.buf, uint64(len(payload)))
@@ -268,6 +271,12 @@ func (s *backupSink) Put(key string, payload []byte) error {
 		s.count.Conversations++
 	case strings.HasPrefix(key, "r/dataset/"):
 		s.count.Datasets++
+	case strings.HasPrefix(key, "r/correction/"):
+		s.count.Corrections++
+	case strings.HasPrefix(key, "r/exam/"):
+		s.count.Exams++
+	case strings.HasPrefix(key, "r/run/"):
+		s.count.Runs++
 	}
 	if len(s.buf) < blockBytes {
 		return nil
@@ -288,18 +297,33 @@ func (s *backupSink) EndDocument(doc core.Document, whole bool) error {
 	return s.w.frame(frameKept, nil)
 }
 
+// EndGraph ends a vector index's values.
+func (s *backupSink) EndGraph(whole bool) error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if !whole {
+		return s.w.frame(frameNoGraph, nil)
+	}
+	s.count.Graphs++
+	return s.w.frame(frameGraph, nil)
+}
+
 func (s *backupSink) flush() error {
 	if len(s.buf) == 0 {
 		return nil
 	}
 	buf := s.buf
 	s.buf = s.buf[:0]
+	if s.dense {
+		return s.w.asIs(frameValues, buf)
+	}
 	return s.w.packed(frameValues, buf)
 }
 
 // file writes a file; one that is gone meanwhile is left out, one that grew is cut.
 func (s *backupSink) file(data string, f backupFile) error {
-	in, err := os.Open(filepath.Join(data, filepath.FromSlash(f.Path)))
+	in, err := s.key.OpenAny(filepath.Join(data, filepath.FromSlash(f.Path)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -307,11 +331,7 @@ func (s *backupSink) file(data string, f backupFile) error {
 		return err
 	}
 	defer in.Close()
-	info, err := in.Stat()
-	if err != nil {
-		return err
-	}
-	f.Size = info.Size()
+	f.Size = in.Size()
 	if err := s.w.json(frameFile, f); err != nil {
 		return err
 	}

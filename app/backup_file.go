@@ -185,7 +185,9 @@ func frames(r io.Reader, form frameForm, n func(int64), fn func(kind byte, paylo
 		}
 		return header, count, "", core.Explain(fmt.Errorf("no such file: %w", core.ErrUnsupported), form.foreign)
 	}
-	bad := func(err error) (BackupHeader, BackupCount, string, error) { return header, BackupCount{}, "", form.explain(err) }
+	bad := func(err error) (BackupHeader, BackupCount, string, error) {
+		return header, BackupCount{}, "", form.explain(err)
+	}
 	hash := sha256.New()
 	hash.Write(magic)
 	done := int64(len(magic))

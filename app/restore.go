@@ -143,10 +143,10 @@ func (b *Backup) stage(ctx context.Context, path string, p core.Progress) (out B
 		return l.summary, err
 	}
 	// The new library lies beside the old one, and its tables are packed about as the backup is.
-	if err := b.room(b.Data, l.bytes+l.bytes/4+index.OpenBytes); err != nil {
+	if err := roomFor(b.Free, b.Data, l.bytes+l.bytes/4+index.OpenBytes); err != nil {
 		return l.summary, err
 	}
-	keep := Keep{b.Data}
+	keep := Keep{Data: b.Data}
 	dir, err := keep.Stage()
 	if err != nil {
 		return l.summary, err

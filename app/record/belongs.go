@@ -121,6 +121,11 @@ func HeadOf(kind, id string) (headOf, of string, ok bool) {
 	return "", "", false
 }
 
+// TurnIDs are the turns of a conversation.
+func (b Book) TurnIDs(ctx context.Context, conversation string) ([]string, error) {
+	return b.Store.RecordIDs(ctx, turnKind+conversation)
+}
+
 // IsTurn says whether a record is a turn of a conversation.
 func IsTurn(kind string) bool { return strings.HasPrefix(kind, turnKind) }
 
