@@ -137,7 +137,16 @@ func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, fou
 		}
 		model.Files = append(model.Files, File{Name: e.name, Bytes: e.info.Size(), SHA256: sum})
 	}
-	converted, err := convert(tmp)
+	if model, err = m.settle(ctx, tmp, model, report.Parameters, p); err != nil {
+		return Model{}, err
+	}
+	return model, m.put(ctx, tmp, model)
+}
+
+// settle completes a model whose files lie in dir and are listed in model: the tokenizer in the form that the engine reads, the ID, and for large ones the
+// 4-bit form.
+func (m *Models) settle(ctx context.Context, dir string, model Model, parameters int64, p core.Progress) (Model, error) {
+	converted, err := convert(dir)
 	if err != nil {
 		return Model{}, err
 	}
@@ -150,8 +159,8 @@ func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, fou
 		fmt.Fprintf(all, "%s\x00%d\x00%s\n", f.Name, f.Bytes, f.SHA256)
 	}
 	model.ID = hex.EncodeToString(all.Sum(nil)[:8])
-	if kind == KindChat && report.Parameters >= large {
-		if model.FourBit, err = in4Bit(ctx, tmp, model.sums(), p); err != nil {
+	if model.Kind == KindChat && parameters >= large {
+		if model.FourBit, err = in4Bit(ctx, dir, model.sums(), p); err != nil {
 			if ctx.Err() != nil || errors.Is(err, core.ErrCorrupt) {
 				return Model{}, fmt.Errorf("quantize: %w", err)
 			}
@@ -160,18 +169,23 @@ func (m *Models) take(ctx context.Context, dir, name string, kind ModelKind, fou
 			}
 		}
 	}
+	return model, nil
+}
+
+// put gives a whole model folder its place and remembers it.
+func (m *Models) put(ctx context.Context, dir string, model Model) error {
 	value, err := json.Marshal(model)
 	if err != nil {
-		return Model{}, fmt.Errorf("encode model %q: %w", name, err)
+		return fmt.Errorf("encode model %q: %w", model.Name, err)
 	}
-	if err := m.Store.PutRecord(ctx, modelKind, name, value); err != nil {
-		return Model{}, fmt.Errorf("remember model %q: %w", name, err)
+	if err := m.Store.PutRecord(ctx, modelKind, model.Name, value); err != nil {
+		return fmt.Errorf("remember model %q: %w", model.Name, err)
 	}
-	if err := os.Rename(tmp, model.Dir); err != nil {
-		return Model{}, fmt.Errorf("put model %q in place: %w", name, err)
+	if err := os.Rename(dir, model.Dir); err != nil {
+		return fmt.Errorf("put model %q in place: %w", model.Name, err)
 	}
 	_ = note(model) // without it the first load takes longer, no more
-	return model, nil
+	return nil
 }
 
 // note hands on the hashes of what was copied, so that the first load need not read all files for them.

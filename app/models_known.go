@@ -3,12 +3,14 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"kakoi/core"
 	"kakoi/core/lora"
+	"kakoi/core/weights"
 )
 
 const generatorKind = "generator"
@@ -62,12 +64,38 @@ func (m *Models) KnownGenerator(ctx context.Context, name string) (core.Generato
 	return k.Info, nil
 }
 
+// contentID is what a chat model's adapters call it by, and the engine, without loading it: over the contents of its files. Large ones that were never
+// loaded are read for it: stage "hash".
+func (m *Models) contentID(ctx context.Context, model Model, p core.Progress) (string, error) {
+	if info, err := m.KnownGenerator(ctx, model.Name); err == nil {
+		return info.ID, nil
+	}
+	folder, err := weights.Open(model.Dir)
+	if err != nil {
+		return "", fmt.Errorf("open model %q: %w", model.Name, err)
+	}
+	id, known := folder.IDFrom(model.sums())
+	if !known {
+		id, err = folder.ID(ctx, p)
+	}
+	if err = errors.Join(err, folder.Close()); err != nil {
+		return "", fmt.Errorf("read model %q: %w", model.Name, err)
+	}
+	return id, nil
+}
+
 // shape is what an adapter of a chat model has to fit.
 func (m *Models) shape(name string) (lora.Model, error) {
 	dir, err := m.folder(name)
 	if err != nil {
 		return lora.Model{}, err
 	}
+	return shapeOf(dir)
+}
+
+// shapeOf is shape of the model folder dir.
+func shapeOf(dir string) (lora.Model, error) {
+	name := filepath.Base(dir)
 	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
 		return lora.Model{}, fmt.Errorf("read config of model %q: %w", name, err)
