@@ -36,6 +36,8 @@ var Fields = []Field{
 	{Key: "splitter", Choices: Splitters, value: func(s *Settings) any { return &s.Splitter }},
 	{Key: "device", value: func(s *Settings) any { return &s.Device }},
 	{Key: "dtype", Choices: DTypes, value: func(s *Settings) any { return &s.DType }},
+	{Key: "engine_files", Choices: EngineFiles, value: func(s *Settings) any { return &s.EngineFiles }},
+	{Key: "strict", Choices: []string{"true", "false"}, value: func(s *Settings) any { return &s.Strict }},
 	{Key: "threads", Most: 1024, Preset: "0", value: func(s *Settings) any { return &s.Threads }},
 }
 

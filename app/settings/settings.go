@@ -39,6 +39,8 @@ type Settings struct {
 	Device       string  `json:"device"`         // "auto", "cpu", "cuda:0"
 	DType        string  `json:"dtype"`          // "auto", "nf4", "fp32", "bf16", "fp16"
 	Threads      int     `json:"threads"`        // of the engine; 0 is all cores
+	EngineFiles  string  `json:"engine_files"`   // "closed": the engine reaches models and runs alone, where the kernel can do that; "open"
+	Strict       bool    `json:"strict"`         // the window speaks to nothing of the desktop but its display
 }
 
 // Names of the two models every installation has.
@@ -52,19 +54,20 @@ const TECHLab = "techlab"
 
 // What can be chosen, the default first.
 var (
-	Splitters = []string{"recommended", TECHLab}
-	Presets   = []string{"recommended", TECHLab}
-	Refusals  = []string{"balanced", "careful", "helpful", "off"}
-	Languages = []string{"", "ja", "en"}
-	Themes    = []string{"system", "light", "dark"}
-	DTypes    = []string{"auto", "nf4", "fp32", "bf16", "fp16"}
+	Splitters   = []string{"recommended", TECHLab}
+	Presets     = []string{"recommended", TECHLab}
+	Refusals    = []string{"balanced", "careful", "helpful", "off"}
+	Languages   = []string{"", "ja", "en"}
+	Themes      = []string{"system", "light", "dark"}
+	EngineFiles = []string{"closed", "open"}
+	DTypes      = []string{"auto", "nf4", "fp32", "bf16", "fp16"}
 )
 
 // Default is what a fresh installation has.
 func Default() Settings {
 	return Settings{
 		Version: version, Theme: Themes[0], TextSize: 100, EnterSends: true, Embedder: StarterEmbedder, ChatModel: StarterModel,
-		Splitter: Splitters[0], Preset: Presets[0], Refusal: Refusals[0], Temperature: -1, Rerank: 20, Device: "auto", DType: DTypes[0],
+		Splitter: Splitters[0], Preset: Presets[0], Refusal: Refusals[0], Temperature: -1, Rerank: 20, Device: "auto", DType: DTypes[0], EngineFiles: EngineFiles[0],
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/closed"
+	"kakoi/core/closed/landlock"
 	"kakoi/core/engine"
 	"kakoi/core/engine/server"
 	"kakoi/resources"
@@ -43,6 +44,12 @@ func main() {
 	if err != nil {
 		os.Exit(report(os.Stderr, err))
 	}
+	// The library of documents and everything else that is no business of this process is out of its reach already, where the kernel can do that.
+	files, err := landlock.Inherited()
+	if err != nil {
+		os.Exit(report(os.Stderr, core.Explain(err, "error.closed.files", err.Error())))
+	}
+	proof.Files = &files
 	// The heap of this process is small and bursty (libtorch has its own): collect early.
 	debug.SetGCPercent(50)
 	os.Exit(run(os.Args[1:], proof))

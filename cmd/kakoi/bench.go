@@ -159,7 +159,7 @@ func (p *program) starter() starter {
 	if p.engine != nil {
 		return p.engine
 	}
-	return p.startEngine("", 0)
+	return p.startEngine("", 0, nil)
 }
 
 // figures prints one object: a line of JSON, or a table.

@@ -71,7 +71,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		if c.command.window {
 			nice = windowNice
 		}
-		start = p.startEngine(c.data, nice)
+		start = p.startEngine(c.data, nice, set)
 	}
 	h := &host{settings: set, engine: app.NewEngine(start), log: log, bus: &app.Bus{}, keep: keep, saved: repaired}
 	if swapped != nil {
@@ -161,11 +161,12 @@ func (h *host) Close() error {
 const windowNice = 5
 
 // startEngine makes the client of the engine process beside this program.
-func (p *program) startEngine(data string, nice int) starter {
+func (p *program) startEngine(data string, nice int, set *settings.File) starter {
 	return func(ctx context.Context) (app.Client, error) {
 		params := p.engineParams()
 		params.Nice = nice
 		if data != "" {
+			p.closeIn(&params, data, set.Get())
 			params.Log = &lumberjack.Logger{Filename: filepath.Join(data, "logs", "engine.log"), MaxSize: 5, MaxBackups: 3}
 		}
 		client, err := engine.Start(ctx, params)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kakoi/core/closed"
+	"kakoi/core/engine"
 	"kakoi/core/ocr"
 )
 
@@ -22,11 +23,14 @@ func main() {
 	if code, ok := ocr.Child(os.Args[1:]); ok {
 		os.Exit(code)
 	}
+	if code, ok := engine.Child(os.Args[1:]); ok {
+		os.Exit(code)
+	}
 	os.Exit(start(os.Args[1:], nil))
 }
 
 // start closes the process to every network before anything else, then runs the command.
-func start(args []string, engine starter) int {
+func start(args []string, other starter) int {
 	proof, err := closed.Lock()
 	if err != nil {
 		c := call{screen: &screen{Out: os.Stdout, Err: os.Stderr}, lang: languageOf(os.Getenv), env: os.Getenv}
@@ -44,7 +48,7 @@ func start(args []string, engine starter) int {
 	if err != nil {
 		dir = "/"
 	}
-	p := program{proof: proof, home: homeDir(), env: os.Getenv, engine: engine}
+	p := program{proof: proof, home: homeDir(), env: os.Getenv, engine: other}
 	s := &screen{Out: os.Stdout, Err: os.Stderr, Tty: ownTtys(), ask: askStdin}
 	return p.main(ctx, s, request{Args: args, Dir: dir, Lang: languageOf(os.Getenv), Tty: s.Tty})
 }

@@ -15,12 +15,16 @@ import (
 
 	"kakoi/app"
 	"kakoi/app/apptest"
+	"kakoi/core/engine"
 	"kakoi/core/ocr"
 )
 
 // The test binary is the program when KAKOI_TEST_PROGRAM is set: everything is real except for the engine.
 func TestMain(m *testing.M) {
 	if code, ok := ocr.Child(os.Args[1:]); ok {
+		os.Exit(code)
+	}
+	if code, ok := engine.Child(os.Args[1:]); ok {
 		os.Exit(code)
 	}
 	if os.Getenv("KAKOI_TEST_PROGRAM") == "" {

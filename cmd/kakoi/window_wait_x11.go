@@ -46,6 +46,7 @@ func (p *program) explain(ctx context.Context, c *call, code int, said string, e
 	if err != nil { // told when the data folder opens
 		look = settings.Default()
 	}
+	closeBus(look.Strict)
 	ui.Note{App: newApp(), Fonts: filepath.Join(p.home, "fonts"), Language: c.lang, Look: look, Text: text, Hint: hint}.Show(shown)
 	select {
 	case <-free:

@@ -52,13 +52,14 @@ func (p *program) window(ctx context.Context, o *owner, c *call) int {
 		look = settings.Default()
 	}
 	notices := make(chan string, 1)
+	environment := os.Environ() // before we and the toolkit change it
+	closeBus(look.Strict)
 	deferred := deferInput()
 	a := newApp()
 	if deferred {
 		go openInput(ctx, func() { notices <- "window.input.late" })
 	}
 	go followCaret(ctx, a)
-	environment := os.Environ() // before the toolkit changes it
 	again := false
 	err = ui.Run(ctx, ui.Params{
 		App: a, Fonts: filepath.Join(p.home, "fonts"), Data: c.data, Language: c.lang, Look: look, Proof: p.proof, Version: version,

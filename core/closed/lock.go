@@ -27,6 +27,17 @@ func Lock() (Proof, error) {
 		return p, core.Explain(err, "error.closed.seccomp")
 	}
 	closeHTTP()
+	p.NoCore, p.Unreadable = hide()
+	if err := p.try(); err != nil {
+		return p, core.Explain(err, "error.closed.open", err.Error())
+	}
+	return p, nil
+}
+
+// Again tries the closed process out once more: p with the attempts and what the kernel reports of this moment.
+func (p Proof) Again() (Proof, error) {
+	p.When, p.Attempts = time.Now(), nil
+	p.NoCore, p.Unreadable = hidden()
 	if err := p.try(); err != nil {
 		return p, core.Explain(err, "error.closed.open", err.Error())
 	}

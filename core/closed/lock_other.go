@@ -17,3 +17,8 @@ func Lock() (Proof, error) {
 	err := fmt.Errorf("seccomp filter for %s/%s: %w", runtime.GOOS, runtime.GOARCH, core.ErrUnsupported)
 	return p, core.Explain(err, "error.closed.seccomp")
 }
+
+// Again has nothing to try here.
+func (p Proof) Again() (Proof, error) {
+	return p, core.Explain(fmt.Errorf("try again on %s: %w", runtime.GOOS, core.ErrUnsupported), "error.closed.seccomp")
+}

@@ -3,6 +3,8 @@ package closed
 import (
 	"fmt"
 	"time"
+
+	"kakoi/core/closed/landlock"
 )
 
 // Proof says what was done to close the process and how it was tried out.
@@ -12,6 +14,12 @@ type Proof struct {
 	NoNewPrivs bool      `json:"no_new_privs"` // as the kernel reports it
 	Threads    int       `json:"threads"`      // threads of the process under the filter when it was tried
 	Attempts   []Attempt `json:"attempts"`
+	NoCore     bool      `json:"no_core_files"` // a crash leaves no picture of the memory
+	Unreadable bool      `json:"unreadable"`    // other programs of the same user can neither read the memory nor trace the process
+
+	Files *landlock.State `json:"files,omitempty"` // of the engine: what it can reach of the file system; nil: this process is not closed in
+
+	Process *Process `json:"process,omitempty"` // read when it was asked for
 }
 
 // Attempt is one try to reach a network, with what came of it.

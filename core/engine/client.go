@@ -242,7 +242,14 @@ func (c *Client) watch(eng *process, id string) {
 }
 
 // Status starts the engine where it does not run yet and asks it.
-func (c *Client) Status(ctx context.Context) (Status, error) {
+func (c *Client) Status(ctx context.Context) (Status, error) { return c.status(ctx) }
+
+// Inspect is Status with a proof that the engine tries again at this moment, and what the kernel tells of its process (Proof.Process).
+func (c *Client) Inspect(ctx context.Context) (Status, error) {
+	return c.status(metadata.AppendToOutgoingContext(ctx, wire.Inspect, "1"))
+}
+
+func (c *Client) status(ctx context.Context) (Status, error) {
 	eng, err := c.engine(ctx)
 	if err != nil {
 		return Status{}, err

@@ -20,6 +20,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/closed"
+	"kakoi/core/closed/landlock"
 	"kakoi/core/engine"
 	"kakoi/core/engine/server"
 )
@@ -262,6 +263,12 @@ func serveTest() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	files, err := landlock.Inherited()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	proof.Files = &files
 	if d := os.Getenv("KAKOI_ENGINE_TEST_SLOW"); d != "" {
 		wait, err := time.ParseDuration(d)
 		if err != nil {

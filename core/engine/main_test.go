@@ -23,6 +23,9 @@ import (
 const roleEnv = "KAKOI_ENGINE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
+	if code, ok := engine.Child(os.Args[1:]); ok {
+		os.Exit(code)
+	}
 	switch os.Getenv(roleEnv) {
 	case "":
 		os.Exit(m.Run())

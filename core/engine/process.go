@@ -21,8 +21,10 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"kakoi/core"
+	"kakoi/core/closed/landlock"
 	pb "kakoi/core/engine/enginepb"
 	"kakoi/core/engine/internal/wire"
+	"kakoi/core/vault"
 )
 
 // process is one run of kakoi-engine.
@@ -45,8 +47,12 @@ func spawn(p Params) (*process, error) {
 		return nil, err
 	}
 	said := &tail{log: p.Log}
-	cmd := exec.Command(p.Binary)
-	cmd.Env = environment(os.Environ(), p)
+	cmd, err := command(p)
+	if err != nil {
+		ours.Close()
+		theirs.Close()
+		return nil, notStarted(p, err)
+	}
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.ExtraFiles = []*os.File{theirs}
 	// A grandchild that keeps the engine's standard error open must not hold us up.
@@ -60,10 +66,7 @@ func spawn(p Params) (*process, error) {
 	if err := eng.keep(p.Nice); err != nil {
 		ours.Close()
 		theirs.Close()
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			return nil, core.Explain(err, "error.engine.missing", p.Binary)
-		}
-		return nil, core.Explain(err, "error.engine.start", err.Error())
+		return nil, notStarted(p, err)
 	}
 	theirs.Close()
 	if err := eng.dial(ours); err != nil {
@@ -71,6 +74,14 @@ func spawn(p Params) (*process, error) {
 		return nil, err
 	}
 	return eng, nil
+}
+
+// notStarted explains why there is no process.
+func notStarted(p Params, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return core.Explain(err, "error.engine.missing", p.Binary)
+	}
+	return core.Explain(err, "error.engine.start", err.Error())
 }
 
 // keep starts the process and waits for its end, both on one OS thread that lives as long as the process: the
@@ -288,12 +299,17 @@ func environment(env []string, p Params) []string {
 
 // Params say how the engine process is run.
 type Params struct {
-	Binary        string    // path of kakoi-engine
-	LibraryPath   string    // folder of libtorch, see ChooseLibraries; "" leaves the loader's search alone
-	LibraryReason string    // the reason ChooseLibraries gave, for Status
-	Env           []string  // KEY=VALUE, on top of this process's environment
-	Log           io.Writer // gets what the engine writes to standard error; may be nil
-	Nice          int       // 0 to 19: how far the engine gives way to this program and others for the processor (nice(2)); not 0: SCHED_BATCH too
+	Binary        string     // path of kakoi-engine
+	LibraryPath   string     // folder of libtorch, see ChooseLibraries; "" leaves the loader's search alone
+	LibraryReason string     // the reason ChooseLibraries gave, for Status
+	Env           []string   // KEY=VALUE, on top of this process's environment
+	Log           io.Writer  // gets what the engine writes to standard error; may be nil
+	Key           *vault.Key // of the folders of adapters and runs; the engine gets it with each generator, and keeps it in memory only. nil: they are plain
+	Nice          int        // 0 to 19: how far the engine gives way to this program and others for the processor (nice(2)); not 0: SCHED_BATCH too
+
+	Files       *landlock.Rules // what of the file system the engine may reach, see FilesOf; nil: whatever its user may. The program must call Child first
+	FilesReason string          // why Files is nil: a translation key, see package landlock
+	Outside     []string        // paths that an engine with Files tries at its start and has to be refused
 
 	StartTimeout time.Duration // until the first answer; 0: two minutes (cold disk, CUDA)
 	HangTimeout  time.Duration // a cancelled call may occupy the engine this long; 0: one minute

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"kakoi/core/closed"
 	"kakoi/core/internal/torch"
 	"kakoi/core/neox"
 )
@@ -29,7 +30,7 @@ func newMeter(ctx context.Context, g *neox.Generator) (*meter, error) {
 	// What earlier work left for the next stands in nobody's way. The kernel forgets the highest number it has seen; where it may not be asked to, an earlier peak hides a smaller one of the run.
 	torch.Trim()
 	torch.MapBlocks(true)
-	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
+	closed.ForgetPeak()
 	m.base = statusBytes("VmRSS:")
 	return m, nil
 }

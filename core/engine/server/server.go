@@ -20,6 +20,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/closed"
+	"kakoi/core/closed/landlock"
 	"kakoi/core/engine"
 	pb "kakoi/core/engine/enginepb"
 	"kakoi/core/engine/internal/wire"
@@ -190,7 +191,13 @@ func (s *Server) Status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusRep
 	if r.DeviceJson, err = json.Marshal(dev); err != nil {
 		return nil, fmt.Errorf("describe device: %w", err)
 	}
-	if r.ProofJson, err = json.Marshal(s.Proof); err != nil {
+	proof := s.Proof
+	if md, ok := metadata.FromIncomingContext(ctx); ok && len(md.Get(wire.Inspect)) > 0 {
+		if proof, err = inspect(proof); err != nil {
+			return nil, err
+		}
+	}
+	if r.ProofJson, err = json.Marshal(proof); err != nil {
 		return nil, fmt.Errorf("describe proof: %w", err)
 	}
 	s.mu.Lock()
@@ -208,6 +215,25 @@ func (s *Server) Status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusRep
 		r.Calls = append(r.Calls, &pb.Call{Id: c.id, Method: c.method, Seconds: time.Since(c.began).Seconds(), Cancelled: c.ctx.Err() != nil})
 	}
 	return r, nil
+}
+
+// inspect tries again what the proof says, and adds what the kernel tells of the process. Something that is open now is no error here:
+// the attempts tell it.
+func inspect(p closed.Proof) (closed.Proof, error) {
+	p, err := p.Again()
+	if err != nil && len(p.Attempts) == p.Refusals() {
+		return p, err
+	}
+	if p.Files != nil {
+		files, err := p.Files.Again()
+		if err != nil && !errors.Is(err, landlock.ErrOpen) {
+			return p, err
+		}
+		p.Files = &files
+	}
+	now, err := closed.Inspect()
+	p.Process = &now
+	return p, err
 }
 
 // resident is the process's resident memory in bytes; 0 where /proc does not tell.

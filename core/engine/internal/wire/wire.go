@@ -22,6 +22,9 @@ const (
 
 	// CallID is the metadata key under which the client names its call.
 	CallID = "kakoi-call"
+
+	// Inspect is the metadata key under which the client asks for a Status whose proof is tried again and told in full.
+	Inspect = "kakoi-inspect"
 )
 
 // PackVectors lays vectors of one dimension out as little-endian float32.
