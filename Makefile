@@ -11,7 +11,7 @@ WINDOW = -modfile=bin/build/window.mod -tags x11
 NATIVE = . ./core/internal/... ./core/neox ./core/bert ./core/token ./core/train ./cmd/kakoi-engine
 GO_TEST = go test -count=1 -timeout 30m
 
-.PHONY: help run build test test-window screenshots check bench test-gpu cuda kernels golden clean test-ime package icon setup setup-tests starter
+.PHONY: help run build test test-window screenshots check bench test-gpu cuda kernels golden clean test-ime bundle bundle-key package icon setup setup-tests starter
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -65,8 +65,13 @@ test-gpu: build setup-tests ## the self-test and the golden tests on the GPU of 
 test-ime: build ## Japanese through a real input method (needs fcitx5 or ibus with mozc)
 	@bash .setup/test-ime.sh
 
-package: build ## dist/kakoi.tar.xz and dist/kakoi.deb
-	@bash .setup/package.sh
+bundle: setup ## dist/kakoi*.deb and .tar.gz for machines without a network: make bundle [SIGN=KEY] [CUDA=1]
+	@SIGN='$(SIGN)' CUDA='$(CUDA)' bash .setup/bundle.sh
+
+bundle-key: ## a key pair to sign bundles with: make bundle-key KEY=FILE
+	@go run .setup/bundle.go key '$(KEY)'
+
+package: bundle
 
 icon: ## the icon's PNGs anew from resources/icon/kakoi.svg (needs rsvg-convert)
 	for n in 32 48 64 128 256 512; do rsvg-convert -w $$n -h $$n -o resources/icon/kakoi-$$n.png resources/icon/kakoi.svg; done
