@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,10 +14,13 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"kakoi/app/job"
 	"kakoi/app/record"
 	"kakoi/core"
 	"kakoi/core/lora"
+	"kakoi/core/vault"
 )
 
 // lineageFile is where an adapter comes from, in its folder.
@@ -83,9 +87,14 @@ func (a *Adapters) Import(ctx context.Context, dir string, opt AdapterImport) (r
 	return x, nil
 }
 
-// take copies an adapter's folder and remembers it. One with the same weights that is here already stays as it is.
-func (a *Adapters) take(ctx context.Context, dir string, x record.Adapter, p core.Progress) (_ record.Adapter, err error) {
-	read, err := lora.Read(dir)
+// take copies an adapter's folder that comes from elsewhere, and so is plain, and remembers it. One with the same weights that is here already stays as it is.
+func (a *Adapters) take(ctx context.Context, dir string, x record.Adapter, p core.Progress) (record.Adapter, error) {
+	return a.takeFrom(ctx, nil, dir, x, p)
+}
+
+// takeFrom is take of a folder whose files are under key.
+func (a *Adapters) takeFrom(ctx context.Context, key *vault.Key, dir string, x record.Adapter, p core.Progress) (_ record.Adapter, err error) {
+	read, err := lora.ReadSealed(dir, key)
 	if err != nil {
 		return x, err
 	}
@@ -123,7 +132,7 @@ func (a *Adapters) take(ctx context.Context, dir string, x record.Adapter, p cor
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	var done int64
 	for _, f := range files {
-		_, err := copyFile(ctx, filepath.Join(tmp, f.Name()), filepath.Join(dir, f.Name()), func(n int64) {
+		err := copyBetween(ctx, a.Key, filepath.Join(tmp, f.Name()), key, filepath.Join(dir, f.Name()), func(n int64) {
 			done += n
 			p.Report(core.Update{Stage: "copy", Done: done, Total: x.Bytes, Note: f.Name()})
 		})
@@ -131,10 +140,10 @@ func (a *Adapters) take(ctx context.Context, dir string, x record.Adapter, p cor
 			return x, fmt.Errorf("copy %q: %w", f.Name(), err)
 		}
 	}
-	if err := writeLineage(tmp, lineageOf(x)); err != nil {
+	if err := writeLineage(a.Key, tmp, lineageOf(x)); err != nil {
 		return x, err
 	}
-	copied, err := lora.Read(tmp)
+	copied, err := lora.ReadSealed(tmp, a.Key)
 	if err != nil {
 		return x, fmt.Errorf("read the copy: %w", err)
 	}
@@ -198,7 +207,7 @@ func targetsOf(a *lora.Adapter) []string {
 	return names
 }
 
-// Export writes an adapter as a folder that PEFT reads, with its lineage. dir must not exist.
+// Export writes an adapter as a folder that PEFT reads, with its lineage, not encrypted. dir must not exist.
 func (a *Adapters) Export(ctx context.Context, which, dir string) (_ record.Adapter, err error) {
 	x, err := a.Find(ctx, which)
 	if err != nil {
@@ -217,11 +226,11 @@ func (a *Adapters) Export(ctx context.Context, which, dir string) (_ record.Adap
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	for _, f := range files {
-		if _, err := copyFile(ctx, filepath.Join(tmp, f.Name()), filepath.Join(x.Dir, f.Name()), func(int64) {}); err != nil {
+		if err := copyBetween(ctx, nil, filepath.Join(tmp, f.Name()), a.Key, filepath.Join(x.Dir, f.Name()), func(int64) {}); err != nil {
 			return x.Adapter, fmt.Errorf("export adapter %s: %w", x.ID, err)
 		}
 	}
-	if err := writeLineage(tmp, lineageOf(x.Adapter)); err != nil {
+	if err := writeLineage(nil, tmp, lineageOf(x.Adapter)); err != nil {
 		return x.Adapter, err
 	}
 	if err := os.Rename(tmp, dir); err != nil {
@@ -287,13 +296,50 @@ func readLineage(dir string) (lineage, error) {
 	return l, nil
 }
 
-func writeLineage(dir string, l lineage) error {
+func writeLineage(key *vault.Key, dir string, l lineage) error {
 	raw, err := json.MarshalIndent(l, "", "  ")
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, lineageFile), append(raw, '\n'), 0o600)
+		err = key.WriteFile(filepath.Join(dir, lineageFile), append(raw, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("write lineage: %w", err)
 	}
 	return nil
+}
+
+// copyBetween copies one file from under a key to under another; either may be nil. core.ErrNoSpace.
+func copyBetween(ctx context.Context, toKey *vault.Key, to string, fromKey *vault.Key, from string, copied func(n int64)) (err error) {
+	in, err := fromKey.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := toKey.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyBuffer(struct{ io.Writer }{&pacer{ctx, out, copied}}, struct{ io.Reader }{in}, make([]byte, 1<<20))
+	if err == nil {
+		err = out.Commit()
+	}
+	if err = errors.Join(err, out.Close()); errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		err = errors.Join(core.ErrNoSpace, err)
+	}
+	return err
+}
+
+// pacer writes and counts, and ends with its ctx; it lives for one copy.
+type pacer struct {
+	ctx    context.Context
+	w      io.Writer
+	copied func(int64)
+}
+
+func (p *pacer) Write(b []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := p.w.Write(b)
+	p.copied(int64(n))
+	return n, err
 }

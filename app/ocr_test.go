@@ -24,6 +24,13 @@ func TestMain(m *testing.M) {
 	if code, ok := ocr.Child(os.Args[1:]); ok {
 		os.Exit(code)
 	}
+	if to, data, ok := strings.Cut(os.Getenv(sealWord), ":"); ok {
+		if err := sealFiles(data, to); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/rag"
+	"kakoi/core/vault"
 )
 
 // PromptLanguages are those that questions are told apart by; each has a template.
@@ -20,17 +21,42 @@ var PromptLanguages = []string{"ja", "en"}
 type Prompts struct {
 	Dir     string // of the copies
 	Shipped fs.FS
+	Key     *vault.Key // of the copies; nil: they are plain
 }
 
 // Layers are the folders for Chat.Prompts.
-func (p Prompts) Layers() []fs.FS { return []fs.FS{os.DirFS(p.Dir), p.Shipped} }
+func (p Prompts) Layers() []fs.FS {
+	if p.Key == nil {
+		return []fs.FS{os.DirFS(p.Dir), p.Shipped}
+	}
+	return []fs.FS{sealedFS{p.Dir, p.Key}, p.Shipped}
+}
+
+// sealedFS are the files of a folder under a key, to be read as a whole.
+type sealedFS struct {
+	dir string
+	key *vault.Key
+}
+
+// ReadFile decrypts one file.
+func (s sealedFS) ReadFile(name string) ([]byte, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	return s.key.ReadFile(filepath.Join(s.dir, filepath.FromSlash(name)))
+}
+
+// Open is for whoever does not read whole files: nobody here.
+func (s sealedFS) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: errors.ErrUnsupported}
+}
 
 // Text is the template of a language, and whether it is a person's own.
 func (p Prompts) Text(lang string) (text string, own bool, err error) {
 	if err := knownPrompt(lang); err != nil {
 		return "", false, err
 	}
-	raw, err := os.ReadFile(p.path(lang))
+	raw, err := p.Key.ReadFile(p.path(lang))
 	if err == nil {
 		return string(raw), true, nil
 	}
@@ -63,11 +89,7 @@ func (p Prompts) Save(lang, text string) error {
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		return fmt.Errorf("make prompts folder: %w", err)
 	}
-	fresh := p.path(lang) + ".new"
-	if err := os.WriteFile(fresh, []byte(text), 0o600); err != nil {
-		return fmt.Errorf("write prompt %s: %w", lang, err)
-	}
-	if err := os.Rename(fresh, p.path(lang)); err != nil {
+	if err := p.Key.WriteFile(p.path(lang), []byte(text)); err != nil {
 		return fmt.Errorf("write prompt %s: %w", lang, err)
 	}
 	return nil

@@ -83,7 +83,7 @@ func (n RepairNotice) after(before RepairNotice) RepairNotice {
 
 // Notice is that of the last repair, if no person has closed it.
 func (k Keep) Notice() (n RepairNotice, there bool, err error) {
-	text, err := os.ReadFile(k.path(noticeName))
+	text, err := k.Key.ReadFile(k.path(noticeName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return n, false, nil
 	}
@@ -101,7 +101,18 @@ func (k Keep) Note(n RepairNotice) error {
 	if before, there, err := k.Notice(); err == nil && there && !before.When.Equal(n.When) {
 		n = n.after(before)
 	}
-	return writeSynced(k.path(noticeName), n)
+	return k.writeNotice(n)
+}
+
+func (k Keep) writeNotice(n RepairNotice) error {
+	text, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("write notice: %w", err)
+	}
+	if err := k.Key.WriteFile(k.path(noticeName), text); err != nil {
+		return fmt.Errorf("write notice: %w", err)
+	}
+	return nil
 }
 
 // CloseNotice is for whoever has read it.
@@ -122,7 +133,7 @@ func (k Keep) forgetNames() error {
 		return nil
 	}
 	n.Names, n.Lost = nil, []Failure{}
-	return writeSynced(k.path(noticeName), n)
+	return k.writeNotice(n)
 }
 
 // Said is the notice in sentences, the first a title; text is that of the translations. undo says that what was there before is still kept.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/vault"
 )
 
 // Folders and files of the data folder that take part when its contents are exchanged, as a restore and a repair do.
@@ -39,7 +40,10 @@ const (
 
 // Keep exchanges the contents of a data folder in a way that outlasts a kill and a power loss at any moment, and keeps what was there, so that
 // it can be undone. All of it is for the process that owns the folder, while the library is not open; Stage alone is for any time.
-type Keep struct{ Data string }
+type Keep struct {
+	Data string
+	Key  *vault.Key // of what names documents; nil: it is plain
+}
 
 func (k Keep) path(parts ...string) string {
 	return filepath.Join(append([]string{k.Data}, parts...)...)

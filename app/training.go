@@ -16,6 +16,7 @@ import (
 	"kakoi/app/job"
 	"kakoi/app/record"
 	"kakoi/core"
+	"kakoi/core/vault"
 )
 
 // RowSource is where a training's rows come from: Datasets.
@@ -33,6 +34,7 @@ type Training struct {
 	Datasets RowSource
 	Adapters *Adapters
 	Jobs     *job.Runner
+	Key      *vault.Key                                 // of the files in Dir; nil: they are plain
 	Bus      *Bus                                       // hears of runs begun, ended and removed, and of each checkpoint; nil is allowed
 	Version  string                                     // of this program, for the lineage
 	Fonts    string                                     // folder of the fonts of the pictures
@@ -304,7 +306,7 @@ func (t *Training) Sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	if held, err := (Keep{filepath.Dir(t.Dir)}).Holding(); held || err != nil {
+	if held, err := (Keep{Data: filepath.Dir(t.Dir)}).Holding(); held || err != nil {
 		return err // checkpoints may belong to records that come back
 	}
 	entries, err := os.ReadDir(t.Dir)

@@ -10,6 +10,7 @@ import (
 
 	"kakoi/app/plot"
 	"kakoi/app/record"
+	"kakoi/core/vault"
 )
 
 // Size of the saved picture, in pixels.
@@ -46,7 +47,7 @@ func (t *Training) Pictures(ctx context.Context, id, lang string) error {
 		"loss.png": func(w io.Writer) error { return curves.PNG(w, pictureWidth, pictureHeight, look) },
 		"loss.svg": func(w io.Writer) error { return curves.SVG(w, pictureWidth, pictureHeight, look) },
 	} {
-		errs = append(errs, writeWhole(filepath.Join(t.Folder(r.ID), name), write))
+		errs = append(errs, writeWhole(t.Key, filepath.Join(t.Folder(r.ID), name), write))
 	}
 	return errors.Join(errs...)
 }
@@ -73,16 +74,15 @@ func (t *Training) Curves(r record.Run, points []record.LossPoint, lang string) 
 }
 
 // writeWhole writes a file so that a reader sees the old or the new one, never a part.
-func writeWhole(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+func writeWhole(key *vault.Key, path string, write func(io.Writer) error) error {
+	f, err := key.Create(path)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
-	defer os.Remove(f.Name()) // a no-op after the rename
-	if err := errors.Join(write(f), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	if err = write(f); err == nil {
+		err = f.Commit()
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
 	return nil

@@ -387,7 +387,7 @@ func (t *Training) finish(ctx context.Context, r record.Run) (record.Run, error)
 		}
 		return r, err
 	}
-	x, err := t.Adapters.take(ctx, dir, adapterOf(r), nil)
+	x, err := t.Adapters.takeFrom(ctx, t.Key, dir, adapterOf(r), nil)
 	if err != nil {
 		r.State, r.Failure = record.RunFailed, record.Failed(err)
 		return r, fmt.Errorf("keep the adapter of run %s: %w", r.ID, err)

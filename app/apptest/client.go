@@ -17,6 +17,7 @@ import (
 	"kakoi/core/closed"
 	"kakoi/core/engine"
 	"kakoi/core/rag"
+	"kakoi/core/vault"
 )
 
 // Client is an app.Client without a process.
@@ -34,6 +35,8 @@ type Client struct {
 	Training func(step int) error
 	// Wide makes chat models that stream, as large ones do: a small one is first asked about one sentence, unseen.
 	Wide bool
+	// Key encrypts the folders of runs and adapters, as the engine's does.
+	Key *vault.Key
 
 	mu       sync.Mutex
 	texts    int
@@ -244,7 +247,7 @@ func (g generator) Generate(ctx context.Context, reqs []core.GenerateRequest, em
 		g.client.mu.Unlock()
 		answer := []rune(extract(r.Prompt))
 		if r.Adapter != "" {
-			text, ok, err := adapted(r.Adapter, r.Prompt)
+			text, ok, err := adapted(g.client.Key, r.Adapter, r.Prompt)
 			if err != nil {
 				return replies, err
 			}

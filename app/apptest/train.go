@@ -14,6 +14,7 @@ import (
 	"kakoi/core"
 	"kakoi/core/lora"
 	"kakoi/core/rag"
+	"kakoi/core/vault"
 )
 
 // Shape of the chat models of Folders, as their config.json says it.
@@ -83,7 +84,7 @@ func (g generator) Train(ctx context.Context, req core.TrainRequest, emit func(c
 	m := memory{Labels: map[string]string{}}
 	file := filepath.Join(req.Dir, "checkpoints", "step-000001.ckpt")
 	if req.Resume {
-		if m, err = readMemory(file); errors.Is(err, fs.ErrNotExist) {
+		if m, err = readMemory(g.client.Key, file); errors.Is(err, fs.ErrNotExist) {
 			return result, core.Explain(fmt.Errorf("resume without a checkpoint: %w", core.ErrNotFound), "error.train.resume.none")
 		} else if err != nil {
 			return result, err
@@ -99,7 +100,7 @@ func (g generator) Train(ctx context.Context, req core.TrainRequest, emit func(c
 	save := func() error {
 		raw, err := json.Marshal(m)
 		if err == nil {
-			err = os.WriteFile(file, raw, 0o600)
+			err = g.client.Key.WriteFile(file, raw)
 		}
 		if err != nil {
 			return err
@@ -151,7 +152,7 @@ func (g generator) Train(ctx context.Context, req core.TrainRequest, emit func(c
 					return result, err
 				}
 			}
-			if result.Adapter, err = m.write(req); err != nil {
+			if result.Adapter, err = m.write(g.client.Key, req); err != nil {
 				return result, err
 			}
 			if err := save(); err != nil {
@@ -164,14 +165,14 @@ func (g generator) Train(ctx context.Context, req core.TrainRequest, emit func(c
 		}
 	}
 	result.End, result.Peak = core.TrainDone, 2<<20
-	if result.Adapter, err = m.write(req); err == nil {
+	if result.Adapter, err = m.write(g.client.Key, req); err == nil {
 		err = save()
 	}
 	return result, err
 }
 
 // write puts the adapter of what is known now into the run's folder.
-func (m memory) write(req core.TrainRequest) (string, error) {
+func (m memory) write(key *vault.Key, req core.TrainRequest) (string, error) {
 	raw, err := json.Marshal(memory{Step: m.Step, Labels: m.Labels})
 	if err != nil {
 		return "", err
@@ -194,19 +195,19 @@ func (m memory) write(req core.TrainRequest) (string, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
 	}
-	if err := a.Write(dir); err != nil {
+	if err := a.WriteSealed(dir, key); err != nil {
 		return "", err
 	}
 	line, err := json.Marshal(req.Lineage)
 	if err != nil {
 		return "", err
 	}
-	return dir, errors.Join(os.WriteFile(filepath.Join(dir, memoryFile), raw, 0o600), os.WriteFile(filepath.Join(dir, "lineage.json"), line, 0o600))
+	return dir, errors.Join(key.WriteFile(filepath.Join(dir, memoryFile), raw), key.WriteFile(filepath.Join(dir, "lineage.json"), line))
 }
 
-func readMemory(file string) (memory, error) {
+func readMemory(key *vault.Key, file string) (memory, error) {
 	m := memory{Labels: map[string]string{}}
-	raw, err := os.ReadFile(file)
+	raw, err := key.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(raw, &m)
 	}
@@ -214,11 +215,11 @@ func readMemory(file string) (memory, error) {
 }
 
 // adapted answers a prompt with what an adapter has learned; false leaves it to the model.
-func adapted(dir, prompt string) (string, bool, error) {
-	if _, err := lora.Read(dir); err != nil {
+func adapted(key *vault.Key, dir, prompt string) (string, bool, error) {
+	if _, err := lora.ReadSealed(dir, key); err != nil {
 		return "", false, err
 	}
-	m, err := readMemory(filepath.Join(dir, memoryFile))
+	m, err := readMemory(key, filepath.Join(dir, memoryFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", false, nil
 	}
