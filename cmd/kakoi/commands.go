@@ -31,6 +31,7 @@ func commands() []command {
 		{name: "settings", args: "[KEY [VALUE]]", library: true, flags: settingsFlags, run: runSettings},
 		{name: "backup", args: "FILE", library: true, flags: backupFlags, run: runBackup},
 		{name: "restore", args: "FILE [--check] | --undo | --forget", library: true, flags: restoreFlags, alone: aloneRestore, run: runRestore},
+		{name: "capsule", args: capsuleArgs, library: true, flags: capsuleFlags, run: runCapsule},
 		{name: "doctor", args: "[--repair [--dry-run]]", library: true, flags: doctorFlags, alone: aloneDoctor, run: runDoctor},
 		{name: "verify", args: "[FILE | FOLDER]... [--key KEY]", flags: verifyFlags, run: runVerify},
 		{name: "bench", args: "ingest | index | embed | load | prefill | decode | train | add | ask | window | retrieval [FILE [PATH...]]", flags: benchFlags, run: runBench},

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"kakoi/core"
+)
+
+// secret asks for a line that is not shown while it is typed. core.ErrUsage where nobody can answer.
+func (c *call) secret(ctx context.Context, key string, args ...any) ([]byte, error) {
+	if !c.Tty.In || c.ask == nil || !isTerminal(os.Stdin) {
+		return nil, core.Explain(fmt.Errorf("ask for a passphrase: %w", core.ErrUsage), "error.capsule.nobody")
+	}
+	fmt.Fprintf(c.Err, "%s ", c.text(key, args...))
+	fd := int(os.Stdin.Fd())
+	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return nil, fmt.Errorf("ask for a passphrase: %w", err)
+	}
+	quiet := *before
+	quiet.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(fd, unix.TCSETSF, &quiet); err != nil {
+		return nil, fmt.Errorf("ask for a passphrase: %w", err)
+	}
+	line, err := c.ask(ctx)
+	_ = unix.IoctlSetTermios(fd, unix.TCSETSF, before)
+	fmt.Fprintln(c.Err)
+	return []byte(line), err
+}
