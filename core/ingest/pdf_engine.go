@@ -107,7 +107,7 @@ func openEngine(opt Options) (*pdfEngine, error) {
 		WASM:          module,
 		MaxTotal:      -1, // no limit but ours
 		RuntimeConfig: config,
-		FSConfig:      wazero.NewFSConfig().WithFSMount(newFontsOnly(opt.FontsDir), "/"),
+		FSConfig:      pdfFiles(opt.FontsDir),
 		Stdout:        io.Discard,
 		Stderr:        io.Discard,
 	})
