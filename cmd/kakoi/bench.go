@@ -155,11 +155,12 @@ func benchEngine(ctx context.Context, c *call, o *benchOptions, kind string) (er
 }
 
 // starter is how this program starts an engine without a data folder.
-func (p *program) starter() starter {
-	if p.engine != nil {
-		return p.engine
+func (p *program) starter() func(ctx context.Context) (app.Client, error) {
+	start := p.engine
+	if start == nil {
+		start = p.startEngine("", 0, nil)
 	}
-	return p.startEngine("", 0, nil)
+	return func(ctx context.Context) (app.Client, error) { return start(ctx, nil) }
 }
 
 // figures prints one object: a line of JSON, or a table.

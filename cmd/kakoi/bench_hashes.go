@@ -10,6 +10,7 @@ import (
 	"kakoi/app"
 	"kakoi/core"
 	"kakoi/core/engine"
+	"kakoi/core/vault"
 )
 
 // hashes is an engine inside this process whose vectors are made of the texts' hashes: for what a library costs beside its embedder.
@@ -17,7 +18,7 @@ type hashes struct{}
 
 const hashDimension = 384
 
-func startHashes(context.Context) (app.Client, error) { return hashes{}, nil }
+func startHashes(context.Context, *vault.Key) (app.Client, error) { return hashes{}, nil }
 
 func (hashes) LoadEmbedder(context.Context, string, engine.ModelOptions, core.Progress) (core.Embedder, error) {
 	return hashes{}, nil

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"kakoi/core"
+	"kakoi/core/vault"
 	"kakoi/resources"
 )
 
@@ -56,6 +57,7 @@ type call struct {
 	lang     string
 	env      func(string) string
 	data     string
+	key      *vault.Key // of data, once it was unlocked; nil: it is not encrypted
 	host     *host
 	raise    func() // of a guest: brings the owner's window to the front; nil without one
 }

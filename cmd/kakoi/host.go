@@ -9,20 +9,19 @@ import (
 	"os"
 	"path/filepath"
 
-	"gopkg.in/natefinch/lumberjack.v2"
-
 	"kakoi/app"
 	"kakoi/app/job"
 	"kakoi/app/settings"
 	"kakoi/core"
 	"kakoi/core/engine"
 	"kakoi/core/ingest"
+	"kakoi/core/vault"
 	"kakoi/index"
 	"kakoi/resources"
 )
 
 // starter starts the engine process; a test may put another in its place.
-type starter func(ctx context.Context) (app.Client, error)
+type starter func(ctx context.Context, key *vault.Key) (app.Client, error)
 
 // host is the opened data folder: the composition root of the process that owns it.
 type host struct {
@@ -36,6 +35,7 @@ type host struct {
 	models   *app.Models
 	prompts  app.Prompts
 	log      io.Closer
+	key      *vault.Key // of the data folder; nil: it is not encrypted
 	keep     app.Keep
 	saved    *app.FileDamage // the files of the library were repaired just now; its documents are to be
 
@@ -49,17 +49,20 @@ type host struct {
 
 // openHost opens the data folder for its owner. c.command.early runs before the library is opened: models can load meanwhile.
 func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
+	if err := app.FreshTemporary(c.data); err != nil {
+		return nil, err
+	}
 	keep := app.Keep{Data: c.data}
 	swapped, repaired, err := keep.Prepare(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("prepare data folder: %w", err)
 	}
-	for _, dir := range []string{"logs", "cache", "models", "prompts"} {
+	for _, dir := range []string{logsFolder, "cache", "models", "prompts"} {
 		if err := os.MkdirAll(filepath.Join(c.data, dir), 0o700); err != nil {
 			return nil, fmt.Errorf("make %s folder: %w", dir, err)
 		}
 	}
-	log := &lumberjack.Logger{Filename: filepath.Join(c.data, "logs", "kakoi.log"), MaxSize: 5, MaxBackups: 3}
+	log := openLog(c.data, ownLog, c.key)
 	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
 	set, err := settings.Open(filepath.Join(c.data, "settings.json"))
 	if err != nil {
@@ -73,7 +76,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		}
 		start = p.startEngine(c.data, nice, set)
 	}
-	h := &host{settings: set, engine: app.NewEngine(start), log: log, bus: &app.Bus{}, keep: keep, saved: repaired}
+	h := &host{settings: set, engine: app.NewEngine(func(ctx context.Context) (app.Client, error) { return start(ctx, c.key) }), log: log, key: c.key, bus: &app.Bus{}, keep: keep, saved: repaired}
 	if swapped != nil {
 		slog.Info("data folder exchanged", "kind", swapped.Kind, "from", swapped.Note)
 	}
@@ -117,12 +120,12 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		Store: store, Library: h.library, Bus: h.bus,
 		Explain: func(err error) (string, string) { return resources.ErrorText(c.lang, err) },
 	}
-	h.prompts = app.Prompts{Dir: filepath.Join(c.data, "prompts"), Shipped: resources.Prompts}
+	h.prompts = app.Prompts{Dir: filepath.Join(c.data, "prompts"), Shipped: resources.Prompts, Key: c.key}
 	h.chat = &app.Chat{
 		Library: h.library, Models: h.models, Settings: set,
 		Prompts: h.prompts.Layers(),
 	}
-	h.adapters = &app.Adapters{Dir: filepath.Join(c.data, "adapters"), Runs: filepath.Join(c.data, "runs"), Store: store, Models: h.models, Jobs: runner, Bus: h.bus}
+	h.adapters = &app.Adapters{Dir: filepath.Join(c.data, "adapters"), Runs: filepath.Join(c.data, "runs"), Store: store, Models: h.models, Jobs: runner, Bus: h.bus, Key: c.key}
 	if err := h.adapters.Sweep(ctx); err != nil {
 		slog.Warn("sweep adapters folder", "error", err)
 	}
@@ -136,7 +139,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		slog.Warn("finish deletions of datasets", "error", err)
 	}
 	h.training = &app.Training{
-		Dir: filepath.Join(c.data, "runs"), Store: store, Models: h.models, Datasets: h.datasets, Adapters: h.adapters, Jobs: runner, Bus: h.bus,
+		Dir: filepath.Join(c.data, "runs"), Store: store, Models: h.models, Datasets: h.datasets, Adapters: h.adapters, Jobs: runner, Bus: h.bus, Key: c.key,
 		Version: version, Fonts: filepath.Join(p.home, "fonts"), Text: resources.Format,
 	}
 	h.exams = &app.Exams{Store: store, Chat: h.chat, Datasets: h.datasets, Bus: h.bus}
@@ -162,12 +165,12 @@ const windowNice = 5
 
 // startEngine makes the client of the engine process beside this program.
 func (p *program) startEngine(data string, nice int, set *settings.File) starter {
-	return func(ctx context.Context) (app.Client, error) {
+	return func(ctx context.Context, key *vault.Key) (app.Client, error) {
 		params := p.engineParams()
-		params.Nice = nice
+		params.Nice, params.Key = nice, key
 		if data != "" {
 			p.closeIn(&params, data, set.Get())
-			params.Log = &lumberjack.Logger{Filename: filepath.Join(data, "logs", "engine.log"), MaxSize: 5, MaxBackups: 3}
+			params.Log = openLog(data, engineLog, key)
 		}
 		client, err := engine.Start(ctx, params)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"kakoi/app/apptest"
 	"kakoi/core/engine"
 	"kakoi/core/ocr"
+	"kakoi/core/vault"
 )
 
 // The test binary is the program when KAKOI_TEST_PROGRAM is set: everything is real except for the engine.
@@ -38,9 +39,9 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		step = 0
 	}
-	os.Exit(start(os.Args[1:], func(context.Context) (app.Client, error) {
+	os.Exit(start(os.Args[1:], func(_ context.Context, key *vault.Key) (app.Client, error) {
 		return &apptest.Client{
-			Delay: delay, Gate: os.Getenv("KAKOI_TEST_GATE"), Sick: os.Getenv("KAKOI_TEST_SICK") != "", Training: func(int) error { time.Sleep(step); return nil },
+			Key: key, Delay: delay, Gate: os.Getenv("KAKOI_TEST_GATE"), Sick: os.Getenv("KAKOI_TEST_SICK") != "", Training: func(int) error { time.Sleep(step); return nil },
 		}, nil
 	}))
 }

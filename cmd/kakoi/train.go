@@ -172,7 +172,11 @@ func trainRun(ctx context.Context, c *call, r record.Run) error {
 			c.say("cli.train.best", r.BestStep, r.BestLoss)
 		}
 		c.say("cli.train.memory", amount.Bytes(planned(r.Plan)), amount.Bytes(r.Peak))
-		c.say("cli.train.curves", c.host.training.Folder(r.ID))
+		curves := "cli.train.curves"
+		if c.host.key != nil {
+			curves = "cli.train.curves_sealed"
+		}
+		c.say(curves, c.host.training.Folder(r.ID))
 		c.say("cli.train.adapter", r.Adapter, sanitize(r.Name, false))
 		c.say("cli.train.next", r.Adapter)
 	case record.RunPaused, record.RunFailed:

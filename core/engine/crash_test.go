@@ -1,12 +1,17 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +19,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/engine"
+	"kakoi/core/vault"
 )
 
 func TestKilledEngineIsReportedAndReplaced(t *testing.T) {
@@ -326,5 +332,45 @@ func TestEverythingWorksBehindTheLock(t *testing.T) {
 	}
 	if s := line["Network"].(string); !strings.Contains(s, "permission denied") {
 		t.Errorf("dialling gave %q", s)
+	}
+}
+
+// TestKeyGoesOverTheSocket: a generator has the key of the client's Params, also after the engine was killed, and nobody finds it in the process's arguments or environment. Without it
+// what is under it stays closed.
+func TestKeyGoesOverTheSocket(t *testing.T) {
+	raw := bytes.Repeat([]byte("key of 48 bytes "), 3)
+	key, err := vault.FromFiles(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := newFolder(t, 0)
+	if err := key.WriteFile(filepath.Join(dir, "sealed"), []byte("words")); err != nil {
+		t.Fatal(err)
+	}
+	without, _ := start(t, nil)
+	if _, err := without.LoadGenerator(t.Context(), dir, engine.ModelOptions{}, nil); !errors.Is(err, core.ErrEncrypted) {
+		t.Errorf("without the key: %v", err)
+	}
+	c, said := start(t, func(p *engine.Params) { p.Key = key })
+	g := generator(t, c, dir)
+	if _, err := ask(t, g, "#kill", 1); !errors.Is(err, core.ErrEngine) {
+		t.Fatal(err)
+	}
+	if _, err := ask(t, g, "the", 1); err != nil {
+		t.Errorf("after the engine was killed: %v", err)
+	}
+	for _, name := range []string{"environ", "cmdline"} {
+		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid(t, c)), name))
+		if err != nil && !errors.Is(err, fs.ErrPermission) { // nobody may look, but for the administrator
+			t.Fatal(err)
+		}
+		for _, secret := range []string{string(raw[:16]), hex.EncodeToString(raw[16:32]), base64.StdEncoding.EncodeToString(raw)[24:48]} {
+			if bytes.Contains(text, []byte(secret)) {
+				t.Errorf("the key stands in %s", name)
+			}
+		}
+	}
+	if strings.Contains(said.String(), string(raw[:16])) {
+		t.Error("the engine says the key")
 	}
 }

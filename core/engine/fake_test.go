@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -37,6 +38,11 @@ func loaders() server.Loaders {
 			corpus, id, delay, err := folder(ctx, dir, p)
 			if err != nil {
 				return nil, err
+			}
+			if sealed := filepath.Join(dir, "sealed"); err == nil { // what is under the key has to open
+				if _, err := opt.Key.ReadFile(sealed); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return nil, fmt.Errorf("read %q: %w", sealed, err)
+				}
 			}
 			return &markov{dir: dir, id: id, delay: delay, corpus: []rune(corpus), dtype: opt.DType}, nil
 		},

@@ -111,6 +111,13 @@ func (m *model) load(ctx context.Context, eng *process, handle uint64, p core.Pr
 		Dir: []byte(m.dir), Device: m.opt.Device, Dtype: m.opt.DType, Threads: int32(m.opt.Threads), Handle: handle,
 		Lookup: m.opt.Lookup, Keep_4Bit: m.opt.Keep4Bit,
 	}
+	if m.kind == kindGenerator {
+		var err error
+		if req.Key, err = m.c.params.Key.Files(); err != nil {
+			return nil, fmt.Errorf("load %s %q: %w", m.kind, m.name(), err)
+		}
+		defer clear(req.Key)
+	}
 	start := eng.pb.LoadEmbedder
 	switch m.kind {
 	case kindGenerator:

@@ -173,7 +173,7 @@ func TestKilledRunGivesTheSameBytes(t *testing.T) {
 	}
 	t.Run("plain", func(t *testing.T) { killed(t, model, whole, 10, nil) })
 	t.Run("encrypted", func(t *testing.T) {
-		dir := killed(t, model, whole, 6, testKey(), "KAKOI_TRAIN_SEALED=1")
+		dir := killed(t, model, whole, 4, testKey(), "KAKOI_TRAIN_SEALED=1")
 		underKey(t, dir)
 	})
 }
