@@ -344,6 +344,9 @@ func (a *adder) failed(ctx context.Context, f prepared) error {
 	if err := a.replacedOCR(ctx, f.collection, f.doc); err != nil {
 		return err
 	}
+	if err := a.await(ctx, f.collection, f.doc); err != nil {
+		return err
+	}
 	a.Bus.Tell(TopicDocuments)
 	return nil
 }

@@ -27,6 +27,7 @@ type Chat struct {
 	Settings *settings.File
 	Prompts  []fs.FS   // folders of templates, first match wins: the user's, then the shipped ones
 	Adapters *Adapters // nil: models answer as they are
+	Version  string    // of the program, for receipts
 }
 
 // AskOptions are what a person may set for one question. Without a preset zero values are those of the settings; with one
@@ -125,6 +126,7 @@ func (c *Chat) AskEach(ctx context.Context, question string, opt AskOptions, emi
 		}
 	}
 	answers, err := asker.AskEach(ctx, question, how, lanes, emit)
+	c.stamp(ctx, collection.ID, answers)
 	if err != nil {
 		return answers, fmt.Errorf("ask %q: %w", collection.Name, err)
 	}

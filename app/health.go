@@ -46,11 +46,15 @@ func (l *Library) Health(ctx context.Context, collection string) (HealthReport, 
 	if err != nil {
 		return HealthReport{}, err
 	}
-	return HealthOf(c.Name, docs), nil
+	waiting, err := l.Waiting(ctx, c.ID, docs)
+	if err != nil {
+		return HealthReport{}, err
+	}
+	return HealthOf(c.Name, docs, waiting), nil
 }
 
-// HealthOf is the health of documents of a collection.
-func HealthOf(collection string, docs []core.Document) HealthReport {
+// HealthOf is the health of documents of a collection; waiting are their newer versions that text recognition can read (Library.Waiting).
+func HealthOf(collection string, docs, waiting []core.Document) HealthReport {
 	h := HealthReport{Collection: collection, Documents: len(docs)}
 	for _, d := range docs {
 		entries := EntriesOf(d)
@@ -58,6 +62,8 @@ func HealthOf(collection string, docs []core.Document) HealthReport {
 			h.Well++
 		}
 		h.Entries = append(h.Entries, entries...)
+	}
+	for _, d := range withWaiting(docs, waiting) {
 		if n := len(UnreadPages(d)); n > 0 {
 			h.Unread += n
 			h.UnreadIn = append(h.UnreadIn, d)

@@ -96,11 +96,19 @@ func (l *Library) Tesseract(ctx context.Context) (ocr.Reader, error) {
 
 // Unread are the documents of a collection with pages that text recognition could read, by name.
 func (l *Library) Unread(ctx context.Context, collection string) ([]core.Document, error) {
-	docs, err := l.List(ctx, collection)
+	c, err := l.Collection(ctx, collection)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(docs, func(d core.Document) bool { return len(UnreadPages(d)) == 0 }), nil
+	docs, err := l.List(ctx, c.Name)
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := l.Waiting(ctx, c.ID, docs)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(withWaiting(docs, waiting), func(d core.Document) bool { return len(UnreadPages(d)) == 0 }), nil
 }
 
 // UnreadPages are the numbers of the pages of a document that text recognition could read.

@@ -158,6 +158,8 @@ type askOptions struct {
 	parent      bool
 	refusal     string
 	details     bool
+	receipt     string // file of the signed receipt
+	yes         bool
 }
 
 func askFlags(fs *flag.FlagSet, c *call) {
@@ -166,6 +168,8 @@ func askFlags(fs *flag.FlagSet, c *call) {
 	fs.StringVar(&o.Model, "model", "", "cli.flag.model")
 	fs.StringVar(&o.Adapter, "adapter", "", "cli.flag.ask_adapter")
 	fs.BoolVar(&o.parent, "parent", false, "cli.flag.parent")
+	fs.StringVar(&o.receipt, "receipt", "", "cli.flag.receipt")
+	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
 	c.options = o
 }
 
@@ -218,6 +222,11 @@ func runAsk(ctx context.Context, c *call) error {
 	if err := o.check(c); err != nil {
 		return err
 	}
+	if o.receipt != "" { // before the answer is waited for
+		if err := c.replacing(ctx, o.yes, c.path(o.receipt)); err != nil {
+			return err
+		}
+	}
 	b := c.newBar()
 	streamed := false
 	answer, err := c.host.chat.Ask(ctx, strings.Join(c.args, " "), o.AskOptions, func(d core.Delta) error {
@@ -240,6 +249,7 @@ func runAsk(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	whole := answer
 	if !o.details {
 		answer.Receipt = nil
 	}
@@ -263,6 +273,12 @@ func runAsk(ctx context.Context, c *call) error {
 			c.printSection(s)
 		}
 		c.printReceipt(answer)
+	}
+	if err == nil && o.receipt != "" {
+		of, ferr := c.host.receipts.OfAnswer(ctx, o.Collection, whole)
+		if err = ferr; err == nil {
+			err = c.writeReceipt(ctx, of, c.path(o.receipt))
+		}
 	}
 	if err == nil && answer.Refused {
 		err = errUnanswered

@@ -23,6 +23,7 @@ func commands() []command {
 		{name: "page", args: "DOCUMENT [N] [--mark START-END] [--out FILE.png]", library: true, flags: pageFlags, run: runPage},
 		{name: "ask", args: "QUESTION", library: true, flags: askFlags, early: func(h *host) { h.models.Warm() }, run: runAsk},
 		{name: "chat", args: chatArgs, library: true, flags: chatFlags, run: runChat},
+		{name: "receipt", args: receiptArgs, library: true, flags: receiptFlags, run: runReceipt},
 		{name: "model", args: "list | import DIR | use NAME | check NAME | speed NAME | quantize NAME | plan NAME | calibrate [NAME] | remove NAME", library: true, flags: modelFlags, run: runModel},
 		{name: "dataset", args: datasetArgs, library: true, flags: datasetFlags, run: runDataset},
 		{name: "train", args: trainArgs, library: true, flags: trainFlags, run: runTrain},

@@ -93,16 +93,20 @@ func healthReport(ctx context.Context, c *call, collection string) (app.HealthRe
 	if len(c.args) == 0 {
 		return c.host.library.Health(ctx, collection)
 	}
-	var docs []core.Document
+	var docs, waiting []core.Document
 	for _, which := range c.args {
 		if strings.ContainsRune(which, '/') {
 			which = c.path(which)
 		}
-		_, doc, err := c.host.library.Find(ctx, collection, which)
+		place, doc, err := c.host.library.Find(ctx, collection, which)
 		if err != nil {
 			return app.HealthReport{}, err
 		}
-		docs = append(docs, doc)
+		newer, err := c.host.library.Waiting(ctx, place.ID, []core.Document{doc})
+		if err != nil {
+			return app.HealthReport{}, err
+		}
+		docs, waiting = append(docs, doc), append(waiting, newer...)
 	}
-	return app.HealthOf(collection, docs), nil
+	return app.HealthOf(collection, docs, waiting), nil
 }

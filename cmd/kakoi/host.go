@@ -40,6 +40,7 @@ type host struct {
 	saved    *app.FileDamage // the files of the library were repaired just now; its documents are to be
 
 	conversations *app.Conversations
+	receipts      *app.Receipts
 	datasets      *app.Datasets
 	adapters      *app.Adapters
 	training      *app.Training
@@ -122,7 +123,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	}
 	h.prompts = app.Prompts{Dir: filepath.Join(c.data, "prompts"), Shipped: resources.Prompts, Key: c.key}
 	h.chat = &app.Chat{
-		Library: h.library, Models: h.models, Settings: set,
+		Library: h.library, Models: h.models, Settings: set, Version: version,
 		Prompts: h.prompts.Layers(),
 	}
 	h.adapters = &app.Adapters{Dir: filepath.Join(c.data, "adapters"), Runs: filepath.Join(c.data, "runs"), Store: store, Models: h.models, Jobs: runner, Bus: h.bus, Key: c.key}
@@ -131,6 +132,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	}
 	h.chat.Adapters = h.adapters
 	h.conversations = &app.Conversations{Store: store, Chat: h.chat, Bus: h.bus, Fonts: filepath.Join(p.home, "fonts"), Text: resources.Format}
+	h.receipts = &app.Receipts{Conversations: h.conversations}
 	if err := h.conversations.Sweep(ctx); err != nil {
 		slog.Warn("finish deletions of conversations", "error", err)
 	}

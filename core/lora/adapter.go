@@ -146,7 +146,7 @@ func (a *Adapter) finish() error {
 			return core.Explain(fmt.Errorf("adapter %q: %s: not a finite number: %w", a.Name, name, core.ErrCorrupt), "error.lora.value", a.Name, name)
 		}
 	}
-	a.ID = a.hash()
+	a.ID = a.Sum()[:16]
 	return nil
 }
 

@@ -206,8 +206,8 @@ func (a *Adapter) matrix(f *weights.Folder, key string) ([]float32, []int64, err
 	return v, t.Shape, nil
 }
 
-// hash is over everything that has a say in what the adapter computes.
-func (a *Adapter) hash() string {
+// Sum is the SHA-256, in hex, of everything that has a say in what the adapter computes; its first 16 digits are the ID.
+func (a *Adapter) Sum() string {
 	h := sha256.New()
 	b := make([]byte, 0, 64<<10)
 	put := func(v []float32) {
@@ -226,5 +226,5 @@ func (a *Adapter) hash() string {
 		put(t.A)
 		put(t.B)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	return hex.EncodeToString(h.Sum(nil))
 }

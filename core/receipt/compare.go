@@ -37,14 +37,17 @@ func (r Receipt) Compare(reply core.Reply, now Origin) Comparison {
 	if r.Reply != nil {
 		then = *r.Reply
 	}
-	if r.lacks(MissingReply) { // its hash is all there is
+	was, is := then.Text, text(reply.Text)
+	switch {
+	case part: // of what was streamed until then the space around it may be lost
+		was, is = strings.TrimSpace(r.Answer.Text), strings.TrimLeft(is, " \n")
+	case r.lacks(MissingReply): // its hash is all there is
 		c.Identical = Sum(reply.Text) == then.SHA256
 		return c
 	}
-	text := text(reply.Text)
-	c.Character = first([]rune(then.Text), []rune(text), part)
+	c.Character = first([]rune(was), []rune(is), part)
 	if c.Character >= 0 {
-		c.Then, c.Now = from(then.Text, c.Character), from(text, c.Character)
+		c.Then, c.Now = from(was, c.Character), from(is, c.Character)
 	}
 	decided := then.Refusal != nil && then.Refusal.Refused && reply.Refusal != nil && reply.Refusal.Refused // no tokens on either side
 	if c.Tokens = decided || len(then.Tokens) > 0; c.Tokens {

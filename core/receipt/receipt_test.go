@@ -341,7 +341,7 @@ func TestCompare(t *testing.T) {
 		"longer":                         {nil, core.Reply{Text: same.Text + "よ", Tokens: append(same.Tokens[:4:4], 5, 0)}, origin, false, 4, 11, "[]"},
 		"shorter":                        {nil, core.Reply{Text: " 夏季", Tokens: []int32{17, 4}}, origin, false, 2, 3, "[]"},
 		"stopped, as far as it went": {func(r *receipt.Receipt) {
-			r.Answer.Stopped, r.Reply.Text, r.Reply.Tokens = true, " 夏季", nil
+			r.Answer.Stopped, r.Answer.Text, r.Reply.Text, r.Reply.Tokens = true, "夏季", " 夏季", nil
 		}, same, origin, true, -1, -1, "[]"},
 		"only a hash": {func(r *receipt.Receipt) {
 			r.Reply.Text, r.Missing = "", append(r.Missing, receipt.MissingReply)

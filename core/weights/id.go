@@ -79,14 +79,20 @@ func globEscape(s string) string {
 // Stage "hash" reports bytes. For a large folder the hashes are kept in a hidden file beside it, where that may be
 // written, and believed as long as sizes and times stay the same.
 func (f *Folder) ID(ctx context.Context, p core.Progress) (string, error) {
+	_, id, err := f.Hashed(ctx, p)
+	return id, err
+}
+
+// Hashed is Files with their SHA256, and the ID that they come to.
+func (f *Folder) Hashed(ctx context.Context, p core.Progress) ([]File, string, error) {
 	files, err := f.Files()
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	if err := f.hashFiles(ctx, files, p); err != nil {
-		return "", err
+		return nil, "", err
 	}
-	return contentID(files), nil
+	return files, contentID(files), nil
 }
 
 // Stamp is 16 hex digits over names, sizes and times of Files: it changes when a file is replaced, without reading any.

@@ -40,6 +40,7 @@ type useCases interface {
 	KeepGraphs(ctx context.Context)
 	Unlock(password string)
 	Tesseract(ctx context.Context) (ocr.Reader, error)
+	Waiting(ctx context.Context, collection string, docs []core.Document) ([]core.Document, error)
 	OCR(ctx context.Context, plan app.OCRPlan, opt app.OCROptions) (app.OCRSummary, error)
 	UnfinishedOCR(ctx context.Context) ([]job.Entry, []app.OCRPlan, error)
 }

@@ -123,7 +123,11 @@ func (m *model) read(ctx context.Context, wanted string) (snapshot, error) {
 	}
 	s.collection = c.Name
 	s.rows = m.format(docs)
-	if s.report = app.HealthOf(c.Name, docs); s.report.Unread > 0 {
+	waiting, err := m.lib.Waiting(ctx, c.ID, docs)
+	if err != nil {
+		return s, err
+	}
+	if s.report = app.HealthOf(c.Name, docs, waiting); s.report.Unread > 0 {
 		s.reader, s.readerErr = m.lib.Tesseract(ctx)
 	}
 	return s, nil

@@ -143,6 +143,10 @@ func (s *shelf) Retrieve(_ context.Context, _, query string, _ int) (app.Retriev
 
 func (s *shelf) Unlock(password string) { s.password = password }
 
+func (s *shelf) Waiting(context.Context, string, []core.Document) ([]core.Document, error) {
+	return nil, nil
+}
+
 func (s *shelf) Tesseract(context.Context) (ocr.Reader, error) {
 	return ocr.Reader{Path: "/usr/bin/tesseract", Version: "5.3.0", Languages: []string{"eng", "jpn"}}, s.noOCR
 }
