@@ -202,7 +202,7 @@ func receiptVerify(ctx context.Context, c *call, o *receiptOptions, args []strin
 	if err != nil {
 		return err
 	}
-	key, err := c.publicKey(o.key)
+	key, err := c.signerKey(o.key)
 	if err != nil {
 		return err
 	}
@@ -243,8 +243,8 @@ func (c *call) tell(line string) {
 	}
 }
 
-// publicKey reads what --key gives: a file or the line in it; nil without one.
-func (c *call) publicKey(given string) (*manifest.PublicKey, error) {
+// signerKey reads what --key gives: a file or the line in it; nil without one.
+func (c *call) signerKey(given string) (*manifest.PublicKey, error) {
 	if given == "" {
 		return nil, nil
 	}
