@@ -20,6 +20,7 @@ import (
 	"kakoi/app/job"
 	"kakoi/app/pack"
 	"kakoi/core"
+	"kakoi/core/vault"
 	"kakoi/core/weights"
 )
 
@@ -33,6 +34,7 @@ type Packs struct {
 	// Signer says whose signature a manifest bears. nil: nothing is said of signatures.
 	Signer func(manifest []byte, signature string) (by string, err error)
 	Free   func(dir string) (int64, error) // free bytes; nil: asks the file system
+	Params vault.Params                    // of passphrases; zero: as they are measured
 }
 
 // PackPlan says what goes into a pack.
@@ -41,7 +43,7 @@ type PackPlan struct {
 	Adapters   []string // names or IDs
 	PartBytes  int64    // of a file at most; 0: one file, or what a FAT file system takes
 	Replace    bool     // what is there under that name may go
-	Passphrase string   // "": not encrypted
+	Passphrase []byte   // empty: not encrypted
 	Sign       func(manifest []byte) (signature string, err error)
 }
 
@@ -117,7 +119,7 @@ func (p *Packs) export(ctx context.Context, plan PackPlan, path string, progress
 	if err := p.space(filepath.Dir(path), total+total/1000+1<<20); err != nil { // before minutes of reading
 		return out, err
 	}
-	sealed := plan.Passphrase != ""
+	sealed := len(plan.Passphrase) > 0
 	m, err := pack.Build(ctx, pack.Plan{Program: p.Version, Made: time.Now(), Items: items, Sources: sources, PartBytes: plan.PartBytes, Sealed: sealed}, progress)
 	if err != nil {
 		return out, fmt.Errorf("export pack: %w", err)
@@ -129,7 +131,13 @@ func (p *Packs) export(ctx context.Context, plan PackPlan, path string, progress
 	if err != nil {
 		return out, err
 	}
-	form := pack.Form{Manifest: m, Passphrase: plan.Passphrase}
+	form := pack.Form{Manifest: m}
+	if sealed {
+		if form.Seal, err = pack.NewSeal(plan.Passphrase, p.Params); err != nil {
+			return out, err
+		}
+		defer form.Seal.Close()
+	}
 	if plan.Sign != nil {
 		if form.Signature, err = plan.Sign(raw); err != nil {
 			return out, fmt.Errorf("sign pack: %w", err)
@@ -229,13 +237,13 @@ func (p *Packs) gather(ctx context.Context, plan PackPlan, progress core.Progres
 	return items, sources, nil
 }
 
-// source is one file of an adapter as a pack takes it in.
+// source is one file of an adapter as a pack takes it in: not under the key of the data folder.
 func (a *Adapters) source(file string) (pack.Source, error) {
-	info, err := os.Stat(file)
+	r, err := a.Key.Open(file)
 	if err != nil {
 		return pack.Source{}, err
 	}
-	return pack.Source{Bytes: info.Size(), Open: func() (io.ReadCloser, error) { return os.Open(file) }}, nil
+	return pack.Source{Bytes: r.Size(), Open: func() (io.ReadCloser, error) { return a.Key.Open(file) }}, r.Close()
 }
 
 // lineageText is a lineage as its file has it.

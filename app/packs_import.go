@@ -40,7 +40,7 @@ type PackInfo struct {
 // PackImport says how a pack is read; all may be left out.
 type PackImport struct {
 	Name       string                 // of the model; "": as it was called
-	Passphrase func() (string, error) // asked once, for a sealed pack; nil: core.ErrEncrypted
+	Passphrase func() ([]byte, error) // asked once, for a sealed pack; nil: core.ErrEncrypted
 	Listen     func(job.State)        // stages "copy", "verify", "tensors" and those of an import
 	Found      func(PackInfo)         // once the first part is known to be sound; from the goroutine of the work
 }
@@ -133,11 +133,13 @@ func (p *Packs) Import(ctx context.Context, paths []string, opt PackImport) (Pac
 	if len(paths) == 0 {
 		return out, fmt.Errorf("import pack: no file: %w", core.ErrUsage)
 	}
+	var keys *pack.Keys
 	if opt.Passphrase != nil {
-		opt.Passphrase = once(opt.Passphrase)
+		keys = &pack.Keys{Ask: opt.Passphrase}
+		defer keys.Close()
 	}
 	j := p.Jobs.Start(ctx, job.Name{Key: "job.pack.import", Note: filepath.Base(paths[0])}, func(ctx context.Context, progress core.Progress) (err error) {
-		out, err = p.read(ctx, paths, opt, progress)
+		out, err = p.read(ctx, paths, keys, opt, progress)
 		return err
 	}, opt.Listen)
 	if err := j.Wait(context.Background()); err != nil {
@@ -147,20 +149,8 @@ func (p *Packs) Import(ctx context.Context, paths []string, opt PackImport) (Pac
 	return out, nil
 }
 
-// once asks once.
-func once(ask func() (string, error)) func() (string, error) {
-	asked, words, err := false, "", error(nil)
-	return func() (string, error) {
-		if !asked {
-			words, err = ask()
-			asked = true
-		}
-		return words, err
-	}
-}
-
-func (p *Packs) read(ctx context.Context, paths []string, opt PackImport, progress core.Progress) (out PackResult, err error) {
-	first, err := pack.Open(paths[0], opt.Passphrase)
+func (p *Packs) read(ctx context.Context, paths []string, keys *pack.Keys, opt PackImport, progress core.Progress) (out PackResult, err error) {
+	first, err := pack.Open(paths[0], keys)
 	if err != nil {
 		return out, err
 	}
@@ -190,11 +180,11 @@ func (p *Packs) read(ctx context.Context, paths []string, opt PackImport, progre
 	if err := p.space(p.Models.Dir, first.Manifest.Bytes()-s.Bytes()+spareBytes); err != nil {
 		return out, errors.Join(err, p.unbegun(s))
 	}
-	if err := p.takeParts(ctx, s, first, paths, opt, progress); err != nil {
+	if err := p.takeParts(ctx, s, first, paths, keys, progress); err != nil {
 		return out, errors.Join(err, p.unbegun(s))
 	}
 	if err := s.Verify(ctx, progress); err != nil {
-		return out, err
+		return out, errors.Join(err, p.unbegun(s))
 	}
 	ready, err := p.check(ctx, s, plan, progress)
 	if err != nil {
@@ -245,16 +235,21 @@ func (p *Packs) stage(first *pack.Opened) (*pack.Staging, error) {
 
 func (p *Packs) folder(id string) string { return filepath.Join(p.Models.Dir, stagePrefix+id) }
 
-// unbegun removes a staging folder into which nothing was read.
+// unbegun removes a staging folder into which nothing was read, and one that may not be kept.
 func (p *Packs) unbegun(s *pack.Staging) error {
-	if s.Bytes() > 0 {
+	if s.Bytes() > 0 && p.mayKeep(s.Manifest) {
 		return nil
 	}
 	return os.RemoveAll(s.Dir)
 }
 
+// mayKeep says whether what was read may wait on the disk: adapters of an encrypted data folder may not, since what is staged is plain.
+func (p *Packs) mayKeep(m *pack.Manifest) bool {
+	return p.Adapters.Key == nil || !slices.ContainsFunc(m.Items, func(x pack.Item) bool { return x.Kind == pack.KindAdapter })
+}
+
 // takeParts reads the parts that are to be found. Of two files of one part the second is tried where the first is damaged.
-func (p *Packs) takeParts(ctx context.Context, s *pack.Staging, first *pack.Opened, paths []string, opt PackImport, progress core.Progress) error {
+func (p *Packs) takeParts(ctx context.Context, s *pack.Staging, first *pack.Opened, paths []string, keys *pack.Keys, progress core.Progress) error {
 	found, err := siblings(first, paths)
 	if err != nil {
 		return err
@@ -264,7 +259,7 @@ func (p *Packs) takeParts(ctx context.Context, s *pack.Staging, first *pack.Open
 		var bad error
 		taken := false
 		for _, path := range found[n] {
-			err := p.takePart(ctx, s, path, n, opt, progress)
+			err := p.takePart(ctx, s, path, n, keys, progress)
 			if err == nil {
 				taken = true
 				break
@@ -289,8 +284,8 @@ func (p *Packs) takeParts(ctx context.Context, s *pack.Staging, first *pack.Open
 	return nil
 }
 
-func (p *Packs) takePart(ctx context.Context, s *pack.Staging, path string, n int, opt PackImport, progress core.Progress) (err error) {
-	part, err := pack.Open(path, opt.Passphrase)
+func (p *Packs) takePart(ctx context.Context, s *pack.Staging, path string, n int, keys *pack.Keys, progress core.Progress) (err error) {
+	part, err := pack.Open(path, keys)
 	if err != nil {
 		return err
 	}
@@ -589,6 +584,15 @@ func (p *Packs) Recover(ctx context.Context) error {
 			continue
 		}
 		info, err := os.Stat(filepath.Join(dir, "pieces"))
+		if err == nil {
+			var s *pack.Staging
+			if s, err = pack.OpenStaging(dir); err == nil {
+				err = s.Close()
+				if !p.mayKeep(s.Manifest) {
+					err = core.ErrEncrypted
+				}
+			}
+		}
 		if err != nil || time.Since(info.ModTime()) > stageDays*24*time.Hour {
 			errs = append(errs, os.RemoveAll(dir))
 		}

@@ -19,6 +19,7 @@ import (
 	"kakoi/app/pack"
 	"kakoi/core"
 	"kakoi/core/lora"
+	"kakoi/core/vault"
 )
 
 // depot is a library with packs.
@@ -31,7 +32,7 @@ type depot struct {
 func newDepot(t *testing.T) *depot {
 	b := open(t, nil)
 	a := &app.Adapters{Dir: filepath.Join(b.dir, "adapters"), Store: b.store, Models: b.models, Jobs: b.models.Jobs}
-	return &depot{b, a, &app.Packs{Models: b.models, Adapters: a, Jobs: b.models.Jobs, Version: "test"}}
+	return &depot{b, a, &app.Packs{Models: b.models, Adapters: a, Jobs: b.models.Jobs, Version: "test", Params: vault.Params{Time: 1, MemoryKiB: 64, Threads: 1}}}
 }
 
 // stockedDepot is a depot with a model called "full" and an adapter of it called 規程.
@@ -415,20 +416,20 @@ func TestBadPacksLeaveNothing(t *testing.T) {
 
 func TestSealedPack(t *testing.T) {
 	d, id := stockedDepot(t)
-	s := d.export(app.PackPlan{Adapters: []string{id}, Passphrase: "蓋 and lid"}, filepath.Join(t.TempDir(), "a"+pack.Ext))
+	s := d.export(app.PackPlan{Adapters: []string{id}, Passphrase: []byte("蓋 and lid")}, filepath.Join(t.TempDir(), "a"+pack.Ext))
 	raw, err := os.ReadFile(s.Files[0])
 	if err != nil || !s.Sealed || bytes.Contains(raw, []byte("規程")) || bytes.Contains(raw, []byte("lineage")) {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	_, err = d.packs.Import(t.Context(), s.Files, app.PackImport{})
 	wantError(t, err, "error.pack.sealed", core.ErrEncrypted)
-	_, err = d.packs.Import(t.Context(), s.Files, app.PackImport{Passphrase: func() (string, error) { return "no", nil }})
+	_, err = d.packs.Import(t.Context(), s.Files, app.PackImport{Passphrase: func() ([]byte, error) { return []byte("no"), nil }})
 	wantError(t, err, "error.pack.passphrase", core.ErrEncrypted)
 	if err := d.adapters.Remove(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	asked := 0
-	r, err := d.packs.Import(t.Context(), s.Files, app.PackImport{Passphrase: func() (string, error) { asked++; return "蓋 and lid", nil }})
+	r, err := d.packs.Import(t.Context(), s.Files, app.PackImport{Passphrase: func() ([]byte, error) { asked++; return []byte("蓋 and lid"), nil }})
 	if err != nil || len(r.Adapters) != 1 || r.Adapters[0].ID != id || asked != 1 {
 		t.Errorf("%+v, %v, asked %d times", r, err, asked)
 	}

@@ -13,7 +13,7 @@
 // A part is the line "kakoi pack\n", then version, number of the part (from 1), bytes of the manifest and of the signature, each 4 bytes with the
 // lowest first, the manifest (JSON), the signature (a text, often empty), the SHA-256 of all of this, and then the part's share of the payload. The payload is the contents of
 // the files, one after the other, cut into parts. A sealed part is the line "kakoi sealed pack\n", its number, the number of parts, 8 random bytes that
-// are those of the manifest, and then such a part encrypted with a passphrase (age, scrypt).
+// are those of the manifest, the length and the text of the header of a vault (core/vault: it opens with a passphrase, Argon2id), and then such a part under the vault's key.
 //
 // Nothing of a part is believed before its checksum was held against it, and no file before it was read again from the disk as a whole. A checksum tells damage;
 // who made a pack, only a signature does.

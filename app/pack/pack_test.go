@@ -16,6 +16,7 @@ import (
 
 	"kakoi/app/pack"
 	"kakoi/core"
+	"kakoi/core/vault"
 )
 
 // source is a file of the test's own.
@@ -30,6 +31,13 @@ func noise(seed uint64, n int) []byte {
 		out[i] = byte(r.Uint32())
 	}
 	return out
+}
+
+// quick parameters of a passphrase, and who types it.
+var quick = vault.Params{Time: 1, MemoryKiB: 64, Threads: 1}
+
+func typed(pass string) *pack.Keys {
+	return &pack.Keys{Ask: func() ([]byte, error) { return []byte(pass), nil }}
 }
 
 const id = "0123456789abcdef"
@@ -66,7 +74,14 @@ func write(t testing.TB, partBytes int64, passphrase string) written {
 	}
 	w.m = m
 	w.names = pack.Names(filepath.Join(w.dir, "mine"+pack.Ext), len(m.Parts))
-	form := pack.Form{Manifest: m, Signature: "signed by nobody", Passphrase: passphrase, Create: func(part int) (io.WriteCloser, error) { return os.Create(w.names[part]) }}
+	var seal *pack.Seal
+	if passphrase != "" {
+		if seal, err = pack.NewSeal([]byte(passphrase), quick); err != nil {
+			t.Fatal(err)
+		}
+		defer seal.Close()
+	}
+	form := pack.Form{Manifest: m, Signature: "signed by nobody", Seal: seal, Create: func(part int) (io.WriteCloser, error) { return os.Create(w.names[part]) }}
 	if err := form.Write(t.Context(), sources, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -79,9 +94,9 @@ func write(t testing.TB, partBytes int64, passphrase string) written {
 }
 
 // take reads parts into a staging folder.
-func take(dir string, ask func() (string, error), names ...string) (err error) {
+func take(dir string, keys *pack.Keys, names ...string) (err error) {
 	for _, name := range names {
-		p, err := pack.Open(name, ask)
+		p, err := pack.Open(name, keys)
 		if err != nil {
 			return err
 		}
@@ -116,14 +131,14 @@ func TestPartsComeInAnyOrder(t *testing.T) {
 		if len(w.names) < 3 {
 			t.Fatalf("%d parts", len(w.names))
 		}
-		ask := func() (string, error) { return passphrase, nil }
+		keys := typed(passphrase)
 		order := slices.Clone(w.names)
-		if passphrase != "" { // each takes scrypt a second
+		if passphrase != "" {
 			order = slices.Clone(order[:2])
 			if _, err := pack.Open(order[0], nil); !errors.Is(err, core.ErrEncrypted) {
 				t.Errorf("without the passphrase: %v", err)
 			}
-			if _, err := pack.Open(order[0], func() (string, error) { return "wrong", nil }); !errors.Is(err, core.ErrEncrypted) {
+			if _, err := pack.Open(order[0], typed("wrong")); !errors.Is(err, core.ErrEncrypted) {
 				t.Errorf("with another one: %v", err)
 			}
 			if raw, err := os.ReadFile(order[0]); err != nil || bytes.Contains(raw, []byte("model.safetensors")) {
@@ -132,7 +147,7 @@ func TestPartsComeInAnyOrder(t *testing.T) {
 		}
 		slices.Reverse(order)
 		dir := t.TempDir()
-		if err := take(dir, ask, order...); err != nil {
+		if err := take(dir, keys, order...); err != nil {
 			t.Fatal(err)
 		}
 		if passphrase == "" {
@@ -280,20 +295,19 @@ func TestSealedPackIsAuthentic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := func() (string, error) { return "pass", nil }
-	for what, at := range map[string]int{"label": 20, "nonce": 30, "age": 60, "head": 800, "middle": len(whole) / 2, "end": len(whole) - 1} {
+	for what, at := range map[string]int{"label": 20, "nonce": 30, "key": 60, "head": 900, "middle": len(whole) / 2, "end": len(whole) - 1} {
 		raw := slices.Clone(whole)
 		raw[at] ^= 4
 		bad := filepath.Join(t.TempDir(), "bad")
 		if err := os.WriteFile(bad, raw, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := take(t.TempDir(), ask, bad); !errors.Is(err, core.ErrCorrupt) && !errors.Is(err, core.ErrEncrypted) {
+		if err := take(t.TempDir(), typed("pass"), bad); !errors.Is(err, core.ErrCorrupt) && !errors.Is(err, core.ErrEncrypted) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	dir := t.TempDir()
-	if err := take(dir, ask, w.names...); err != nil {
+	if err := take(dir, typed("pass"), w.names...); err != nil {
 		t.Fatal(err)
 	}
 	w.same(t, dir)
@@ -367,13 +381,13 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(pack.Head(raw, "s", 0))
-	f.Add([]byte("kakoi sealed pack\n\x01\x00\x00\x00\x01\x00\x00\x0012345678age-encryption.org/v1\n"))
+	f.Add([]byte("kakoi sealed pack\n\x01\x00\x00\x00\x01\x00\x00\x0012345678\x02\x00\x00\x00{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		name := filepath.Join(t.TempDir(), "x")
 		if err := os.WriteFile(name, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p, err := pack.Open(name, func() (string, error) { return "x", nil })
+		p, err := pack.Open(name, typed("x"))
 		if err == nil {
 			p.Close()
 			return

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -12,9 +13,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"filippo.io/age"
-
 	"kakoi/core"
+	"kakoi/core/vault"
 )
 
 const (
@@ -22,25 +22,22 @@ const (
 	sealedMagic = "kakoi sealed pack\n"
 
 	fixedBytes = int64(len(magic)) + 16 + sha256.Size // of a head beside manifest and signature
-	sealedHead = int64(len(sealedMagic)) + 16
-	maxSigned  = 4 << 10 // bytes of a signature that parts leave room for
+	sealedHead = int64(len(sealedMagic)) + 16         // up to the key's header
+	maxSigned  = 4 << 10                              // bytes of a signature that parts leave room for
 
-	// What age adds: less than this at the beginning, and a tag to every chunk.
-	ageHead  = 1024
-	ageChunk = 64 << 10
-	ageTag   = 16
+	// What encryption adds: less than this at the beginning, and a tag to every chunk.
+	sealRoom  = 4 << 10
+	sealChunk = 64 << 10
+	sealTag   = 16
 
-	maxWorkFactor = 20 // of scrypt, in a pack that was brought
+	maxVault = 64 << 10 // bytes of the header of the key
 )
-
-// workFactor of scrypt in a pack that is made: about a second.
-var workFactor = 18
 
 func headBytes(manifest, signature int64) int64 { return fixedBytes + manifest + signature }
 
 // unsealed is how much of a file of so many bytes is left when it is encrypted.
 func unsealed(file int64) int64 {
-	return max(0, (file-sealedHead-ageHead)/(ageChunk+ageTag)*ageChunk)
+	return max(0, (file-sealedHead-sealRoom)/(sealChunk+sealTag)*sealChunk)
 }
 
 // head is the beginning of a part (from 0).
@@ -56,10 +53,10 @@ func head(raw []byte, signature string, part int) []byte {
 
 // Form is how Write writes parts.
 type Form struct {
-	Manifest   *Manifest
-	Signature  string
-	Passphrase string                                       // "": not sealed
-	Create     func(part int) (w io.WriteCloser, err error) // from 0
+	Manifest  *Manifest
+	Signature string
+	Seal      *Seal                                        // nil: not encrypted
+	Create    func(part int) (w io.WriteCloser, err error) // from 0
 }
 
 // FileBytes is about the size of all files of the pack.
@@ -69,8 +66,8 @@ func (f Form) FileBytes() (int64, error) {
 		return 0, err
 	}
 	n := f.Manifest.Bytes() + int64(len(f.Manifest.Parts))*headBytes(int64(len(raw)), int64(len(f.Signature)))
-	if f.Passphrase != "" {
-		n += n/ageChunk*ageTag + int64(len(f.Manifest.Parts))*(sealedHead+ageHead+ageTag)
+	if f.Seal != nil {
+		n += n/sealChunk*sealTag + int64(len(f.Manifest.Parts))*(sealedHead+sealRoom)
 	}
 	return n, nil
 }
@@ -169,7 +166,7 @@ func (w *partWriter) begin() (err error) {
 	if w.out, err = w.form.Create(w.part); err != nil {
 		return err
 	}
-	if w.form.Passphrase != "" {
+	if seal := w.form.Seal; seal != nil {
 		h := []byte(sealedMagic)
 		h = binary.LittleEndian.AppendUint32(h, uint32(w.part+1))
 		h = binary.LittleEndian.AppendUint32(h, uint32(len(w.form.Manifest.Parts)))
@@ -177,15 +174,11 @@ func (w *partWriter) begin() (err error) {
 		if err != nil {
 			return fmt.Errorf("seal part: %w", err)
 		}
-		if _, err := w.out.Write(append(h, nonce...)); err != nil {
+		h = binary.LittleEndian.AppendUint32(append(h, nonce...), uint32(len(seal.head)))
+		if _, err := w.out.Write(append(h, seal.head...)); err != nil {
 			return fmt.Errorf("write part %d: %w", w.part+1, err)
 		}
-		to, err := age.NewScryptRecipient(w.form.Passphrase)
-		if err != nil {
-			return fmt.Errorf("seal part: %w", err)
-		}
-		to.SetWorkFactor(workFactor)
-		if w.in, err = age.Encrypt(w.out, to); err != nil {
+		if w.in, err = seal.key.Seal(w.out); err != nil {
 			return fmt.Errorf("seal part %d: %w", w.part+1, err)
 		}
 	}
@@ -264,9 +257,9 @@ type Opened struct {
 // Close closes the file.
 func (p *Opened) Close() error { return p.file.Close() }
 
-// Open opens a part of a pack. ask is asked for the passphrase of a sealed one; nil: it is core.ErrEncrypted. core.ErrUnsupported for a file that is no part of a pack,
+// Open opens a part of a pack. keys open a sealed one; nil: it is core.ErrEncrypted. core.ErrUnsupported for a file that is no part of a pack,
 // or one of a later Kakoi; core.ErrCorrupt for a damaged one, with a sentence that names the file.
-func Open(path string, ask func() (string, error)) (*Opened, error) { return open(path, ask, false) }
+func Open(path string, keys *Keys) (*Opened, error) { return open(path, keys, false) }
 
 func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
@@ -279,7 +272,7 @@ func openRegular(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-func open(path string, ask func() (string, error), labelOnly bool) (_ *Opened, err error) {
+func open(path string, keys *Keys, labelOnly bool) (_ *Opened, err error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return nil, core.Explain(fmt.Errorf("open pack: %w", err), "error.pack.open", path)
@@ -313,7 +306,7 @@ func open(path string, ask func() (string, error), labelOnly bool) (_ *Opened, e
 		if labelOnly {
 			return p, nil
 		}
-		if left, err = p.unseal(ask); err != nil {
+		if left, err = p.unseal(keys); err != nil {
 			return nil, err
 		}
 	}
@@ -324,24 +317,28 @@ func open(path string, ask func() (string, error), labelOnly bool) (_ *Opened, e
 }
 
 // unseal begins to decrypt, up to behind the first line.
-func (p *Opened) unseal(ask func() (string, error)) (left int64, err error) {
-	if ask == nil {
+func (p *Opened) unseal(keys *Keys) (left int64, err error) {
+	size := make([]byte, 4)
+	if _, err := io.ReadFull(p.file, size); err != nil || binary.LittleEndian.Uint32(size) > maxVault {
+		return 0, p.damaged(err)
+	}
+	head := make([]byte, binary.LittleEndian.Uint32(size))
+	if _, err := io.ReadFull(p.file, head); err != nil {
+		return 0, p.damaged(err)
+	}
+	if keys == nil {
 		return 0, core.Explain(fmt.Errorf("%s: %w", p.Path, core.ErrEncrypted), "error.pack.sealed", filepath.Base(p.Path))
 	}
-	words, err := ask()
-	if err != nil {
+	key, err := keys.open(head)
+	switch {
+	case errors.Is(err, vault.ErrPassphrase):
+		return 0, core.Explain(fmt.Errorf("%s: %w: %w", p.Path, core.ErrEncrypted, err), "error.pack.passphrase", filepath.Base(p.Path))
+	case errors.Is(err, core.ErrCorrupt):
+		return 0, p.damaged(err)
+	case err != nil:
 		return 0, err
 	}
-	id, err := age.NewScryptIdentity(words)
-	if err != nil {
-		return 0, core.Explain(fmt.Errorf("%s: %w: %w", p.Path, core.ErrEncrypted, err), "error.pack.passphrase", filepath.Base(p.Path))
-	}
-	id.SetMaxWorkFactor(maxWorkFactor)
-	if p.in, err = age.Decrypt(p.file, id); err != nil {
-		var none *age.NoIdentityMatchError
-		if errors.As(err, &none) {
-			return 0, core.Explain(fmt.Errorf("%s: %w: %w", p.Path, core.ErrEncrypted, err), "error.pack.passphrase", filepath.Base(p.Path))
-		}
+	if p.in, err = key.Unseal(bufio.NewReaderSize(p.file, 1<<20)); err != nil {
 		return 0, p.damaged(err)
 	}
 	line := make([]byte, len(magic))
