@@ -33,7 +33,11 @@ rm -rf dist/stage dist/stage-cuda && mkdir -p $home/lib $home/models $home/bundl
 say "building $version"
 ldflags="-s -w -buildid= -X main.version=$version"
 build() { go build -trimpath -buildvcs=false "$@"; }
-build -modfile=bin/build/window.mod -tags x11 -ldflags "$ldflags" -o $home/kakoi ./cmd/kakoi
+# The program names the modules that it is made of, so the window's GLFW is taken from a path that is the same everywhere.
+rm -rf dist/glfw && cp -r "$(sed -n 's/^replace github.com\/go-gl\/glfw.* => //p' bin/build/window.mod)" dist/glfw
+cp bin/build/window.mod dist/window.mod && cp bin/build/window.sum dist/window.sum
+go mod edit -replace github.com/go-gl/glfw/v3.4/glfw=./dist/glfw dist/window.mod
+build -modfile=dist/window.mod -tags x11 -ldflags "$ldflags" -o $home/kakoi ./cmd/kakoi
 (
   kakoi_engine_env
   # libtorch's headers put their own path into messages
@@ -42,7 +46,7 @@ build -modfile=bin/build/window.mod -tags x11 -ldflags "$ldflags" -o $home/kakoi
 )
 build -ldflags "$ldflags" -o dist/prepare ./core/ingest/prepare
 dist/prepare $home/wasm
-rm dist/prepare
+rm -rf dist/prepare dist/glfw dist/window.mod dist/window.sum
 [ "$(find $home/wasm -type f | wc -l)" = 1 ] || die "the PDF engine's cache holds not one file."
 
 for so in libtorch_cpu.so libc10.so libgomp.so.1 libcudart.so.13 libcupti.so.13; do cp -L "$KAKOI_TORCH/lib/$so" $home/lib/; done

@@ -135,7 +135,8 @@ tokenizers() {
   # The module names tiktoken-rs by a git address, which a closed registry cannot serve; ours names the registry's version.
   cp "$kakoi_setup_dir/tokenizers/Cargo.toml" "$kakoi_setup_dir/tokenizers/Cargo.lock" "$work/tok/"
   target=$work/tok-target
-  (cd "$work/tok" && CARGO_TARGET_DIR=$target cargo build --release --locked -q) || die "the tokenizer library did not build; the lines above say why."
+  # Messages name sources by their path: not by that of this machine, or the bundle's bytes would be this machine's.
+  (cd "$work/tok" && RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$work=/kakoi" CARGO_TARGET_DIR=$target cargo build --release --locked -q) || die "the tokenizer library did not build; the lines above say why."
   mkdir -p "$KAKOI_TOKENIZERS" && strip -g -o "$KAKOI_TOKENIZERS/libtokenizers.a" "$target/release/libtokenizers.a"
 }
 
