@@ -321,7 +321,7 @@ func fileDamage(d index.Damage) FileDamage {
 
 // InspectFiles reads every byte of the library that is not open and changes nothing. No library is no damage.
 func (k Keep) InspectFiles(ctx context.Context, p core.Progress) (FileDamage, error) {
-	d, err := index.Inspect(ctx, k.path(libraryDir), p)
+	d, err := index.Inspect(ctx, k.path(libraryDir), k.options(), p)
 	if errors.Is(err, core.ErrNotFound) {
 		err = nil
 	}
@@ -335,7 +335,7 @@ func (k Keep) SalvageFiles(ctx context.Context, p core.Progress) (FileDamage, er
 	if err != nil {
 		return FileDamage{}, err
 	}
-	saved, err := index.Salvage(ctx, k.path(libraryDir), filepath.Join(dir, libraryDir), index.Options{}, p)
+	saved, err := index.Salvage(ctx, k.path(libraryDir), filepath.Join(dir, libraryDir), k.options(), p)
 	if err != nil {
 		return FileDamage{}, errors.Join(noRoom(err), k.Drop())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/vault"
+	"kakoi/index"
 )
 
 // Folders and files of the data folder that take part when its contents are exchanged, as a restore and a repair do.
@@ -25,7 +26,7 @@ const (
 
 // Swap says what took the place of what.
 type Swap struct {
-	Kind  string    `json:"kind"` // SwapRestore, SwapRepair, SwapUndo
+	Kind  string    `json:"kind"` // SwapRestore, SwapRepair, SwapUndo, SwapVault
 	When  time.Time `json:"when"`
 	Note  string    `json:"note"`  // of a restore: the file's name
 	Items []string  `json:"items"` // of the data folder, that are exchanged; those that the new has not are gone afterwards
@@ -36,6 +37,7 @@ const (
 	SwapRestore = "restore"
 	SwapRepair  = "repair"
 	SwapUndo    = "undo"
+	SwapVault   = "vault" // encrypted, or not any more: what was there before is not kept
 )
 
 // Keep exchanges the contents of a data folder in a way that outlasts a kill and a power loss at any moment, and keeps what was there, so that
@@ -44,6 +46,9 @@ type Keep struct {
 	Data string
 	Key  *vault.Key // of what names documents; nil: it is plain
 }
+
+// options are those of the library.
+func (k Keep) options() index.Options { return index.Options{Key: k.Key} }
 
 func (k Keep) path(parts ...string) string {
 	return filepath.Join(append([]string{k.Data}, parts...)...)
@@ -126,7 +131,7 @@ func (k Keep) Finish() (s Swap, did bool, err error) {
 		return s, false, err
 	}
 	if !waits {
-		return s, false, removeFile(k.path(incomingDir))
+		return s, false, errors.Join(removeFile(k.path(incomingDir)), k.clearUndo())
 	}
 	if err := os.MkdirAll(k.path(undoDir), 0o700); err != nil {
 		return s, false, fmt.Errorf("exchange: %w", err)
@@ -158,7 +163,19 @@ func (k Keep) Finish() (s Swap, did bool, err error) {
 	if err := k.Drop(); err != nil {
 		return s, false, fmt.Errorf("exchange: %w", err)
 	}
-	return s, true, syncPath(k.Data)
+	return s, true, errors.Join(syncPath(k.Data), k.clearUndo())
+}
+
+// clearUndo deletes what is not to be kept: what was there before a SwapVault, and what is left of something that was being deleted.
+func (k Keep) clearUndo() error {
+	s, there, err := k.Undoable()
+	if err != nil || there && s.Kind != SwapVault || !exists(k.path(undoDir)) {
+		return nil // one that cannot be read is told of by whoever wants it
+	}
+	if err := removeFile(k.path(undoDir)); err != nil {
+		return fmt.Errorf("delete what was there before: %w", err)
+	}
+	return syncPath(k.Data)
 }
 
 // rename and remove are the steps of an exchange that others see; a test stops between them.
@@ -205,6 +222,9 @@ func (k Keep) Forget() error {
 		return errors.Join(err, core.Explain(fmt.Errorf("delete what is kept: %w", core.ErrBusy), "error.swap.waits"))
 	}
 	if err := k.forgetNames(); err != nil {
+		return err
+	}
+	if err := k.forgetBackups(); err != nil {
 		return err
 	}
 	if !exists(k.path(undoDir)) {

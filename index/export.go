@@ -245,7 +245,7 @@ type pair struct {
 
 // NewImporter makes a library in a missing or empty folder; Close ends it.
 func NewImporter(dir string, opt Options) (*Importer, error) {
-	s, err := store.Open(dir, opt.Store)
+	s, err := store.Open(dir, opt.store())
 	if err != nil {
 		return nil, err
 	}

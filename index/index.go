@@ -15,12 +15,21 @@ import (
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/vault"
 	"kakoi/index/store"
 )
 
-// Options are for tests; the zero value is right.
+// Options say whether a library is encrypted; Store is for tests, and right when it is zero.
 type Options struct {
+	Key   *vault.Key // nil: not encrypted
 	Store store.Options
+}
+
+func (o Options) store() store.Options {
+	if o.Key != nil {
+		o.Store.Key = o.Key
+	}
+	return o.Store
 }
 
 // Index is an open library. Safe for concurrent use; the opener closes it.
@@ -50,9 +59,9 @@ const (
 )
 
 // Open opens or creates the library in dir and finishes what a crash interrupted. core.ErrBusy when another
-// process has it, core.ErrNoSpace, core.ErrCorrupt, core.ErrUnsupported.
+// process has it, core.ErrNoSpace, core.ErrCorrupt, core.ErrUnsupported, core.ErrEncrypted when Options.Key is not the library's.
 func Open(dir string, opt Options) (*Index, error) {
-	s, err := store.Open(dir, opt.Store)
+	s, err := store.Open(dir, opt.store())
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kakoi/core"
+	"kakoi/core/vault"
 	"kakoi/index/hnsw"
 	"kakoi/index/store"
 )
@@ -23,13 +24,18 @@ type (
 )
 
 // Inspect reads every byte of a library that is not open and changes nothing, see store.Inspect.
-func Inspect(ctx context.Context, dir string, p core.Progress) (Damage, error) {
-	return store.Inspect(ctx, dir, p)
+func Inspect(ctx context.Context, dir string, opt Options, p core.Progress) (Damage, error) {
+	return store.Inspect(ctx, dir, opt.store(), p)
 }
 
 // Salvage makes a new library of all that can be read of a damaged one, see store.Salvage. Mend belongs behind it.
 func Salvage(ctx context.Context, dir, into string, opt Options, p core.Progress) (Salvaged, error) {
-	return store.Salvage(ctx, dir, into, opt.Store, p)
+	return store.Salvage(ctx, dir, into, opt.store(), p)
+}
+
+// Rekey copies a library that is not open into another folder under another key (nil: from or to plain), see store.Rekey.
+func Rekey(ctx context.Context, dir, into string, from, to *vault.Key, p core.Progress) error {
+	return store.Rekey(ctx, dir, into, store.Options{Key: from}, store.Options{Key: to}, p)
 }
 
 // Harmed is a document whose stored data are not whole.

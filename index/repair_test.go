@@ -81,7 +81,7 @@ func TestRepairOfFlippedBytes(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "library")
 		storetest.Copy(t, sound, dir)
 		flipTables(t, r, dir)
-		found, err := index.Inspect(t.Context(), dir, nil)
+		found, err := index.Inspect(t.Context(), dir, index.Options{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -143,7 +143,7 @@ func (s *Store) reopen(size int64) error {
 		s.closed = true
 		return border(fmt.Errorf("make tables of %d bytes: %w", size, err))
 	}
-	db, err := openBadger(s.dir, size)
+	db, err := s.openBadger(size)
 	if err != nil {
 		s.closed = true
 		return openError(s.dir, err)

@@ -111,7 +111,7 @@ func TestTooManyFiles(t *testing.T) {
 	if !errors.Is(err, core.ErrTooLarge) || errors.Is(err, core.ErrCorrupt) || !errors.As(err, &said) || said.Key != "error.store.files" {
 		t.Fatalf("%d tables opened with %d files: %v", len(names), few, err)
 	}
-	if s, err = store.Open(dir, store.Options{}); err != nil {
+	if s, err = store.Open(dir, options); err != nil {
 		t.Fatal(err)
 	}
 	if n := count(t, s); n != 1000 {

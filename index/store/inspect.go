@@ -50,13 +50,13 @@ func (d Damage) Unwrap() error { return core.ErrCorrupt }
 
 // Inspect reads every byte of a library that is not open in this process, without Badger, and changes nothing. core.ErrBusy when another process has it;
 // core.ErrNotFound when there is no library.
-func Inspect(ctx context.Context, dir string, progress core.Progress) (Damage, error) {
+func Inspect(ctx context.Context, dir string, opt Options, progress core.Progress) (Damage, error) {
 	unlock, err := lockFolder(dir)
 	if err != nil {
 		return Damage{}, err
 	}
 	defer unlock()
-	f, err := listFolder(dir)
+	f, err := listFolder(dir, opt.subkey())
 	if err != nil {
 		return Damage{}, err
 	}
@@ -88,17 +88,21 @@ type folder struct {
 	logs   []string
 	odd    []string // what else is wrong: Damage.Files
 	bytes  int64
+	keys   *ring // nil: not encrypted
 	torn   int64 // where the last whole line of the list of tables ends, if another was begun; 0: none was
 }
 
 // listFolder reads the list of tables. Where it is damaged all tables count: the newest version of each key is the right one, wherever it lies.
-func listFolder(dir string) (*folder, error) {
-	f := &folder{dir: dir}
+func listFolder(dir string, key []byte) (f *folder, err error) {
+	f = &folder{dir: dir}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read library folder: %w", err)
 	}
-	f.odd = oddFiles(dir, entries)
+	if f.keys, f.odd, err = readRing(dir, key); err != nil {
+		return nil, err
+	}
+	f.odd = append(f.odd, oddLogs(dir, entries, f.keys)...)
 	there := map[string]bool{}
 	for _, e := range entries {
 		there[e.Name()] = true
@@ -225,30 +229,22 @@ func lineAt(data []byte) (n int, ok bool) {
 	return n, n <= len(data)-8 && crc32.Checksum(data[8:8+n], castagnoli) == binary.BigEndian.Uint32(data[4:])
 }
 
-// oddFiles are those of Badger's that hold nothing of ours and must be right all the same: the register of ciphers' keys (there are none), and
-// the beginning of each log, which names one.
-func oddFiles(dir string, entries []fs.DirEntry) (odd []string) {
+// oddLogs are those whose beginning, which names the key of their cipher, cannot be right. Nothing of ours is in it.
+func oddLogs(dir string, entries []fs.DirEntry, keys *ring) (odd []string) {
 	for _, e := range entries {
-		switch {
-		case e.Name() == badger.KeyRegistryFileName:
-			r, err := badger.OpenKeyRegistry(badger.KeyRegistryOptions{Dir: dir, ReadOnly: true})
-			if err == nil {
-				err = r.Close()
-			}
-			if err != nil {
-				odd = append(odd, e.Name())
-			}
-		case filepath.Ext(e.Name()) == ".mem", filepath.Ext(e.Name()) == ".vlog":
-			f, err := os.Open(filepath.Join(dir, e.Name()))
-			if err != nil {
-				continue
-			}
-			var number [8]byte
-			if n, _ := io.ReadFull(f, number[:]); n == 8 && number != [8]byte{} {
-				odd = append(odd, e.Name())
-			}
-			_ = f.Close()
+		if ext := filepath.Ext(e.Name()); ext != ".mem" && ext != ".vlog" {
+			continue
 		}
+		f, err := os.Open(filepath.Join(dir, e.Name()))
+		if err != nil {
+			continue
+		}
+		head := make([]byte, logHeader)
+		n, _ := io.ReadFull(f, head)
+		if _, ok := keys.logCipher(head[:n]); !ok {
+			odd = append(odd, e.Name())
+		}
+		_ = f.Close()
 	}
 	return odd
 }
@@ -274,7 +270,7 @@ func (f *folder) scan(ctx context.Context, progress core.Progress, take func(fil
 					fn = take(files[i])
 				}
 				var n int64
-				holes[i], n, failed[i] = scanFile(f.dir, files[i], fn)
+				holes[i], n, failed[i] = scanFile(f.dir, files[i], f.keys, fn)
 				told.Lock()
 				progress.Report(core.Update{Stage: "verify", Done: done.Add(n), Total: max(f.bytes, done.Load())})
 				told.Unlock()
@@ -285,15 +281,15 @@ func (f *folder) scan(ctx context.Context, progress core.Progress, take func(fil
 	return slices.Concat(holes...), errors.Join(failed...)
 }
 
-func scanFile(dir, name string, fn func(rawEntry) error) (holes []Hole, n int64, err error) {
+func scanFile(dir, name string, keys *ring, fn func(rawEntry) error) (holes []Hole, n int64, err error) {
 	data, err := os.ReadFile(filepath.Join(dir, name)) // not mapped: a sector that cannot be read is an error then, not the end of the process
 	if err != nil {
 		return []Hole{{File: name}}, 0, nil
 	}
 	if filepath.Ext(name) == ".mem" {
-		holes, err = scanLog(name, data, fn)
+		holes, err = scanLog(name, data, keys, fn)
 	} else {
-		holes, err = scanTable(name, data, fn)
+		holes, err = scanTable(name, data, keys, fn)
 	}
 	return holes, int64(len(data)), err
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/cipher"
 	"encoding/binary"
 	"hash/crc32"
 	"math"
@@ -44,16 +45,100 @@ const (
 const maxBlock = 2 << 20
 
 // scanTable calls fn with all entries of a table's file that are under a right checksum, and gives the holes between them.
-func scanTable(name string, data []byte, fn func(rawEntry) error) (holes []Hole, err error) {
+func scanTable(name string, data []byte, keys *ring, fn func(rawEntry) error) (holes []Hole, err error) {
 	end, indexed := tableEnd(data)
-	var buf []byte
-	last, from := "", -1 // the last key read; where the hole begins, -1: there is none
-	close := func(at int, before string) {
-		if from >= 0 {
-			holes = append(holes, Hole{name, int64(from), int64(at - from), last, before})
-			from = -1
+	w := &tableWalk{name: name, from: -1, fn: fn}
+	if keys == nil {
+		err = w.plain(data, end)
+	} else {
+		err = w.sealed(data, end, indexed, keys)
+	}
+	if err != nil {
+		return w.holes, err
+	}
+	if !indexed && w.from < 0 {
+		w.from = end // the index, or nothing at all
+	}
+	if w.from >= 0 {
+		w.close(len(data), "")
+	}
+	return w.holes, nil
+}
+
+// tableWalk goes over the blocks of a table.
+type tableWalk struct {
+	name  string
+	last  string // the last key read
+	from  int    // where the hole begins, -1: there is none
+	holes []Hole
+	fn    func(rawEntry) error
+}
+
+func (w *tableWalk) close(at int, before string) {
+	if w.from >= 0 {
+		w.holes = append(w.holes, Hole{w.name, int64(w.from), int64(at - w.from), w.last, before})
+		w.from = -1
+	}
+}
+
+func (w *tableWalk) open(at int) {
+	if w.from < 0 {
+		w.from = at
+	}
+}
+
+// block gives the entries of a sound block at a place.
+func (w *tableWalk) block(at int, entries []byte, offsets []uint32) error {
+	return eachEntry(entries, offsets, func(e rawEntry) error {
+		w.close(at, string(e.key))
+		w.last = string(append([]byte(nil), e.key...))
+		return w.fn(e)
+	})
+}
+
+// sealed goes over an encrypted table. Its index has the keys' number nowhere; a library has one key for years.
+func (w *tableWalk) sealed(data []byte, end int, indexed bool, keys *ring) error {
+	var best []span
+	var c cipher.Block
+	for _, try := range keys.all() {
+		s, opened, most := searcher{c: try, data: data}, 0, -1
+		spans := sealedBlocks(try, data, end, indexed)
+		for _, sp := range spans {
+			if s.opens(sp.from, sp.to) {
+				opened++
+			}
+		}
+		if opened > most {
+			best, c, most = spans, try, opened
+		}
+		if opened == len(spans) && opened > 0 {
+			break
 		}
 	}
+	at := 0
+	s := searcher{c: c, data: data}
+	for _, sp := range best {
+		if sp.from > at {
+			w.open(at)
+		}
+		if at = sp.to; !s.opens(sp.from, sp.to) {
+			w.open(sp.from)
+			continue
+		}
+		entries, offsets, _ := openBlock(s.out)
+		if err := w.block(sp.from, entries, offsets); err != nil {
+			return err
+		}
+	}
+	if at < end {
+		w.open(at)
+	}
+	return nil
+}
+
+// plain goes over a table that is not encrypted: a block is where one can be decompressed to something under its checksum.
+func (w *tableWalk) plain(data []byte, end int) error {
+	var buf []byte
 	for at := 0; at < end; {
 		out, used, ok := unsnap(buf, data[at:end], maxBlock)
 		buf = out
@@ -63,29 +148,16 @@ func scanTable(name string, data []byte, fn func(rawEntry) error) (holes []Hole,
 			entries, offsets, ok = openBlock(out)
 		}
 		if !ok {
-			if from < 0 {
-				from = at
-			}
+			w.open(at)
 			at++
 			continue
 		}
-		err := eachEntry(entries, offsets, func(e rawEntry) error {
-			close(at, string(e.key))
-			last = string(append([]byte(nil), e.key...))
-			return fn(e)
-		})
-		if err != nil {
-			return holes, err
+		if err := w.block(at, entries, offsets); err != nil {
+			return err
 		}
 		at += used
 	}
-	if !indexed && from < 0 {
-		from = end // the index, or nothing at all
-	}
-	if from >= 0 {
-		close(len(data), "")
-	}
-	return holes, nil
+	return nil
 }
 
 // tableEnd is where the blocks of a table end: at its index, if that is under a right checksum, or at the end of the file.
@@ -191,7 +263,7 @@ func giveEntry(key []byte, meta byte, value []byte, fn func(rawEntry) error) err
 	})
 }
 
-// logHeader is what a log begins with: the number of its cipher's key and a nonce, both unused.
+// logHeader is what a log begins with: the number of its cipher's key (0: none) and a nonce.
 const logHeader = 20
 
 // record is one record of a log.
@@ -230,7 +302,7 @@ func readRecord(data []byte) (r record, ok bool) {
 // scanLog calls fn with the entries of all whole transactions of a log. A hole is damage only when a whole transaction lies behind it:
 // what a crash leaves of the last one looks the same, and was promised to nobody. What can be read of a transaction in a hole is given
 // too: it was promised, and whoever reads it finds out what is missing.
-func scanLog(name string, data []byte, fn func(rawEntry) error) (holes []Hole, err error) {
+func scanLog(name string, data []byte, keys *ring, fn func(rawEntry) error) (holes []Hole, err error) {
 	var txn, pending []record // of the transaction being read; of those in the hole
 	var ts uint64
 	last, from := "", -1
@@ -257,6 +329,7 @@ func scanLog(name string, data []byte, fn func(rawEntry) error) (holes []Hole, e
 		pending = nil
 		return nil
 	}
+	open, _ := keys.logCipher(data)
 	begin := 0 // of the transaction being read
 	for at := min(logHeader, len(data)); at < len(data); {
 		r, ok := readRecord(data[at:])
@@ -268,6 +341,7 @@ func scanLog(name string, data []byte, fn func(rawEntry) error) (holes []Hole, e
 			at = nextByte(data, at)
 			continue
 		}
+		r = open.open(r, at)
 		switch {
 		case r.meta&bitTxn != 0 && len(r.key) > 8:
 			version := math.MaxUint64 - binary.BigEndian.Uint64(r.key[len(r.key)-8:])

@@ -31,12 +31,29 @@ type newest struct {
 // a hole took the newest version of a key, an older one may come back: what belongs together is for the caller to find out.
 // core.ErrBusy, core.ErrNoSpace, core.ErrNotFound.
 func Salvage(ctx context.Context, dir, into string, opt Options, progress core.Progress) (out Salvaged, err error) {
+	return salvage(ctx, dir, into, opt, opt, progress)
+}
+
+// Rekey makes a library in the empty or missing folder into of another that is not open in this process, stays as it is, and is under another key: all newest
+// values, none of what was deleted. core.ErrCorrupt when anything in it cannot be read: a repair comes first. core.ErrBusy, core.ErrNoSpace, core.ErrNotFound, core.ErrEncrypted.
+func Rekey(ctx context.Context, dir, into string, from, to Options, progress core.Progress) error {
+	out, err := salvage(ctx, dir, into, from, to, progress)
+	if err == nil && (out.Any() || len(out.Bad) > 0) {
+		err = core.Explain(fmt.Errorf("%v, %d values: %w", out.Damage, len(out.Bad), core.ErrCorrupt), "error.store.blocks")
+	}
+	if err != nil {
+		return fmt.Errorf("copy library under another key: %w", err)
+	}
+	return nil
+}
+
+func salvage(ctx context.Context, dir, into string, opt, to Options, progress core.Progress) (out Salvaged, err error) {
 	unlock, err := lockFolder(dir)
 	if err != nil {
 		return out, err
 	}
 	defer unlock()
-	f, err := listFolder(dir)
+	f, err := listFolder(dir, opt.subkey())
 	if err != nil {
 		return out, err
 	}
@@ -55,7 +72,7 @@ func Salvage(ctx context.Context, dir, into string, opt Options, progress core.P
 	if out.Files = f.odd; err != nil {
 		return out, err
 	}
-	s, err := Open(into, opt)
+	s, err := Open(into, to)
 	if err != nil {
 		return out, err
 	}

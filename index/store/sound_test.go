@@ -10,7 +10,7 @@ import (
 
 // TestSoundBesideCompactions: a table that a compaction takes away while it is read is no damage.
 func TestSoundBesideCompactions(t *testing.T) {
-	s, err := store.Open(t.TempDir(), store.Options{})
+	s, err := store.Open(t.TempDir(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

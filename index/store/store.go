@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kakoi/core"
+	"kakoi/core/vault"
 )
 
 // Format is the version of keys and codecs; a library of a newer one is refused.
@@ -34,8 +35,9 @@ const openReserve = 48 << 20
 // closeReserve is what closing may need: the memory table and a compaction of level 0.
 const closeReserve = 144 << 20
 
-// Options are for tests; the zero value is right.
+// Options say whether a library is encrypted; the other fields are for tests, and right when they are zero.
 type Options struct {
+	Key     *vault.Key                      // nil: not encrypted
 	Reserve int64                           // bytes of the disk that writes leave free; 0: DefaultReserve
 	Free    func(dir string) (int64, error) // free bytes; nil: asks the file system
 	Files   int                             // that may be open; 0: asks the system
@@ -61,7 +63,7 @@ type Store struct {
 }
 
 // Open opens or creates the library in dir (mode 0700). core.ErrBusy when another process has it and keeps it for two seconds,
-// core.ErrNoSpace, core.ErrCorrupt, core.ErrUnsupported for a newer format.
+// core.ErrNoSpace, core.ErrCorrupt, core.ErrUnsupported for a newer format, core.ErrEncrypted when Options.Key is not the library's.
 func Open(dir string, opt Options) (s *Store, err error) {
 	if opt.Reserve == 0 {
 		opt.Reserve = DefaultReserve
@@ -94,13 +96,18 @@ func Open(dir string, opt Options) (s *Store, err error) {
 			s, err = nil, core.Explain(fmt.Errorf("open library: %v: %w", r, core.ErrCorrupt), "error.store.folder", dir)
 		}
 	}()
-	if err := checkFolder(dir); err != nil {
+	if opt.Key != nil {
+		if err := checkClock(time.Now()); err != nil {
+			return nil, fmt.Errorf("open library: %w", err)
+		}
+	}
+	if err := checkFolder(dir, opt.subkey()); err != nil {
 		return nil, openError(dir, err)
 	}
-	s.db, err = openBadger(dir, s.table)
+	s.db, err = s.openBadger(s.table)
 	if err != nil && strings.Contains(err.Error(), z.NewFile.Error()) { // Badger does not wrap
 		if err = clearEmpty(dir); err == nil {
-			s.db, err = openBadger(dir, s.table)
+			s.db, err = s.openBadger(s.table)
 		}
 	}
 	if err != nil {
@@ -115,7 +122,9 @@ func Open(dir string, opt Options) (s *Store, err error) {
 // settings: facts measured on the target, see docs/decisions. MemTableSize bounds memory and what a restart replays, and the tables'
 // size bounds memory too: a compaction holds ten and more of them at once, each in four times its size. Checksums per block are off by
 // default and must not be.
-func settings(dir string) badger.Options {
+//
+// With a key Badger holds the decrypted indexes of tables in memory (about 25 KB for a table of 1 MB) instead of mapping them: its cache is larger then.
+func settings(dir string, key []byte) badger.Options {
 	o := badger.DefaultOptions(dir)
 	o.Logger = nil
 	o.SyncWrites = true
@@ -133,6 +142,11 @@ func settings(dir string) badger.Options {
 	o.CompactL0OnClose = true
 	o.DetectConflicts = false // package index has one writer at a time
 	o.ChecksumVerificationMode = options.OnBlockRead
+	if key != nil {
+		o.EncryptionKey = key
+		o.EncryptionKeyRotationDuration = rotation
+		o.IndexCacheSize = 64 << 20
+	}
 	return o
 }
 
@@ -150,13 +164,18 @@ func patiently(try func() (refused bool, err error)) error {
 	}
 }
 
-func openBadger(dir string, table int64) (db *badger.DB, err error) {
-	o := settings(dir)
+func (s *Store) openBadger(table int64) (db *badger.DB, err error) {
+	o := settings(s.dir, s.opt.subkey())
 	o.BaseTableSize = table
 	err = patiently(func() (bool, error) {
 		db, err = badger.Open(o)
 		return err != nil && strings.Contains(err.Error(), lockRefused), err // Badger does not wrap
 	})
+	if err == nil && s.opt.Key != nil {
+		if err = errors.Join(encrypts(s.dir), keepRegistry(s.dir)); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
 	return db, err
 }
 
@@ -194,7 +213,7 @@ const lockRefused = "Cannot acquire directory lock"
 func openError(dir string, err error) error {
 	wrapped := fmt.Errorf("open library: %w", err)
 	switch {
-	case errors.Is(err, core.ErrBusy):
+	case errors.Is(err, core.ErrBusy), errors.Is(err, core.ErrEncrypted):
 		return err
 	case strings.Contains(err.Error(), syscall.EMFILE.Error()), strings.Contains(err.Error(), syscall.ENFILE.Error()):
 		tables, _ := countTables(dir)

@@ -20,7 +20,7 @@ import (
 
 func open(t *testing.T, dir string) *store.Store {
 	t.Helper()
-	s, err := store.Open(dir, store.Options{})
+	s, err := store.Open(dir, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestOpenWaitsForTheLock(t *testing.T) {
 		time.Sleep(150 * time.Millisecond)
 		freed <- lock.Close()
 	}()
-	s, err := store.Open(dir, store.Options{})
+	s, err := store.Open(dir, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestOpenWaitsForTheLock(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	if _, err := store.Open(dir, store.Options{}); !errors.Is(err, core.ErrBusy) {
+	if _, err := store.Open(dir, options); !errors.Is(err, core.ErrBusy) {
 		t.Fatalf("second opener: %v", err)
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
@@ -166,7 +166,7 @@ func TestOpenRefuses(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := store.Open(dir, store.Options{})
+	_, err := store.Open(dir, options)
 	var said *core.UserError
 	if !errors.Is(err, core.ErrUnsupported) || !errors.As(err, &said) || said.Key != "error.store.format" {
 		t.Fatalf("newer format: %v", err)
@@ -177,7 +177,7 @@ func TestOpenRefuses(t *testing.T) {
 	if err := os.WriteFile(dir+"/MANIFEST", []byte("not a manifest at all"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Open(dir, store.Options{}); !errors.Is(err, core.ErrCorrupt) {
+	if _, err := store.Open(dir, options); !errors.Is(err, core.ErrCorrupt) {
 		t.Fatalf("damaged manifest: %v", err)
 	}
 }
@@ -285,7 +285,7 @@ func TestFlippedBlocks(t *testing.T) {
 
 func readDamaged(t *testing.T, dir string, n int, key func(int) string, value func(int) []byte) (panics int) {
 	t.Helper()
-	s, err := store.Open(dir, store.Options{})
+	s, err := store.Open(dir, options)
 	if err != nil {
 		if !errors.Is(err, core.ErrCorrupt) {
 			t.Errorf("open: %v", err)

@@ -17,13 +17,13 @@ import (
 
 // checkFolder looks at a folder before Badger does. After a process that did not close it (its logs are there) everything is read: Badger may
 // have died of a damaged block, and would again. Otherwise what Badger's opening trusts is.
-func checkFolder(dir string) error {
+func checkFolder(dir string, key []byte) error {
 	unlock, err := lockFolder(dir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	f, err := listFolder(dir)
+	f, err := listFolder(dir, key)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func checkFolder(dir string) error {
 		}
 		return err
 	}
-	return checkTables(dir)
+	return checkTables(dir, f.keys)
 }
 
 // Sound reads every byte of all tables: a DamagedError would hide behind keys that are not there. An error is Damage, or ctx's.
@@ -59,6 +59,10 @@ func (s *Store) Sound(ctx context.Context) error {
 // readTables reads the tables that are wanted of all there are, and remembers them in read. A compaction can take one away meanwhile, and puts what was in it into
 // others: these are read then, and what was taken away is no damage.
 func (s *Store) readTables(ctx context.Context, read map[uint64]bool, wanted func(t badger.TableInfo, all []badger.TableInfo) bool) error {
+	keys, _, err := readRing(s.dir, s.opt.subkey())
+	if err != nil {
+		return err
+	}
 	for again := true; again; {
 		again = false
 		all := s.db.Tables()
@@ -66,7 +70,7 @@ func (s *Store) readTables(ctx context.Context, read map[uint64]bool, wanted fun
 			if read[t.ID] || !wanted(t, all) {
 				continue
 			}
-			holes, _, err := scanFile(s.dir, filepath.Base(table.NewFilename(t.ID, s.dir)), func(rawEntry) error { return ctx.Err() })
+			holes, _, err := scanFile(s.dir, filepath.Base(table.NewFilename(t.ID, s.dir)), keys, func(rawEntry) error { return ctx.Err() })
 			if err != nil {
 				return err
 			}
@@ -106,18 +110,24 @@ func (s *Store) soundBefore(prefixes [][]byte) error {
 // checkTables opens every table of the manifest the way Badger will. Badger v4.9.6 opens them in goroutines of its own, where the
 // panic on a damaged last block would end the process, and leaves out a table whose index is damaged without a word.
 // What else is wrong is Badger's to say.
-func checkTables(dir string) error {
+func checkTables(dir string, keys *ring) error {
 	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
 	if err != nil {
 		return nil // a new library, or Badger will tell
 	}
 	defer f.Close()
-	o := settings(dir)
+	o := settings(dir, nil)
 	m, _, err := badger.ReplayManifestFile(f, o.ExternalMagicVersion, o)
 	if err != nil {
 		return nil
 	}
 	for id, t := range m.Tables {
+		if keys != nil {
+			if err := checkSealed(table.NewFilename(id, dir), keys); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := checkTable(table.NewFilename(id, dir), table.Options{
 			ReadOnly: true, BlockSize: o.BlockSize, BloomFalsePositive: o.BloomFalsePositive, ChkMode: o.ChecksumVerificationMode, Compression: t.Compression,
 		}); err != nil {
@@ -143,4 +153,26 @@ func checkTable(path string, o table.Options) (err error) {
 		return fmt.Errorf("table %s: %w: %w", filepath.Base(path), core.ErrCorrupt, err)
 	}
 	return nil
+}
+
+// checkSealed is checkTable for an encrypted table: Badger decrypts its index and its last block.
+func checkSealed(path string, keys *ring) (err error) {
+	mf, err := z.OpenMmapFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil // gone since, or Badger will tell
+	}
+	defer func() { _ = mf.Close(-1) }()
+	if end, indexed := tableEnd(mf.Data); indexed {
+		for _, c := range keys.all() {
+			spans, ok := indexSpans(c, mf.Data, end)
+			if !ok {
+				continue
+			}
+			last := spans[len(spans)-1]
+			if s := (searcher{c: c, data: mf.Data}); s.opens(last.from, last.to) {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("table %s: index or last block cannot be read: %w", filepath.Base(path), core.ErrCorrupt)
 }
