@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"kakoi/app/record"
@@ -23,8 +22,6 @@ import (
 // Receipts writes, checks and replays the signed files of package core/receipt.
 type Receipts struct {
 	Conversations *Conversations
-
-	making sync.Mutex // of the key
 }
 
 // receiptKeyKind is the kind of the record of the key that signs receipts. It is a secret of this installation: no capsule carries it.
@@ -41,8 +38,8 @@ type storedKey struct {
 
 // secret is the key of this installation, made when it is first asked for.
 func (r *Receipts) secret(ctx context.Context) (manifest.SecretKey, error) {
-	r.making.Lock()
-	defer r.making.Unlock()
+	r.Conversations.changing.Lock() // one key is made, however many ask for it first
+	defer r.Conversations.changing.Unlock()
 	store := r.Conversations.Store
 	raw, err := store.Record(ctx, receiptKeyKind, receiptKeyID)
 	if errors.Is(err, core.ErrNotFound) {

@@ -35,6 +35,7 @@ type fakeShell struct {
 	went      []any
 	asked     []widget.Question
 	saveTo    string
+	picked    []string
 }
 
 func newFakeShell(t testing.TB, lang string) *fakeShell {
@@ -67,6 +68,8 @@ func (s *fakeShell) Confirm(q widget.Question) { s.asked = append(s.asked, q) }
 func (s *fakeShell) PickSave(name string, then func(string)) {
 	then(s.saveTo + "/" + name)
 }
+
+func (s *fakeShell) PickFiles(then func([]string)) { then(s.picked) }
 
 func (s *fakeShell) ShowError(err error) {
 	s.mu.Lock()

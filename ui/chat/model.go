@@ -90,6 +90,7 @@ type Model struct {
 	conversations conversations
 	models        models
 	adapters      adapters // nil: there are none
+	receipts      receipts // nil: none are written or read
 	refusing      refuser  // nil: there is no choice
 	library       library
 	pages         pages

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"kakoi/app"
 	"kakoi/app/record"
 	"kakoi/core"
 )
@@ -121,7 +122,7 @@ func (m *Model) Replay(turn, given string, told func(text string, done bool)) (s
 			case out.Identical:
 				told(t("chat.replay.same", out.NewTokens, rate(out.NewTokens, out.DecodeSeconds)), true)
 			default:
-				told(t("chat.replay.other")+"\n"+out.Text, true)
+				told(t("chat.replay.other")+"\n"+out.Text+"\n\n"+strings.Join(app.DifferenceLines(out.Comparison, t), "\n"), true)
 			}
 			cancel()
 		})

@@ -20,14 +20,16 @@ type Shell interface {
 	Window() fyne.Window
 	Confirm(q widget.Question)
 	PickSave(name string, then func(path string))
+	PickFiles(then func(paths []string))
 }
 
-// Params are what the screen needs. Only Adapters, Refusing, Samples, Bus and Now may be nil.
+// Params are what the screen needs. Only Adapters, Receipts, Refusing, Samples, Bus and Now may be nil.
 type Params struct {
 	Shell         Shell
 	Conversations conversations
 	Models        models
 	Adapters      adapters
+	Receipts      receipts // nil: no button for them
 	Refusing      refuser
 	Library       library
 	Pages         pages
@@ -70,7 +72,7 @@ func New(p Params) *Screen {
 	}
 	s := &Screen{p: p, state: arrangement{Left: 0.2, Right: 0.6, Cards: 0.4}}
 	s.m = newModel(p.Shell, p.Conversations, p.Models, p.Library, p.Pages, p.Now)
-	s.m.adapters, s.m.refusing = p.Adapters, p.Refusing
+	s.m.adapters, s.m.refusing, s.m.receipts = p.Adapters, p.Refusing, p.Receipts
 	p.Bus.Subscribe(func(t app.Topic) {
 		p.Shell.Post(func() {
 			if s.shown {
@@ -156,9 +158,6 @@ func (s *Screen) Focus() {
 		s.p.Shell.Window().Canvas().Focus(s.input.field)
 	}
 }
-
-// Drop leaves dropped files to the documents.
-func (s *Screen) Drop([]string) bool { return false }
 
 // Go shows a conversation.
 func (s *Screen) Go(where any) bool { return s.m.Go(where) }

@@ -17,19 +17,7 @@ func (s *Screen) showDetails(turn, given string) {
 	}
 	var panel *widget.Panel
 	body := container.NewVBox()
-	all := ""
-	for _, sec := range sections {
-		title := fynewidget.NewLabelWithStyle(sec.Title, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
-		text := fynewidget.NewLabel(sec.Text)
-		text.Wrapping, text.Selectable = fyne.TextWrapWord, true
-		if sec.Mono {
-			text.Wrapping = fyne.TextWrapBreak
-			text.TextStyle.Monospace, text.SizeName = true, fynetheme.SizeNameCaptionText
-		}
-		body.Add(title)
-		body.Add(text)
-		all += sec.Title + "\n" + sec.Text + "\n\n"
-	}
+	all := addSections(body, sections)
 	var content *fyne.Container
 	outcome := fynewidget.NewLabel("")
 	outcome.Wrapping, outcome.Selectable = fyne.TextWrapWord, true
@@ -56,8 +44,14 @@ func (s *Screen) showDetails(turn, given string) {
 		s.p.Shell.Clipboard(all)
 		s.p.Shell.Toast(s.text("chat.copied"))
 	})
+	buttons := []*widget.Button{replay}
+	if s.p.Receipts != nil {
+		buttons = append(buttons, widget.NewButton(s.text("receipt.export"), fynetheme.DocumentSaveIcon(), func() {
+			s.p.Shell.PickSave(s.m.ReceiptName(), func(path string) { s.m.ExportReceipt(turn, given, path) })
+		}))
+	}
 	content = container.NewBorder(nil, outcome, nil, nil, container.NewVScroll(body))
 	panel = s.show(widget.PanelParams{
-		Title: s.text("chat.details.title"), Size: fyne.NewSize(760, 620), Content: content, Buttons: []*widget.Button{replay, copied, end},
+		Title: s.text("chat.details.title"), Size: fyne.NewSize(760, 620), Content: content, Buttons: append(buttons, copied, end),
 	}, func() { stop() })
 }

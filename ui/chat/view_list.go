@@ -132,6 +132,9 @@ func (v *listView) menu() {
 	for _, i := range items {
 		i.Disabled = id == ""
 	}
+	if s.p.Receipts != nil {
+		items = append(items, fyne.NewMenuItemSeparator(), fyne.NewMenuItem(s.text("receipt.check"), s.pickReceipt))
+	}
 	fynewidget.ShowPopUpMenuAtRelativePosition(fyne.NewMenu("", items...), s.p.Shell.Window().Canvas(), fyne.NewPos(0, v.more.Size().Height), v.more)
 }
 
