@@ -32,7 +32,13 @@ type Backup struct {
 	Jobs    *job.Runner
 	Version string                          // of the program
 	Free    func(dir string) (int64, error) // free bytes, nil: asks the file system
+
+	Key        *vault.Key // of the library; nil: it is not encrypted, nor are its backups
+	Passphrase []byte     // opens a backup of another encrypted library
 }
+
+// options are those of a library that a backup is restored into.
+func (b *Backup) options() index.Options { return Keep{Data: b.Data, Key: b.Key}.options() }
 
 // Exporter is the library as a backup reads it.
 type Exporter interface {
@@ -91,12 +97,16 @@ func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out Ba
 			err = errors.Join(noRoom(err), os.Remove(f.Name()))
 		}
 	}()
-	w, err := newFrameWriter(f, backupMagic)
+	sealed, err := b.seal(f)
+	if err != nil {
+		return out, errors.Join(err, f.Close())
+	}
+	w, err := newFrameWriter(sealed, backupMagic)
 	if err != nil {
 		return out, errors.Join(err, f.Close())
 	}
 	header := BackupHeader{Version: backupVersion, Program: b.Version, Made: time.Now().UTC().Round(time.Second)}
-	s := &backupSink{w: w, ctx: ctx}
+	s := &backupSink{w: w, ctx: ctx, key: b.Key}
 	err = w.json(frameHeader, header)
 	if err == nil {
 		err = b.Store.Export(ctx, s, p)
@@ -113,19 +123,45 @@ func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out Ba
 	if err == nil {
 		err = w.end(s.count)
 	}
+	if err == nil {
+		err = sealed.Close()
+	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return out, fmt.Errorf("back up: %w", err)
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
 		return out, fmt.Errorf("back up: %w", err)
 	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return out, fmt.Errorf("back up: %w", err)
+	}
 	if err := syncPath(filepath.Dir(path)); err != nil {
 		slog.Warn("sync folder of a backup", "error", err) // some file systems cannot
 	}
 	return BackupSummary{
-		File: path, Bytes: w.n, Made: header.Made, Program: header.Program, BackupCount: s.count, Files: len(files), Seconds: time.Since(start).Seconds(),
+		File: path, Bytes: info.Size(), Made: header.Made, Program: header.Program, BackupCount: s.count, Files: len(files), Seconds: time.Since(start).Seconds(),
 	}, nil
 }
+
+// seal is where a backup is written: as it is, or, of an encrypted library, under the library's key, with the header by which the passphrase alone opens it elsewhere.
+func (b *Backup) seal(f *os.File) (io.WriteCloser, error) {
+	if b.Key == nil {
+		return nothingAtEnd{f}, nil
+	}
+	head, there, err := vault.Load(b.Data)
+	if err == nil && !there {
+		err = fmt.Errorf("header of the library's key: %w", core.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return seal(f, sealedBackup, head, b.Key)
+}
+
+type nothingAtEnd struct{ io.Writer }
+
+func (nothingAtEnd) Close() error { return nil }
 
 // openPart makes the file in which a backup or a capsule grows. One that a killed one left, which begins with one of the lines, is begun again; anything else of
 // that name stays what it is.

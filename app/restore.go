@@ -1,17 +1,20 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
 	"kakoi/app/job"
 	"kakoi/core"
+	"kakoi/core/vault"
 	"kakoi/index"
 )
 
@@ -87,13 +90,46 @@ func (b *Backup) read(ctx context.Context, path, stage string, p core.Progress, 
 	if err != nil {
 		return BackupHeader{}, BackupCount{}, 0, core.Explain(fmt.Errorf("open backup %s: %w", path, err), "error.backup.open", path)
 	}
-	header, count, _, err := frames(f, backupForm, func(n int64) {
-		p.Report(core.Update{Stage: stage, Done: n, Total: info.Size()})
+	counted := &counter{r: f}
+	in, done, err := b.unseal(counted, f)
+	if err != nil {
+		return BackupHeader{}, BackupCount{}, 0, fmt.Errorf("read backup %s: %w", path, backupForm.explain(err))
+	}
+	defer done()
+	header, count, _, err := frames(in, backupForm, func(int64) {
+		p.Report(core.Update{Stage: stage, Done: min(counted.n, info.Size()), Total: info.Size()})
 	}, func(kind byte, payload []byte) error { return errors.Join(ctx.Err(), fn(kind, payload)) })
 	if err != nil {
 		return header, count, 0, fmt.Errorf("read backup %s: %w", path, err)
 	}
 	return header, count, info.Size(), nil
+}
+
+// unseal gives what is in a backup, which may be sealed: with this library's key where it is of this library, else with Passphrase. core.ErrEncrypted where there is none;
+// vault.ErrPassphrase. f begins at its beginning.
+func (b *Backup) unseal(r io.Reader, f io.Seeker) (io.Reader, func(), error) {
+	nothing := func() {}
+	head, err := sealedHead(r, sealedBackup)
+	if errors.Is(err, errForeign) { // one that is not sealed, or none
+		_, err := f.Seek(0, io.SeekStart)
+		return r, nothing, err
+	}
+	if err != nil {
+		return nil, nothing, err
+	}
+	if own, there, err := vault.Load(b.Data); err == nil && there && b.Key != nil && bytes.Equal(own.ID, head.ID) {
+		in, err := unseal(r, b.Key)
+		return in, nothing, err
+	}
+	if len(b.Passphrase) == 0 {
+		return nil, nothing, core.Explain(fmt.Errorf("backup: %w", core.ErrEncrypted), "error.backup.sealed")
+	}
+	key, err := head.Open(b.Passphrase)
+	if err != nil {
+		return nil, nothing, err
+	}
+	in, err := unseal(r, key)
+	return in, key.Close, err
 }
 
 // eachValue takes a block of values apart.
@@ -156,16 +192,7 @@ func (b *Backup) stage(ctx context.Context, path string, p core.Progress) (out B
 			err = errors.Join(noRoom(err), keep.Drop())
 		}
 	}()
-	in, err := index.NewImporter(filepath.Join(dir, libraryDir), index.Options{})
-	if err != nil {
-		return l.summary, err
-	}
-	s := &stager{dir: dir, in: in, changed: l.changed}
-	_, count, _, err := b.read(ctx, path, "restore", p, s.frame)
-	if err == nil && count != l.summary.BackupCount {
-		err = core.Explain(errBadBackup, "error.backup.damaged") // another file has its name by now
-	}
-	if err = errors.Join(err, s.close(), in.Close(ctx, err == nil)); err != nil {
+	if err := b.fill(ctx, path, dir, l, "restore", p); err != nil {
 		return l.summary, fmt.Errorf("restore: %w", err)
 	}
 	err = keep.Commit(Swap{Kind: SwapRestore, When: time.Now().UTC().Round(time.Second), Note: filepath.Base(path), Items: append([]string{libraryDir}, backedUp...)})
@@ -173,13 +200,28 @@ func (b *Backup) stage(ctx context.Context, path string, p core.Progress) (out B
 	return l.summary, err
 }
 
+// fill writes what is in a backup, which was looked at, into an empty folder.
+func (b *Backup) fill(ctx context.Context, path, dir string, l looked, stage string, p core.Progress) error {
+	in, err := index.NewImporter(filepath.Join(dir, libraryDir), b.options())
+	if err != nil {
+		return err
+	}
+	s := &stager{dir: dir, key: b.Key, in: in, changed: l.changed}
+	_, count, _, err := b.read(ctx, path, stage, p, s.frame)
+	if err == nil && count != l.summary.BackupCount {
+		err = core.Explain(errBadBackup, "error.backup.damaged") // another file has its name by now
+	}
+	return errors.Join(err, s.close(err == nil), in.Close(ctx, err == nil))
+}
+
 // stager writes the frames of a backup into a folder.
 type stager struct {
 	dir     string
+	key     *vault.Key
 	in      *index.Importer
 	changed map[int]bool
 	ends    int
-	file    *os.File
+	file    *vault.Writer
 }
 
 func (s *stager) frame(kind byte, payload []byte) error {
@@ -199,7 +241,7 @@ func (s *stager) frame(kind byte, payload []byte) error {
 		s.ends++
 		return nil
 	case frameFile:
-		if err := s.close(); err != nil {
+		if err := s.close(true); err != nil {
 			return err
 		}
 		f, err := decodeFile(payload)
@@ -210,7 +252,14 @@ func (s *stager) frame(kind byte, payload []byte) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
-		s.file, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if exists(path) {
+			return errBadBackup
+		}
+		key := s.key
+		if f.Path == settingsName { // it is read before anybody types a passphrase
+			key = nil
+		}
+		s.file, err = key.Create(path)
 		return err
 	case frameBytes:
 		unpacked, err := unpackFrame(payload)
@@ -225,11 +274,16 @@ func (s *stager) frame(kind byte, payload []byte) error {
 	return errBadBackup
 }
 
-func (s *stager) close() error {
+// close ends a file; well says whether everything of it is there.
+func (s *stager) close(well bool) error {
 	if s.file == nil {
 		return nil
 	}
-	err := s.file.Close()
+	var err error
+	if well {
+		err = s.file.Commit()
+	}
+	err = errors.Join(err, s.file.Close())
 	s.file = nil
 	return err
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"kakoi/app/job"
 	"kakoi/core"
@@ -55,7 +56,7 @@ func (x Indexed) Remove(ctx context.Context, collection, id string) error {
 	if err := x.Keep.Forget(); err != nil {
 		return err
 	}
-	return x.Index.Remove(ctx, collection, id)
+	return errors.Join(x.Index.Remove(ctx, collection, id), x.Keep.forgetBackups())
 }
 
 // RemoveAll is index.Index.RemoveAll.
@@ -65,7 +66,8 @@ func (x Indexed) RemoveAll(ctx context.Context, collection string, ids []string)
 			return 0, err
 		}
 	}
-	return x.Index.RemoveAll(ctx, collection, ids)
+	n, err := x.Index.RemoveAll(ctx, collection, ids)
+	return n, errors.Join(err, x.Keep.forgetBackups())
 }
 
 // RemoveCollection is index.Index.RemoveCollection.
@@ -73,17 +75,18 @@ func (x Indexed) RemoveCollection(ctx context.Context, collection string) error 
 	if err := x.Keep.Forget(); err != nil {
 		return err
 	}
-	return x.Index.RemoveCollection(ctx, collection)
+	return errors.Join(x.Index.RemoveCollection(ctx, collection), x.Keep.forgetBackups())
 }
 
 // EraseRecords is index.Index.EraseRecords.
 func (x Indexed) EraseRecords(ctx context.Context, keys ...[2]string) error {
-	if len(keys) > 0 {
-		if err := x.Keep.Forget(); err != nil {
-			return err
-		}
+	if len(keys) == 0 {
+		return nil
 	}
-	return x.Index.EraseRecords(ctx, keys...)
+	if err := x.Keep.Forget(); err != nil {
+		return err
+	}
+	return errors.Join(x.Index.EraseRecords(ctx, keys...), x.Keep.forgetBackups())
 }
 
 // DropRecords is index.Index.EraseRecords, and leaves what Keep keeps.

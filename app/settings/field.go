@@ -3,9 +3,11 @@ package settings
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"kakoi/core"
 )
@@ -16,6 +18,7 @@ type Field struct {
 	Choices     []string // of a field that has few values; nil for numbers and devices
 	Least, Most float64  // of a number
 	Fraction    bool     // the number need not be whole
+	Folder      bool     // an absolute path, or ""
 	Preset      string   // the value that leaves it to the preset, the machine or the environment; "" when there is none
 	value       func(*Settings) any
 }
@@ -38,6 +41,9 @@ var Fields = []Field{
 	{Key: "dtype", Choices: DTypes, value: func(s *Settings) any { return &s.DType }},
 	{Key: "engine_files", Choices: EngineFiles, value: func(s *Settings) any { return &s.EngineFiles }},
 	{Key: "strict", Choices: []string{"true", "false"}, value: func(s *Settings) any { return &s.Strict }},
+	{Key: "backup_daily", Choices: []string{"true", "false"}, value: func(s *Settings) any { return &s.BackupDaily }},
+	{Key: "backup_keep", Least: 1, Most: 30, value: func(s *Settings) any { return &s.BackupKeep }},
+	{Key: "backup_folder", Folder: true, value: func(s *Settings) any { return &s.BackupFolder }},
 	{Key: "threads", Most: 1024, Preset: "0", value: func(s *Settings) any { return &s.Threads }},
 }
 
@@ -92,6 +98,9 @@ func (f Field) Allowed() string {
 	if f.Key == "device" {
 		return "auto | cpu | cuda | cuda:N"
 	}
+	if f.Folder {
+		return `"" | /...`
+	}
 	if f.Choices != nil {
 		names := slices.Clone(f.Choices)
 		for i, n := range names {
@@ -112,6 +121,8 @@ func (f Field) allows(text string) bool {
 	switch {
 	case f.Key == "device":
 		return validDevice(text)
+	case f.Folder:
+		return text == "" || filepath.IsAbs(text) && !strings.ContainsFunc(text, unicode.IsControl)
 	case f.Choices != nil:
 		return slices.Contains(f.Choices, text)
 	case f.Preset != "" && text == f.Preset:

@@ -40,6 +40,9 @@ type Settings struct {
 	DType        string  `json:"dtype"`          // "auto", "nf4", "fp32", "bf16", "fp16"
 	Threads      int     `json:"threads"`        // of the engine; 0 is all cores
 	EngineFiles  string  `json:"engine_files"`   // "closed": the engine reaches models and runs alone, where the kernel can do that; "open"
+	BackupDaily  bool    `json:"backup_daily"`   // a backup each day
+	BackupKeep   int     `json:"backup_keep"`    // how many of them are kept
+	BackupFolder string  `json:"backup_folder"`  // where they lie; "" is in the data folder
 	Strict       bool    `json:"strict"`         // the window speaks to nothing of the desktop but its display
 }
 
@@ -67,7 +70,7 @@ var (
 func Default() Settings {
 	return Settings{
 		Version: version, Theme: Themes[0], TextSize: 100, EnterSends: true, Embedder: StarterEmbedder, ChatModel: StarterModel,
-		Splitter: Splitters[0], Preset: Presets[0], Refusal: Refusals[0], Temperature: -1, Rerank: 20, Device: "auto", DType: DTypes[0], EngineFiles: EngineFiles[0],
+		Splitter: Splitters[0], Preset: Presets[0], Refusal: Refusals[0], Temperature: -1, Rerank: 20, Device: "auto", DType: DTypes[0], BackupDaily: true, BackupKeep: 3, EngineFiles: EngineFiles[0],
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"kakoi/app"
 	"kakoi/core"
@@ -202,4 +203,76 @@ func TestDamagedBackup(t *testing.T) {
 		}
 	}
 	w.want(0, "restore", "--check", file)
+}
+
+// TestDailyBackup: it is proved when it is made, more than are kept go, a removal takes those in the data folder with it, and a damaged one is found.
+func TestDailyBackup(t *testing.T) {
+	w := newWorld(t)
+	w.stock(4)
+	if said := w.want(0, "status"); !strings.Contains(said.out, "The first daily backup is due") {
+		t.Errorf("status: %q", said.out)
+	}
+	w.want(1, "backup", "verify")
+	w.want(0, "settings", "backup_keep", "2")
+	var kept []app.KeptBackup
+	for range 3 {
+		k := objects[app.KeptBackup](t, w.want(0, "backup", "now", "--json").out)[0]
+		if !k.Good() || k.Documents != 4 || filepath.Dir(k.File) != filepath.Join(w.data, "backups") {
+			t.Fatalf("made: %+v", k)
+		}
+		kept = append(kept, k)
+		time.Sleep(1100 * time.Millisecond) // names have seconds
+	}
+	st := objects[app.BackupsStatus](t, w.want(0, "backup", "list", "--json").out)[0]
+	if len(st.Kept) != 2 || !st.Inside || !st.Daily || exists(kept[0].File) {
+		t.Errorf("kept: %+v", st)
+	}
+	data, err := os.ReadFile(kept[2].File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 4
+	if err := os.WriteFile(kept[2].File, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := w.want(1, "backup", "verify"); !strings.Contains(said.out, "cannot be relied on") {
+		t.Errorf("a damaged one: %q", said.out)
+	}
+	w.want(0, "backup", "verify", kept[1].File)
+	w.want(0, "remove", "--yes", "part01.txt")
+	if exists(filepath.Join(w.data, "backups")) || exists(filepath.Join(w.data, "proving")) {
+		t.Error("a removal leaves backups in the data folder")
+	}
+
+	// Elsewhere they are the person's: nothing is deleted, and the removal says so. A day later one is due after a command.
+	folder := t.TempDir()
+	w.want(0, "settings", "backup_folder", folder)
+	w.want(2, "settings", "backup_folder", "relative")
+	w.want(0, "backup", "now")
+	if said := w.want(0, "remove", "--yes", "part02.txt"); !strings.Contains(said.out, "what was removed is still in them") {
+		t.Errorf("removal: %q", said.out)
+	}
+	files, err := filepath.Glob(filepath.Join(folder, "*.kakoi-backup"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	old := strings.Replace(files[0], filepath.Base(files[0]), filepath.Base(files[0])[:15], 1) + "20260101-000000.kakoi-backup"
+	if err := os.Rename(files[0], old); err != nil {
+		t.Fatal(err)
+	}
+	w.file("part09.txt", "Something new is here.\n")
+	w.want(0, "list")
+	if files, _ = filepath.Glob(filepath.Join(folder, "*")); len(files) != 1 {
+		t.Errorf("after a command that changes nothing: %v", files)
+	}
+	w.want(0, "add", w.docs)
+	if files, _ = filepath.Glob(filepath.Join(folder, "*")); len(files) != 2 {
+		t.Errorf("a day later: %v", files)
+	}
+	// Of a disk that is not there nothing is made in its place.
+	w.want(0, "settings", "backup_folder", filepath.Join(folder, "away"))
+	w.want(1, "backup", "now")
+	if exists(filepath.Join(folder, "away")) {
+		t.Error("a folder was made")
+	}
 }

@@ -30,7 +30,7 @@ func commands() []command {
 		{name: "adapter", args: adapterArgs, library: true, flags: adapterFlags, run: runAdapter},
 		{name: "exam", args: examArgs, library: true, flags: examFlags, run: runExam},
 		{name: "settings", args: "[KEY [VALUE]]", library: true, flags: settingsFlags, run: runSettings},
-		{name: "backup", args: "FILE", library: true, flags: backupFlags, run: runBackup},
+		{name: "backup", args: backupArgs, library: true, flags: backupFlags, run: runBackup},
 		{name: "restore", args: "FILE [--check] | --undo | --forget", library: true, flags: restoreFlags, alone: aloneRestore, run: runRestore},
 		{name: "capsule", args: capsuleArgs, library: true, flags: capsuleFlags, run: runCapsule},
 		{name: "doctor", args: "[--repair [--dry-run]]", library: true, flags: doctorFlags, alone: aloneDoctor, run: runDoctor},

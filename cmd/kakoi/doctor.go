@@ -44,6 +44,7 @@ func runDoctor(ctx context.Context, c *call) error {
 		}
 	} else {
 		c.printReport(r)
+		c.tellBackups(ctx)
 		if n, there, err := c.host.keep.Notice(); err == nil && there {
 			c.tellNotice(c.host.keep, n)
 		}

@@ -113,5 +113,6 @@ func runStatus(ctx context.Context, c *call) error {
 		}
 		fmt.Fprintln(c.Out, c.text(key, sanitize(strings.Join(u.Paths, ", "), false)))
 	}
+	c.tellBackups(ctx)
 	return nil
 }

@@ -145,6 +145,7 @@ func (p *program) own(ctx context.Context, o *owner, c *call) int {
 	} else {
 		c.host = h
 		code = c.finish(c.command.run(ctx, c))
+		c.daily(ctx)
 	}
 	o.Close(func() {
 		if !c.quiet {

@@ -60,6 +60,7 @@ func runRemove(ctx context.Context, c *call) error {
 	c.say("cli.remove.done", sanitize(doc.Name, false))
 	c.prove(proof)
 	c.tellQuotes(quotes)
+	c.tellKept(ctx)
 	return nil
 }
 
@@ -101,6 +102,7 @@ func removeAll(ctx context.Context, c *call, o *removeOptions) error {
 	c.say("cli.remove.done_all", sanitize(o.collection, false), proof.Documents)
 	c.prove(proof)
 	c.tellQuotes(quotes)
+	c.tellKept(ctx)
 	return nil
 }
 
