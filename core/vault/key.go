@@ -27,7 +27,7 @@ type Key struct {
 
 // newKey makes a Key of a vault's id and data key.
 func newKey(id [idSize]byte, root []byte) (*Key, error) {
-	k := &Key{id: id}
+	k := (&Key{id: id}).keep()
 	copy(k.root[:], root)
 	files, err := hkdf.Key(sha256.New, root, id[:], "kakoi files", keySize)
 	if err != nil {
@@ -105,7 +105,7 @@ func FromFiles(b []byte) (*Key, error) {
 	if len(b) != idSize+keySize {
 		return nil, fmt.Errorf("key of %d bytes: %w", len(b), core.ErrUsage)
 	}
-	k := &Key{}
+	k := (&Key{}).keep()
 	copy(k.id[:], b)
 	copy(k.files[:], b[idSize:])
 	return k, nil
