@@ -29,12 +29,10 @@ type Packs struct {
 	Models   *Models
 	Adapters *Adapters
 	Jobs     *job.Runner
-	Version  string // of the program
-	Bus      *Bus   // hears of imports; nil is allowed
-	// Signer says whose signature a manifest bears. nil: nothing is said of signatures.
-	Signer func(manifest []byte, signature string) (by string, err error)
-	Free   func(dir string) (int64, error) // free bytes; nil: asks the file system
-	Params vault.Params                    // of passphrases; zero: as they are measured
+	Version  string                          // of the program
+	Bus      *Bus                            // hears of imports; nil is allowed
+	Free     func(dir string) (int64, error) // free bytes; nil: asks the file system
+	Params   vault.Params                    // of passphrases; zero: as they are measured
 }
 
 // PackPlan says what goes into a pack.

@@ -20,6 +20,7 @@ import (
 	"kakoi/app/settings"
 	"kakoi/core"
 	"kakoi/core/lora"
+	"kakoi/core/manifest"
 	"kakoi/core/weights"
 )
 
@@ -32,7 +33,7 @@ type PackInfo struct {
 	Bytes   int64       `json:"bytes"` // of the contents
 	Parts   int         `json:"parts"`
 	Sealed  bool        `json:"sealed"`
-	Signer  string      `json:"signer,omitempty"` // "": not signed
+	Signer  string      `json:"signer,omitempty"` // ID and comment of the key that signed it; "": none did
 	Read    int64       `json:"read,omitempty"`   // of an import that was interrupted: the bytes that are here
 	Missing []int       `json:"missing,omitempty"`
 }
@@ -41,6 +42,7 @@ type PackInfo struct {
 type PackImport struct {
 	Name       string                 // of the model; "": as it was called
 	Passphrase func() ([]byte, error) // asked once, for a sealed pack; nil: core.ErrEncrypted
+	Key        *manifest.PublicKey    // whose signature it has to bear; nil: anybody's, or none
 	Listen     func(job.State)        // stages "copy", "verify", "tensors" and those of an import
 	Found      func(PackInfo)         // once the first part is known to be sound; from the goroutine of the work
 }
@@ -155,7 +157,7 @@ func (p *Packs) read(ctx context.Context, paths []string, keys *pack.Keys, opt P
 		return out, err
 	}
 	defer func() { err = errors.Join(err, first.Close()) }()
-	if out.PackInfo, err = p.info(first.Manifest, first.Raw, first.Signature); err != nil {
+	if out.PackInfo, err = p.info(first.Manifest, first.Raw, first.Signature, opt.Key); err != nil {
 		return out, err
 	}
 	out.Sealed, out.Adapters = first.Sealed, []record.Adapter{}
@@ -200,17 +202,11 @@ func (p *Packs) read(ctx context.Context, paths []string, keys *pack.Keys, opt P
 }
 
 // info says what a manifest tells, and whose signature it bears. A signature that is none is refused.
-func (p *Packs) info(m *pack.Manifest, raw []byte, signature string) (PackInfo, error) {
+func (p *Packs) info(m *pack.Manifest, raw []byte, signature string, key *manifest.PublicKey) (PackInfo, error) {
 	i := PackInfo{ID: pack.ID(raw), Program: m.Program, Made: m.Made, Items: m.Items, Bytes: m.Bytes(), Parts: len(m.Parts)}
-	if signature == "" || p.Signer == nil {
-		return i, nil
-	}
-	by, err := p.Signer(raw, signature)
-	if err != nil {
-		return i, fmt.Errorf("signature of pack %s: %w", i.ID, err)
-	}
+	by, err := packSigner(raw, signature, key)
 	i.Signer = by
-	return i, nil
+	return i, err
 }
 
 // stage opens the staging folder of a pack; one that cannot be read is begun anew.
@@ -632,7 +628,7 @@ func (p *Packs) Unfinished() []PackInfo {
 		if err != nil {
 			continue
 		}
-		i, err := p.info(s.Manifest, s.Raw, s.Signature)
+		i, err := p.info(s.Manifest, s.Raw, s.Signature, nil)
 		if err != nil {
 			i.Signer = ""
 		}

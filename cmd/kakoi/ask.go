@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"slices"
 	"strconv"
@@ -63,18 +64,19 @@ func (c *call) sectionOf(ctx context.Context, collection string, p core.Passage)
 	return &section{append([]string{}, s.Titles...), text}, nil
 }
 
-// sectionsOf are the sections that the citations of an answer stand in, in their order.
-func (c *call) sectionsOf(ctx context.Context, collection string, a core.Answer) ([]*section, error) {
+// sectionsOf are the sections that the citations of an answer stand in, in their order. The answer is said by then: a section that cannot be found any more, of a
+// document that was removed meanwhile, is nil, and told as a remark.
+func sectionsOf(a core.Answer, find func(core.Passage) (*section, error), remark func(name string, err error)) []*section {
 	out := []*section{}
 	for _, cite := range a.Citations {
-		p := core.Passage{Document: cite.ID, Name: cite.Document, Page: cite.Page, Start: cite.Start, End: cite.End}
-		s, err := c.sectionOf(ctx, collection, p)
+		s, err := find(core.Passage{Document: cite.ID, Name: cite.Document, Page: cite.Page, Start: cite.Start, End: cite.End})
 		if err != nil {
-			return nil, err
+			remark(cite.Document, err)
+			s = nil
 		}
 		out = append(out, s)
 	}
-	return out, nil
+	return out
 }
 
 // printSection shows it below the passage.
@@ -255,9 +257,12 @@ func runAsk(ctx context.Context, c *call) error {
 	}
 	var sections []*section
 	if o.parent {
-		if sections, err = c.sectionsOf(ctx, o.Collection, answer); err != nil {
-			return err
-		}
+		sections = sectionsOf(answer, func(p core.Passage) (*section, error) { return c.sectionOf(ctx, o.Collection, p) }, func(name string, err error) {
+			slog.Warn("section of a citation", "document", name, "error", err)
+			if !c.quiet {
+				fmt.Fprintln(c.Err, c.text("cli.ask.section_gone", sanitize(name, false)))
+			}
+		})
 	}
 	switch {
 	case c.json && o.parent:
@@ -270,7 +275,9 @@ func runAsk(ctx context.Context, c *call) error {
 	default:
 		c.printAnswer(answer, streamed)
 		for _, s := range sections {
-			c.printSection(s)
+			if s != nil {
+				c.printSection(s)
+			}
 		}
 		c.printReceipt(answer)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ func peerAdd(ctx context.Context, c *call, o *benchOptions, files []string, page
 		return 0, ctx.Err()
 	}
 	if err != nil {
-		return 0, fmt.Errorf("run the peer %s: %w: %w: %s", o.peer, core.ErrEngine, err, said.String())
+		return 0, peerError(o.peer, said.String(), err)
 	}
 	f := map[string]any{}
 	if err := json.Unmarshal(out, &f); err != nil {
@@ -48,6 +49,23 @@ func peerAdd(ctx context.Context, c *call, o *benchOptions, files []string, page
 	rate := float64(pages) / seconds
 	f["kind"], f["files"], f["pages"], f["pages_per_second"], f["threads"] = "add, Python", len(files), pages, rate, threads
 	return rate, c.figures(f)
+}
+
+// noModule is what Python says of a library that it has not.
+var noModule = regexp.MustCompile(`No module named '([^']+)'`)
+
+// peerError says why a peer ended: the module that its Python lacks, or its last words.
+func peerError(peer, said string, err error) error {
+	err = fmt.Errorf("run the peer %s: %w: %s", peer, err, said)
+	if m := noModule.FindStringSubmatch(said); m != nil {
+		return core.Explain(err, "error.bench.peer_module", peer, m[1])
+	}
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	last := strings.TrimSpace(lines[len(lines)-1])
+	if last == "" {
+		last = err.Error()
+	}
+	return core.Explain(err, "error.bench.peer_failed", peer, last)
 }
 
 // sampleOf takes every nth file, so many that they are about a share of all, with all kinds in it.

@@ -24,7 +24,7 @@ func commands() []command {
 		{name: "ask", args: "QUESTION", library: true, flags: askFlags, early: func(h *host) { h.models.Warm() }, run: runAsk},
 		{name: "chat", args: chatArgs, library: true, flags: chatFlags, run: runChat},
 		{name: "receipt", args: receiptArgs, library: true, flags: receiptFlags, run: runReceipt},
-		{name: "model", args: "list | import DIR | use NAME | check NAME | speed NAME | quantize NAME | plan NAME | calibrate [NAME] | remove NAME", library: true, flags: modelFlags, run: runModel},
+		{name: "model", args: "list | import DIR | import PACK... | export NAME FILE.kakoi-pack | export NAME DIR | use NAME | check NAME | speed NAME | quantize NAME | plan NAME | calibrate [NAME] | remove NAME", library: true, flags: modelFlags, run: runModel},
 		{name: "dataset", args: datasetArgs, library: true, flags: datasetFlags, run: runDataset},
 		{name: "train", args: trainArgs, library: true, flags: trainFlags, run: runTrain},
 		{name: "adapter", args: adapterArgs, library: true, flags: adapterFlags, run: runAdapter},

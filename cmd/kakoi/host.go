@@ -43,6 +43,7 @@ type host struct {
 	receipts      *app.Receipts
 	datasets      *app.Datasets
 	adapters      *app.Adapters
+	packs         *app.Packs
 	training      *app.Training
 	exams         *app.Exams
 	bus           *app.Bus // hears of what this process changes, whichever face did it
@@ -129,6 +130,10 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	h.adapters = &app.Adapters{Dir: filepath.Join(c.data, "adapters"), Runs: filepath.Join(c.data, "runs"), Store: store, Models: h.models, Jobs: runner, Bus: h.bus, Key: c.key}
 	if err := h.adapters.Sweep(ctx); err != nil {
 		slog.Warn("sweep adapters folder", "error", err)
+	}
+	h.packs = &app.Packs{Models: h.models, Adapters: h.adapters, Jobs: runner, Version: version, Bus: h.bus}
+	if err := h.packs.Recover(ctx); err != nil {
+		slog.Warn("finish imports and exports of packs", "error", err)
 	}
 	h.chat.Adapters = h.adapters
 	h.conversations = &app.Conversations{Store: store, Chat: h.chat, Bus: h.bus, Fonts: filepath.Join(p.home, "fonts"), Text: resources.Format}

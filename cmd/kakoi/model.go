@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -18,6 +20,7 @@ type modelOptions struct {
 	plan app.PlanOptions
 
 	calibration calibrationOptions
+	pack        packOptions
 }
 
 func modelFlags(fs *flag.FlagSet, c *call) {
@@ -26,6 +29,7 @@ func modelFlags(fs *flag.FlagSet, c *call) {
 	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
 	planFlags(fs, &o.plan)
 	calibrationFlags(fs, &o.calibration)
+	packFlags(fs, &o.pack)
 	c.options = o
 }
 
@@ -33,7 +37,8 @@ func runModel(ctx context.Context, c *call) error {
 	if len(c.args) == 0 {
 		return modelList(ctx, c)
 	}
-	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"import": modelImport, "use": modelUse, "remove": modelRemove, "check": modelCheck, "speed": modelSpeed, "quantize": modelQuantize, "plan": modelPlan, "calibrate": modelCalibrate}
+	verbs := map[string]func(context.Context, *call, string, *modelOptions) error{"use": modelUse, "remove": modelRemove, "check": modelCheck, "speed": modelSpeed, "quantize": modelQuantize, "plan": modelPlan, "calibrate": modelCalibrate}
+	more := []string{"list", "export", "import"}
 	verb := c.args[0]
 	if verb == "list" {
 		if err := c.want(1, 1); err != nil {
@@ -41,9 +46,16 @@ func runModel(ctx context.Context, c *call) error {
 		}
 		return modelList(ctx, c)
 	}
+	o := c.options.(*modelOptions)
+	switch verb {
+	case "export":
+		return modelExport(ctx, c, o)
+	case "import":
+		return modelImport(ctx, c, o)
+	}
 	run, ok := verbs[verb]
 	if !ok {
-		return c.unknownVerb([]string{"list", "import", "use", "remove", "check", "speed", "quantize", "plan", "calibrate"})
+		return c.unknownVerb(append(more, slices.Sorted(maps.Keys(verbs))...))
 	}
 	if verb == "calibrate" && len(c.args) == 1 {
 		c.args = append(c.args, c.host.settings.Get().ChatModel)
@@ -51,7 +63,7 @@ func runModel(ctx context.Context, c *call) error {
 	if err := c.want(2, 2); err != nil {
 		return err
 	}
-	return run(ctx, c, c.args[1], c.options.(*modelOptions))
+	return run(ctx, c, c.args[1], o)
 }
 
 func modelList(ctx context.Context, c *call) error {
@@ -83,10 +95,23 @@ func modelList(ctx context.Context, c *call) error {
 	if len(models) == 0 {
 		c.say("cli.model.none")
 	}
+	if !c.json {
+		c.sayUnfinished()
+	}
 	return nil
 }
 
-func modelImport(ctx context.Context, c *call, dir string, o *modelOptions) error {
+func modelImport(ctx context.Context, c *call, o *modelOptions) error {
+	if o.pack.discard {
+		return discardPacks(ctx, c)
+	}
+	if err := c.want(2, -1); err != nil {
+		return err
+	}
+	if part, ok := app.IsPack(c.path(c.args[1])); ok || len(c.args) > 2 {
+		return packImport(ctx, c, o, part)
+	}
+	dir := c.args[1]
 	b := c.newBar()
 	model, err := c.host.models.Import(ctx, c.path(dir), app.ImportOptions{Name: o.name, Listen: b.show})
 	b.clear()

@@ -89,6 +89,9 @@ func (c *call) calibrated(ctx context.Context, name string, reset bool) error {
 	}
 	found := c.host.models.Bounds(ctx, gen.Info())
 	if found == nil {
+		if c.json {
+			return c.emit(map[string]any{"model": name, "calibrated": false})
+		}
 		c.say("cli.calibrate.none", name)
 		return nil
 	}
