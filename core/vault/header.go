@@ -377,7 +377,7 @@ func Remove(dir string) error {
 
 // normal gives a passphrase as it counts: NFKC, without spaces around it. core.ErrUsage for an empty one.
 func normal(pass []byte) ([]byte, error) {
-	text := norm.NFKC.Bytes(pass)
+	text := norm.NFKC.Bytes(bytes.Clone(pass)) // which may give its argument back: it is the caller's
 	out := bytes.Clone(bytes.TrimSpace(text))
 	clear(text)
 	if len(out) == 0 {
