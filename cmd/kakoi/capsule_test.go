@@ -2,12 +2,8 @@ package main
 
 import (
 	"bytes"
-	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -124,54 +120,4 @@ func TestCapsule(t *testing.T) {
 		t.Errorf("into another collection: %s", got)
 	}
 	w.want(1, "capsule", "export", "--collection", "none", "--passphrase-file", pass, filepath.Join(t.TempDir(), "x"))
-}
-
-// corrupted is how many damaged files are tried.
-func corrupted(t *testing.T) int {
-	n, err := strconv.Atoi(os.Getenv("KAKOI_CORRUPT"))
-	if err != nil {
-		return 100
-	}
-	return n
-}
-
-// spoil damages a file in one of many ways, and says how.
-func spoil(r *rand.Rand, whole []byte) ([]byte, string) {
-	at := r.IntN(len(whole))
-	switch r.IntN(7) {
-	case 0:
-		out := bytes.Clone(whole)
-		out[at] ^= 1 << r.IntN(8)
-		return out, fmt.Sprint("a flipped bit at ", at)
-	case 1:
-		return whole[:at], fmt.Sprint("cut at ", at)
-	case 2:
-		out := bytes.Clone(whole)
-		n := min(len(out)-at, 1+r.IntN(5000))
-		clear(out[at : at+n])
-		if bytes.Equal(out, whole) {
-			out[at] = 1
-		}
-		return out, fmt.Sprintf("%d bytes wiped at %d", n, at)
-	case 3:
-		n := 1 + r.IntN(5000)
-		return slices.Insert(bytes.Clone(whole), at, make([]byte, n)...), fmt.Sprintf("%d bytes more at %d", n, at)
-	case 4:
-		n := min(len(whole)-at, 1+r.IntN(5000))
-		return slices.Delete(bytes.Clone(whole), at, at+n), fmt.Sprintf("%d bytes less at %d", n, at)
-	case 5:
-		to := r.IntN(len(whole))
-		n := min(len(whole)-at, len(whole)-to, 1+r.IntN(70_000))
-		out := bytes.Clone(whole)
-		copy(out[to:to+n], whole[at:at+n])
-		if bytes.Equal(out, whole) {
-			out[to] ^= 1
-		}
-		return out, fmt.Sprintf("%d bytes of %d once more at %d", n, at, to)
-	}
-	head := min(len(whole), 1200) // the head is small: often
-	out := bytes.Clone(whole)
-	at = r.IntN(head)
-	out[at] ^= 1 << r.IntN(8)
-	return out, fmt.Sprint("a flipped bit in the head at ", at)
 }
