@@ -29,6 +29,7 @@ type desk struct {
 	toasts    []string
 	errors    []error
 	picked    []string
+	proposed  string // name of the file to be saved
 	clip      string
 	went      []any
 }
@@ -42,6 +43,14 @@ func (d *desk) Toast(text string)                   { d.toasts = append(d.toasts
 func (d *desk) ShowError(err error)                 { d.errors = append(d.errors, err) }
 func (d *desk) Navigate(where any)                  { d.went = append(d.went, where) }
 func (d *desk) PickFolder(then func([]string))      { then(d.picked) }
+func (d *desk) PickFiles(then func([]string))       { then(d.picked) }
+
+func (d *desk) PickSave(name string, then func(string)) {
+	d.proposed = name
+	if len(d.picked) == 1 {
+		then(d.picked[0])
+	}
+}
 
 func (d *desk) Post(f func()) {
 	if d.queue == nil {

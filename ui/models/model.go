@@ -61,7 +61,7 @@ type note struct {
 
 // work is something that is done with a model now.
 type work struct {
-	kind   string // "speed", "check", "plan", "refresh"
+	kind   string // "speed", "check", "plan", "refresh", "export"
 	state  job.State
 	cancel context.CancelFunc
 }
@@ -78,6 +78,9 @@ type model struct {
 	losses       lossStore
 	adapterCards []*adapterCard
 	home         string // the person's own folder; "" is none
+
+	packs    packStore // nil: none come or go
+	packings []*packing
 
 	cards   []*card
 	loaded  bool

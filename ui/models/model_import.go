@@ -150,5 +150,9 @@ func (m *model) closeImport(id int) {
 
 // why says what kept a folder out: one sentence and one hint.
 func (m *model) why(i *importing) (sentence, hint string) {
-	return resources.ErrorText(m.host.Lang(), i.err)
+	return m.explain(i.err)
+}
+
+func (m *model) explain(err error) (sentence, hint string) {
+	return resources.ErrorText(m.host.Lang(), err)
 }

@@ -80,6 +80,8 @@ func (m *model) row(c *card) row {
 		r.share = share(w.state)
 		if w.state.Stage == "wait" {
 			r.working = t("models.work.wait")
+		} else if w.kind == "export" && w.state.Left > 0 {
+			r.working += t("models.pack.left", amount.Clock(w.state.Left))
 		}
 	}
 	return r

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"fyne.io/fyne/v2"
@@ -18,6 +19,8 @@ type shell interface {
 	Window() fyne.Window
 	Clipboard(text string)
 	PickFolder(then func(paths []string))
+	PickFiles(then func(paths []string))
+	PickSave(name string, then func(path string))
 }
 
 // Params is what New needs.
@@ -28,6 +31,7 @@ type Params struct {
 	Adapters *app.Adapters
 	Exams    *app.Exams
 	Training *app.Training
+	Packs    *app.Packs
 	Bus      *app.Bus
 }
 
@@ -42,6 +46,8 @@ type Screen struct {
 	sheet   *widget.Sheet
 	column  *widget.Box
 	add     *widget.Button
+	unpack  *widget.Button
+	packs   map[int]*packView
 	cards   map[string]*cardView
 	folders map[int]*importView
 	trained map[string]*adapterView
@@ -64,6 +70,9 @@ func newInk() ink {
 func New(p Params) *Screen {
 	s := newScreen(p.Shell, p.Models, p.Library, p.Bus)
 	s.m.adapters, s.m.exams, s.m.losses = p.Adapters, p.Exams, p.Training
+	if p.Packs != nil {
+		s.m.packs = p.Packs
+	}
 	return s
 }
 
@@ -80,9 +89,11 @@ func newScreen(s shell, models modelStore, l library, bus *app.Bus) *Screen {
 func (s *Screen) Build() fyne.CanvasObject {
 	s.ink = newInk()
 	s.cards, s.folders, s.shown = map[string]*cardView{}, map[int]*importView{}, ""
-	s.trained = map[string]*adapterView{}
+	s.trained, s.packs = map[string]*adapterView{}, map[int]*packView{}
 	s.add = widget.NewButton(s.shell.Text("models.import"), fynetheme.FolderOpenIcon(), s.pick)
 	s.add.OnFocus = func() { s.sheet.Top() }
+	s.unpack = widget.NewButton(s.shell.Text("models.pack.import"), fynetheme.DownloadIcon(), s.pickPack)
+	s.unpack.OnFocus = func() { s.sheet.Top() }
 	s.column = widget.NewColumn(10)
 	s.sheet = widget.NewSheet(900*s.ink.scale, widget.NewInset(20, 16, 20, 24, nil, s.column))
 	s.update()
@@ -113,6 +124,11 @@ func (s *Screen) Hidden() {
 func (s *Screen) Drop(paths []string) bool {
 	if len(paths) == 1 && s.m.adapters != nil && adapterFolder(paths[0]) {
 		s.m.importAdapter(paths[0])
+		return true
+	}
+	if parts := packFiles(paths); len(parts) > 0 && s.m.packs != nil {
+		s.m.importPack(parts)
+		s.sheet.Top()
 		return true
 	}
 	dirs := folders(paths)
@@ -163,6 +179,11 @@ func (s *Screen) update() {
 			v.show(i)
 		}
 	}
+	for _, p := range s.m.packings {
+		if v := s.packs[p.id]; v != nil {
+			v.show(p)
+		}
+	}
 	s.shown = key
 	s.column.Refresh()
 	s.sheet.Fit()
@@ -174,6 +195,9 @@ func (s *Screen) arrange() string {
 	key := ""
 	for _, i := range s.m.imports {
 		key += i.name + "\x00" + i.path + "\x00"
+	}
+	for _, p := range s.m.packings {
+		key += fmt.Sprint("\x04", p.id)
 	}
 	kinds := []struct {
 		kind  app.ModelKind
@@ -196,7 +220,7 @@ func (s *Screen) arrange() string {
 	s.column.Objects = []fyne.CanvasObject{
 		s.prose(s.ink.head, widget.Run{Text: t("models.title"), Bold: true}),
 		s.prose(s.ink.body, widget.Run{Text: t("models.intro")}),
-		widget.NewFlow(8, s.add),
+		s.importButtons(),
 		s.prose(s.ink.small, widget.Run{Text: t("models.import.hint"), Color: theme.ColorSecondary}),
 	}
 	for _, i := range s.m.imports {
@@ -204,6 +228,12 @@ func (s *Screen) arrange() string {
 			s.folders[i.id] = newImportView(s, i.id)
 		}
 		s.column.Objects = append(s.column.Objects, s.folders[i.id].object)
+	}
+	for _, p := range s.m.packings {
+		if s.packs[p.id] == nil {
+			s.packs[p.id] = newPackView(s, p.id)
+		}
+		s.column.Objects = append(s.column.Objects, s.packs[p.id].object)
 	}
 	if !s.m.loaded {
 		s.column.Objects = append(s.column.Objects, s.prose(s.ink.body, widget.Run{Text: t("models.loading"), Color: theme.ColorSecondary}))
@@ -229,6 +259,13 @@ func (s *Screen) arrange() string {
 		}
 	}
 	return key
+}
+
+func (s *Screen) importButtons() fyne.CanvasObject {
+	if s.m.packs == nil {
+		return widget.NewFlow(8, s.add)
+	}
+	return widget.NewFlow(8, s.add, s.unpack)
 }
 
 // arrangeAdapters puts the adapters below the chat models that they belong to.

@@ -42,11 +42,13 @@ func newAdapterView(s *Screen, id string) *adapterView {
 			}
 		})
 	})
+	packed := s.button("models.pack.adapter", func() { s.m.packAdapter(id, s.shell.PickSave) })
+	packed.Hidden = s.m.packs == nil
 	remove := s.button("models.remove", func() { s.m.removeAdapter(id) })
 	v.chart = widget.NewLossChart(fyne.NewSize(240, 130*s.ink.scale))
 	v.chart.OnFocus = func() { s.sheet.Reveal(v.chart) }
 	v.hold = container.NewStack(v.chart)
-	buttons := widget.NewFlow(6, v.use, v.off, v.compare, export, remove)
+	buttons := widget.NewFlow(6, v.use, v.off, v.compare, export, packed, remove)
 	row := widget.NewInset(0, 4, 0, 0, nil, buttons)
 	column := widget.NewColumn(5, v.title, v.facts, v.data, v.scores, v.note, v.hold, row)
 	all := widget.NewInset(14, 10, 14, 12, widget.NewPanelBack(fynetheme.ColorNameInputBackground), column)

@@ -8,7 +8,9 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
+	"kakoi/app"
 	"kakoi/app/amount"
+	"kakoi/app/pack"
 	"kakoi/ui/theme"
 	"kakoi/ui/widget"
 )
@@ -25,7 +27,7 @@ type cardView struct {
 	endless                          *fynewidget.ProgressBarInfinite
 	work                             *widget.Box
 	use, recompute, licence          *widget.Button
-	measure, check, remove           *widget.Button
+	measure, check, remove, export   *widget.Button
 }
 
 func newCardView(s *Screen, name string) *cardView {
@@ -40,11 +42,15 @@ func newCardView(s *Screen, name string) *cardView {
 	v.check = s.button("models.check", func() { s.m.check(name) })
 	v.licence = s.button("models.licence", func() { s.licence(name) })
 	details := s.button("models.details", func() { s.details(name) })
+	v.export = s.button("models.pack.export", func() {
+		s.shell.PickSave(app.PackBase(name)+pack.Ext, func(path string) { s.m.exportPack(name, nil, path, false) })
+	})
+	v.export.Hidden = s.m.packs == nil
 	v.remove = s.button("models.remove", func() { s.m.remove(name) })
 	stop := s.button("models.stop", func() { s.m.stop(name) })
 	v.bar, v.endless = fynewidget.NewProgressBar(), fynewidget.NewProgressBarInfinite()
 	v.work = widget.NewColumn(4, v.working, v.bar, v.endless, widget.NewFlow(6, stop))
-	buttons := widget.NewFlow(6, v.use, v.recompute, v.measure, v.check, v.licence, details, v.remove)
+	buttons := widget.NewFlow(6, v.use, v.recompute, v.measure, v.check, v.licence, details, v.export, v.remove)
 	row := widget.NewInset(0, 4, 0, 0, nil, buttons)
 	column := widget.NewColumn(5, v.title, v.facts, v.place, v.speed, v.note, v.work, row)
 	all := widget.NewInset(14, 10, 14, 12, widget.NewPanelBack(fynetheme.ColorNameInputBackground), column)
@@ -94,7 +100,7 @@ func (v *cardView) show(r row) {
 	}
 	busy := r.working != ""
 	v.use.Hidden, v.recompute.Hidden, v.licence.Hidden = r.inUse, !r.stale, len(r.licences) == 0
-	for _, b := range []*widget.Button{v.use, v.measure, v.check, v.remove} {
+	for _, b := range []*widget.Button{v.use, v.measure, v.check, v.export, v.remove} {
 		if busy != b.Disabled() {
 			if busy {
 				b.Disable()
