@@ -35,7 +35,7 @@ func (s *Shell) makeScreens() {
 		{name: place.Training, icon: trainingIcon, screen: training.New(training.Params{
 			Shell: s, Datasets: v.Datasets, Training: v.Training, Adapters: v.Adapters, Exams: v.Exams, Models: v.Models, Bus: v.Bus,
 		})},
-		{name: place.Models, icon: fynetheme.ComputerIcon(), screen: models.New(models.Params{Shell: s, Models: v.Models, Library: v.Library, Adapters: v.Adapters, Exams: v.Exams, Training: v.Training, Bus: v.Bus})},
+		{name: place.Models, icon: fynetheme.ComputerIcon(), screen: models.New(models.Params{Shell: s, Models: v.Models, Library: v.Library, Adapters: v.Adapters, Exams: v.Exams, Training: v.Training, Packs: v.Packs, Bus: v.Bus})},
 		{name: place.Settings, icon: fynetheme.SettingsIcon(), screen: uisettings.New(uisettings.Params{
 			Shell: s, Settings: v.Settings, Models: v.Models, Library: v.Library, Chat: v.Chat, Prompts: v.Prompts, Doctor: s.doctor(), Backup: v.Backup, Proof: s.p.Proof, Shortcuts: s.groups, Bus: v.Bus,
 		})},

@@ -39,6 +39,7 @@ type Services struct {
 	Datasets      *app.Datasets
 	Training      *app.Training
 	Adapters      *app.Adapters
+	Packs         *app.Packs
 	Exams         *app.Exams
 	Engine        *app.Engine
 	Pages         *app.Pages

@@ -130,7 +130,7 @@ func (l *opening) open(ctx context.Context) (*ui.Services, error) {
 	l.repair.Go(func() { h.backups(l.call).KeepDaily(ctx) })
 	return &ui.Services{
 		Library: h.library, Chat: h.chat, Conversations: h.conversations, Models: h.models, Datasets: h.datasets,
-		Training: h.training, Adapters: h.adapters, Exams: h.exams, Engine: h.engine, Pages: h.pages,
+		Training: h.training, Adapters: h.adapters, Packs: h.packs, Exams: h.exams, Engine: h.engine, Pages: h.pages,
 		Folders: h.folders, Settings: h.settings, Prompts: h.prompts, Doctor: h.doctor(l.call), Backup: h.backup(l.call), Jobs: h.library.Jobs, Bus: h.bus, Close: l.close,
 	}, nil
 }
