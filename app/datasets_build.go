@@ -261,6 +261,7 @@ func (m *making) retrieve(ctx context.Context, d *Datasets, c core.Collection) (
 	}
 	model := m.retriever.asker.Generator.Info()
 	m.head.Model, m.head.ModelID, m.head.EmbedderID = model.Name, model.ID, m.retriever.asker.Embedder.Info().ID
+	m.head.Finding = rag.Finding
 	m.head.Asking = askingSum(m.retriever.asker.Templates, m.retriever.how)
 	m.params.Retriever = m.retriever
 	return release, nil

@@ -50,6 +50,9 @@ func (d *Datasets) Stale(ctx context.Context, s record.Dataset, model string) []
 	if s.Asking == "" { // it is older than this
 		return told
 	}
+	if s.Finding != rag.Finding {
+		told = append(told, "dataset.warn.finding")
+	}
 	how, err := d.Chat.how(AskOptions{})
 	templates, terr := rag.LoadTemplates(d.Chat.Prompts...)
 	switch {

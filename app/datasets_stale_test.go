@@ -10,6 +10,7 @@ import (
 
 	"kakoi/app"
 	"kakoi/app/settings"
+	"kakoi/core/rag"
 )
 
 // TestStaleDatasets: whatever makes the chat's prompts others than those of a dataset is told with it, until it is as it was.
@@ -80,4 +81,17 @@ func TestStaleDatasets(t *testing.T) {
 	told("another template", "dataset.warn.asking")
 	k.Chat.Prompts = shipped
 	told("all as it was")
+
+	// One of before the search found other passages in mixed collections: it has the sum of now, and is told of nevertheless.
+	older, err := k.Find(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if older.Finding != rag.Finding {
+		t.Errorf("made with the search %d", older.Finding)
+	}
+	older.Finding = 0
+	if got := k.Stale(t.Context(), older, ""); !slices.Equal(got, []string{"dataset.warn.finding"}) {
+		t.Errorf("of an earlier search: told %q", got)
+	}
 }

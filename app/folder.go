@@ -87,7 +87,7 @@ func stampOf(dir string) (string, error) {
 }
 
 // eachFile visits the files of a model folder and of the folders directly below it (hub folders have 1_Pooling), by
-// name. Hidden files are passed over, and the model's own 4-bit form, which is made of it; links are followed: the hub's cache is made
+// name. Hidden files are passed over, the model's own 4-bit form, which is made of it, and the recipe that it was made by; links are followed: the hub's cache is made
 // of them.
 func eachFile(dir string, visit func(name string, info fs.FileInfo) error) error {
 	var walk func(below string, depth int) error
@@ -97,7 +97,7 @@ func eachFile(dir string, visit func(name string, info fs.FileInfo) error) error
 			return fmt.Errorf("list model folder: %w", err)
 		}
 		for _, e := range entries {
-			if e.Name()[0] == '.' || below == "" && e.Name() == weights.Cache4Bit && e.IsDir() {
+			if e.Name()[0] == '.' || below == "" && (e.Name() == weights.Cache4Bit || e.Name() == weights.Recipe) && e.IsDir() {
 				continue
 			}
 			name := filepath.Join(below, e.Name())

@@ -197,3 +197,43 @@ func TestCheckReadsEverything(t *testing.T) {
 		t.Errorf("a changed bit: %v", err)
 	}
 }
+
+// TestRecipeIsNoPartOfAModel: what lies in a model's recipe folder can be edited, and the model stays the one that is known; a copy has none of it.
+func TestRecipeIsNoPartOfAModel(t *testing.T) {
+	b := open(t, nil)
+	recipe := filepath.Join(b.dir, "bundled", "starter", "recipe")
+	if err := os.MkdirAll(recipe, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(recipe, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("README.md", "How it was made.")
+	if _, err := b.models.GeneratorNamed(t.Context(), "starter", nil); err != nil {
+		t.Fatal(err)
+	}
+	before, err := b.models.KnownGenerator(t.Context(), "starter")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("README.md", "How it was really made.")
+	write("words.json", `["a"]`)
+	if now, err := b.models.KnownGenerator(t.Context(), "starter"); err != nil || now.ID != before.ID {
+		t.Errorf("after an edit of the recipe: %+v, %v", now, err)
+	}
+	m, err := b.models.Import(t.Context(), starterFolder(t), app.ImportOptions{Name: "copy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range m.Files {
+		if strings.HasPrefix(f.Name, "recipe") {
+			t.Errorf("copied: %s", f.Name)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(m.Dir, "recipe")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the copy has a recipe: %v", err)
+	}
+}

@@ -29,7 +29,7 @@ func (s *Shell) makeScreens() {
 	})
 	s.entries = []*entry{
 		{name: place.Chat, icon: chatIcon, screen: chat.New(chat.Params{
-			Shell: s, Conversations: v.Conversations, Models: v.Models, Adapters: v.Adapters, Refusing: v.Chat, Library: v.Library, Pages: v.Pages, Bus: v.Bus, Samples: s.addSamples,
+			Shell: s, Conversations: v.Conversations, Models: v.Models, Adapters: v.Adapters, Receipts: &app.Receipts{Conversations: v.Conversations}, Refusing: v.Chat, Library: v.Library, Pages: v.Pages, Bus: v.Bus, Samples: s.addSamples,
 		})},
 		{name: place.Documents, icon: fynetheme.DocumentIcon(), screen: s.documents},
 		{name: place.Training, icon: trainingIcon, screen: training.New(training.Params{

@@ -5,6 +5,7 @@ import (
 
 	"fyne.io/fyne/v2"
 
+	"kakoi/app"
 	"kakoi/ui/place"
 )
 
@@ -94,6 +95,9 @@ func (s *Shell) dropped(uris []fyne.URI) {
 	if s.greets {
 		s.greeting.Drop(paths)
 		return
+	}
+	if len(paths) == 1 && app.IsReceipt(paths[0]) {
+		s.show(place.Chat)
 	}
 	if e := s.entry(s.current); e != nil && e.screen.Drop(paths) {
 		return

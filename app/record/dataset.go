@@ -34,7 +34,8 @@ type Dataset struct {
 	Model      string `json:"model,omitempty"`
 	ModelID    string `json:"model_id,omitempty"`
 	EmbedderID string `json:"embedder_id,omitempty"`
-	Asking     string `json:"asking,omitempty"` // identity of the templates and of the chat's options they were built with
+	Asking     string `json:"asking,omitempty"`  // identity of the templates and of the chat's options they were built with
+	Finding    int    `json:"finding,omitempty"` // rag.Finding that its passages were found with; 0: one of before it was counted
 
 	Counts       DatasetCounts     `json:"counts"`
 	Left         []DatasetCount    `json:"left"`      // drafts left out, by reason

@@ -21,6 +21,13 @@ const (
 	foreignHits = 5
 )
 
+// Finding counts the ways of finding passages for a question: it is raised whenever the same library would give other passages than before. Rows for
+// training that were made in an earlier way have other prompts than a chat has now.
+//
+//	1  fusion by scores (the first that is counted)
+//	2  in collections in two scripts each script is searched by meaning and counted by itself
+const Finding = 2
+
 type chunkKey struct {
 	document string
 	ordinal  int

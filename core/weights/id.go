@@ -46,7 +46,7 @@ func (f *Folder) Files() ([]File, error) {
 			if err != nil {
 				return nil, fmt.Errorf("list %q: %w", f.dir, err)
 			}
-			if strings.HasPrefix(filepath.ToSlash(name), Cache4Bit+"/") || name == Refusals {
+			if strings.HasPrefix(filepath.ToSlash(name), Cache4Bit+"/") || strings.HasPrefix(filepath.ToSlash(name), Recipe+"/") || name == Refusals {
 				continue // made of the model, no part of it
 			}
 			switch filepath.Ext(name) {

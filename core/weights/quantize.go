@@ -27,6 +27,9 @@ const Cache4Bit = "nf4"
 // are no part of it.
 const Refusals = "refusal.json"
 
+// Recipe is the folder within a model's folder that says how the model was made. It is no part of it.
+const Recipe = "recipe"
+
 // spare4Bit stays free on the disk after a 4-bit folder was written.
 const spare4Bit = 256 << 20
 

@@ -117,6 +117,7 @@ type model struct {
 	loaded bool
 	click  bool   // all steps go by themselves
 	left   bool   // they did when the window was closed, and wait for a person to go on
+	hushed string // Run.ID of an unfinished run of which nothing more is to be told
 	waits  string // key of what a person has to decide before they go on; "": nothing
 	known  string // Dataset.ID whose warnings a person has seen and gone on
 	work   *work  // what is done now, but for training; nil: nothing

@@ -188,6 +188,7 @@ type arrangement struct {
 	Log      bool            `json:"log"`
 	All      bool            `json:"all"`
 	Settings json.RawMessage `json:"settings"`
+	Hushed   string          `json:"hushed,omitempty"` // run of which the banner says no more
 }
 
 // State is kept for the next start.
@@ -197,7 +198,7 @@ func (s *Screen) State() json.RawMessage {
 	if err != nil {
 		return nil
 	}
-	raw, err := json.Marshal(arrangement{m.step, m.set, m.run, m.exam, m.click || m.left, m.known, m.settings.base, m.build, m.live.log, m.settings.all, settings})
+	raw, err := json.Marshal(arrangement{m.step, m.set, m.run, m.exam, m.click || m.left, m.known, m.settings.base, m.build, m.live.log, m.settings.all, settings, m.hushed})
 	if err != nil {
 		return nil
 	}
@@ -212,6 +213,7 @@ func (s *Screen) SetState(raw json.RawMessage) {
 	}
 	m := s.m
 	m.step, m.set, m.run, m.exam, m.left, m.known = a.Step, a.Dataset, a.Run, a.Exam, a.Click, a.Known
+	m.hushed = a.Hushed
 	m.settings.base, m.build, m.live.log, m.settings.all = a.Base, a.Build, a.Log, a.All
 	kept := m.settings.TrainSettings
 	if json.Unmarshal(a.Settings, &kept) == nil && kept.Rank > 0 {

@@ -20,6 +20,7 @@ type banner struct {
 	bar   *fynewidget.ProgressBar
 	stop  *widget.Button
 	goOn  *widget.Button
+	close *widget.Button // of what waits: it is told no more, also after the next start
 	wide  *widget.Box
 }
 
@@ -28,7 +29,8 @@ func newBanner(s *Screen) *banner {
 	b.bar.TextFormatter = func() string { return fmt.Sprintf("%.0f%%", b.bar.Value*100) }
 	b.stop = s.button("training.stop", fynetheme.CancelIcon(), fynewidget.MediumImportance, s.m.stop)
 	b.goOn = s.button("training.goon", fynetheme.MediaPlayIcon(), fynewidget.HighImportance, func() { b.act() })
-	b.wide = widget.NewEdge(gap, b.text, b.goOn, b.stop)
+	b.close = s.button("ui.close", fynetheme.WindowCloseIcon(), fynewidget.LowImportance, func() { b.dismiss() })
+	b.wide = widget.NewEdge(gap, b.text, b.goOn, b.stop, b.close)
 	b.panel = widget.NewInset(12, 8, 12, 8, widget.NewPanelBack(theme.ColorQuestion), widget.NewColumn(gap, b.wide, b.bar))
 	b.box = widget.NewColumn(0, b.panel)
 	return b
@@ -49,10 +51,21 @@ func (b *banner) act() {
 	b.s.Focus()
 }
 
+// dismiss says no more of what waits: the steps that the end of a window interrupted, or a run that is not finished.
+func (b *banner) dismiss() {
+	m := b.s.m
+	if r, ok := m.currentRun(); ok && m.unfinished(r) {
+		m.hushed = r.ID
+	}
+	m.left = false
+	b.update()
+	b.s.Focus()
+}
+
 func (b *banner) update() {
 	m := b.s.m
 	text, share := "", -1.0
-	goOn, stop := false, false
+	goOn, stop, closes := false, false, false
 	r, ok := m.currentRun()
 	switch w := m.work; {
 	case w != nil:
@@ -73,16 +86,17 @@ func (b *banner) update() {
 	case m.waits != "":
 		text = b.s.text(m.waits)
 		goOn = true
-	case ok && m.unfinished(r) && m.step != stepRun:
+	case ok && m.unfinished(r) && m.step != stepRun && m.hushed != r.ID:
 		text = b.s.text("training.unfinished", r.Name, r.Step, max(r.Steps, r.Plan.Steps))
-		goOn = true
+		goOn, closes = true, true
 	case m.left && m.loaded && !(ok && m.unfinished(r)):
 		text = b.s.text("training.closed")
-		goOn = true
+		goOn, closes = true, true
 	case m.click && m.training():
 		text = b.s.text("training.clicking")
 	case m.click || m.left:
 		text = b.s.text("training.clicking.then")
+		closes = m.left
 	}
 	if m.click && m.work != nil {
 		text = b.s.text("training.clicking") + "  " + text
@@ -90,6 +104,7 @@ func (b *banner) update() {
 	asks := goOn && m.asks() && !b.goOn.Visible()
 	visible(b.goOn, goOn)
 	visible(b.stop, stop)
+	visible(b.close, closes)
 	if asks && b.s.shown && b.s.inside() {
 		defer b.s.Focus()
 	}

@@ -378,6 +378,52 @@ func TestStepsGoOnAfterTheWindow(t *testing.T) {
 	}
 }
 
+// TestWhatWaitsCanBeClosed: a person who does not want the rest of the steps closes the banner, and the next window does not bring it back; nothing is done.
+func TestWhatWaitsCanBeClosed(t *testing.T) {
+	w := newWorld()
+	s, d := stage(t, w, "en", theme.Light, 100)
+	s.m.clickAll()
+	d.drain(t)
+	w.all = nil
+	s.m.click, s.m.step, s.m.exam = true, stepRun, ""
+	s, d = stageLeft(t, w, "en", theme.Light, 100, s.State())
+	if s.banner.text.Text() != s.text("training.closed") || !s.banner.close.Visible() {
+		t.Fatalf("told %q", s.banner.text.Text())
+	}
+	test.Tap(s.banner.close)
+	d.drain(t)
+	if !s.banner.panel.Hidden || s.m.left || s.m.click || len(w.all) != 0 {
+		t.Errorf("closed: told %q, exams %+v", s.banner.text.Text(), w.all)
+	}
+	s, _ = stageLeft(t, w, "en", theme.Light, 100, s.State())
+	if !s.banner.panel.Hidden || s.m.asks() {
+		t.Errorf("the next window tells %q", s.banner.text.Text())
+	}
+	// A run that is not finished: told on other steps until it is closed; another such run is told of again.
+	w.runs[0].State, w.runs[0].Step = record.RunPaused, 3
+	s, d = stageLeft(t, w, "en", theme.Light, 100, s.State())
+	s.m.show(stepQuestions)
+	d.drain(t)
+	if s.banner.panel.Hidden || !s.banner.close.Visible() {
+		t.Fatal("an unfinished run is not told of")
+	}
+	test.Tap(s.banner.close)
+	d.drain(t)
+	s, d = stageLeft(t, w, "en", theme.Light, 100, s.State())
+	s.m.show(stepQuestions)
+	d.drain(t)
+	if !s.banner.panel.Hidden {
+		t.Errorf("closed, the next window tells %q", s.banner.text.Text())
+	}
+	w.runs[0].ID = "another"
+	s.m.run = "another"
+	s.m.runs[0].ID = "another"
+	s.banner.update()
+	if s.banner.panel.Hidden {
+		t.Error("another unfinished run is not told of")
+	}
+}
+
 // TestARunByHandEndsTheStepsLeft: where the window was closed over the steps, and a person then begins a new run by hand, that is all that is done: no exam, and nothing is adopted unasked.
 func TestARunByHandEndsTheStepsLeft(t *testing.T) {
 	w := newWorld()
