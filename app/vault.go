@@ -68,6 +68,16 @@ func NewVault(data string) (*Vault, error) {
 	return v, nil
 }
 
+// NewVaultView is a Vault for a process that does not own the data folder, to look at: nothing is changed.
+func NewVaultView(data string) (*Vault, error) {
+	h, there, err := vault.Load(data)
+	v := &Vault{Data: data, state: VaultNone, header: h, listeners: map[*func(VaultState)]bool{}}
+	if there {
+		v.state = VaultLocked
+	}
+	return v, err
+}
+
 // State is the state now.
 func (v *Vault) State() VaultState {
 	v.mu.Lock()

@@ -154,16 +154,12 @@ func (v *Vault) set(ctx context.Context, h vault.Header, k *vault.Key, p core.Pr
 	if _, _, err := keep.Finish(); err != nil {
 		return true, err
 	}
-	return true, v.Seal(context.WithoutCancel(ctx), k, p)
+	return true, EndSealing(context.WithoutCancel(ctx), v.Data, k, p)
 }
 
-// Seal ends an encryption of files that was begun: for whoever has the key and is about to open the data folder. A decryption that did not come to its exchange is
-// taken back by it.
-func (v *Vault) Seal(ctx context.Context, k *vault.Key, p core.Progress) error {
-	return sealData(ctx, v.Data, k, p)
-}
-
-func sealData(ctx context.Context, data string, k *vault.Key, p core.Progress) error {
+// EndSealing ends an encryption of files that was begun, for whoever has the key and is about to open a data folder; without a key it does nothing. A decryption that did not
+// come to its exchange is taken back by it.
+func EndSealing(ctx context.Context, data string, k *vault.Key, p core.Progress) error {
 	s := Sealed{Data: data}
 	if _, there, err := s.Waiting(); err != nil || !there || k == nil {
 		return err
@@ -219,7 +215,7 @@ func (v *Vault) remove(ctx context.Context, k *vault.Key, p core.Progress) (done
 	}
 	if err != nil {
 		err = errors.Join(noRoom(err), keep.Drop())
-		return false, errors.Join(err, sealData(context.WithoutCancel(ctx), v.Data, k, nil))
+		return false, errors.Join(err, EndSealing(context.WithoutCancel(ctx), v.Data, k, nil))
 	}
 	_, _, err = keep.Finish()
 	return true, err

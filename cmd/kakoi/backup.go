@@ -253,7 +253,7 @@ func aloneRestore(ctx context.Context, c *call) (bool, error) {
 func runRestore(ctx context.Context, c *call) error { return restore(ctx, c, c.host.backup(c), false) }
 
 func restore(ctx context.Context, c *call, b *app.Backup, alone bool) error {
-	o, keep := c.options.(*restoreOptions), app.Keep{Data: c.data}
+	o, keep := c.options.(*restoreOptions), app.Keep{Data: c.data, Key: c.key}
 	if o.undo || o.forget {
 		if err := c.want(0, 0); err != nil {
 			return err

@@ -37,6 +37,7 @@ type command struct {
 	args    string // as help shows it
 	library bool   // needs the data folder
 	window  bool   // opens the window, or raises the one that is open
+	locked  bool   // needs no passphrase: alone does all of it in the process that owns the data folder
 	early   func(h *host)
 	// alone runs in the process that owns the data folder, before the library is opened; where it is done, the library stays closed.
 	alone func(ctx context.Context, c *call) (done bool, err error)

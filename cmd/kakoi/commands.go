@@ -30,6 +30,7 @@ func commands() []command {
 		{name: "adapter", args: adapterArgs, library: true, flags: adapterFlags, run: runAdapter},
 		{name: "exam", args: examArgs, library: true, flags: examFlags, run: runExam},
 		{name: "settings", args: "[KEY [VALUE]]", library: true, flags: settingsFlags, run: runSettings},
+		{name: "passphrase", args: passphraseArgs, library: true, locked: true, flags: passphraseFlags, alone: alonePassphrase, run: runPassphrase},
 		{name: "backup", args: backupArgs, library: true, flags: backupFlags, run: runBackup},
 		{name: "restore", args: "FILE [--check] | --undo | --forget", library: true, flags: restoreFlags, alone: aloneRestore, run: runRestore},
 		{name: "capsule", args: capsuleArgs, library: true, flags: capsuleFlags, run: runCapsule},

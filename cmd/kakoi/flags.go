@@ -18,6 +18,8 @@ type globals struct {
 	quiet bool
 	lang  string
 	help  bool
+
+	unlock string // file of the passphrase of the data folder
 }
 
 func (g *globals) register(fs *flag.FlagSet) {
@@ -25,6 +27,7 @@ func (g *globals) register(fs *flag.FlagSet) {
 	fs.BoolVar(&g.json, "json", g.json, "cli.flag.json")
 	fs.BoolVar(&g.quiet, "quiet", g.quiet, "cli.flag.quiet")
 	fs.StringVar(&g.lang, "lang", g.lang, "cli.flag.lang")
+	fs.StringVar(&g.unlock, "unlock-file", g.unlock, "cli.flag.unlock_file")
 	fs.BoolVar(&g.help, "help", g.help, "cli.flag.help")
 	fs.BoolVar(&g.help, "h", g.help, "")
 }

@@ -54,7 +54,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	if err := app.FreshTemporary(c.data); err != nil {
 		return nil, err
 	}
-	keep := app.Keep{Data: c.data}
+	keep := app.Keep{Data: c.data, Key: c.key}
 	swapped, repaired, err := keep.Prepare(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("prepare data folder: %w", err)
@@ -63,6 +63,10 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		if err := os.MkdirAll(filepath.Join(c.data, dir), 0o700); err != nil {
 			return nil, fmt.Errorf("make %s folder: %w", dir, err)
 		}
+	}
+	// An encryption of files that was interrupted goes on before anything reads them.
+	if err := app.EndSealing(ctx, c.data, c.key, nil); err != nil {
+		return nil, fmt.Errorf("prepare data folder: %w", err)
 	}
 	log := openLog(c.data, ownLog, c.key)
 	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
@@ -97,7 +101,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 	if c.command.early != nil {
 		c.command.early(h)
 	}
-	h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{})
+	h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{Key: c.key})
 	if errors.Is(err, core.ErrCorrupt) {
 		// What a power loss leaves is put right without being asked: nothing that was reported is in it (docs/decisions/0026).
 		if saved, serr := keep.SalvageLogs(ctx, nil); serr != nil {
@@ -105,7 +109,7 @@ func (p *program) openHost(ctx context.Context, c *call) (*host, error) {
 		} else if saved != nil {
 			h.saved = saved
 			slog.Warn("library files written anew after a loss of power", "places", saved.Places, "values", saved.Values)
-			h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{})
+			h.index, err = index.Open(filepath.Join(c.data, "library"), index.Options{Key: c.key})
 		}
 	}
 	if err != nil {

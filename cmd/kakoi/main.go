@@ -129,6 +129,12 @@ func (p *program) guests(data string, opened func(ctx context.Context) (*host, e
 
 // own runs a command with this process as the owner of the data folder, and those of guests beside it.
 func (p *program) own(ctx context.Context, o *owner, c *call) int {
+	if !c.command.locked {
+		if err := c.unlock(ctx); err != nil {
+			return c.finish(err)
+		}
+	}
+	defer c.key.Close()
 	if c.command.alone != nil {
 		if done, err := c.command.alone(ctx, c); done || err != nil {
 			return c.finish(err)

@@ -19,7 +19,7 @@ func aloneDoctor(ctx context.Context, c *call) (done bool, err error) {
 	if err := c.want(0, 0); err != nil {
 		return true, err
 	}
-	keep := app.Keep{Data: c.data}
+	keep := app.Keep{Data: c.data, Key: c.key}
 	if _, _, err := keep.Finish(); err != nil {
 		return true, err
 	}
@@ -166,9 +166,14 @@ func (c *call) tellPlan(p app.RepairPlan) {
 			} else {
 				c.say("cli.repair.from_pages", name, a.Pages, a.LostPages)
 			}
+		case app.FromSaved:
+			c.say("cli.repair.from_saved", name, p.Saved.Local().Format("2006-01-02 15:04"))
 		case app.FromNone:
 			c.say("cli.repair.lost", name, source)
 		}
+	}
+	if len(p.RecordsBack) > 0 {
+		c.say("cli.repair.records_back", len(p.RecordsBack), p.Saved.Local().Format("2006-01-02 15:04"))
 	}
 	for _, name := range p.Restored {
 		c.say("cli.repair.restored", sanitize(name, false))

@@ -209,10 +209,10 @@ func (s *searcher) backward(to, lowest int) (from int, ok bool) {
 }
 
 // usual bounds a block of short values: Badger ends one at 4 KB, and what does not compress is a little longer. pairs bounds how many beginnings and ends of such blocks are tried in a
-// table, about two seconds: it takes two damaged blocks, or one and a footer, beside a damaged index.
+// table (some 15 KB; a fifth of a second): it takes two damaged blocks, or one and a footer, beside a damaged index.
 const (
 	usual = 4400
-	pairs = 2 << 30
+	pairs = 64 << 20
 )
 
 // between finds the first block of a usual size in a part of the file of which neither end is one.
