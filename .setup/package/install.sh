@@ -58,10 +58,12 @@ if [ -n "$remove" ]; then
   exit 0
 fi
 
-if [ -x "$tree/lib/kakoi/kakoi" ]; then
-  # damage on the way; who made the bundle is another question: kakoi verify --key
-  "$tree/lib/kakoi/kakoi" verify --quiet "$tree" >&2 || { echo "Nothing was installed." >&2; exit 1; }
-fi
+# Damage on the way is found before anything is written; who made the bundle is another question: kakoi verify --key
+for program in "$tree/lib/kakoi/kakoi" "$prefix/lib/kakoi/kakoi"; do
+  [ -x "$program" ] || continue
+  "$program" verify "$tree" >/dev/null 2>&1 || { "$program" verify "$tree" >&2 || true; echo "Nothing was installed." >&2; exit 1; }
+  break
+done
 old=
 [ ! -e "$installed" ] || old=$(paths "$installed")
 new=$(paths "$own/MANIFEST")
