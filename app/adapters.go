@@ -46,6 +46,9 @@ type AdapterInfo struct {
 
 func (a *Adapters) book() record.Book { return record.Book{Store: a.Store} }
 
+// Encrypted says whether the adapters here are encrypted. What Export writes never is.
+func (a *Adapters) Encrypted() bool { return a.Key != nil }
+
 func (a *Adapters) folder(id string) string { return filepath.Join(a.Dir, id) }
 
 // List are all adapters, newest first.

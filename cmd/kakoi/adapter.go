@@ -162,6 +162,9 @@ func adapterExport(ctx context.Context, c *call, _ *adapterOptions, args []strin
 		return c.emit(map[string]string{"id": x.ID, "dir": dir})
 	}
 	c.say("cli.adapter.exported", sanitize(x.Name, false), dir)
+	if c.host.key != nil {
+		c.say("cli.adapter.exported_plain")
+	}
 	return nil
 }
 

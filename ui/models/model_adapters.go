@@ -218,11 +218,14 @@ func (m *model) exportAdapter(id, dir string) {
 		}
 		return r
 	}, c.Name)
-	target := filepath.Join(dir, name)
+	target, done := filepath.Join(dir, name), "models.adapter.exported"
+	if a, ok := m.adapters.(interface{ Encrypted() bool }); ok && a.Encrypted() {
+		done = "models.adapter.exported_plain"
+	}
 	m.changeAdapter(func(ctx context.Context) error {
 		_, err := m.adapters.Export(ctx, id, target)
 		return err
-	}, m.host.Text("models.adapter.exported", target))
+	}, m.host.Text(done, target))
 }
 
 // importAdapter copies a PEFT folder in.
