@@ -37,7 +37,7 @@ func (s *Shell) makeScreens() {
 		})},
 		{name: place.Models, icon: fynetheme.ComputerIcon(), screen: models.New(models.Params{Shell: s, Models: v.Models, Library: v.Library, Adapters: v.Adapters, Exams: v.Exams, Training: v.Training, Packs: v.Packs, Bus: v.Bus})},
 		{name: place.Settings, icon: fynetheme.SettingsIcon(), screen: uisettings.New(uisettings.Params{
-			Shell: s, Settings: v.Settings, Models: v.Models, Library: v.Library, Chat: v.Chat, Prompts: v.Prompts, Doctor: s.doctor(), Backup: v.Backup, Proof: s.p.Proof, Shortcuts: s.groups, Bus: v.Bus,
+			Shell: s, Settings: v.Settings, Models: v.Models, Library: v.Library, Chat: v.Chat, Prompts: v.Prompts, Doctor: s.doctor(), Backup: v.Backup, Backups: v.Backups, Capsule: v.Capsule, Vault: s.keeper(), Proof: s.p.Proof, Shortcuts: s.groups, Bus: v.Bus,
 		})},
 		{name: place.Help, icon: fynetheme.HelpIcon(), screen: help.New(help.Params{Shell: s, Shortcuts: s.groups})},
 	}
@@ -47,6 +47,14 @@ func (s *Shell) makeScreens() {
 func (s *Shell) addSamples() {
 	s.entry(place.Documents).view()
 	s.documents.AddSamples()
+}
+
+// keeper is the passphrase as the settings need it; nil where none can be set.
+func (s *Shell) keeper() uisettings.Passphrase {
+	if s.p.Vault == nil {
+		return nil
+	}
+	return s.p.Vault
 }
 
 // doctor speaks the window's language, also after that was changed.
@@ -79,12 +87,13 @@ func (s *Shell) welcome() {
 			SetLanguage: func(language string) { s.set(func(set *settings.Settings) { set.Language = language }) },
 			SetTextSize: func(percent int) { s.set(func(set *settings.Settings) { set.TextSize = percent }) },
 			SetTheme:    func(name string) { s.set(func(set *settings.Settings) { set.Theme = name }) },
-			AddSamples:  s.addSamples, AddPaths: s.addPaths,
+			Guarded:     s.guarded(), Protect: s.welcomeGuard, Keys: s.SecretKeys(), Strength: s.strength(),
+			AddSamples: s.addSamples, AddPaths: s.addPaths,
 			Done: func() {
 				s.state.Welcomed = true
 				s.show(place.Chat)
 				s.remember()
-				if err := s.state.save(s.p.Data); err != nil { // a crash before the end does not bring the welcome back
+				if err := s.state.save(s.p.Data, s.sealer()); err != nil { // a crash before the end does not bring the welcome back
 					slog.Warn("window state", "error", err)
 				}
 			},
@@ -94,6 +103,24 @@ func (s *Shell) welcome() {
 	s.frame.put(s.greeting.Build())
 	s.greeting.Focus()
 }
+
+// guarded says for the welcome whether a passphrase keeps the library; nil where none can be set.
+func (s *Shell) guarded() func() bool {
+	if s.p.Vault == nil {
+		return nil
+	}
+	return s.protected
+}
+
+func (s *Shell) strength() func([]byte) string {
+	if s.p.Vault == nil {
+		return nil
+	}
+	return s.p.Vault.Strength
+}
+
+// welcomeGuard sets a passphrase on a person's way through the welcome, which goes on afterwards.
+func (s *Shell) welcomeGuard(pass []byte) { s.Protect(pass, s.ShowError) }
 
 // set changes the settings; the news of it comes back through the bus.
 func (s *Shell) set(change func(*settings.Settings)) {

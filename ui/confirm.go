@@ -9,7 +9,11 @@ import (
 
 // Confirm asks before something is done. Escape is no; Enter presses the button that has the focus, which is the one that
 // does it unless something would be lost.
-func (s *Shell) Confirm(q widget.Question) { s.ask(q) }
+func (s *Shell) Confirm(q widget.Question) {
+	if !s.locked() {
+		s.ask(q)
+	}
+}
 
 func (s *Shell) ask(q widget.Question) *widget.Panel {
 	var panel *widget.Panel

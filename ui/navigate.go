@@ -7,10 +7,14 @@ import (
 
 	"kakoi/app"
 	"kakoi/ui/place"
+	uisettings "kakoi/ui/settings"
 )
 
 // Navigate shows a place.Screen, place.Document, place.Conversation or place.Compare.
 func (s *Shell) Navigate(where any) {
+	if s.locked() {
+		return
+	}
 	name := s.current
 	switch w := where.(type) {
 	case place.Screen:
@@ -39,6 +43,9 @@ func (s *Shell) entry(name place.Screen) *entry {
 
 // show puts a screen on the window.
 func (s *Shell) show(name place.Screen) {
+	if s.locked() {
+		return
+	}
 	next := s.entry(name)
 	if next == nil {
 		if len(s.entries) == 0 {
@@ -72,6 +79,9 @@ func (s *Shell) refocus() {
 
 // dropped hands dragged files to the screen that is shown, or else to the documents.
 func (s *Shell) dropped(uris []fyne.URI) {
+	if s.locked() {
+		return
+	}
 	if s.services == nil {
 		s.Toast(s.Text("ui.drop.early"))
 		return
@@ -96,6 +106,9 @@ func (s *Shell) dropped(uris []fyne.URI) {
 		s.greeting.Drop(paths)
 		return
 	}
+	if len(paths) == 1 && uisettings.IsCapsule(paths[0]) && s.openCapsule(paths[0]) {
+		return
+	}
 	if len(paths) == 1 && app.IsReceipt(paths[0]) {
 		s.show(place.Chat)
 	}
@@ -103,6 +116,16 @@ func (s *Shell) dropped(uris []fyne.URI) {
 		return
 	}
 	s.addPaths(paths)
+}
+
+// openCapsule leads to the page of capsules and opens one there; false where that cannot be done now.
+func (s *Shell) openCapsule(path string) bool {
+	e := s.entry(place.Settings)
+	if e == nil {
+		return false
+	}
+	screen, ok := e.screen.(*uisettings.Screen)
+	return ok && screen.ShowCapsule(path, func() { s.show(place.Settings) })
 }
 
 // addPaths hands files and folders to the documents, whichever screen is shown.

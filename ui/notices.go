@@ -74,6 +74,14 @@ func (n *notices) remove(card fyne.CanvasObject) {
 	}
 }
 
+// clear takes all cards away.
+func (n *notices) clear() {
+	for _, c := range n.cards {
+		n.forget(c)
+	}
+	n.show()
+}
+
 func (n *notices) forget(card fyne.CanvasObject) {
 	n.cards = slices.DeleteFunc(slices.Clone(n.cards), func(c fyne.CanvasObject) bool { return c == card })
 	delete(n.backs, card)
@@ -106,6 +114,9 @@ func (n *notices) card(edge fyne.ThemeColorName, content fyne.CanvasObject) fyne
 // Toast shows a short note for a few seconds. It may be called from any goroutine.
 func (s *Shell) Toast(text string) {
 	s.Post(func() {
+		if s.locked() {
+			return
+		}
 		c := s.notices.card(fynetheme.ColorNameSeparator, paragraph(text, noticeWidth, ""))
 		s.notices.add(c, text, false)
 		time.AfterFunc(toastTime, func() { s.Post(func() { s.notices.remove(c) }) })
@@ -121,6 +132,9 @@ func (s *Shell) ShowError(err error) {
 	slog.Error("shown", "error", err)
 	sentence, hint := resources.ErrorText(s.Lang(), err)
 	s.Post(func() {
+		if s.locked() {
+			return
+		}
 		title := fynewidget.NewLabelWithStyle(s.Text("ui.error.title"), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 		text := paragraph(sentence, noticeWidth, "")
 		help := paragraph(hint, noticeWidth, theme.ColorSecondary)

@@ -24,10 +24,12 @@ type Params struct {
 	Open     func(ctx context.Context) (*Services, error) // opens the data folder; runs beside the first frame
 	Raise    <-chan struct{}                              // a second start asks for the window
 	Repair   func() error                                 // asks the next start for a repair of a library that does not open; nil: it is not offered
-	Restart  func()                                       // the program starts again when the window has ended; nil: it does not
-	Notices  <-chan string                                // keys of texts to show when they come; nil is none
-	Probe    string                                       // file for the longest times of the window's goroutine; "" is off
-	Swapping func() time.Duration                         // how long the display has drawn frames while that goroutine waited; nil: unknown
+	Vault    Vault                                        // the passphrase that keeps the library; nil: none can
+	Display  Display
+	Restart  func()               // the program starts again when the window has ended; nil: it does not
+	Notices  <-chan string        // keys of texts to show when they come; nil is none
+	Probe    string               // file for the longest times of the window's goroutine; "" is off
+	Swapping func() time.Duration // how long the display has drawn frames while that goroutine waited; nil: unknown
 }
 
 // Services are the use-cases over an opened data folder.
@@ -47,6 +49,8 @@ type Services struct {
 	Prompts       app.Prompts
 	Doctor        *app.Doctor
 	Backup        *app.Backup
+	Backups       *app.Backups
+	Capsule       *app.Capsule
 	Settings      *settings.File
 	Jobs          *job.Runner
 	Bus           *app.Bus

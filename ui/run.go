@@ -10,7 +10,12 @@ import (
 func Run(ctx context.Context, p Params) error {
 	s := newShell(ctx, p)
 	s.window.Resize(s.state.size())
-	s.window.SetContent(s.frame.build())
+	locked := s.p.Vault != nil && s.p.Vault.Locked()
+	if locked {
+		s.showLock()
+	} else {
+		s.window.SetContent(s.frame.build())
+	}
 	stop := context.AfterFunc(s.ctx, func() { s.Post(s.quit) })
 	defer stop()
 	if p.Probe != "" {
@@ -19,10 +24,15 @@ func Run(ctx context.Context, p Params) error {
 			return fmt.Errorf("start the probe: %w", err)
 		}
 		s.probe = watch
-		s.Go(watch.run)
+		s.always(watch.run)
 	}
-	s.Go(s.open)
-	s.Go(s.news)
+	if !locked {
+		s.Go(s.open)
+	}
+	s.always(s.news)
+	if s.p.Vault != nil && s.p.Display.Idle != nil {
+		s.always(s.watchIdle)
+	}
 	s.window.ShowAndRun()
 	return s.stop()
 }
@@ -39,9 +49,20 @@ func (s *Shell) news(ctx context.Context) {
 				s.window.RequestFocus()
 			})
 		case key := <-s.p.Notices:
-			s.Toast(s.Text(key))
+			s.tell(s.Text(key))
 		}
 	}
+}
+
+// tell shows a note, after the unlocking where the window is locked. It may be called from any goroutine.
+func (s *Shell) tell(text string) {
+	s.Post(func() {
+		if s.locked() {
+			s.lock.later = append(s.lock.later, text)
+			return
+		}
+		s.Toast(text)
+	})
 }
 
 // open opens the data folder beside the first frame, then shows the screens.
@@ -67,12 +88,19 @@ func (s *Shell) open(ctx context.Context) {
 func (s *Shell) stop() error {
 	s.cancel()
 	s.work.Wait()
-	if err := s.state.save(s.p.Data); err != nil {
+	s.session.work.Wait()
+	var err error
+	if by := s.sealer(); by == nil {
+		err = s.state.save(s.p.Data, nil)
+	} else if s.locked() || s.services == nil { // what else there is to keep was kept when it was locked
+		err = s.state.saveSize(s.p.Data)
+	} else {
+		err = s.state.save(s.p.Data, by)
+	}
+	if err != nil {
 		slog.Warn("window state", "error", err)
 	}
-	for _, cancel := range s.subscriptions {
-		cancel()
-	}
+	s.unsubscribe()
 	if s.opened == nil {
 		return s.failed
 	}
@@ -112,7 +140,11 @@ func (s *Shell) leave() {
 		s.p.Restart()
 	}
 	s.remember()
-	s.frame.showClosing()
+	if s.locked() {
+		s.lock.cover.Ending(s.Text("ui.closing"))
+	} else {
+		s.frame.showClosing()
+	}
 	s.cancel() // quit follows
 }
 
@@ -125,6 +157,9 @@ func (s *Shell) quit() {
 func (s *Shell) remember() {
 	if size := s.window.Canvas().Size(); size.Width > 0 {
 		s.state.Width, s.state.Height = size.Width, size.Height
+	}
+	if s.locked() {
+		return // the rest was taken down when it was locked
 	}
 	s.state.Screen, s.state.Collection = s.current, s.collection
 	for _, e := range s.entries {

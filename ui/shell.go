@@ -26,10 +26,12 @@ type Shell struct {
 	post   func(func()) // fyne.Do; a test has a queue of its own
 	ctx    context.Context
 	cancel context.CancelFunc
-	work   sync.WaitGroup
+	work   sync.WaitGroup // what goes on whether or not the library is open
 
-	mu   sync.Mutex
-	look look // read from any goroutine
+	mu      sync.Mutex
+	look    look     // read from any goroutine
+	session *session // that of the open library, or of the next one
+	lock    locking
 
 	state         state
 	services      *Services // nil until the data folder is open
@@ -70,6 +72,7 @@ func lookOf(s settings.Settings, environment string) look {
 func newShell(ctx context.Context, p Params) *Shell {
 	s := &Shell{p: p, app: p.App, post: fyne.Do, fonts: theme.LoadFonts(p.Fonts), look: lookOf(p.Look, p.Language)}
 	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.session = newSession(s.ctx)
 	var err error
 	if s.state, err = loadState(p.Data); err != nil {
 		slog.Warn("window state", "error", err)
@@ -86,11 +89,17 @@ func newShell(ctx context.Context, p Params) *Shell {
 	s.strip = newStrip(s)
 	s.frame = newFrame(s)
 	s.registerShortcuts()
+	if p.Vault != nil {
+		p.Vault.OnClose(s.closed)
+	}
 	return s
 }
 
 // start begins the window's life with an open data folder.
 func (s *Shell) start() {
+	if by := s.sealer(); by != nil {
+		s.unsealState(by)
+	}
 	s.takeLook()
 	s.makeScreens()
 	for _, e := range s.entries {
@@ -105,10 +114,26 @@ func (s *Shell) start() {
 	s.Go(s.giveBack)
 	s.strip.start()
 	s.frame.open()
+	s.giveTyped()
+}
+
+// unsealState takes over how the window was left, and leaves nothing of it in the open.
+func (s *Shell) unsealState(by sealer) {
+	err := s.state.unseal(s.p.Data, by)
+	if err == nil {
+		s.current, s.collection = s.state.Screen, s.state.Collection
+		err = s.state.save(s.p.Data, by)
+	}
+	if err != nil {
+		slog.Warn("window state", "error", err)
+	}
 }
 
 // heard follows changes made on any face of the program.
 func (s *Shell) heard(t app.Topic) {
+	if s.services == nil {
+		return // it was on its way when the library closed
+	}
 	s.probe.mark(Heard + string(t))
 	switch t {
 	case app.TopicSettings:
@@ -157,6 +182,11 @@ func (s *Shell) rebuild() {
 	for _, e := range s.entries {
 		e.built = nil
 	}
+	if s.locked() {
+		s.window.SetContent(s.lock.cover.Build())
+		s.lock.cover.Focus()
+		return
+	}
 	s.window.SetContent(s.frame.build())
 	s.frame.open()
 }
@@ -172,10 +202,12 @@ func (s *Shell) Lang() string {
 }
 
 // Post runs f on the window's goroutine, soon.
-func (s *Shell) Post(f func()) { s.post(f) }
-
-// Go runs work in a goroutine that the window waits for at its end; its context ends then.
-func (s *Shell) Go(work func(ctx context.Context)) { s.work.Go(func() { work(s.ctx) }) }
+func (s *Shell) Post(f func()) {
+	s.post(func() {
+		f()
+		s.bare()
+	})
+}
 
 // Window is the window.
 func (s *Shell) Window() fyne.Window { return s.window }

@@ -302,7 +302,7 @@ func TestClosedWhileOpening(t *testing.T) {
 		return &Services{Close: func() error { closes++; return nil }}, nil
 	}
 	s.Go(s.open)
-	s.work.Wait()
+	s.session.work.Wait()
 	q.run()
 	if err := s.stop(); err != nil || closes != 1 {
 		t.Errorf("closed %d times: %v", closes, err)

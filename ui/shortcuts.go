@@ -17,6 +17,9 @@ func (s *Shell) own() []widget.Shortcut {
 		{Modifier: fyne.KeyModifierControl, Key: fyne.KeyO, Text: "ui.shortcut.add", Do: s.addFiles},
 		{Modifier: fyne.KeyModifierControl, Key: fyne.KeyQ, Text: "ui.shortcut.quit", Do: s.asked},
 	}
+	if s.protected() {
+		list = append(list, widget.Shortcut{Modifier: fyne.KeyModifierControl | fyne.KeyModifierShift, Key: fyne.KeyL, Text: "lock.now", Do: s.Lock})
+	}
 	for i, e := range s.entries {
 		if e.name == place.Help {
 			continue
@@ -31,12 +34,8 @@ func (s *Shell) own() []widget.Shortcut {
 // registerShortcuts puts the window's shortcuts and those of the shown screen on the canvas. F1 is a plain key: it reaches
 // the canvas while nothing that types has the focus, and Entry hands it on.
 func (s *Shell) registerShortcuts() {
+	s.unregisterShortcuts()
 	canvas := s.window.Canvas()
-	for _, sc := range s.registered {
-		for _, name := range keysOf(sc) {
-			canvas.RemoveShortcut(shortcutOf(name, sc.Modifier))
-		}
-	}
 	s.registered = s.own()
 	if e := s.entry(s.current); e != nil {
 		if k, ok := e.screen.(keyed); ok {
@@ -56,6 +55,18 @@ func (s *Shell) registerShortcuts() {
 		}
 	}
 	canvas.SetOnTypedKey(s.typed)
+}
+
+// unregisterShortcuts takes them from the canvas.
+func (s *Shell) unregisterShortcuts() {
+	canvas := s.window.Canvas()
+	for _, sc := range s.registered {
+		for _, name := range keysOf(sc) {
+			canvas.RemoveShortcut(shortcutOf(name, sc.Modifier))
+		}
+	}
+	s.registered = nil
+	canvas.SetOnTypedKey(nil)
 }
 
 // shortcutOf is a shortcut as Fyne sends it: that of undoing has a name of its own.

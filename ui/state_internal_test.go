@@ -17,7 +17,7 @@ func TestStateSurvives(t *testing.T) {
 	}
 	s.Screen, s.Welcomed, s.Width = place.Models, true, 900
 	s.Screens[place.Chat] = json.RawMessage(`{"split":0.3}`)
-	if err := s.save(dir); err != nil {
+	if err := s.save(dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	got, err := loadState(dir)

@@ -17,7 +17,7 @@ import (
 // keyShaped is how a key of the translations looks, and what a file's name may look like too.
 var (
 	keyShaped = regexp.MustCompile(`^[a-z]+(\.[a-z0-9_]+)+$`)
-	fileName  = regexp.MustCompile(`\.(json|png|svg|md|ttf|tmpl|log|txt|pdf|csv)$`)
+	fileName  = regexp.MustCompile(`\.(json|sealed|png|svg|md|ttf|tmpl|log|txt|pdf|csv)$`)
 	verbs     = regexp.MustCompile(`%(?:\[(\d+)\])?[-+# 0]*\d*(?:\.\d+)?[a-zA-Z%]`)
 )
 

@@ -39,6 +39,7 @@ var Fields = []Field{
 	{Key: "splitter", Choices: Splitters, value: func(s *Settings) any { return &s.Splitter }},
 	{Key: "device", value: func(s *Settings) any { return &s.Device }},
 	{Key: "dtype", Choices: DTypes, value: func(s *Settings) any { return &s.DType }},
+	{Key: "lock_after", Choices: LockAfter, value: func(s *Settings) any { return &s.LockAfter }},
 	{Key: "engine_files", Choices: EngineFiles, value: func(s *Settings) any { return &s.EngineFiles }},
 	{Key: "strict", Choices: []string{"true", "false"}, value: func(s *Settings) any { return &s.Strict }},
 	{Key: "backup_daily", Choices: []string{"true", "false"}, value: func(s *Settings) any { return &s.BackupDaily }},

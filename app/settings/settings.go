@@ -44,6 +44,7 @@ type Settings struct {
 	BackupKeep   int     `json:"backup_keep"`    // how many of them are kept
 	BackupFolder string  `json:"backup_folder"`  // where they lie; "" is in the data folder
 	Strict       bool    `json:"strict"`         // the window speaks to nothing of the desktop but its display
+	LockAfter    int     `json:"lock_after"`     // minutes in which nobody is at the window until it locks, where a passphrase keeps the library; 0 is never
 }
 
 // Names of the two models every installation has.
@@ -64,13 +65,14 @@ var (
 	Themes      = []string{"system", "light", "dark"}
 	EngineFiles = []string{"closed", "open"}
 	DTypes      = []string{"auto", "nf4", "fp32", "bf16", "fp16"}
+	LockAfter   = []string{"0", "5", "15", "30", "60"}
 )
 
 // Default is what a fresh installation has.
 func Default() Settings {
 	return Settings{
 		Version: version, Theme: Themes[0], TextSize: 100, EnterSends: true, Embedder: StarterEmbedder, ChatModel: StarterModel,
-		Splitter: Splitters[0], Preset: Presets[0], Refusal: Refusals[0], Temperature: -1, Rerank: 20, Device: "auto", DType: DTypes[0], BackupDaily: true, BackupKeep: 3, EngineFiles: EngineFiles[0],
+		Splitter: Splitters[0], Preset: Presets[0], Refusal: Refusals[0], Temperature: -1, Rerank: 20, Device: "auto", DType: DTypes[0], BackupDaily: true, BackupKeep: 3, EngineFiles: EngineFiles[0], LockAfter: 15,
 	}
 }
 

@@ -145,6 +145,28 @@ func (o *owner) Dismiss() {
 	}
 }
 
+// Interrupt leaves the guests that are in, as Dismiss does, and waits until their commands have ended. Others are still let in.
+func (o *owner) Interrupt(ctx context.Context) error {
+	o.mu.Lock()
+	var left []*net.UnixConn
+	for conn := range o.inside {
+		conn.Close()
+		left = append(left, conn)
+	}
+	o.mu.Unlock()
+	for _, conn := range left {
+		for in := true; in; {
+			o.mu.Lock()
+			in = o.inside[conn]
+			o.mu.Unlock()
+			if in && !pause(ctx, 10*time.Millisecond) {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
 // host runs one guest's command.
 func (o *owner) host(conn *net.UnixConn) error {
 	if err := samePerson(conn); err != nil {

@@ -37,6 +37,7 @@ type model struct {
 	changed func() // redraws
 	refused func() // the passphrase was wrong: the field has the keyboard again
 	opened  func()
+	broken  func(err error) bool // nil is allowed
 
 	busy   bool
 	wrong  int // in a row
@@ -83,6 +84,9 @@ func (m *model) tried(err error) {
 		return
 	case errors.Is(err, context.Canceled): // the window ends
 	case !errors.Is(err, vault.ErrPassphrase): // the disk, say: no wait for that
+		if m.broken != nil && m.broken(err) {
+			return
+		}
 		m.failed = err
 	default:
 		m.failed = err

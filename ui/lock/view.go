@@ -28,6 +28,7 @@ type Params struct {
 	Keys   widget.SecretKeys
 	Open   func(ctx context.Context, pass []byte) error // vault.ErrPassphrase for a wrong one; pass is zeroed afterwards
 	Opened func()                                       // on the window's goroutine
+	Failed func(err error) bool                         // it did not open although the passphrase was right; true: something else is shown now. May be nil
 	Quit   func()
 }
 
@@ -46,7 +47,7 @@ type Screen struct {
 
 // New makes the lock screen.
 func New(p Params) *Screen {
-	s := &Screen{p: p, m: &model{host: p.Shell, open: p.Open, opened: p.Opened, now: time.Now}}
+	s := &Screen{p: p, m: &model{host: p.Shell, open: p.Open, opened: p.Opened, broken: p.Failed, now: time.Now}}
 	s.m.changed = s.refresh
 	s.m.refused = func() {
 		if s.field != nil {

@@ -19,8 +19,8 @@ import (
 	"kakoi/ui/widget"
 )
 
-// vault is an app.Backup, an app.Keep and the repairing part of an app.Doctor.
-type vault struct {
+// archive is an app.Backup, an app.Keep and the repairing part of an app.Doctor.
+type archive struct {
 	calls   []string
 	err     error
 	kept    bool
@@ -28,40 +28,40 @@ type vault struct {
 	plan    app.RepairPlan
 }
 
-func (v *vault) note(call string) error {
+func (v *archive) note(call string) error {
 	v.calls = append(v.calls, call)
 	return v.err
 }
 
-func (v *vault) Save(_ context.Context, path string, _ bool, listen func(job.State)) (app.BackupSummary, error) {
+func (v *archive) Save(_ context.Context, path string, _ bool, listen func(job.State)) (app.BackupSummary, error) {
 	listen(job.State{Update: core.Update{Stage: "backup", Done: 1, Total: 2}})
 	return app.BackupSummary{File: path, BackupCount: app.BackupCount{Documents: 7}}, v.note("save " + path)
 }
 
-func (v *vault) Look(_ context.Context, path string, p core.Progress) (app.BackupSummary, error) {
+func (v *archive) Look(_ context.Context, path string, p core.Progress) (app.BackupSummary, error) {
 	p.Report(core.Update{Stage: "look", Done: 1, Total: 2})
 	return app.BackupSummary{Made: time.Now(), BackupCount: app.BackupCount{Documents: 7}}, v.note("look " + path)
 }
 
-func (v *vault) Stage(_ context.Context, path string, _ func(job.State)) (app.BackupSummary, error) {
+func (v *archive) Stage(_ context.Context, path string, _ func(job.State)) (app.BackupSummary, error) {
 	return app.BackupSummary{}, v.note("stage " + path)
 }
-func (v *vault) Undoable() (app.Swap, bool, error) { return app.Swap{When: time.Now()}, v.kept, nil }
-func (v *vault) Waiting() (app.Swap, bool, error)  { return app.Swap{}, v.waiting, nil }
-func (v *vault) Undo() error                       { return v.note("undo") }
-func (v *vault) Forget() error                     { return v.note("forget") }
-func (v *vault) AskRepair() error                  { return v.note("ask for a repair") }
+func (v *archive) Undoable() (app.Swap, bool, error) { return app.Swap{When: time.Now()}, v.kept, nil }
+func (v *archive) Waiting() (app.Swap, bool, error)  { return app.Swap{}, v.waiting, nil }
+func (v *archive) Undo() error                       { return v.note("undo") }
+func (v *archive) Forget() error                     { return v.note("forget") }
+func (v *archive) AskRepair() error                  { return v.note("ask for a repair") }
 
-func (v *vault) PlanRepair(context.Context, func(job.State)) (app.RepairPlan, error) {
+func (v *archive) PlanRepair(context.Context, func(job.State)) (app.RepairPlan, error) {
 	return v.plan, v.note("plan")
 }
 
-func (v *vault) Repair(context.Context, app.AddOptions) (app.Repaired, error) {
+func (v *archive) Repair(context.Context, app.AddOptions) (app.Repaired, error) {
 	return app.Repaired{RepairPlan: v.plan, Read: app.Summary{Updated: 1}}, v.note("repair")
 }
 
 func TestBackupModel(t *testing.T) {
-	d, v := &desk{lang: "en"}, &vault{kept: true}
+	d, v := &desk{lang: "en"}, &archive{kept: true}
 	m := &model{host: d, doctor: &nurse{}, keeper: v, past: v, mender: v, changed: func() {}}
 	last := func() string { return v.calls[len(v.calls)-1] }
 
@@ -75,11 +75,11 @@ func TestBackupModel(t *testing.T) {
 	}
 	m.keeping = keeping{}
 	asked, restarted := "", 0
-	m.look("/usb/k", func(text string) { asked = text })
+	m.look("/usb/k", nil, func(text string) { asked = text }, func(string) { t.Error("a passphrase is wanted") })
 	if last() != "look /usb/k" || !strings.Contains(asked, "7 documents") || !strings.Contains(asked, "undo it") {
 		t.Errorf("looked: %v, asked %q", v.calls, asked)
 	}
-	m.restore("/usb/k", func() { restarted++ })
+	m.restore("/usb/k", nil, func() { restarted++ })
 	if last() != "stage /usb/k" || restarted != 1 {
 		t.Errorf("restored: %v, %d restarts", v.calls, restarted)
 	}
@@ -112,7 +112,7 @@ func TestBackupModel(t *testing.T) {
 	}
 
 	v.err = core.Explain(errors.New("disk"), "error.backup.full")
-	m.restore("/usb/k", func() { restarted++ })
+	m.restore("/usb/k", nil, func() { restarted++ })
 	if restarted != 3 || m.keeping.well || !strings.Contains(m.keeping.said, "disk became full") {
 		t.Errorf("failed: %d restarts, %+v", restarted, m.keeping)
 	}
@@ -135,18 +135,20 @@ func (d *asking) Confirm(q widget.Question) {
 }
 func (d *asking) PickFiles(then func([]string))           { then([]string{"/usb/chosen"}) }
 func (d *asking) PickSave(name string, then func(string)) { then("/usb/" + name) }
+func (d *asking) PickFolder(then func([]string))          { then([]string{"/usb"}) }
 func (d *asking) Restart()                                { d.restarts++ }
 
 // TestBackupGroup presses the buttons: nothing is replaced without a question, and what is shown fits.
 func TestBackupGroup(t *testing.T) {
 	for _, lang := range []string{"ja", "en"} {
 		s, d, _ := stage(t, lang, theme.Light, 150)
-		a, v := &asking{desk: d}, &vault{kept: true}
+		a, v := &asking{desk: d}, &archive{kept: true}
 		s.shell, s.m.host = a, a
 		s.m.keeper, s.m.past, s.m.mender = v, v, v
+		group := groupBackups
 		press := func(key string) {
 			t.Helper()
-			s.show(groupLibrary)
+			s.show(group)
 			b := buttonOf(s.sheet, d.Text(key))
 			if b == nil {
 				t.Fatalf("no button %q", d.Text(key))
@@ -168,7 +170,7 @@ func TestBackupGroup(t *testing.T) {
 				t.Errorf("%s did %q after the questions %q", c.key, v.calls, a.questions)
 			}
 		}
-		v.plan = app.RepairPlan{Files: true}
+		v.plan, group = app.RepairPlan{Files: true}, groupLibrary
 		if press("settings.repair.start"); v.calls[len(v.calls)-1] != "ask for a repair" || a.restarts != 3 {
 			t.Errorf("repair of files did %q, %d restarts", v.calls, a.restarts)
 		}

@@ -32,19 +32,23 @@ const (
 	groupReading   = "reading"
 	groupPrompts   = "prompts"
 	groupLibrary   = "library"
+	groupSecurity  = "security"
+	groupBackups   = "backups"
 	groupClosed    = "closed"
 	groupShortcuts = "shortcuts"
 	groupLicences  = "licences"
 )
 
-var groups = []string{groupGeneral, groupAnswers, groupEngine, groupReading, groupPrompts, groupLibrary, groupClosed, groupShortcuts, groupLicences}
+var groups = []string{groupGeneral, groupAnswers, groupEngine, groupReading, groupPrompts, groupLibrary, groupSecurity, groupBackups, groupClosed, groupShortcuts, groupLicences}
 
 // fields of the groups that consist of settings.
 var fields = map[string][]string{
-	groupGeneral: {"language", "theme", "text_size", "strict"},
-	groupAnswers: {"preset", "refusal", "top", "neighbours", "rerank", "temperature", "max_new_tokens", "enter_sends"},
-	groupEngine:  {"device", "dtype", "threads", "engine_files"},
-	groupReading: {"splitter"},
+	groupGeneral:  {"language", "theme", "text_size", "strict"},
+	groupAnswers:  {"preset", "refusal", "top", "neighbours", "rerank", "temperature", "max_new_tokens", "enter_sends"},
+	groupEngine:   {"device", "dtype", "threads", "engine_files"},
+	groupReading:  {"splitter"},
+	groupSecurity: {"lock_after"},
+	groupBackups:  {"backup_daily", "backup_keep", "backup_folder"},
 }
 
 // textSizes that are offered.
@@ -93,18 +97,26 @@ type model struct {
 	group string
 	wrong map[string]error // by field: what a person wrote cannot be
 
-	templates map[string]*template // by language
-	places    *app.Places          // nil: not measured yet
-	health    *app.LibraryHealth   // of the last check
-	check     *checking            // nil: none runs
-	keeper    keeper               // nil: no backups
-	past      past
-	mender    mender
-	keeping   keeping
-	engine    *closed.Proof // nil: not asked yet
-	engineErr error
-	asking    bool // the engine is being asked
-	planning  bool // what another splitter costs is being measured
+	templates   map[string]*template // by language
+	places      *app.Places          // nil: not measured yet
+	health      *app.LibraryHealth   // of the last check
+	check       *checking            // nil: none runs
+	vault       Passphrase           // nil: no passphrase can be set
+	keeper      keeper               // nil: no backups
+	past        past
+	mender      mender
+	keeping     keeping
+	capsules    capsules // nil: none can be made or opened
+	linker      linker
+	daily       daily              // nil: none are made
+	kept        *app.BackupsStatus // nil: not looked at yet
+	keptErr     error
+	keyed       func(pass []byte) keeper // the same with a passphrase for what it reads
+	collections []string                 // of the library; nil: not known yet
+	engine      *closed.Proof            // nil: not asked yet
+	engineErr   error
+	asking      bool // the engine is being asked
+	planning    bool // what another splitter costs is being measured
 }
 
 // checking is a check of the library that runs.
@@ -187,7 +199,7 @@ func (m *model) problem(key string) string {
 	}
 	f, _ := settings.FieldOf(key)
 	switch {
-	case f.Choices != nil || key == "device":
+	case f.Choices != nil || key == "device" || f.Folder:
 		sentence, _ := resources.ErrorText(m.host.Lang(), err)
 		return sentence
 	case f.Fraction:
@@ -250,6 +262,11 @@ func (m *model) hint(key string) string {
 		return ""
 	}
 	switch key {
+	case "backup_keep":
+		f, _ := settings.FieldOf(key)
+		return f.Default()
+	case "backup_folder":
+		return m.host.Text("settings.daily.here")
 	case "top":
 		return m.host.Text("settings.preset.value", strconv.Itoa(top))
 	case "temperature":

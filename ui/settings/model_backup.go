@@ -10,6 +10,7 @@ import (
 	"kakoi/app/amount"
 	"kakoi/app/job"
 	"kakoi/core"
+	"kakoi/core/vault"
 	"kakoi/resources"
 )
 
@@ -44,6 +45,11 @@ type keeping struct {
 
 // run does something long, shows its progress and what it came to.
 func (m *model) run(work func(ctx context.Context, listen func(job.State)) (string, error), then func()) {
+	m.runOr(work, then, nil)
+}
+
+// runOr is run, where failed hears of an error that is told already; nil is allowed.
+func (m *model) runOr(work func(ctx context.Context, listen func(job.State)) (string, error), then func(), failed func(err error)) {
 	if m.keeping.running != nil {
 		return
 	}
@@ -62,11 +68,15 @@ func (m *model) run(work func(ctx context.Context, listen func(job.State)) (stri
 		m.host.Post(func() {
 			m.keeping = keeping{said: said, well: err == nil}
 			switch {
+			case errors.Is(err, errTold): // it is said
 			case errors.Is(err, context.Canceled):
 				m.keeping.said = m.host.Text("settings.backup.stopped")
 			case err != nil:
 				sentence, hint := resources.ErrorText(m.host.Lang(), err)
 				m.keeping.said = strings.TrimSpace(sentence + " " + hint)
+				if failed != nil {
+					failed(err)
+				}
 			case then != nil:
 				then()
 			}
@@ -76,6 +86,9 @@ func (m *model) run(work func(ctx context.Context, listen func(job.State)) (stri
 	})
 	m.changed()
 }
+
+// errTold is of something that did not go well, as what is said says.
+var errTold = errors.New("said: not well")
 
 // keepingSays is what the last one came to, or what the one that runs waits for.
 func (m *model) keepingSays() string {
@@ -104,18 +117,32 @@ func (m *model) saveBackup(path string) {
 	}, nil)
 }
 
-// look reads a backup and asks with what is in it.
-func (m *model) look(path string, ask func(text string)) {
-	m.run(func(ctx context.Context, listen func(job.State)) (string, error) {
-		s, err := m.keeper.Look(ctx, path, func(u core.Update) { listen(job.State{Update: u}) })
+// look reads a backup and asks with what is in it. pass is nil, or opens one of another library; wanted hears that such a one is wanted, and what was
+// wrong with the last.
+func (m *model) look(path string, pass []byte, ask func(text string), wanted func(problem string)) {
+	m.runOr(func(ctx context.Context, listen func(job.State)) (string, error) {
+		s, err := m.with(pass).Look(ctx, path, func(u core.Update) { listen(job.State{Update: u}) })
 		return m.host.Text("cli.restore.found", s.Made.Local().Format("2006-01-02 15:04"), s.Documents, s.Conversations, s.Datasets, s.Adapters), err
-	}, func() { ask(m.keeping.said + "\n\n" + m.host.Text("settings.restore.ask")) })
+	}, func() { ask(m.keeping.said + "\n\n" + m.host.Text("settings.restore.ask")) }, func(err error) {
+		if errors.Is(err, vault.ErrPassphrase) || errors.Is(err, core.ErrEncrypted) {
+			wanted(m.keeping.said)
+		}
+	})
 }
 
-// restore stages a backup; the next start takes it.
-func (m *model) restore(path string, restart func()) {
+// with is the keeper that reads what a passphrase opens.
+func (m *model) with(pass []byte) keeper {
+	if len(pass) == 0 || m.keyed == nil {
+		return m.keeper
+	}
+	return m.keyed(pass)
+}
+
+// restore stages a backup, which pass opens where it is not nil; the next start takes it.
+func (m *model) restore(path string, pass []byte, restart func()) {
 	m.run(func(ctx context.Context, listen func(job.State)) (string, error) {
-		_, err := m.keeper.Stage(ctx, path, listen)
+		defer clear(pass)
+		_, err := m.with(pass).Stage(ctx, path, listen)
 		return m.host.Text("settings.restore.waits"), err
 	}, restart)
 }

@@ -1,7 +1,9 @@
 package settings
 
 import (
+	"encoding/json"
 	"image/color"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -35,6 +37,9 @@ type Params struct {
 	Prompts   app.Prompts
 	Doctor    *app.Doctor
 	Backup    *app.Backup                   // nil: none is offered
+	Backups   *app.Backups                  // nil: none are made by themselves
+	Capsule   *app.Capsule                  // nil: none is offered
+	Vault     Passphrase                    // nil: no passphrase can be set
 	Proof     closed.Proof                  // of this process
 	Shortcuts func() []widget.ShortcutGroup // of the whole window first
 	Bus       *app.Bus
@@ -64,9 +69,22 @@ type ink struct {
 
 // New makes the settings screen.
 func New(p Params) *Screen {
-	m := &model{host: p.Shell, now: p.Settings, store: p.Models, library: p.Library, doctor: p.Doctor, prompts: p.Prompts, chat: p.Chat, own: p.Proof}
+	m := &model{host: p.Shell, now: p.Settings, store: p.Models, library: p.Library, doctor: p.Doctor, prompts: p.Prompts, chat: p.Chat, own: p.Proof, vault: p.Vault}
 	if p.Backup != nil {
 		m.keeper, m.past, m.mender = p.Backup, app.Keep{Data: p.Backup.Data}, p.Doctor
+	}
+	if p.Backup != nil {
+		m.keyed = func(pass []byte) keeper {
+			b := *p.Backup
+			b.Passphrase = pass
+			return &b
+		}
+	}
+	if p.Backups != nil {
+		m.daily = p.Backups
+	}
+	if p.Capsule != nil {
+		m.capsules, m.linker = p.Capsule, p.Library
 	}
 	return newScreen(p.Shell, m, p.Shortcuts, p.Bus)
 }
@@ -146,6 +164,10 @@ func (s *Screen) show(group string) {
 		parts, s.update = s.promptGroup()
 	case groupLibrary:
 		parts, s.update = s.libraryGroup()
+	case groupSecurity:
+		parts, s.update = s.securityGroup()
+	case groupBackups:
+		parts, s.update = s.backupsGroup()
 	case groupClosed:
 		parts, s.update = s.closedGroup()
 	case groupShortcuts:
@@ -197,6 +219,28 @@ func (s *Screen) Focus() {
 		if g == s.m.group {
 			canvas.Focus(s.rail[i])
 		}
+	}
+}
+
+// left is how a person left the screen.
+type left struct {
+	Group string `json:"group"`
+}
+
+// State is how the screen was left.
+func (s *Screen) State() json.RawMessage {
+	raw, err := json.Marshal(left{s.m.group})
+	if err != nil {
+		return nil // of a string: cannot happen
+	}
+	return raw
+}
+
+// SetState shows the group that was shown.
+func (s *Screen) SetState(raw json.RawMessage) {
+	var l left
+	if json.Unmarshal(raw, &l) == nil && slices.Contains(groups, l.Group) {
+		s.m.group = l.Group
 	}
 }
 

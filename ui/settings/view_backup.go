@@ -14,36 +14,108 @@ import (
 type asker interface {
 	Confirm(q widget.Question)
 	PickFiles(then func(paths []string))
+	PickFolder(then func(paths []string))
 	PickSave(name string, then func(path string))
 	Restart()
 }
 
-// backupGroup shows backup, restore and repair; nothing where the window cannot ask.
+// confirm puts a question whose texts begin with key.
+func (s *Screen) confirm(window asker, key, text string, danger bool, then func()) {
+	t := s.shell.Text
+	window.Confirm(widget.Question{Title: t(key + ".title"), Text: text, Yes: t(key + ".yes"), Danger: danger, Then: then})
+}
+
+// restart asks for the start that a restore or an undo waits for.
+func (s *Screen) restart(window asker) func() {
+	return func() {
+		s.confirm(window, "settings.restart", s.shell.Text("settings.restart.text"), false, window.Restart)
+	}
+}
+
+// backupGroup shows backup, restore and their undoing; nothing where the window cannot ask.
 func (s *Screen) backupGroup() (part fyne.CanvasObject, update func()) {
 	window, ok := s.shell.(asker)
 	if !ok || s.m.keeper == nil {
 		return nil, func() {}
 	}
 	t := s.shell.Text
-	ask := func(key, text string, danger bool, then func()) {
-		window.Confirm(widget.Question{Title: t(key + ".title"), Text: text, Yes: t(key + ".yes"), Danger: danger, Then: then})
-	}
-	restart := func() { ask("settings.restart", t("settings.restart.text"), false, window.Restart) }
-	said, kept := s.prose(s.ink.body), s.prose(s.ink.body)
-	bar := fynewidget.NewProgressBar()
+	kept := s.prose(s.ink.body)
 	save := s.button("settings.backup.save", func() { window.PickSave(backupName(time.Now()), s.m.saveBackup) })
 	load := s.button("settings.backup.restore", func() {
 		window.PickFiles(func(paths []string) {
 			if len(paths) == 1 {
-				s.m.look(paths[0], func(text string) {
-					ask("settings.restore", text, true, func() { s.m.restore(paths[0], restart) })
-				})
+				s.restore(window, paths[0])
 			}
 		})
 	})
+	again := s.button("settings.restart.yes", window.Restart)
+	undo := s.button("settings.backup.undo", func() {
+		s.confirm(window, "settings.undo", t("settings.undo.text"), true, func() { s.m.undo(s.restart(window)) })
+	})
+	forget := s.button("settings.backup.forget", func() { s.confirm(window, "settings.forget", t("settings.forget.text"), true, s.m.forget) })
+	buttons := widget.NewFlow(6, save, load, again)
+	before := widget.NewFlow(6, undo, forget)
+	column := widget.NewColumn(6, s.title("settings.byhand.title"), s.about(t("settings.backup.about")), buttons, kept, before)
+	return column, func() {
+		running, waits := s.m.keeping.running != nil, s.m.waits()
+		able(save, !running)
+		for _, b := range []*widget.Button{load, undo, forget} {
+			able(b, !running && !waits)
+		}
+		again.Hidden = running || !waits
+		keeps := s.m.keeps()
+		set(kept, keeps, "")
+		undo.Hidden, forget.Hidden, before.Hidden = keeps == "", keeps == "", keeps == ""
+		refresh(buttons, before, column)
+	}
+}
+
+// restore reads a backup, asks with what is in it, and stages it.
+func (s *Screen) restore(window asker, path string) { s.restoreWith(window, path, nil) }
+
+func (s *Screen) restoreWith(window asker, path string, pass []byte) {
+	s.m.look(path, pass, func(text string) {
+		s.confirm(window, "settings.restore", text, true, func() { s.m.restore(path, pass, s.restart(window)) })
+	}, func(problem string) {
+		if keys, ok := s.shell.(guard); ok && s.m.keyed != nil {
+			s.capsulePass("settings.restore.pass", keys, path, problem, func(pass []byte) { s.restoreWith(window, path, pass) })
+		}
+	})
+}
+
+// running shows what of backups, capsules and repairs runs, and what the last one came to.
+func (s *Screen) running() (part *widget.Box, update func()) {
+	said := s.prose(s.ink.body)
+	bar := fynewidget.NewProgressBar()
+	stop := s.button("settings.library.stop", s.m.stopKeeping)
+	column := widget.NewColumn(6, bar, said, widget.NewFlow(6, stop))
+	return column, func() {
+		k := s.m.keeping
+		running := k.running != nil
+		stop.Hidden, bar.Hidden = !running, !running
+		if running && k.running.state.Total > 0 {
+			bar.SetValue(float64(k.running.state.Done) / float64(k.running.state.Total))
+		}
+		color := fynetheme.ColorNameForeground
+		if !running && k.said != "" && !k.well {
+			color = fynetheme.ColorNameError
+		}
+		text := s.m.keepingSays()
+		set(said, text, color)
+		column.Hidden = !running && text == ""
+		refresh(column)
+	}
+}
+
+// mendGroup shows the repair of the library; nothing where the window cannot ask.
+func (s *Screen) mendGroup() (part fyne.CanvasObject, update func()) {
+	window, ok := s.shell.(asker)
+	if !ok || s.m.keeper == nil {
+		return nil, func() {}
+	}
 	repair := s.button("settings.repair.start", func() {
 		s.m.planRepair(func(text string, files bool) {
-			ask("settings.repair", text, false, func() {
+			s.confirm(window, "settings.repair", text, false, func() {
 				if files {
 					s.m.repairFiles(window.Restart)
 				} else {
@@ -52,36 +124,31 @@ func (s *Screen) backupGroup() (part fyne.CanvasObject, update func()) {
 			})
 		})
 	})
-	stop := s.button("settings.library.stop", s.m.stopKeeping)
-	again := s.button("settings.restart.yes", window.Restart)
-	undo := s.button("settings.backup.undo", func() {
-		ask("settings.undo", t("settings.undo.text"), true, func() { s.m.undo(restart) })
-	})
-	forget := s.button("settings.backup.forget", func() { ask("settings.forget", t("settings.forget.text"), true, s.m.forget) })
-	buttons := widget.NewFlow(6, save, load, repair, stop, again)
-	before := widget.NewFlow(6, undo, forget)
-	column := widget.NewColumn(6, s.title("settings.backup.title"), s.about(t("settings.backup.about")), buttons, bar, said, kept, before)
+	state, updateState := s.running()
+	column := widget.NewColumn(6, s.title("settings.mend.title"), widget.NewFlow(6, repair), state)
 	return column, func() {
-		k := s.m.keeping
-		running, waits := k.running != nil, s.m.waits()
-		for _, b := range []*widget.Button{save, repair} {
-			able(b, !running)
+		able(repair, s.m.keeping.running == nil)
+		updateState()
+		refresh(column)
+	}
+}
+
+// backupsGroup shows the page of backups: by hand, by the day, and capsules.
+func (s *Screen) backupsGroup() (parts []fyne.CanvasObject, update func()) {
+	var updates []func()
+	add := func(part fyne.CanvasObject, update func()) {
+		if part != nil {
+			parts, updates = append(parts, part), append(updates, update)
 		}
-		for _, b := range []*widget.Button{load, undo, forget} {
-			able(b, !running && !waits)
+	}
+	state, updateState := s.running()
+	add(state, updateState)
+	add(s.backupGroup())
+	add(s.dailyGroup())
+	add(s.capsuleGroup())
+	return parts, func() {
+		for _, u := range updates {
+			u()
 		}
-		stop.Hidden, bar.Hidden, again.Hidden = !running, !running, running || !waits
-		if running && k.running.state.Total > 0 {
-			bar.SetValue(float64(k.running.state.Done) / float64(k.running.state.Total))
-		}
-		color := fynetheme.ColorNameForeground
-		if !running && k.said != "" && !k.well {
-			color = fynetheme.ColorNameError
-		}
-		set(said, s.m.keepingSays(), color)
-		keeps := s.m.keeps()
-		set(kept, keeps, "")
-		undo.Hidden, forget.Hidden, before.Hidden = keeps == "", keeps == "", keeps == ""
-		refresh(buttons, before, column)
 	}
 }

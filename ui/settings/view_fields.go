@@ -65,10 +65,7 @@ func (s *Screen) choice(key string) (fyne.CanvasObject, func()) {
 	})
 	c.OnFocus = func() { s.sheet.Reveal(c) }
 	s.last[key] = c
-	edge := canvas.NewRectangle(color.Transparent) // Fyne's has none, and is hard to see on a light ground
-	edge.CornerRadius, edge.StrokeWidth = 6, 1
-	edge.StrokeColor = fynetheme.Color(fynetheme.ColorNameInputBorder)
-	return s.sized(container.NewStack(c, edge), 340, 0), func() {
+	return s.sized(edged(c), 340, 0), func() {
 		var names []string
 		values, names = s.m.options(key)
 		if !slices.Equal(names, c.Options) {
@@ -78,6 +75,14 @@ func (s *Screen) choice(key string) (fyne.CanvasObject, func()) {
 			c.Choose(i)
 		}
 	}
+}
+
+// edged gives a choice an edge: Fyne's has none, and is hard to see on a light ground.
+func edged(c *widget.Choice) fyne.CanvasObject {
+	edge := canvas.NewRectangle(color.Transparent)
+	edge.CornerRadius, edge.StrokeWidth = 6, 1
+	edge.StrokeColor = fynetheme.Color(fynetheme.ColorNameInputBorder)
+	return container.NewStack(c, edge)
 }
 
 // entry is the control of a setting that is written. It applies on Enter and when the keyboard goes elsewhere.

@@ -37,13 +37,13 @@ func (s *Screen) libraryGroup() (parts []fyne.CanvasObject, update func()) {
 	where := widget.NewColumn(4, s.title("settings.library.where"), data, path(func() string { return place(true) }))
 	log := widget.NewColumn(4, s.title("settings.library.logs"), logs, s.about(t("settings.library.logs.about")), path(func() string { return place(false) }))
 	size := widget.NewColumn(4, s.title("settings.library.size"), sizes)
-	backup, updateBackup := s.backupGroup()
 	parts = []fyne.CanvasObject{where, size, check, log}
-	if backup != nil {
-		parts = []fyne.CanvasObject{where, size, backup, check, log}
+	mend, updateMend := s.mendGroup()
+	if mend != nil {
+		parts = []fyne.CanvasObject{where, size, check, mend, log}
 	}
 	return parts, func() {
-		updateBackup()
+		updateMend()
 		set(data, place(true), "")
 		set(logs, place(false), "")
 		set(sizes, s.m.sizes(), "")

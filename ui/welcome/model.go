@@ -30,6 +30,7 @@ type model struct {
 	theme string
 	paths []string // to add: dropped before the last step, or chosen
 	ended bool
+	guard bool // the fields of a passphrase are shown
 }
 
 func newModel(size int, theme string) model {

@@ -8,6 +8,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
+	"kakoi/ui/lock"
 	"kakoi/ui/theme"
 	"kakoi/ui/widget"
 )
@@ -94,16 +95,56 @@ func (s *Screen) choice(key string, values []string, chosen string, set func(str
 // place is the step that says where everything lies.
 func (s *Screen) place() fyne.CanvasObject {
 	text := s.p.Shell.Text
+	if s.m.guard && s.p.Guarded != nil && !s.p.Guarded() {
+		return s.page("welcome.place.title", s.passphrase())
+	}
 	folder := widget.NewInset(12, 8, 12, 8, widget.NewPanelBack(theme.ColorQuestion), s.prose(s.p.DataDir, true, ""))
 	return s.page("welcome.place.title",
 		s.prose(text("welcome.place.text"), false, ""),
 		folder,
 		s.point("welcome.place.files"),
 		s.point("welcome.place.closed"),
-		s.point("welcome.place.plain"),
+		s.passphrase(),
 		s.prose(text("welcome.place.other"), false, theme.ColorSecondary),
 	)
 }
+
+// passphrase offers to encrypt what will be there. It is skipped by going on.
+func (s *Screen) passphrase() fyne.CanvasObject {
+	switch {
+	case s.p.Guarded == nil:
+		return s.point("welcome.place.plain")
+	case s.p.Guarded():
+		return s.point("welcome.place.kept")
+	case !s.m.guard:
+		offer := s.button("guard", "welcome.guard", nil, func() {
+			s.m.guard = true
+			s.fill()
+			s.p.Shell.Window().Canvas().Focus(s.form.First())
+		})
+		return widget.NewColumn(8, s.point("welcome.place.plain"), widget.NewInset(16*s.scale, 0, 0, 0, nil, widget.NewFlow(6, offer)))
+	}
+	s.form = lock.NewForm(lock.FormParams{
+		Text: s.p.Shell.Text, Post: s.p.Shell.Post, Keys: s.p.Keys, New: s.p.Shell.Text("welcome.guard.field"), Least: leastPassphrase, Strength: s.p.Strength,
+		Submit: s.next, Escape: s.unguard,
+	})
+	without := s.button("unguard", "welcome.unguard", nil, s.unguard)
+	without.Importance = fynewidget.LowImportance
+	return widget.NewInset(16, 12, 16, 12, widget.NewPanelBack(theme.ColorRail), widget.NewColumn(8,
+		s.prose(s.p.Shell.Text("welcome.guard.title"), true, ""),
+		s.prose(s.p.Shell.Text("settings.security.gone"), false, ""),
+		s.form.Object(), widget.NewFlow(6, without)))
+}
+
+// unguard goes back to no passphrase.
+func (s *Screen) unguard() {
+	s.m.guard, s.focus = false, ""
+	s.fill()
+	s.Focus()
+}
+
+// leastPassphrase is how many characters a passphrase has at least.
+const leastPassphrase = 8
 
 // point is an entry of a list.
 func (s *Screen) point(key string) fyne.CanvasObject {

@@ -9,6 +9,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
+	"kakoi/ui/lock"
 	"kakoi/ui/widget"
 )
 
@@ -19,6 +20,7 @@ type shell interface {
 	Window() fyne.Window
 	PickFiles(then func(paths []string))
 	PickFolder(then func(paths []string))
+	Post(f func())
 }
 
 // Params is what New needs. The functions are called on the window's goroutine.
@@ -30,6 +32,10 @@ type Params struct {
 	SetLanguage func(lang string)
 	SetTextSize func(percent int)
 	SetTheme    func(name string)
+	Guarded     func() bool       // a passphrase keeps the library; nil: none can be set, and none is offered
+	Protect     func(pass []byte) // encrypts the library with a passphrase, which zeroes it; the window shows the welcome anew when that is done
+	Keys        widget.SecretKeys // for the field of the passphrase
+	Strength    func(pass []byte) string
 	AddSamples  func()               // begins to add the sample collection
 	AddPaths    func(paths []string) // begins to add files and folders
 	Done        func()               // the welcome is over; called once, after AddSamples or AddPaths
@@ -42,7 +48,8 @@ type Screen struct {
 	root    *fyne.Container
 	focus   string // which button has the keyboard, or had it before the view was made anew
 	buttons map[string]*widget.Button
-	first   string // the button a person would press
+	first   string     // the button a person would press
+	form    *lock.Form // of the passphrase; nil: it is not shown
 	scale   float32
 	body    *widget.Ruler
 }
@@ -63,6 +70,7 @@ func (s *Screen) fill() {
 	s.scale = th.Size(fynetheme.SizeNameText) / 14
 	s.body = widget.NewRuler(th.Size(fynetheme.SizeNameText))
 	s.buttons = map[string]*widget.Button{}
+	s.leaveForm()
 	page := []func() fyne.CanvasObject{s.look, s.place, s.documents}[s.m.step]()
 	roll := widget.NewRoll(func() []string { return []string{"page"} }, func(int, float32) float32 { return 400 }, func(int) fyne.CanvasObject { return page })
 	roll.Still = true
@@ -88,7 +96,7 @@ func (s *Screen) foot() fyne.CanvasObject {
 	}
 	row.Add(layout.NewSpacer())
 	if s.m.step < steps-1 {
-		next := s.button("next", "welcome.next", nil, func() { s.turn(s.m.next()) })
+		next := s.button("next", "welcome.next", nil, s.next)
 		next.Importance = fynewidget.HighImportance
 		row.Add(next)
 		s.first = "next"
@@ -109,6 +117,31 @@ func (s *Screen) button(name, key string, icon fyne.Resource, tapped func()) *wi
 	b.OnEscape = func() { s.turn(s.m.back()) }
 	s.buttons[name] = b
 	return b
+}
+
+// next goes on: through the step of the place with the passphrase, where one was typed. Half of one stays where it is.
+func (s *Screen) next() {
+	if s.form == nil || s.form.Empty() {
+		s.turn(s.m.next())
+		return
+	}
+	if !s.form.Ready() {
+		s.p.Shell.Window().Canvas().Focus(s.form.First())
+		return
+	}
+	_, pass := s.form.Take()
+	s.leaveForm()
+	s.m.guard, s.focus = false, ""
+	s.m.next()
+	s.p.Protect(pass)
+}
+
+// leaveForm empties the fields of the passphrase.
+func (s *Screen) leaveForm() {
+	if s.form != nil {
+		s.form.Leave()
+		s.form = nil
+	}
 }
 
 // turn shows another step.

@@ -1,8 +1,11 @@
 package welcome
 
 import (
+	"errors"
 	"fmt"
+	"image/png"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,10 +26,13 @@ type window struct {
 	screen *Screen
 	picked []string // answer of the dialogs
 	calls  []string
+
+	guarded bool
 }
 
 func (f *window) Text(key string, args ...any) string { return resources.Format(f.lang, key, args...) }
 func (f *window) Lang() string                        { return f.lang }
+func (f *window) Post(do func())                      { do() }
 func (f *window) Window() fyne.Window                 { return f.w }
 func (f *window) PickFiles(then func([]string))       { then(f.picked) }
 func (f *window) PickFolder(then func([]string))      { then(f.picked) }
@@ -52,6 +58,12 @@ func open(t *testing.T, lang string) (*Screen, fyne.Canvas, *window) {
 		AddSamples:  func() { f.called("samples") },
 		AddPaths:    func(p []string) { f.called("paths", p) },
 		Done:        func() { f.called("done") },
+		Guarded:     func() bool { return f.guarded }, Strength: func([]byte) string { return "good" },
+		Protect: func(pass []byte) {
+			f.called("protect", string(pass))
+			f.guarded = true
+			f.rebuild()
+		},
 	})
 	f.rebuild()
 	f.w.Resize(fyne.NewSize(1024, 700))
@@ -196,4 +208,66 @@ func TestFilesAreAddedWhenTheWelcomeIsLeft(t *testing.T) {
 		t.Error("leaving with files does not end the welcome, once")
 	}
 	f.want(t, "paths [/d/a.pdf /d/b.pdf]")
+}
+
+// A passphrase is an offer: Enter alone goes past it, one that is typed twice is set on the way on, and half of one keeps the step.
+func TestPassphraseOnTheWay(t *testing.T) {
+	s, canvas, f := open(t, "en")
+	press(canvas, fyne.KeyReturn)
+	guard := s.buttons["guard"]
+	if guard == nil {
+		t.Fatal("no passphrase is offered")
+	}
+	canvas.Focus(guard)
+	press(canvas, fyne.KeyReturn)
+	field, ok := canvas.Focused().(*widget.Secret)
+	if !ok {
+		t.Fatalf("the keyboard is at %T", canvas.Focused())
+	}
+	test.Type(field, "four grey cats")
+	s.next()
+	if s.m.step != stepPlace || len(f.calls) != 0 {
+		t.Fatalf("half a passphrase leads to step %d, %q", s.m.step, f.calls)
+	}
+	field.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	again, ok := canvas.Focused().(*widget.Secret)
+	if !ok || again == field {
+		t.Fatalf("the keyboard is at %T", canvas.Focused())
+	}
+	test.Type(again, "four grey cats")
+	press(canvas, fyne.KeyReturn)
+	f.want(t, "protect four grey cats")
+	if s.m.step != stepDocuments {
+		t.Errorf("at step %d", s.m.step)
+	}
+	press(canvas, fyne.KeyEscape)
+	if s.buttons["guard"] != nil {
+		t.Error("a second passphrase is offered")
+	}
+}
+
+// Escape in the field gives the passphrase up, and nothing is cut with the fields shown.
+func TestPassphraseGivenUp(t *testing.T) {
+	for _, lang := range resources.Languages {
+		s, canvas, f := open(t, lang)
+		fyne.CurrentApp().Settings().SetTheme(theme.New(theme.Light, 125, theme.LoadFonts(os.Getenv("KAKOI_FONTS"))))
+		s.m.step, s.m.guard = stepPlace, true
+		f.rebuild()
+		canvas.Focus(s.form.First())
+		test.Type(canvas.Focused(), "x")
+		if dir := os.Getenv("KAKOI_SHOTS"); dir != "" {
+			file, err := os.Create(filepath.Join(dir, "welcome-guard-"+lang+".png"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(png.Encode(file, canvas.Capture()), file.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		press(canvas, fyne.KeyEscape)
+		if s.form != nil || s.m.step != stepPlace || canvas.Focused() != s.buttons["next"] {
+			t.Errorf("%s: step %d, the keyboard at %T", lang, s.m.step, canvas.Focused())
+		}
+		f.want(t)
+	}
 }
