@@ -21,6 +21,7 @@ type Doctor struct {
 	Jobs    *job.Runner
 	Store   Verifier
 	Mend    Mender       // for repairs
+	Backups *Backups     // for repairs; nil: nothing comes from a backup
 	Proof   closed.Proof // of this process
 	Version string
 	Data    string                 // data folder

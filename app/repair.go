@@ -31,7 +31,8 @@ type Mender interface {
 const (
 	FromFile  = "file"  // it is read again
 	FromPages = "pages" // its file is gone or cannot be read: it is made again of the pages that are stored
-	FromNone  = "lost"  // neither: it stays in the list, with the reason
+	FromSaved = "saved" // nor are all of its pages there: it is made again of the newest good backup
+	FromNone  = "lost"  // none of these: it stays in the list, with the reason
 )
 
 // Ailing is a document that a repair makes whole.
@@ -40,7 +41,7 @@ type Ailing struct {
 	ID         string `json:"id"`
 	Name       string `json:"name"`
 	Source     string `json:"source"`
-	From       string `json:"from"`       // FromFile, FromPages, FromNone
+	From       string `json:"from"`       // FromFile, FromPages, FromSaved, FromNone
 	Pages      int    `json:"pages"`      // that are left, where From is FromPages
 	LostPages  int    `json:"lost_pages"` // that are not
 }
@@ -48,12 +49,14 @@ type Ailing struct {
 // RepairPlan says what a repair would do.
 type RepairPlan struct {
 	Documents   []Ailing       `json:"documents"`
-	Restored    []string       `json:"restored"`    // names of documents whose entry in the list is written again
-	Collections []string       `json:"collections"` // that lost their name and are given one
-	Records     []string       `json:"records"`     // that cannot be read and are taken out
-	Nameless    int            `json:"nameless"`    // documents of which not even the name is left
-	Others      map[string]int `json:"others"`      // other problems, by their remedy
-	Files       bool           `json:"files"`       // files must be written anew before: kakoi doctor --repair while the library is not open
+	Restored    []string       `json:"restored"`        // names of documents whose entry in the list is written again
+	Collections []string       `json:"collections"`     // that lost their name and are given one
+	Records     []string       `json:"records"`         // that cannot be read and are taken out
+	Nameless    int            `json:"nameless"`        // documents of which not even the name is left
+	Others      map[string]int `json:"others"`          // other problems, by their remedy
+	Saved       *time.Time     `json:"saved,omitempty"` // when the backup was made that documents and records come from
+	RecordsBack []string       `json:"records_back"`    // of Records, that come from it
+	Files       bool           `json:"files"`           // files must be written anew before: kakoi doctor --repair while the library is not open
 }
 
 // Nothing says that there is nothing to repair.
@@ -76,6 +79,7 @@ func (d *Doctor) PlanRepair(ctx context.Context, listen func(job.State)) (Repair
 		m, err := d.Mend.Ailing(ctx, p, d.collectionNames(ctx)...)
 		if err == nil {
 			plan = planOf(m)
+			plan.with(d.fromBackup(ctx, p, m), m)
 		}
 		return err
 	}, listen)
@@ -107,7 +111,7 @@ func (d *Doctor) collectionNames(ctx context.Context) []string {
 func planOf(m index.Mended) RepairPlan {
 	r := RepairPlan{
 		Documents: []Ailing{}, Restored: []string{}, Collections: append([]string{}, m.Collections...), Records: append([]string{}, m.Records...),
-		Nameless: m.Nameless, Others: map[string]int{},
+		Nameless: m.Nameless, Others: map[string]int{}, RecordsBack: []string{},
 	}
 	for _, h := range m.Adopted {
 		r.Restored = append(r.Restored, h.Document.Name)
@@ -124,6 +128,22 @@ func planOf(m index.Mended) RepairPlan {
 		}
 	}
 	return r
+}
+
+// with notes what comes from a backup.
+func (r *RepairPlan) with(s salvaged, m index.Mended) {
+	if len(s.docs)+len(s.records) > 0 {
+		r.Saved = &s.made
+	}
+	for i, h := range m.Harmed {
+		if _, saved := s.docs[index.Source{Collection: h.Collection.ID, Document: h.Document.ID}]; saved {
+			r.Documents[i].From = FromSaved
+		}
+	}
+	for name := range s.records {
+		r.RecordsBack = append(r.RecordsBack, name)
+	}
+	slices.Sort(r.RecordsBack)
 }
 
 func ailing(h index.Harmed) Ailing {
@@ -152,7 +172,12 @@ func (d *Doctor) Repair(ctx context.Context, opt AddOptions) (Repaired, error) {
 			return err
 		}
 		out.RepairPlan = planOf(m)
-		if err := d.makeWhole(ctx, a, p, m.Harmed); err != nil {
+		saved := d.fromBackup(ctx, p, m)
+		out.with(saved, m)
+		if err := d.makeWhole(ctx, a, p, m.Harmed, saved); err != nil {
+			return err
+		}
+		if out.RecordsBack, err = d.bringBack(ctx, saved); err != nil {
 			return err
 		}
 		left, err := d.Mend.Verify(ctx, p)
@@ -170,11 +195,17 @@ func (d *Doctor) Repair(ctx context.Context, opt AddOptions) (Repaired, error) {
 // MendOnly puts right what asks for no file and no model, and says what is left for Repair.
 func (d *Doctor) MendOnly(ctx context.Context) (RepairPlan, error) {
 	m, err := d.Mend.Mend(ctx, nil, d.collectionNames(ctx)...)
-	return planOf(m), err
+	plan := planOf(m)
+	if err == nil && len(m.Records) > 0 { // they are taken out now: the repair that follows does not see them
+		saved := d.fromBackup(ctx, nil, index.Mended{Records: m.Records})
+		plan.with(saved, index.Mended{})
+		plan.RecordsBack, err = d.bringBack(ctx, saved)
+	}
+	return plan, err
 }
 
 // makeWhole reads damaged documents again.
-func (d *Doctor) makeWhole(ctx context.Context, a *adder, p core.Progress, harmed []index.Harmed) error {
+func (d *Doctor) makeWhole(ctx context.Context, a *adder, p core.Progress, harmed []index.Harmed, saved salvaged) error {
 	a.p, a.files = p, len(harmed)
 	a.split = Split(a.Settings.Get().Splitter)
 	var err error
@@ -184,7 +215,8 @@ func (d *Doctor) makeWhole(ctx context.Context, a *adder, p core.Progress, harme
 	torn := map[string]index.Harmed{} // by id: made of some of its pages
 	var whole []index.Harmed
 	for _, h := range harmed {
-		if ailing(h).From == FromNone {
+		_, there := saved.docs[index.Source{Collection: h.Collection.ID, Document: h.Document.ID}]
+		if ailing(h).From == FromNone && !there {
 			if err := d.lose(ctx, a, h); err != nil {
 				return err
 			}
@@ -199,7 +231,7 @@ func (d *Doctor) makeWhole(ctx context.Context, a *adder, p core.Progress, harme
 	err = a.work(ctx, func(ctx context.Context, ready chan<- prepared) {
 		for _, h := range whole {
 			select {
-			case ready <- d.again(ctx, a, h, torn):
+			case ready <- d.again(ctx, a, h, torn, saved):
 			case <-ctx.Done():
 				return
 			}
@@ -215,7 +247,7 @@ func (d *Doctor) makeWhole(ctx context.Context, a *adder, p core.Progress, harme
 
 // again is a damaged document as it was read, where its stored pages are whole and its file is the same or gone, else as its file has it now, else as the pages
 // that are left have it.
-func (d *Doctor) again(ctx context.Context, a *adder, h index.Harmed, torn map[string]index.Harmed) prepared {
+func (d *Doctor) again(ctx context.Context, a *adder, h index.Harmed, torn map[string]index.Harmed, saved salvaged) prepared {
 	doc := h.Document
 	f := prepared{file: ingest.File{Path: doc.Source, Size: doc.Size, ModTime: doc.Modified, Kind: doc.Kind}, doc: doc, old: doc, collection: h.Collection.ID}
 	stored, lost, err := d.Mend.Readable(ctx, h.Collection.ID, doc.ID)
@@ -231,6 +263,10 @@ func (d *Doctor) again(ctx context.Context, a *adder, h index.Harmed, torn map[s
 		} else {
 			slog.Warn("read a damaged document again", "path", doc.Source, "error", err)
 		}
+	}
+	if kept, there := saved.docs[index.Source{Collection: h.Collection.ID, Document: doc.ID}]; f.pages == nil && there && !whole {
+		f.pages, f.doc = kept.pages, kept.doc
+		doc.Split = kept.doc.Split
 	}
 	if f.pages == nil {
 		if f.pages, f.err = stored, err; err == nil && lost > 0 {
@@ -368,6 +404,9 @@ func (k Keep) SalvageLogs(ctx context.Context, p core.Progress) (*FileDamage, er
 // Prepare is for whoever is about to open the data folder: it ends an exchange that was begun or waits, and repairs the library's files where that was
 // asked for. What it did is in its results; nil, nil for nothing.
 func (k Keep) Prepare(ctx context.Context, p core.Progress) (swapped *Swap, repaired *FileDamage, err error) {
+	if err := os.RemoveAll(k.path(provingDir)); err != nil { // of a proof of a backup that was killed
+		return nil, nil, err
+	}
 	s, did, err := k.Finish()
 	if err != nil {
 		return nil, nil, err

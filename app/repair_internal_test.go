@@ -45,7 +45,7 @@ func TestStoredPagesStay(t *testing.T) {
 	again := func(doc core.Document, m shelf) (prepared, map[string]index.Harmed) {
 		torn := map[string]index.Harmed{}
 		d := &Doctor{Mend: m}
-		return d.again(t.Context(), &adder{Library: &Library{}, split: Split(""), splitPrint: "now"}, index.Harmed{Document: doc}, torn), torn
+		return d.again(t.Context(), &adder{Library: &Library{}, split: Split(""), splitPrint: "now"}, index.Harmed{Document: doc}, torn, salvaged{}), torn
 	}
 	f, torn := again(read, shelf{pages: recognised})
 	if f.err != nil || !reflect.DeepEqual(f.pages, recognised) || !reflect.DeepEqual(f.doc.Findings, read.Findings) || f.doc.Split != split || len(torn) != 0 {

@@ -58,7 +58,7 @@ func runDoctor(ctx context.Context, c *call) error {
 // doctor examines the opened data folder, and speaks the language of the call.
 func (h *host) doctor(c *call) *app.Doctor {
 	return &app.Doctor{
-		Library: h.library, Models: h.models, Engine: h.engine, Jobs: h.models.Jobs, Store: h.index, Mend: h.index,
+		Library: h.library, Models: h.models, Engine: h.engine, Jobs: h.models.Jobs, Store: h.index, Mend: h.index, Backups: h.backups(c),
 		Proof: c.program.proof, Version: version, Data: c.data,
 		Explain: func(err error) string {
 			sentence, _ := resources.ErrorText(c.lang, err)

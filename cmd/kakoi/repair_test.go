@@ -84,7 +84,12 @@ func TestRepair(t *testing.T) {
 }
 
 // TestRepairWithoutFiles: documents whose files are gone are made again of their stored pages; one whose pages are hit says so, by name, and the rest can be searched.
-func TestRepairWithoutFiles(t *testing.T) {
+func TestRepairWithoutFiles(t *testing.T) { repairWithoutFiles(t, false) }
+
+// TestRepairFromBackup: with a backup that was proved the same damage costs nothing.
+func TestRepairFromBackup(t *testing.T) { repairWithoutFiles(t, true) }
+
+func repairWithoutFiles(t *testing.T, backup bool) {
 	w := newWorld(t)
 	w.stock(6)
 	want := w.answers(6) // without the large one
@@ -95,6 +100,11 @@ func TestRepairWithoutFiles(t *testing.T) {
 	}
 	w.file("big.txt", big+string(needle))
 	w.want(0, "add", w.docs)
+	docs := w.documents()
+	if backup {
+		w.want(0, "settings", "backup_folder", t.TempDir())
+		w.want(0, "backup", "now")
+	}
 	if err := os.RemoveAll(w.docs); err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +141,19 @@ func TestRepairWithoutFiles(t *testing.T) {
 		t.Errorf("plan: %s", plan)
 	}
 	r := w.run("doctor", "--repair", "--yes")
+	if backup {
+		if r.code != 0 || !strings.Contains(r.out, "big.txt: its file is gone and its text here is damaged; it is made again of the backup of") {
+			t.Errorf("repair with a backup: exit code %d\n%s%s", r.code, r.out, r.err)
+		}
+		if got := w.documents(); got != docs {
+			t.Errorf("documents are\n%s\nnot\n%s", got, docs)
+		}
+		if got := w.want(0, "search", "--json", "rhinoceros of page two hundred").out; !strings.Contains(got, string(needle)) {
+			t.Errorf("not found: %s", got)
+		}
+		w.want(0, "doctor", "--repair", "--dry-run")
+		return
+	}
 	if r.code != 1 || !strings.Contains(r.out+r.err, "big.txt") {
 		t.Fatalf("repair: exit code %d\n%s%s", r.code, r.out, r.err)
 	}
