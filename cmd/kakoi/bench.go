@@ -71,7 +71,7 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	c.options = o
 }
 
-var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "train", "add", "ask", "window", "retrieval"}
+var benches = []string{"ingest", "index", "embed", "load", "prefill", "decode", "train", "add", "ask", "window", "retrieval", "capsule"}
 
 func runBench(ctx context.Context, c *call) error {
 	if err := c.want(1, -1); err != nil {
@@ -98,6 +98,8 @@ func runBench(ctx context.Context, c *call) error {
 		return benchAdd(ctx, c, o)
 	case "ask":
 		return benchAsk(ctx, c, o)
+	case "capsule":
+		return benchCapsule(ctx, c, o)
 	case "retrieval":
 		return benchRetrieval(ctx, c, o.retrieval)
 	case "window":

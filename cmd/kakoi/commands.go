@@ -37,7 +37,7 @@ func commands() []command {
 		{name: "doctor", args: "[--repair [--dry-run]]", library: true, flags: doctorFlags, alone: aloneDoctor, run: runDoctor},
 		{name: "log", args: "[--engine] [--lines N]", library: true, flags: logFlags, run: runLog},
 		{name: "verify", args: "[FILE | FOLDER]... [--key KEY]", flags: verifyFlags, run: runVerify},
-		{name: "bench", args: "ingest | index | embed | load | prefill | decode | train | add | ask | window | retrieval [FILE [PATH...]]", flags: benchFlags, run: runBench},
+		{name: "bench", args: "ingest | index | embed | load | prefill | decode | train | add | ask | window | capsule | retrieval [FILE [PATH...]]", flags: benchFlags, run: runBench},
 		{name: "version", run: runVersion},
 		{name: "help", args: "[COMMAND]", run: runHelp},
 	}
