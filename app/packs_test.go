@@ -435,6 +435,56 @@ func TestSealedPack(t *testing.T) {
 	}
 }
 
+// TestPackOfAnEncryptedLibrary: an adapter goes out of it decrypted and comes into another under that one's key; what was read of a pack does not wait there.
+func TestPackOfAnEncryptedLibrary(t *testing.T) {
+	d, id := stockedDepot(t)
+	key := func() *vault.Key {
+		_, k, err := vault.New([]byte("x"), d.packs.Params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	plain := filepath.Join(t.TempDir(), "plain")
+	if _, err := d.adapters.Export(t.Context(), id, plain); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.adapters.Remove(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	d.adapters.Key = key()
+	if _, err := d.adapters.Import(t.Context(), plain, app.AdapterImport{Name: "規程", Model: "full"}); err != nil {
+		t.Fatal(err)
+	}
+	s := d.export(app.PackPlan{Model: "full", Adapters: []string{id}, PartBytes: 2_500_000}, filepath.Join(t.TempDir(), "a"+pack.Ext))
+	e := newDepot(t)
+	e.adapters.Key = key()
+	alone := filepath.Join(t.TempDir(), filepath.Base(s.Files[0]))
+	raw, err := os.ReadFile(s.Files[0])
+	if err == nil {
+		err = os.WriteFile(alone, raw, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing *app.MissingParts
+	if _, err := e.packs.Import(t.Context(), []string{alone}, app.PackImport{}); !errors.As(err, &missing) || len(e.left()) != 0 {
+		t.Errorf("%v, left %v", err, e.left())
+	}
+	r, err := e.packs.Import(t.Context(), s.Files, app.PackImport{})
+	if err != nil || len(r.Adapters) != 1 || r.Adapters[0].ID != id || len(e.left()) != 0 {
+		t.Fatalf("%+v, %v, left %v", r, err, e.left())
+	}
+	for name, text := range folderOf(t, filepath.Join(e.dir, "adapters")) {
+		if strings.Contains(text, "lora_A") || strings.Contains(text, "旅費") {
+			t.Errorf("%s is plain", name)
+		}
+	}
+	if a, err := lora.ReadSealed(filepath.Join(e.dir, "adapters", id), e.adapters.Key); err != nil || a.ID != id {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestPackIsFinishedAtTheNextStart: when a process was killed between the model and its adapter, the next one puts the rest in place; and it ends exports.
 func TestPackIsFinishedAtTheNextStart(t *testing.T) {
 	d, id := stockedDepot(t)

@@ -93,8 +93,12 @@ func folderExport(ctx context.Context, c *call, o *modelOptions, path string) er
 	default:
 		return core.Explain(fmt.Errorf("dtype %q: %w", o.plan.DType, core.ErrUsage), "error.usage.value", "--dtype", strconv.Quote(o.plan.DType), "fp32 | fp16")
 	}
+	dir := c.path(path)
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 && !exists(filepath.Join(dir, "config.json")) { // a stick, say: into a folder on it
+		dir = filepath.Join(dir, app.PackBase(c.args[1]))
+	}
 	b := c.newBar()
-	s, err := c.host.models.ExportFolder(ctx, c.args[1], c.path(path), plan, b.show)
+	s, err := c.host.models.ExportFolder(ctx, c.args[1], dir, plan, b.show)
 	b.clear()
 	if err != nil {
 		return err
@@ -107,7 +111,9 @@ func folderExport(ctx context.Context, c *call, o *modelOptions, path string) er
 }
 
 func packExport(ctx context.Context, c *call, o *modelOptions, path string) error {
-	if filepath.Ext(path) == "" {
+	if info, err := os.Stat(c.path(path)); strings.HasSuffix(path, string(filepath.Separator)) || err == nil && info.IsDir() {
+		path = filepath.Join(path, app.PackBase(c.args[1])+pack.Ext)
+	} else if filepath.Ext(path) == "" {
 		path += pack.Ext
 	}
 	plan := app.PackPlan{Model: c.args[1], Adapters: o.pack.adapters, Replace: o.pack.replace}
@@ -201,7 +207,11 @@ func packImport(ctx context.Context, c *call, o *modelOptions, part string) erro
 	for {
 		b := c.newBar()
 		told := false
-		opt.Listen = func(s job.State) { b.show(s) }
+		opt.Listen = func(s job.State) {
+			if s.Stage != "" || s.Ended { // nothing is drawn over the question for a passphrase
+				b.show(s)
+			}
+		}
 		opt.Found = func(i app.PackInfo) {
 			if !c.json && !told {
 				told = true

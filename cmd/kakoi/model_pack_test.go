@@ -152,6 +152,16 @@ func TestModelFolder(t *testing.T) {
 	if s = objects[app.FolderSummary](t, w.want(0, "model", "export", "mine", dir+"/", "--replace", "--dtype", "fp16", "--json").out)[0]; s.DType != "float16" {
 		t.Errorf("%+v", s)
 	}
+	stick := t.TempDir() // with something on it
+	if err := os.WriteFile(filepath.Join(stick, "thesis.odt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s = objects[app.FolderSummary](t, w.want(0, "model", "export", "mine", stick, "--json").out)[0]; s.Dir != filepath.Join(stick, "mine") {
+		t.Errorf("%+v", s)
+	}
+	if p := objects[app.PackSummary](t, w.want(0, "model", "export", "mine", stick, "--format", "pack", "--json").out)[0]; p.Files[0] != filepath.Join(stick, "mine.kakoi-pack") {
+		t.Errorf("%+v", p)
+	}
 	w.want(2, "model", "export", "mine", dir, "--dtype", "nf4")
 	w.want(2, "model", "export", "mine", dir, "--format", "hf", "--part-size", "1GB")
 	w.want(0, "model", "import", dir, "--name", "back") // and comes in again
