@@ -8,9 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
-
-	"github.com/rivo/uniseg"
 
 	"kakoi/app/paper"
 	"kakoi/core"
@@ -100,7 +97,7 @@ func (s *sheet) block(k block) {
 		s.y += 6
 	}
 	for _, paragraph := range strings.Split(strings.TrimSpace(k.text), "\n") {
-		for _, line := range wrap(font, l.size, paper.Width-2*margin-l.indent, printable(paragraph)) {
+		for _, line := range paper.Wrap(font, l.size, paper.Width-2*margin-l.indent, paper.Printable(paragraph)) {
 			if s.y+l.line > bottom {
 				s.turn()
 			}
@@ -108,50 +105,4 @@ func (s *sheet) block(k block) {
 			s.y += l.line
 		}
 	}
-}
-
-// printable leaves out what has no place on paper.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case unicode.IsControl(r), r == '\u200b', r == '\ufeff', r >= '\ufe00' && r <= '\ufe0f':
-			return -1
-		}
-		return r
-	}, s)
-}
-
-// wrap breaks a paragraph where Unicode's rules allow it; what is too long for a line is broken between characters.
-func wrap(font *paper.Font, size, width float64, text string) []string {
-	var lines []string
-	line, used := "", 0.0
-	end := func() {
-		lines = append(lines, strings.TrimRight(line, " "))
-		line, used = "", 0
-	}
-	put := func(part string) {
-		w := font.Width(part, size)
-		// Spaces at the end of a line hang over.
-		if line != "" && used+font.Width(strings.TrimRight(part, " "), size) > width {
-			end()
-		}
-		line, used = line+part, used+w
-	}
-	for state := -1; text != ""; {
-		var part string
-		part, text, _, state = uniseg.FirstLineSegmentInString(text, state)
-		if font.Width(part, size) <= width {
-			put(part)
-			continue
-		}
-		for g := uniseg.NewGraphemes(part); g.Next(); {
-			put(g.Str())
-		}
-	}
-	if line != "" || len(lines) == 0 {
-		end()
-	}
-	return lines
 }

@@ -34,7 +34,7 @@ func commands() []command {
 		{name: "backup", args: backupArgs, library: true, flags: backupFlags, run: runBackup},
 		{name: "restore", args: "FILE [--check] | --undo | --forget", library: true, flags: restoreFlags, alone: aloneRestore, run: runRestore},
 		{name: "capsule", args: capsuleArgs, library: true, flags: capsuleFlags, run: runCapsule},
-		{name: "doctor", args: "[--repair [--dry-run]]", library: true, flags: doctorFlags, alone: aloneDoctor, run: runDoctor},
+		{name: "doctor", args: "[--repair [--dry-run] | --report FILE.pdf|.json]", library: true, flags: doctorFlags, alone: aloneDoctor, run: runDoctor},
 		{name: "log", args: "[--engine] [--lines N]", library: true, flags: logFlags, run: runLog},
 		{name: "verify", args: "[FILE | FOLDER]... [--key KEY]", flags: verifyFlags, run: runVerify},
 		{name: "bench", args: "ingest | index | embed | load | prefill | decode | train | add | ask | window | capsule | retrieval [FILE [PATH...]]", flags: benchFlags, run: runBench},

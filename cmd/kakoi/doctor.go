@@ -11,7 +11,7 @@ import (
 )
 
 type doctorOptions struct {
-	device           string
+	device, report   string
 	repair, dry, yes bool
 	damage           *app.FileDamage // that was repaired before the library was opened
 }
@@ -19,6 +19,7 @@ type doctorOptions struct {
 func doctorFlags(fs *flag.FlagSet, c *call) {
 	o := &doctorOptions{}
 	fs.StringVar(&o.device, "device", "", "cli.flag.device")
+	fs.StringVar(&o.report, "report", "", "cli.flag.report")
 	fs.BoolVar(&o.repair, "repair", false, "cli.flag.repair")
 	fs.BoolVar(&o.dry, "dry-run", false, "cli.flag.dry_run")
 	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
@@ -31,6 +32,9 @@ func runDoctor(ctx context.Context, c *call) error {
 	}
 	if c.options.(*doctorOptions).repair {
 		return runRepair(ctx, c)
+	}
+	if name := c.options.(*doctorOptions).report; name != "" {
+		return runReport(ctx, c, name)
 	}
 	b := c.newBar()
 	r, err := c.host.doctor(c).Examine(ctx, c.options.(*doctorOptions).device, b.progress())

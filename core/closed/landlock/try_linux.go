@@ -32,8 +32,13 @@ func try(s State) []Attempt {
 			attempts = append(attempts, Attempt{What: what, Refused: true, Error: err.Error()})
 		}
 	}
+	seen := map[string]bool{}
 	for _, path := range append([]string{"/", "/etc/passwd", "/etc/hostname", "/home", "/root", "/tmp"}, s.Outside...) {
 		var st unix.Stat_t
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
 		// Landlock does not hide what is there: a path that may be looked up and read by its permissions is refused by the rules alone.
 		if granted(path) || unix.Stat(path, &st) != nil || unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, 0) != nil {
 			continue
