@@ -51,6 +51,7 @@ type world struct {
 	t                *testing.T
 	data, docs, home string
 	env              []string
+	unlock           string // file of the passphrase, once there is one
 }
 
 func newWorld(t *testing.T) *world {
@@ -84,7 +85,11 @@ func (w *world) command(args ...string) *exec.Cmd {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	cmd := exec.Command(exe, append([]string{"--data", w.data, "--lang", "en"}, args...)...)
+	before := []string{"--data", w.data, "--lang", "en"}
+	if w.unlock != "" {
+		before = append(before, "--unlock-file", w.unlock)
+	}
+	cmd := exec.Command(exe, append(before, args...)...)
 	cmd.Dir = w.docs
 	cmd.Env = append(append(os.Environ(), "KAKOI_TEST_PROGRAM=1", "KAKOI_HOME="+w.home), w.env...)
 	return cmd
