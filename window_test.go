@@ -223,7 +223,7 @@ func (d *desk) settings() {
 	d.rests()
 	d.shots("settings", "ja")
 	d.shots("settings", "en")
-	for range 10 { // past the groups and the language
+	for range 12 { // past the groups and the language
 		d.Keys("Tab")
 	}
 	d.Keys("Right")

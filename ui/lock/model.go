@@ -134,6 +134,8 @@ func (m *model) says() (text string, bad bool) {
 		return m.host.Text("lock.opening"), false
 	case n > 0:
 		return m.host.Text("lock.wrong") + " " + m.host.Text("lock.wait", n), true
+	case errors.Is(m.failed, vault.ErrPassphrase):
+		return m.host.Text("lock.wrong"), true
 	case m.failed != nil:
 		sentence, hint := resources.ErrorText(m.host.Lang(), m.failed)
 		if hint != "" {
