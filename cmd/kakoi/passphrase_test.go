@@ -330,13 +330,14 @@ func TestPassphraseKilled(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, uint64(time.Now().UnixNano())))
 	set := w.timed("passphrase", "set", "--yes", "--passphrase-file", one)
 	w.unlock = one
+	w.quick("twelve green bottles")
 	remove := w.timed("passphrase", "remove", "--yes")
 	w.unlock = ""
 	seen := map[string]int{}
 	for i := range 2 * kills() {
 		if w.unlock == "" {
 			w.killed(r, set, "passphrase", "set", "--yes", "--passphrase-file", one)
-		} else if i%3 == 2 {
+		} else if i%4 == 3 {
 			w.killed(r, remove, "passphrase", "change", "--passphrase-file", two)
 		} else {
 			w.killed(r, remove, "passphrase", "remove", "--yes")
@@ -353,6 +354,9 @@ func TestPassphraseKilled(t *testing.T) {
 		seen[state]++
 		if got := w.state(); got != want {
 			t.Fatalf("kill %d, %s: the library is\n%s", i, state, got)
+		}
+		if state == "one" {
+			w.quick("twelve green bottles")
 		}
 		if w.unlock != "" {
 			if found := w.holding(needles); len(found) > 0 {
