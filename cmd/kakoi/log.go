@@ -100,7 +100,12 @@ func (l *logFile) open() error {
 
 // rotate puts the log aside, and deletes the oldest of those.
 func (l *logFile) rotate() error {
-	if err := os.Rename(l.path+".log", l.path+"-"+time.Now().Format(logTime)+".log"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	when := time.Now()
+	name := func() string { return l.path + "-" + when.Format(logTime) + ".log" }
+	for existing(name()) != "" { // of this very millisecond
+		when = when.Add(time.Millisecond)
+	}
+	if err := os.Rename(l.path+".log", name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	old, err := l.old()
