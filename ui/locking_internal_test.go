@@ -403,3 +403,34 @@ func TestLocksWhenIdle(t *testing.T) {
 	}
 	q.until(t, "the library is closed", func() bool { return s.services == nil })
 }
+
+// The report is written from the proof, and what it came to is said, good or bad.
+func TestReportFromTheProof(t *testing.T) {
+	for _, language := range resources.Languages {
+		s, q := openShell(t, language)
+		failed := []string{"engine", "memory"}
+		var path, lang string
+		s.services.Report = func(_ context.Context, p, l string) ([]string, error) {
+			path, lang = p, l
+			return failed, nil
+		}
+		s.writeReport("/usb/report")
+		q.until(t, "the report is told", func() bool { return strings.Contains(seen(s), s.Text("proof.report.title")) })
+		if path != "/usb/report.pdf" || lang != language {
+			t.Errorf("written to %q in %q", path, lang)
+		}
+		press(s, fyne.KeyEscape)
+		failed = nil
+		s.writeReport("/usb/report.json")
+		q.until(t, "the report is told", func() bool { return s.window.Canvas().Overlays().Top() != nil })
+		if path != "/usb/report.json" {
+			t.Errorf("written to %q", path)
+		}
+		press(s, fyne.KeyEscape)
+		s.showProof()
+		if !strings.Contains(seen(s), s.Text("proof.report")) {
+			t.Error("the proof offers no report")
+		}
+		press(s, fyne.KeyEscape)
+	}
+}

@@ -55,4 +55,5 @@ type Services struct {
 	Jobs          *job.Runner
 	Bus           *app.Bus
 	Close         func() error
+	Report        func(ctx context.Context, path, lang string) (failed []string, err error) // tries everything anew and writes the report; nil: there is none
 }

@@ -22,25 +22,10 @@ func runReport(ctx context.Context, c *call, name string) error {
 		return core.Explain(fmt.Errorf("report %q: %w", name, core.ErrUsage), "error.report.kind", name)
 	}
 	b := c.newBar()
-	r, err := proof.Collect(ctx, c.host.sources(c), b.progress())
+	r, err := c.host.report(ctx, c, path, c.lang, b.progress())
 	b.clear()
 	if err != nil {
 		return err
-	}
-	var out bytes.Buffer
-	if kind == ".json" {
-		encode := json.NewEncoder(&out)
-		encode.SetEscapeHTML(false)
-		encode.SetIndent("", "  ")
-		err = encode.Encode(r)
-	} else {
-		err = proof.WritePDF(ctx, &out, r, filepath.Join(c.program.home, "fonts"), c.lang, resources.Format)
-	}
-	if err != nil {
-		return fmt.Errorf("make report: %w", err)
-	}
-	if err := writeWhole(path, out.Bytes()); err != nil {
-		return core.Explain(err, "error.report.write", path)
 	}
 	if c.json {
 		if err := c.emit(map[string]any{"file": path, "ok": r.OK, "failed": r.Failed}); err != nil {
@@ -58,6 +43,30 @@ func runReport(ctx context.Context, c *call, name string) error {
 		return errFailed
 	}
 	return nil
+}
+
+// report tries everything anew and writes what came of it, as JSON or PDF by the end of the name.
+func (h *host) report(ctx context.Context, c *call, path, lang string, p core.Progress) (proof.Report, error) {
+	r, err := proof.Collect(ctx, h.sources(c), p)
+	if err != nil {
+		return r, err
+	}
+	var out bytes.Buffer
+	if strings.EqualFold(filepath.Ext(path), ".json") {
+		encode := json.NewEncoder(&out)
+		encode.SetEscapeHTML(false)
+		encode.SetIndent("", "  ")
+		err = encode.Encode(r)
+	} else {
+		err = proof.WritePDF(ctx, &out, r, filepath.Join(c.program.home, "fonts"), lang, resources.Format)
+	}
+	if err != nil {
+		return r, fmt.Errorf("make report: %w", err)
+	}
+	if err := writeWhole(path, out.Bytes()); err != nil {
+		return r, core.Explain(err, "error.report.write", path)
+	}
+	return r, nil
 }
 
 // sources are what a report of this data folder is made from.

@@ -212,6 +212,10 @@ func (l *opening) open(ctx context.Context) (*ui.Services, error) {
 		Library: h.library, Chat: h.chat, Conversations: h.conversations, Models: h.models, Datasets: h.datasets,
 		Training: h.training, Adapters: h.adapters, Packs: h.packs, Exams: h.exams, Engine: h.engine, Pages: h.pages,
 		Folders: h.folders, Settings: h.settings, Prompts: h.prompts, Doctor: h.doctor(l.call), Backup: h.backup(l.call), Backups: h.backups(l.call), Capsule: h.capsule(l.call), Jobs: h.library.Jobs, Bus: h.bus, Close: l.close,
+		Report: func(ctx context.Context, path, lang string) (failed []string, err error) {
+			r, err := h.report(ctx, l.call, path, lang, nil)
+			return r.Failed, err
+		},
 	}, nil
 }
 
