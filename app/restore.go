@@ -132,6 +132,28 @@ func (b *Backup) unseal(r io.Reader, f io.Seeker) (io.Reader, func(), error) {
 	return in, key.Close, err
 }
 
+// adopt gives the header and the key of a sealed backup where the data folder has neither a library nor a passphrase of its own: what is restored there is encrypted as it
+// was, and opens with the same passphrase. nil otherwise: a library that is there stays as it is, encrypted or not.
+func (b *Backup) adopt(path string) (vault.Header, *vault.Key, error) {
+	if b.Key != nil || len(b.Passphrase) == 0 || exists(filepath.Join(b.Data, libraryDir)) || exists(filepath.Join(b.Data, vault.Name)) {
+		return vault.Header{}, nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return vault.Header{}, nil, fmt.Errorf("open backup %s: %w", path, err)
+	}
+	defer f.Close()
+	head, err := sealedHead(f, sealedBackup)
+	if errors.Is(err, errForeign) {
+		return head, nil, nil
+	}
+	if err != nil {
+		return head, nil, backupForm.explain(err)
+	}
+	key, err := head.Open(b.Passphrase)
+	return head, key, err
+}
+
 // eachValue takes a block of values apart.
 func eachValue(block []byte, fn func(key string, payload []byte) error) error {
 	next := func() ([]byte, bool) {
@@ -182,7 +204,16 @@ func (b *Backup) stage(ctx context.Context, path string, p core.Progress) (out B
 	if err := roomFor(b.Free, b.Data, l.bytes+l.bytes/4+index.OpenBytes); err != nil {
 		return l.summary, err
 	}
-	keep := Keep{Data: b.Data}
+	into := *b
+	head, key, err := b.adopt(path)
+	if err != nil {
+		return l.summary, err
+	}
+	if key != nil {
+		defer key.Close()
+		into.Key = key
+	}
+	keep := Keep{Data: b.Data, Key: into.Key}
 	dir, err := keep.Stage()
 	if err != nil {
 		return l.summary, err
@@ -192,10 +223,17 @@ func (b *Backup) stage(ctx context.Context, path string, p core.Progress) (out B
 			err = errors.Join(noRoom(err), keep.Drop())
 		}
 	}()
-	if err := b.fill(ctx, path, dir, l, "restore", p); err != nil {
+	if err := into.fill(ctx, path, dir, l, "restore", p); err != nil {
 		return l.summary, fmt.Errorf("restore: %w", err)
 	}
-	err = keep.Commit(Swap{Kind: SwapRestore, When: time.Now().UTC().Round(time.Second), Note: filepath.Base(path), Items: append([]string{libraryDir}, backedUp...)})
+	items := append([]string{libraryDir}, backedUp...)
+	if key != nil {
+		if err := head.Save(dir); err != nil {
+			return l.summary, fmt.Errorf("restore: %w", err)
+		}
+		items = append(items, vault.Name, vault.CopyName)
+	}
+	err = keep.Commit(Swap{Kind: SwapRestore, When: time.Now().UTC().Round(time.Second), Note: filepath.Base(path), Items: items})
 	l.summary.Seconds = time.Since(start).Seconds()
 	return l.summary, err
 }

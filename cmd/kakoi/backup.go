@@ -242,7 +242,7 @@ func restoreFlags(fs *flag.FlagSet, c *call) {
 
 // aloneRestore restores in a data folder whose library is not open: it takes effect at once.
 func aloneRestore(ctx context.Context, c *call) (bool, error) {
-	b := &app.Backup{Data: c.data, Jobs: job.NewRunner(), Version: version}
+	b := &app.Backup{Data: c.data, Jobs: job.NewRunner(), Version: version, Key: c.key}
 	if _, _, err := (app.Keep{Data: c.data}).Finish(); err != nil {
 		return true, err
 	}

@@ -276,3 +276,53 @@ func TestDailyBackup(t *testing.T) {
 		t.Error("a folder was made")
 	}
 }
+
+// TestSealedBackup: of an encrypted library nothing can be read in a backup, it is proved and restored without being asked here, and elsewhere with the passphrase alone, encrypted again.
+func TestSealedBackup(t *testing.T) {
+	w := newWorld(t)
+	w.stock(4)
+	pass := w.secretFile("seven lamps in a row")
+	w.want(0, "passphrase", "set", "--yes", "--passphrase-file", pass)
+	own := func(o *world, code int, args ...string) result {
+		t.Helper()
+		return o.want(code, append([]string{"--unlock-file", pass}, args...)...)
+	}
+	ask := func(o *world) string {
+		return own(o, 0, "list", "--json").out + own(o, 0, "search", "--json", "lamp number 203").out
+	}
+	before := ask(w)
+	k := objects[app.KeptBackup](t, own(w, 0, "backup", "now", "--json").out)[0]
+	if !k.Good() || k.Documents != 4 {
+		t.Fatalf("made: %+v", k)
+	}
+	raw, err := os.ReadFile(k.File)
+	if err != nil || bytes.Contains(raw, []byte("part0")) || bytes.Contains(raw, []byte("kakoi backup\n")) {
+		t.Errorf("it can be read: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "moved")
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	own(w, 0, "restore", "--yes", file)
+	if got := ask(w); got != before {
+		t.Error("restored here it answers differently")
+	}
+	other := w.elsewhere()
+	other.want(2, "restore", file)
+	other.want(1, "restore", "--passphrase-file", w.secretFile("seven lamps in a rov"), file)
+	other.want(0, "restore", "--passphrase-file", pass, file)
+	if got := ask(other); got != before {
+		t.Error("restored elsewhere it answers differently")
+	}
+	if found := other.holding(map[string][]byte{"a name": []byte("part01.txt"), "a text": []byte("the lamp number")}); len(found) > 0 {
+		t.Errorf("elsewhere it is not encrypted: %v", found)
+	}
+	// A capsule goes from an encrypted library to one that is not.
+	capsule := filepath.Join(t.TempDir(), "c")
+	own(w, 0, "capsule", "export", "--passphrase-file", w.secretFile("another one for it"), capsule)
+	plain := w.elsewhere()
+	plain.want(0, "capsule", "import", "--passphrase-file", w.secretFile("another one for it"), capsule)
+	if got := plain.want(0, "search", "--json", "lamp number 203").out; !strings.HasSuffix(before, got) {
+		t.Errorf("taken in it answers %s", got)
+	}
+}

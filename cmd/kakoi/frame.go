@@ -20,7 +20,7 @@ const (
 	frameTake    = 'A' // owner: the command will be run
 	frameOut     = 'O' // owner: bytes for standard output
 	frameErr     = 'E' // owner: bytes for standard error
-	frameAsk     = 'Q' // owner: read a line from the person
+	frameAsk     = 'Q' // owner: read a line from the person; askSecretly: without showing it
 	frameExit    = 'X' // owner: one byte, the exit code; the last frame
 )
 

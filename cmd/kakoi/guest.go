@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,7 +104,11 @@ func visit(ctx context.Context, data string, r request, s *screen) (code int, ra
 			go func() {
 				// Without an answer the command is cancelled. Closing the connection would look like an owner that was
 				// lost, and ask again.
-				line, err := s.ask(ctx)
+				ask := s.ask
+				if bytes.Equal(payload, askSecretly) && s.secretly != nil {
+					ask = s.secretly
+				}
+				line, err := ask(ctx)
 				if err == nil {
 					err = out.write(frameLine, []byte(line))
 				} else {

@@ -209,17 +209,20 @@ func (o *owner) host(conn *net.UnixConn) error {
 			}
 		}
 	}()
-	s := &screen{Out: stream{out, frameOut}, Err: stream{out, frameErr}, Tty: r.Tty, ask: func(ctx context.Context) (string, error) {
-		if err := out.write(frameAsk, nil); err != nil {
-			return "", err
+	ask := func(how []byte) func(ctx context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) {
+			if err := out.write(frameAsk, how); err != nil {
+				return "", err
+			}
+			select {
+			case line := <-lines:
+				return line, nil
+			case <-ctx.Done():
+				return "", ctx.Err()
+			}
 		}
-		select {
-		case line := <-lines:
-			return line, nil
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	}}
+	}
+	s := &screen{Out: stream{out, frameOut}, Err: stream{out, frameErr}, Tty: r.Tty, ask: ask(nil), secretly: ask(askSecretly)}
 	code := o.run(ctx, s, r)
 	return out.write(frameExit, []byte{byte(code)})
 }

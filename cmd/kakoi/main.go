@@ -49,7 +49,7 @@ func start(args []string, other starter) int {
 		dir = "/"
 	}
 	p := program{proof: proof, home: homeDir(), env: os.Getenv, engine: other}
-	s := &screen{Out: os.Stdout, Err: os.Stderr, Tty: ownTtys(), ask: askStdin}
+	s := &screen{Out: os.Stdout, Err: os.Stderr, Tty: ownTtys(), ask: askStdin, secretly: askStdinSecretly}
 	return p.main(ctx, s, request{Args: args, Dir: dir, Lang: languageOf(os.Getenv), Tty: s.Tty})
 }
 

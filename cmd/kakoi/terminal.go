@@ -22,6 +22,8 @@ type screen struct {
 	Tty      ttys
 	// ask reads one line from the person. It is nil where nobody can answer.
 	ask func(ctx context.Context) (string, error)
+	// secretly is ask for what is not to be seen while it is typed.
+	secretly func(ctx context.Context) (string, error)
 }
 
 // ttys says which of the standard files are terminals, and how wide.
