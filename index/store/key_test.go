@@ -36,16 +36,15 @@ func withKey(t *testing.T, test func(*testing.T)) {
 	test(t)
 }
 
-func TestKeyLongValues(t *testing.T)             { withKey(t, TestLongValues) }
-func TestKeyOpenWaitsForTheLock(t *testing.T)    { withKey(t, TestOpenWaitsForTheLock) }
-func TestKeyOpenRefuses(t *testing.T)            { withKey(t, TestOpenRefuses) }
-func TestKeyEmptyLogs(t *testing.T)              { withKey(t, TestEmptyLogs) }
-func TestKeyDamageIsNamed(t *testing.T)          { withKey(t, TestDamageIsNamed) }
-func TestKeyFlippedBlocks(t *testing.T)          { withKey(t, TestFlippedBlocks) }
-func TestKeyViewSurvivesPanics(t *testing.T)     { withKey(t, TestViewSurvivesPanics) }
-func TestKeySalvage(t *testing.T)                { withKey(t, TestSalvageOfASoundFolder) }
-func TestKeyFlippedFiles(t *testing.T)           { withKey(t, TestFlippedFiles) }
-func TestKeySoundBesideCompactions(t *testing.T) { withKey(t, TestSoundBesideCompactions) }
+func TestKeyLongValues(t *testing.T)          { withKey(t, TestLongValues) }
+func TestKeyOpenWaitsForTheLock(t *testing.T) { withKey(t, TestOpenWaitsForTheLock) }
+func TestKeyOpenRefuses(t *testing.T)         { withKey(t, TestOpenRefuses) }
+func TestKeyEmptyLogs(t *testing.T)           { withKey(t, TestEmptyLogs) }
+func TestKeyDamageIsNamed(t *testing.T)       { withKey(t, TestDamageIsNamed) }
+func TestKeyFlippedBlocks(t *testing.T)       { withKey(t, TestFlippedBlocks) }
+func TestKeyViewSurvivesPanics(t *testing.T)  { withKey(t, TestViewSurvivesPanics) }
+func TestKeySalvage(t *testing.T)             { withKey(t, TestSalvageOfASoundFolder) }
+func TestKeyFlippedFiles(t *testing.T)        { withKey(t, TestFlippedFiles) }
 
 // TestWhoseLibrary: a library opens with its own key alone, and says calmly what is wrong; nothing is changed by trying.
 func TestWhoseLibrary(t *testing.T) {

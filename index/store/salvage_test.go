@@ -108,8 +108,11 @@ func TestSalvageOfASoundFolder(t *testing.T) {
 // and what does not come back lies between the keys around a reported hole.
 func TestFlippedFiles(t *testing.T) {
 	rounds := 16
-	if testing.Short() || options.Key != nil {
+	if testing.Short() {
 		rounds = 6
+	}
+	if options.Key != nil {
+		rounds = 3
 	}
 	for _, closed := range []bool{true, false} {
 		sound := filepath.Join(t.TempDir(), "sound")
