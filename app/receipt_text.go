@@ -59,8 +59,10 @@ func (r ReceiptReplay) Lines(t Translate) []string {
 	switch {
 	case r.Identical && r.Partial:
 		return []string{t("receipt.said.identical.part")}
-	case r.Identical && r.Tokens:
+	case r.Identical && r.Tokens && r.NewTokens > 0:
 		return []string{t("receipt.said.identical.tokens", r.NewTokens)}
+	case r.Identical && r.NewTokens == 0: // a bound decided
+		return []string{t("receipt.said.identical.refusal")}
 	case r.Identical:
 		return []string{t("receipt.said.identical", r.NewTokens)}
 	}

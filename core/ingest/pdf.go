@@ -33,15 +33,18 @@ const (
 func (r *reading) readPDF(data []byte) ([]string, error) {
 	var sheets []sheetText
 	var files []attachment
-	err := withPDF(r.q.ctx, data, r.opt, func(d *pdfDoc) (err error) {
+	err := r.passes(data, func(d *pdfDoc, full map[int]bool) (err error) {
 		if d.count == 0 {
 			return errors.New("no pages")
 		}
 		if d.count > maxPages {
 			return fmt.Errorf("%d pages: %w", d.count, errBomb)
 		}
-		if sheets, err = readSheets(r.q.ctx, d, data, r.opt); err != nil {
+		if sheets, err = readSheets(r.q.ctx, d, data, r.opt, full); err != nil {
 			return err
+		}
+		if len(full) == d.count {
+			return errMemory
 		}
 		mark := r.q.inside()
 		if files, err = d.attachments(r.q); err != nil && r.q.ctx.Err() == nil { // they are unpacked in the instance's memory, which may not do
@@ -84,12 +87,34 @@ func (r *reading) readPDF(data []byte) ([]string, error) {
 	return nil, errScan
 }
 
-// readSheets reads all pages, the second half of long documents in an instance of its own if one is free.
-func readSheets(ctx context.Context, d *pdfDoc, data []byte, opt Options) ([]sheetText, error) {
+// mostFull is how many pages of a document may need more memory than there is; each costs a new beginning.
+const mostFull = 3
+
+// fullPage is a page that needs more memory than there is. Nothing works in the instance after it.
+type fullPage struct{ index int }
+
+func (f *fullPage) Error() string { return fmt.Sprintf("page %d %v", f.index+1, errMemory) }
+func (f *fullPage) Unwrap() error { return errMemory }
+
+// passes calls fn with the document, again in a fresh instance for each page that needed more memory than there is: full are those.
+func (r *reading) passes(data []byte, fn func(d *pdfDoc, full map[int]bool) error) error {
+	full := map[int]bool{}
+	for {
+		err := withPDF(r.q.ctx, data, r.opt, func(d *pdfDoc) error { return fn(d, full) })
+		var page *fullPage
+		if !errors.As(err, &page) || len(full) == mostFull || full[page.index] {
+			return err
+		}
+		full[page.index] = true
+	}
+}
+
+// readSheets reads all pages but the full ones, the second half of long documents in an instance of its own if one is free.
+func readSheets(ctx context.Context, d *pdfDoc, data []byte, opt Options, full map[int]bool) ([]sheetText, error) {
 	out := make([]sheetText, d.count)
 	titles := d.outline()
 	if d.count < halfAt || len(data) > maxHalved {
-		return out, d.read(ctx, out, 0, d.count, titles)
+		return out, d.read(ctx, out, 0, d.count, titles, full)
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -107,7 +132,7 @@ func readSheets(ctx context.Context, d *pdfDoc, data []byte, opt Options) ([]she
 				if second.count != d.count {
 					return errors.New("another number of pages")
 				}
-				return second.read(inner, out, half, d.count, titles)
+				return second.read(inner, out, half, d.count, titles, full)
 			})
 			if err == nil && !free {
 				err = errBusy
@@ -115,13 +140,13 @@ func readSheets(ctx context.Context, d *pdfDoc, data []byte, opt Options) ([]she
 		}
 		other <- err
 	}()
-	if err := d.read(ctx, out, 0, half, titles); err != nil {
+	if err := d.read(ctx, out, 0, half, titles, full); err != nil {
 		cancel()
 		<-other
 		return nil, err
 	}
 	if err := <-other; err != nil {
-		return out, d.read(ctx, out, half, d.count, titles)
+		return out, d.read(ctx, out, half, d.count, titles, full)
 	}
 	return out, nil
 }
@@ -144,8 +169,14 @@ func (d *pdfDoc) held(index int) *heldSheet {
 	return h
 }
 
-// read reads the pages from one index to before another into out.
-func (d *pdfDoc) read(ctx context.Context, out []sheetText, from, to int, titles map[int]map[string]bool) error {
+// unread stands for a page that is not read, because it needs more memory than there is.
+func unread(index int) *heldSheet {
+	s := &pdfSheet{number: index + 1}
+	return &heldSheet{sheet: s, own: s.margins(nil), err: &fullPage{index}}
+}
+
+// read reads the pages from one index to before another into out, but for the full ones: a *fullPage for a further one.
+func (d *pdfDoc) read(ctx context.Context, out []sheetText, from, to int, titles map[int]map[string]bool, full map[int]bool) error {
 	window := map[int]*heldSheet{}
 	finish := func(i int) {
 		if h := window[i]; h != nil && i >= from && i < to {
@@ -160,9 +191,10 @@ func (d *pdfDoc) read(ctx context.Context, out []sheetText, from, to int, titles
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		window[i] = d.held(i)
-		if window[i].err != nil && d.memory.full.Load() { // after it nothing works
-			return errMemory
+		if full[i] {
+			window[i] = unread(i)
+		} else if window[i] = d.held(i); window[i].err != nil && d.memory.full.Load() { // after it nothing works
+			return &fullPage{i}
 		}
 		if i < from || i >= to {
 			window[i] = &heldSheet{own: window[i].own.compared()}

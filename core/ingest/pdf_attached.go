@@ -8,7 +8,7 @@ import (
 	"kakoi/core"
 )
 
-// attachments are the files in the document.
+// attachments are the files in the document; with an error, those before it.
 func (d *pdfDoc) attachments(q *budget) ([]attachment, error) {
 	count, err := d.number("FPDFDoc_GetAttachmentCount", d.handle)
 	if err != nil || count <= 0 {
@@ -21,18 +21,18 @@ func (d *pdfDoc) attachments(q *budget) ([]attachment, error) {
 	var out []attachment
 	for i := range count {
 		if err := q.ctx.Err(); err != nil {
-			return nil, err
+			return out, err
 		}
 		file, err := d.call("FPDFDoc_GetAttachment", d.handle, uint64(i))
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		if uint32(file) == 0 {
 			continue
 		}
 		a := attachment{name: d.utf16(4*longTitle, "FPDFAttachment_GetName", file)}
 		if a.data, err = d.fileData(q, file); err != nil {
-			return nil, err
+			return out, err
 		}
 		out = append(out, a)
 	}

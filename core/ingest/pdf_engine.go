@@ -194,7 +194,7 @@ func (e *pdfEngine) run(ctx context.Context, fn func(*pdfLib) error) error {
 	}()
 	select {
 	case err := <-done:
-		if err != nil && instance.memory.full.Load() {
+		if err != nil && instance.memory.full.Load() && !errors.Is(err, errMemory) {
 			err = errMemory
 		}
 		e.release(instance)

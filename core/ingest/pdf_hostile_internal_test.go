@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestPDFMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, data := range map[string][]byte{
-		"spaces.pdf": packed(t, 2, "", strings.Repeat(" ", 1000), "BT /F1 1 Tf 0 700 Td (abc) Tj ET", 700_000),
+		"spaces.pdf": packed(t, 1, "", strings.Repeat(" ", 1000), "BT /F1 1 Tf 0 700 Td (abc) Tj ET", 700_000),
 	} {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -101,4 +102,44 @@ func TestPDFCutPage(t *testing.T) {
 	}
 	const all = 26_000*12 - 2 // with the two characters of each line end
 	check(t, "page", findings, []core.Finding{{What: core.FindingCut, Why: core.WhyLetters, Page: 1, Last: 2, Count: 2 * (all - maxCells)}})
+}
+
+// sparsely is a PDF of pages of text, of which some need more memory than there is.
+func sparsely(t testing.TB, texts []string, bombs ...int) []byte {
+	t.Helper()
+	bomb := packed(t, 1, "", strings.Repeat(" ", 1000), "BT /F1 1 Tf 0 700 Td (abc) Tj ET", 700_000)
+	from := bytes.Index(bomb, []byte("4 0 obj"))
+	stream := string(bomb[from+len("4 0 obj") : from+bytes.Index(bomb[from:], []byte("endobj"))])
+	kids, objects := "", []string{"<</Type/Catalog/Pages 2 0 R>>", "", "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>", strings.TrimSpace(stream)}
+	for i, text := range texts {
+		contents := len(objects) + 2
+		if slices.Contains(bombs, i) {
+			contents = 4
+		}
+		kids += fmt.Sprintf("%d 0 R ", len(objects)+1)
+		page := fmt.Sprintf("BT /F1 12 Tf 50 700 Td (%s) Tj ET", text)
+		objects = append(objects, fmt.Sprintf("<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents %d 0 R/Resources<</Font<</F1 3 0 R>>>>>>", contents),
+			fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(page), page))
+	}
+	objects[1] = fmt.Sprintf("<</Type/Pages/Count %d/Kids[%s]>>", len(texts), kids)
+	return ingesttest.PDF(objects...)
+}
+
+// TestPDFMemoryOfOnePage: a page that needs more memory than there is is named, and the others are read; where too many do, the document is refused.
+func TestPDFMemoryOfOnePage(t *testing.T) {
+	texts := []string{"The first page", "lost", "The third page"}
+	pages, findings, err := found(t, "pdf", sparsely(t, texts, 1))
+	if err != nil || len(pages) != 3 || pages[0].Text != texts[0] || pages[1].Text != "" || pages[2].Text != texts[2] {
+		t.Fatalf("%+v, %v", pages, err)
+	}
+	check(t, "pages", findings, []core.Finding{{What: core.FindingBroken, Page: 2}})
+	r := &reading{opt: testOptions(t), q: newBudget(t.Context(), 1<<20)}
+	begun := 0
+	err = r.passes(sparsely(t, texts), func(_ *pdfDoc, full map[int]bool) error {
+		begun++
+		return &fullPage{len(full)}
+	})
+	if !errors.Is(err, errMemory) || begun != mostFull+1 {
+		t.Errorf("too many: begun %d times, %v", begun, err)
+	}
 }
