@@ -4,9 +4,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 
 	"kakoi/app"
 	"kakoi/app/amount"
+	"kakoi/core/engine"
 	"kakoi/resources"
 )
 
@@ -116,8 +118,18 @@ func (c *call) printReport(r app.Health) {
 			note("%s", s.Device.Note)
 		}
 		line(app.Refused(s.Proof), "%s", c.text("cli.doctor.closed", "kakoi-engine", s.Proof.Refusals(), len(s.Proof.Attempts), len(s.Proof.Filter), s.Proof.Threads))
+		if f := s.Proof.Files; f != nil && f.On {
+			line(true, "%s", c.text("cli.doctor.files_closed", len(f.Grants), f.Refusals(), len(f.Attempts)))
+			// The rules for CUDA are not tried with every driver.
+			if s.Reason == engine.LibrariesCUDA && !strings.HasPrefix(s.Device.Device, "cuda") {
+				note("%s", c.text("cli.doctor.files_cuda"))
+			}
+		} else if f != nil {
+			note("%s", c.text("cli.doctor.files_open", c.text(f.Reason)))
+		}
 	} else {
 		line(false, "%s", c.text("cli.doctor.noengine"))
+		note("%s", c.text("cli.doctor.files_cuda"))
 	}
 	for _, check := range r.Engine.Checks {
 		line(check.OK, "%s: %s (%.2f s)", check.Name, check.Detail, check.Seconds)

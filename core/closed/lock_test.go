@@ -236,6 +236,13 @@ func TestLockRefusesEverySocket(t *testing.T) {
 	}
 }
 
+// Not dumpable and no core files: memory is closed to other programs of the same user, prctl(2).
+func TestMemoryIsClosed(t *testing.T) {
+	if p := decode(t, runRole("locked", os.Environ())).Proof; !p.NoCore || !p.Unreadable {
+		t.Errorf("no core files %v, unreadable %v", p.NoCore, p.Unreadable)
+	}
+}
+
 func TestProofTellsWhatWasDone(t *testing.T) {
 	r := decode(t, runRole("locked", os.Environ()))
 	p := r.Proof
