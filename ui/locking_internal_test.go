@@ -434,3 +434,16 @@ func TestReportFromTheProof(t *testing.T) {
 		press(s, fyne.KeyEscape)
 	}
 }
+
+// Work that a screen begins while the library closes does not run: it would find nothing there.
+func TestNothingBeginsInAnEndedSession(t *testing.T) {
+	s := newSession(t.Context())
+	ran := make(chan bool, 2)
+	s.begin(func(context.Context) { ran <- true })
+	s.end()
+	s.begin(func(context.Context) { ran <- true })
+	s.work.Wait()
+	if len(ran) != 1 {
+		t.Errorf("%d pieces of work ran, want 1", len(ran))
+	}
+}

@@ -10,6 +10,9 @@ type session struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
+
+	mu    sync.Mutex
+	ended bool // nothing begins any more
 }
 
 func newSession(window context.Context) *session {
@@ -18,8 +21,20 @@ func newSession(window context.Context) *session {
 	return s
 }
 
+// begin runs work, unless the session has ended: it would find the library closed.
+func (s *session) begin(work func(ctx context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.work.Go(func() { work(s.ctx) })
+	}
+}
+
 // end cancels what runs and waits for it.
 func (s *session) end() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
 	s.cancel()
 	s.work.Wait()
 }
@@ -29,7 +44,7 @@ func (s *Shell) Go(work func(ctx context.Context)) {
 	s.mu.Lock()
 	now := s.session
 	s.mu.Unlock()
-	now.work.Go(func() { work(now.ctx) })
+	now.begin(work)
 }
 
 // always runs work in a goroutine that the window waits for at its end, whether or not the library is open.
