@@ -45,7 +45,7 @@ func TestPartOfABackup(t *testing.T) {
 	if err := os.WriteFile(path, []byte(backupMagic+"some frames"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := openPart(path)
+	f, err := openPart(path, backupMagic)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,11 +55,21 @@ func TestPartOfABackup(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
+	other := filepath.Join(dir, "c.part")
+	if err := os.WriteFile(other, []byte("a person's own notes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := openPart(other, backupMagic); err == nil {
+		t.Error("a file of another kind was begun again", f.Close())
+	}
+	if data, err := os.ReadFile(other); err != nil || string(data) != "a person's own notes" {
+		t.Errorf("a file of another kind is now %q, %v", data, err)
+	}
 	target := filepath.Join(dir, "mine")
 	if err := errors.Join(os.WriteFile(target, nil, 0o600), os.Symlink(target, path+"2")); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := openPart(path + "2"); err == nil {
+	if f, err := openPart(path+"2", backupMagic); err == nil {
 		t.Error("a link was followed", f.Close())
 	}
 }
