@@ -16,6 +16,7 @@
 //	cmd/kakoi-engine      composition root of the engine process (the only one with libtorch)
 //	ui                    the window: frame, navigation, notices, strip of jobs; composes the screens
 //	ui/chat, library, models, settings, help, welcome    one screen each: a view over a plain-Go model
+//	ui/lock               what is shown while the library is locked by a passphrase
 //	ui/widget             domain-free widgets; ui/theme: colours and fonts; ui/place: names of what can be shown
 //	ui/uitest             drives the real window in tests
 //	app                   use-cases: Library, Chat, Conversations, Datasets, Models, Folders, Pages, Doctor; no Badger, no libtorch, no terminal
@@ -24,6 +25,8 @@
 //	app/settings          typed, versioned settings with Validate
 //	app/record            conversations, corrections, datasets: typed records on the library's store
 //	app/paper             PDF files of text, for export
+//	app/pack              model packs: one checksummed file, or parts for small sticks
+//	app/proof             the report for a security officer
 //	core                  this package
 //	core/ingest           file -> Pages -> Chunks, and what could not be read
 //	core/ocr              text of pictures by an installed Tesseract, closed in
@@ -32,6 +35,10 @@
 //	core/dataset          training rows: drafts from documents, files, corrections; refusal rows; split; duplicates
 //	core/engine           client of the engine process, its supervision; enginepb: schema; server: service
 //	core/closed           the closed network: seccomp filter, self-test, failing HTTP transport
+//	core/closed/landlock  what of the file system a program may reach, with the kernel's Landlock
+//	core/vault            the data key under a passphrase; encrypted files
+//	core/manifest         signed lists of files, in minisign's format; core/bundle: .deb, tarball and installed tree of one
+//	core/receipt          answers as signed files in canonical JSON
 //	core/token            tokenizers; the only importer of daulet/tokenizers; spiece.model conversion
 //	core/quant            NF4 with double quantisation: pure-Go reference
 //	core/weights          model folders: safetensors, torch .bin, config, checks
