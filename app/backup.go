@@ -391,7 +391,7 @@ func (s *backupSink) file(data string, f backupFile) error {
 // itemOf is the item of the data folder that a file of a backup belongs to: core.ErrCorrupt where it is none.
 func itemOf(path string) (string, error) {
 	item, _, _ := strings.Cut(path, "/")
-	if !slices.Contains(backedUp, item) || !filepath.IsLocal(filepath.FromSlash(path)) || strings.ContainsRune(path, 0) {
+	if !slices.Contains(backedUp, item) || !filepath.IsLocal(filepath.FromSlash(path)) || filepath.ToSlash(filepath.Clean(path)) != path || strings.ContainsRune(path, 0) {
 		return "", fmt.Errorf("file %q in a backup: %w", path, core.ErrCorrupt)
 	}
 	return item, nil

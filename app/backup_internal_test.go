@@ -31,6 +31,7 @@ func TestPathsOfABackup(t *testing.T) {
 	for path, fine := range map[string]bool{
 		"settings.json": true, "adapters/a1/w.bin": true, "prompts/ja.tmpl": true, "library/MANIFEST": false, "models/x": false, "../x": false,
 		"adapters/../../x": false, "/etc/passwd": false, "": false, "adapters/a\x00b": false, "undo/library": false,
+		"adapters/../vault.json": false, "prompts/../library/000001.sst": false, "adapters/../adapters/a/b": false, "adapters//a": false,
 	} {
 		if _, err := itemOf(path); (err == nil) != fine {
 			t.Errorf("%q: %v", path, err)

@@ -222,6 +222,8 @@ func (b *Backups) make(ctx context.Context, s *backupsState, p core.Progress) (K
 		if err := os.MkdirAll(b.Folder(), 0o700); err != nil {
 			return KeptBackup{}, fmt.Errorf("make folder of backups: %w", err)
 		}
+	} else if settings.Inside(b.Data, b.Folder()) { // by a link, or a file of settings that was restored or edited: a removal would not find it
+		return KeptBackup{}, core.Explain(fmt.Errorf("folder of backups %s: %w", b.Folder(), core.ErrUsage), "error.backup.inside")
 	} else if info, err := os.Stat(b.Folder()); err != nil || !info.IsDir() { // of a disk that is not there, say: nothing is made in its place
 		return KeptBackup{}, core.Explain(fmt.Errorf("folder of backups: %w", cmp.Or(err, core.ErrNotFound)), "error.backup.folder", b.Folder())
 	}

@@ -205,7 +205,8 @@ func (f *File) Get() Settings {
 	return f.now
 }
 
-// Update changes settings and saves them; on an error nothing changes.
+// Update changes settings and saves them; on an error nothing changes. A folder of backups in the data folder, where the file lies, is core.ErrUsage: what is removed for
+// good would stay in it.
 func (f *File) Update(change func(*Settings)) error {
 	f.mu.Lock()
 	old := f.now
@@ -215,7 +216,14 @@ func (f *File) Update(change func(*Settings)) error {
 		f.mu.Unlock()
 		return nil
 	}
-	if err := Save(f.path, s); err != nil {
+	var err error
+	if folder := s.BackupFolder; folder != "" && folder != old.BackupFolder && Inside(filepath.Dir(f.path), folder) {
+		err = core.Explain(fmt.Errorf("folder of backups %s: %w", folder, core.ErrUsage), "error.backup.inside")
+	}
+	if err == nil {
+		err = Save(f.path, s)
+	}
+	if err != nil {
 		f.mu.Unlock()
 		return err
 	}

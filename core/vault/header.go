@@ -296,7 +296,12 @@ func (h Header) check() error {
 	if len(h.ID) != idSize || len(h.Slots) == 0 {
 		return bad("id or slots")
 	}
+	seen := map[string]bool{} // a second one of a kind, or many, would cost the time of each
 	for _, s := range h.Slots {
+		if seen[s.Kind] {
+			return bad("slots")
+		}
+		seen[s.Kind] = true
 		if len(s.Salt) != 32 || len(s.Nonce) != chacha20poly1305.NonceSizeX || len(s.Key) != keySize+chacha20poly1305.Overhead {
 			return bad("lengths")
 		}

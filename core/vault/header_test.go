@@ -171,7 +171,7 @@ func TestDamagedHeader(t *testing.T) {
 // TestForeignHeader: parameters that would take all memory are refused, whoever wrote them.
 func TestForeignHeader(t *testing.T) {
 	h, _ := newVault(t, "pass")
-	for _, p := range []Params{{1, 1 << 31, 1}, {1 << 31, 64, 1}, {1, 64, 0}, {0, 64, 1}} {
+	for _, p := range []Params{{1, 1 << 31, 1}, {1 << 31, 64, 1}, {1, 64, 0}, {0, 64, 1}, {1, 2 << 20, 1}, {65, 256 << 10, 1}, {17, 1 << 20, 1}} {
 		bad := h
 		bad.Slots = []slot{h.Slots[0]}
 		bad.Slots[0].Params = &p
@@ -184,6 +184,14 @@ func TestForeignHeader(t *testing.T) {
 	weak.Slots[0].Params = &Params{Time: 2, MemoryKiB: 64, Threads: 1}
 	if _, err := weak.summed().Open([]byte("pass")); !errors.Is(err, ErrPassphrase) {
 		t.Error("parameters are not authenticated", err)
+	}
+	many := h
+	many.Slots = []slot{h.Slots[0], h.Slots[0]}
+	if _, err := many.summed().Open([]byte("wrong")); !errors.Is(err, core.ErrCorrupt) {
+		t.Error("two passphrases, each of which takes its time", err)
+	}
+	if p := (Params{Time: mostPasses, MemoryKiB: mostMemory, Threads: 4}); p.check() != nil {
+		t.Error("what is measured here is refused")
 	}
 	later := h
 	later.Format = "kakoi vault 9"

@@ -22,12 +22,18 @@ const (
 	leastMemory = 64 << 10 // KiB
 	mostMemory  = 256 << 10
 	leastPasses = 3
-	mostPasses  = 200
+	mostPasses  = 64
+)
+
+// What a header may ask for, KiB: 64 passes of 256 MiB, which Measure may come to where memory is fast.
+const (
+	memoryBound = 1 << 20
+	workBound   = mostPasses * mostMemory
 )
 
 // check bounds what a header may ask for: one from elsewhere could want all memory and all time.
 func (p Params) check() error {
-	if p.Time < 1 || p.Time > mostPasses || p.MemoryKiB < 64 || p.MemoryKiB > 4<<20 || p.Threads < 1 || p.Threads > 64 {
+	if p.Time < 1 || p.Time > mostPasses || p.MemoryKiB < 64 || p.MemoryKiB > memoryBound || uint64(p.Time)*uint64(p.MemoryKiB) > workBound || p.Threads < 1 || p.Threads > 64 {
 		return fmt.Errorf("argon2id parameters %+v: %w", p, core.ErrUsage)
 	}
 	return nil
