@@ -204,6 +204,31 @@ func TestStepsDoneAgainReplaceTheirPoints(t *testing.T) {
 	}
 }
 
+// A list of the runs that was read before an event and comes after it does not set a run back.
+func TestOlderListOfRuns(t *testing.T) {
+	w := newWorld()
+	w.put("a", 20)
+	w.gate = make(chan struct{})
+	m, d := start(t, w)
+	m.show(stepSettings)
+	d.until(t, "planned", m.settings.ready)
+	m.start()
+	d.until(t, "it runs", m.training)
+	old := slices.Clone(m.runs)
+	for range 9 {
+		w.gate <- struct{}{}
+	}
+	at := func() int { r, _ := m.currentRun(); return r.Step }
+	d.until(t, "nine steps", func() bool { return at() == 9 })
+	m.runs = old
+	m.live.keep()
+	if at() != 9 {
+		t.Errorf("the run is back at step %d", at())
+	}
+	m.pause()
+	d.drain(t)
+}
+
 func TestStopKeepsTheBest(t *testing.T) {
 	w := newWorld()
 	w.put("a", 20)

@@ -25,7 +25,8 @@ type live struct {
 	loss  plot.Loss
 	log   bool
 
-	pausing string // Run.ID that is to pause as soon as it can
+	told    record.Run // the last one that was heard of; its list may be read later and be older
+	pausing string     // Run.ID that is to pause as soon as it can
 
 	mu      sync.Mutex
 	heard   []app.TrainingEvent // not taken yet
@@ -45,6 +46,9 @@ func (m *model) words() plot.Words {
 
 // keep lets what a run in this window has reported stand: the list that was just read may be older.
 func (l *live) keep() {
+	if r, ok := l.m.currentRun(); ok && r.ID == l.told.ID && r.State == record.RunRunning && r.Step < l.told.Step {
+		l.m.replace(l.told)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range l.heard {
@@ -207,6 +211,7 @@ func (l *live) take() {
 	}
 	for _, e := range heard {
 		l.m.replace(e.Run)
+		l.told = e.Run
 		if e.Run.ID == l.pausing && l.m.trainer.Pause(e.Run.ID) {
 			l.pausing = ""
 		}
