@@ -122,7 +122,7 @@ func TestWindowTraining(t *testing.T) {
 	d.Keys("alt+4") // the card of the adapter leads to the comparison
 	d.at(3)
 	d.rests()
-	d.Keys("Tab", "Tab", "Tab", "Tab", "Tab", "Tab", "Tab", "Return") // past the model's buttons, the chart, and “stop using it”
+	d.Keys("Tab", "Tab", "Tab", "Tab", "Tab", "Tab", "Tab", "Tab", "Tab", "Return") // past packs, the model's buttons, the chart, and “stop using it”
 	d.at(0)
 	d.rests()
 	got := d.asks(question)
