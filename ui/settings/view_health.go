@@ -117,15 +117,25 @@ func (s *Screen) proof(program string, p closed.Proof) (*widget.Prose, *listing)
 	return s.prose(s.ink.body, widget.Run{Text: text, Color: verdictColor(well)}), s.listing(attempts(p))
 }
 
-// listing is text of even columns that scrolls sideways and can be selected.
+// listing is text of even columns that scrolls sideways and can be selected. The wheel, which goes up and down, moves the page it stands on.
 type listing struct {
 	*container.Scroll
 	label *fynewidget.Label
+	sheet *widget.Sheet
+}
+
+// Scrolled is fyne.Scrollable.
+func (l *listing) Scrolled(e *fyne.ScrollEvent) {
+	if e.Scrolled.DX != 0 {
+		l.Scroll.Scrolled(e)
+		return
+	}
+	l.sheet.Wheel(e)
 }
 
 func (s *Screen) listing(text string) *listing {
 	label := fynewidget.NewLabel(text)
 	label.TextStyle.Monospace, label.Selectable = true, true
 	label.SizeName = fynetheme.SizeNameCaptionText
-	return &listing{container.NewHScroll(label), label}
+	return &listing{container.NewHScroll(label), label, s.sheet}
 }

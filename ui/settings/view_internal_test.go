@@ -77,6 +77,29 @@ func TestGroupsInEveryLook(t *testing.T) {
 	}
 }
 
+// The wheel over a list that scrolls sideways moves the page, and not beyond its ends; sideways it moves the list alone.
+func TestWheelOverListing(t *testing.T) {
+	s, _, _ := stage(t, "en", theme.Light, 150)
+	list := s.listing(strings.Repeat("wider than the page ", 40))
+	s.sheet.SetContent(widget.NewColumn(0, list, s.listing(strings.Repeat("line\n", 200))))
+	s.sheet.Fit()
+	wheel := func(x, y float32) {
+		fyne.Scrollable(list).Scrolled(&fyne.ScrollEvent{Scrolled: fyne.NewDelta(x, y)})
+	}
+	wheel(0, -30)
+	if down, side := s.sheet.Scrolled(), list.Offset.X; down != 30 || side != 0 {
+		t.Errorf("the page moved by %v, the list by %v", down, side)
+	}
+	wheel(-20, 0)
+	if down, side := s.sheet.Scrolled(), list.Offset.X; down != 30 || side != 20 {
+		t.Errorf("sideways: the page moved by %v, the list by %v", down, side)
+	}
+	wheel(0, 100)
+	if at := s.sheet.Scrolled(); at != 0 {
+		t.Errorf("beyond the top: %v", at)
+	}
+}
+
 func shoot(t *testing.T, w fyne.Window, path string) {
 	t.Helper()
 	f, err := os.Create(path)

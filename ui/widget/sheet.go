@@ -61,6 +61,9 @@ func (s *Sheet) Scrolled() float32 { return s.scroll.Offset.Y }
 // ScrollTo goes so far down.
 func (s *Sheet) ScrollTo(y float32) { s.scroll.ScrollToOffset(fyne.NewPos(0, max(y, 0))) }
 
+// Wheel moves the sheet as the wheel of the mouse does, for a part of it that takes the wheel's events for itself.
+func (s *Sheet) Wheel(e *fyne.ScrollEvent) { s.scroll.Scrolled(e) }
+
 // Reveal scrolls as little as is needed to see an object of the content whole.
 func (s *Sheet) Reveal(o fyne.CanvasObject) {
 	driver := fyne.CurrentApp().Driver()
