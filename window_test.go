@@ -331,7 +331,7 @@ func (d *desk) models() {
 		return false
 	})
 	d.rests()
-	d.Keys("Tab", "Tab", "Return") // past the card of the folder that was none
+	d.Keys("Tab", "Tab", "Tab", "Return") // past the button of packs and the card of the folder that was none
 	d.until("the new model answers from now on", 20*time.Second, func() bool {
 		return strings.Contains(d.guest("status"), `"chat_model":"noise"`)
 	})
