@@ -194,13 +194,14 @@ func planted(n int) []string {
 // planting says what it is in a library that is not encrypted, and nowhere in one that is.
 func (w *world) plant(words []string) {
 	w.t.Helper()
+	first := words[0]
 	next := func() string {
 		word := words[0]
 		words = words[1:]
 		return word
 	}
 	text := ""
-	for range 8 {
+	for range 16 {
 		text += "The code of house " + next() + " is kept in room " + next() + ".\n\n"
 	}
 	w.file(next()+".txt", text)
@@ -214,40 +215,47 @@ func (w *world) plant(words []string) {
 	w.run("chat", "ask", "new", "Where is the code of "+next()+"?")
 	w.run("chat", "rename", "last", "Title "+next())
 	w.run("chat", "wrong", "last", "1", "--answer", "In room "+next())
-	w.run("ask", "What about "+next()+"?")
-	w.run("search", next())
-	house := ""
+	w.run("ask", "What about "+first+"?") // what nothing of is kept, either way
+	w.run("search", first)
+	house, thing := "", next()
 	for i := range 12 {
-		house += fmt.Sprintf("{\"question\":\"Where is part %d of %s?\",\"answer\":\"Part %d of it is in room %d.\"}\n", i, words[i%6], i, i*7)
+		house += fmt.Sprintf("{\"question\":\"Where is part %d of %s?\",\"answer\":\"Part %d of it is in room %d.\"}\n", i, thing, i, i*7)
 	}
-	words = words[6:]
 	w.want(0, "dataset", "import", w.file("questions.jsonl", house), "--name", "set "+next(), "--seed", "3")
 	w.run("train", "--plan", "--epochs", "1", "--batch", "2", "--accumulate", "1", "--rank", "2")
 	w.run("train", "--epochs", "1", "--batch", "2", "--accumulate", "1", "--rank", "2", "--name", "run "+next())
-	w.run("exam", "--name", next())
+	w.run("exam", "--name", first)
 	if err := os.MkdirAll(filepath.Join(w.data, "prompts"), 0o700); err != nil {
 		w.t.Fatal(err)
 	}
 	w.run("add", filepath.Join(w.docs, "gone "+next()+".pdf")) // an error, which the log tells of
-	w.run("settings", "ocr_languages", next())
 	w.run("list", "--collection", next())
 	w.run("remove", "--yes", "document "+next())
+	if len(words) > 0 {
+		w.t.Fatalf("%d strings were not planted", len(words))
+	}
 }
 
 // TestNothingToBeRead: after a session none of 50 planted strings lies in any file of an encrypted data folder, in any writing, nor in a name; killed or not. Without a
-// passphrase many do: the session plants them.
+// passphrase every one of them does: the session plants them.
 func TestNothingToBeRead(t *testing.T) {
 	words := planted(50)
 	needles := map[string][]byte{}
 	for _, word := range words {
 		for name, needle := range writings(t, word) {
+			if name == "UTF-8" {
+				needle = needle[2:9] // its ends may be part of a repetition, which a packed table refers to
+			}
 			needles[word+" as "+name] = needle
 		}
 	}
 	open := newWorld(t)
 	open.plant(words)
-	if found := open.everywhere(needles); len(found) < 25 {
-		t.Fatalf("only %d strings are to be seen without a passphrase: the session plants nothing\n%v", len(found), found)
+	found := open.everywhere(needles)
+	for i, word := range words {
+		if found[word] == "" {
+			t.Errorf("string %d, %s, is not to be seen without a passphrase either: the session does not plant it", i, word)
+		}
 	}
 	w := newWorld(t)
 	w.want(0, "status")
