@@ -1,11 +1,12 @@
 """Invented documents: things of a kind, some of their facts told as prose, lists, mails, tables or questions and answers.
 
 usage, to read some: invent.py WORDS.json
+       what a writer of a domain wants to know: invent.py WORDS.json invent/ja/NAME.txt
 
 document(lang, rnd) -> (passages, [(question, answer)], [questions that are not answered]). The relations (invent/relations_*.txt) hold
 many sentences and many questions for one fact, so that question and sentence seldom use the same words.
 """
-import json, os, random, re, sys
+import glob, hashlib, json, os, random, re, sys, tarfile
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "invent")
 KINDS = "f s v p r m c j d".split()
@@ -36,11 +37,86 @@ def load_values(lang):
     return out
 
 
+def domains():
+    """(language, name, text) of every domain: those packed in invent/domains.tar.xz, and text files beside it, which count before them."""
+    texts, packed = {}, os.path.join(HERE, "domains.tar.xz")
+    if os.path.exists(packed):
+        with tarfile.open(packed) as t:
+            for m in t.getmembers():
+                if m.isfile() and m.name.endswith(".txt"):
+                    lang, name = m.name.split("/")[-2:]
+                    texts[lang, name[:-4]] = t.extractfile(m).read().decode()
+    for path in glob.glob(os.path.join(HERE, "??", "*.txt")):
+        texts[os.path.basename(os.path.dirname(path)), os.path.basename(path)[:-4]] = open(path).read()
+    return [(*k, texts[k]) for k in sorted(texts)]
+
+
+def load_domain(lang, name, text):
+    """One field of life with things, values and facts of its own (format: invent/FORMAT.md)."""
+    held = name in HELD_DOMAINS
+    rels, things, cur = [], {}, None
+    for n, line in enumerate(text.split("\n"), 1):
+        line = line.strip()
+        if not line or line[0] == "#":
+            continue
+        key, rest = line[0], line[2:].strip()
+        if line[1] != " " or key not in "EVRSQWL":
+            raise ValueError("%s:%d: %s" % (name, n, line))
+        if key in "EV":
+            k, v = rest.split(":", 1)
+            v = [x.strip() for x in v.split("|") if x.strip()]
+            if key == "E":
+                things[k.strip()] = v
+            else:
+                k = k.strip()
+                if k[0] == "~":
+                    CLAUSE.add(name + "." + k[1:])
+                VALS[lang][name + "." + k.lstrip("~")] = v
+        elif key == "R":
+            rname, kinds, value = [x.strip() for x in rest.split("|")]
+            cur = {"name": name + "." + rname, "kinds": [name + "." + k for k in kinds.split()], "value": value, "held": held}
+            rels.append(cur)
+        else:
+            cur[key] = [x.strip() for x in rest.split(" / ") if x.strip()]
+    for r in rels:
+        if name + "." + r["value"] in VALS[lang]:
+            r["value"] = name + "." + r["value"]
+    for k, v in things.items():
+        THINGS[lang][name + "." + k] = v
+    return rels
+
+
+# Domains that are kept out of training, with those of the other language or another writer that are about the same.
+HELD_DOMAINS = {"archaeology", "orchestra", "farm", "forestry", "forestry_water", "waterworks", "insurance", "care_home", "nursery", "callcentre", "language_office", "translation", "lab_safety", "product"}
+THINGS = {"ja": {}, "en": {}}
+CLAUSE = {"method", "decision", "reason", "purpose"}  # values that are clauses: no "is it ...", no "which one has ..."
 RELS = {l: load_relations(l) for l in ("ja", "en")}
 VALS = {l: load_values(l) for l in ("ja", "en")}
+for _l, _n, _t in domains():
+    RELS[_l] += load_domain(_l, _n, _t)
 WORDS = {}
+SLOT = re.compile(r"\{(\w+)(?::(\d+)-(\d+))?\}")
+
+
+def filled(lang, text):
+    """A value of a domain with its slots filled: {n:3-40} a number, {date} and the like a value of that kind."""
+    def one(m):
+        if m.group(1) == "n":
+            x = R.randint(int(m.group(2)), int(m.group(3)))
+            return number(x)
+        if m.group(1) == "noun":
+            return R.choice(WORDS[lang]["noun"])
+        return value(lang, m.group(1))
+    return SLOT.sub(one, text)
 # Relations that are kept out of training: the documents of the exam "families never trained on".
 HELD = {"deposit", "attended", "ban", "battery", "approve", "next", "moved", "prize", "temp", "file", "staff", "papers"}
+
+
+BY_KIND = {l: {} for l in RELS}
+for _l in RELS:
+    for _r in RELS[_l]:
+        for _k in _r["kinds"]:
+            BY_KIND[_l].setdefault(_k, []).append(_r)
 
 
 def load_words(path):
@@ -199,10 +275,20 @@ def value_en(kind):
 
 
 def value(lang, kind):
+    if "." in kind:
+        return filled(lang, R.choice(VALS[lang][kind]))
     return value_ja(kind) if lang == "ja" else value_en(kind)
 
 
 def entity(lang, kind):
+    if "." in kind:
+        e = filled(lang, R.choice(THINGS[lang][kind]))
+        r = R.random()
+        if r < 0.1:
+            e = e + R.choice("ABCDEFG") if lang == "ja" else e + " " + R.choice("ABCDEFG")
+        elif r < 0.2:
+            e = R.choice(WORDS["ja"]["town"]) + e if lang == "ja" else e
+        return e
     v, w = VALS[lang], WORDS[lang]
     base = R.choice(v["noun_" + kind])
     if lang == "ja":
@@ -257,7 +343,7 @@ def answer(lang, v):
     v = v.rstrip("。")
     if lang == "en":
         return v + "."
-    return v + ("。" if re.search("(ます|ません|です|ください|る|た|く|す|む)$", v) and not v.endswith("ため") else "です。")
+    return v + ("。" if re.search("(ます|ません|です|ください|る|た|ない|い|[うくすつぬぶむぐ])$", v) and not v.endswith("ため") else "です。")
 
 
 def question(lang, rel, e, alone):
@@ -346,15 +432,35 @@ def yesno(lang, rel, e, v, alone):
     return q, ("No, " if wrong else "Yes, ") + answer(lang, v)
 
 
+def which(lang, rel, facts):
+    """Which thing has this value: where one alone has it."""
+    if len(facts) < 2:
+        return None
+    e, v = R.choice(facts)
+    if sum(x == v for _, x in facts) > 1 or any(v in x for n, x in facts if n != e):
+        return None
+    label, v = R.choice(rel["L"]), v.rstrip("。")
+    if rel.get("W"):
+        q = R.choice(rel["W"]).format(v=v)
+    elif rel["value"] in CLAUSE:
+        return None
+    elif lang == "ja":
+        q = R.choice(["%sが%sなのはどれですか", "%sが%sのものはどれ", "%sが%sとなっているのは何ですか"]) % (label, v)
+    else:
+        q = R.choice(["Which one has %s as its %s?" % (v, label.lower()), "For which one is the %s %s?" % (label.lower(), v)])
+    return q, answer(lang, e)
+
+
 GREETING = {"ja": ["各位\n\n", "お知らせ\n", "お世話になっております。", "皆さまへ\n", "件名：%sについて\n\n", "", "", "", ""], "en": ["Hello all,\n", "Notice\n", "Dear members,\n", "Subject: %s\n\n", "", "", "", ""]}
 CLOSING = {"ja": ["以上、よろしくお願いします。", "ご協力をお願いいたします。", "\n以上", "", "", "", ""], "en": ["\nThank you.", "\nKind regards", "", "", ""]}
 
 
 def document(lang, held=False):
     """held: only relations that training leaves out are asked."""
-    kind = R.choice(KINDS)
-    rels = [r for r in RELS[lang] if kind in r["kinds"]]
-    asked = [r for r in rels if (r["name"] in HELD) == held]
+    kind = R.choice(list(THINGS[lang])) if THINGS[lang] and R.random() < 0.75 else R.choice(KINDS)
+    rels = BY_KIND[lang].get(kind, [])
+    out = lambda r: r.get("held") or r["name"] in HELD
+    asked = [r for r in rels if out(r) == held]
     if len(asked) < 2:
         return None
     many = R.choice([1, 1, 2, 2, 3, 4])
@@ -380,12 +486,12 @@ def document(lang, held=False):
     qa, absent = [], []
     for e, facts in told.items():
         for r, v in facts:
-            if (r["name"] in HELD) != held:
+            if out(r) != held:
                 continue
             alone = sum(any(x["name"] == r["name"] for x, _ in f) for f in told.values()) == 1
             kinds_clash = sum(1 for x, _ in facts if x["value"] == r["value"]) > 1
             naming = alone and not (kinds_clash and R.random() < 0.7)
-            if R.random() < 0.12 and r["value"] not in ("method", "decision", "reason", "purpose"):
+            if R.random() < 0.12 and r["value"] not in CLAUSE:
                 yn = yesno(lang, r, e, v, naming)
                 if yn:
                     qa.append(yn)
@@ -399,6 +505,12 @@ def document(lang, held=False):
             if r["value"] in values and r["value"] in ("date", "place", "person", "org", "items", "percent", "usd", "yen", "decision", "method", "group", "dept", "duration", "people", "amount") and R.random() < 0.5:
                 continue
             absent.append(question(lang, r, e, False))
+    if len(names) > 1:
+        for r in pool:
+            if out(r) == held and R.random() < 0.35:
+                w = which(lang, r, [(e, v) for e, f in told.items() for x, v in f if x["name"] == r["name"]])
+                if w:
+                    qa.append(w)
     if R.random() < 0.5 and len(names) > 1:
         e = next((x for x in (entity(lang, kind) for _ in range(4)) if x not in names and not any(x in n or n in x for n in names)), None)
         if e:
@@ -415,12 +527,51 @@ def document(lang, held=False):
     return passages, qa, absent
 
 
+def check(path):
+    """What a writer of a domain wants to know: mistakes, counts, some documents."""
+    lang, name = os.path.basename(os.path.dirname(path)), os.path.basename(path)[:-4]
+    rels = [r for r in RELS[lang] if r["name"].startswith(name + ".")]
+    bad = []
+    for r in rels:
+        for k in "SQL":
+            if not r.get(k):
+                bad.append("%s has no %s" % (r["name"], k))
+        bad += ["%s: no {v} in %s" % (r["name"], x) for x in r.get("S", []) + r.get("W", []) if "{v}" not in x]
+        bad += ["%s: {v} in the question %s" % (r["name"], x) for x in r.get("Q", []) if "{v}" in x]
+        bad += ["%s: ends with a mark: %s" % (r["name"], x) for x in r.get("S", []) if x[-1] in ".。"]
+        bad += ["%s: things %s are not there" % (r["name"], k) for k in r["kinds"] if k not in THINGS[lang]]
+        bad += ["%s: short" % r["name"]] * (len(r.get("S", [])) < 3 or len(r.get("Q", [])) < 4)
+        try:
+            value(lang, r["value"])
+        except (KeyError, ValueError, TypeError) as e:
+            bad.append("%s: value %s: %r" % (r["name"], r["value"], e))
+    bad += ["%s: few relations" % k for k in THINGS[lang] if k.startswith(name + ".") and len(BY_KIND[lang].get(k, [])) < 3]
+    print(len(rels), "relations", sum(len(r.get("S", [])) for r in rels), "sentences", sum(len(r.get("Q", [])) for r in rels), "questions", sum(len(v) for k, v in THINGS[lang].items() if k.startswith(name + ".")), "things")
+    print(*bad, sep="\n")
+    if not bad:
+        for _ in range(3):
+            for r in rels:
+                r["held"] = False
+            kinds = dict(THINGS[lang])
+            THINGS[lang].clear()
+            THINGS[lang].update({k: v for k, v in kinds.items() if k.startswith(name + ".")})
+            show(lang)
+            THINGS[lang].update(kinds)
+
+
+def show(lang):
+    d = document(lang)
+    if d:
+        print("=====", *d[0], sep="\n--\n")
+        for q, a in d[1]:
+            print("Q", q, "=>", a)
+        print("ABSENT", d[2])
+
+
 if __name__ == "__main__":
     load_words(sys.argv[1])
-    for i in range(6):
-        d = document("ja" if i % 2 else "en")
-        if d:
-            print("=====", *d[0], sep="\n--\n")
-            for q, a in d[1]:
-                print("Q", q, "=>", a)
-            print("ABSENT", d[2])
+    if len(sys.argv) > 2:
+        check(sys.argv[2])
+    else:
+        for i in range(6):
+            show("ja" if i % 2 else "en")
