@@ -21,7 +21,7 @@ import (
 
 // event is a moment of a traced child at which something was promised to be on the disk, or to whoever runs it.
 type event struct {
-	synced uint64 // inode of a file whose bytes are on the disk as they are now; 0: none
+	synced uint64 // file whose bytes are on the disk as they are now; 0: none
 	folder bool   // the names in the folder are
 	said   string // a line on standard output
 	names  map[string]uint64
@@ -71,7 +71,7 @@ func trace(t *testing.T, cmd *exec.Cmd, dir string) ([]event, error) {
 		_ = cmd.Process.Kill()
 		return nil, err
 	}
-	c := camera{dir: dir, seen: map[uint64]*image{}, sums: map[uint64][32]byte{}}
+	c := camera{dir: dir, ids: map[string]uint64{}, seen: map[uint64]*image{}, sums: map[uint64][32]byte{}}
 	inside := map[int]bool{}               // threads in a call
 	direct := map[int]syscall.PtraceRegs{} // threads in a write that is on the disk when it returns
 	_ = syscall.PtraceSyscall(pid, 0)
@@ -141,9 +141,23 @@ func isDirect(pid int, regs syscall.PtraceRegs) bool {
 // camera takes pictures of a folder.
 type camera struct {
 	dir    string
+	ids    map[string]uint64
 	events []event
 	seen   map[uint64]*image
 	sums   map[uint64][32]byte
+}
+
+// id is the number of a file, from 1. A file system gives the inode of a deleted log to the table that is made next, so it takes a name to know a file by; what
+// has no ending (MANIFEST) is made under another name and renamed, and keeps its number.
+func (c *camera) id(inode uint64, name string) uint64 {
+	if filepath.Ext(name) == "" {
+		name = ""
+	}
+	key := fmt.Sprint(inode, " ", name)
+	if c.ids[key] == 0 {
+		c.ids[key] = uint64(len(c.ids) + 1)
+	}
+	return c.ids[key]
 }
 
 func (c *camera) look(pid, tid int, regs syscall.PtraceRegs) error {
@@ -185,14 +199,15 @@ func (c *camera) look(pid, tid int, regs syscall.PtraceRegs) error {
 		} else if err != nil {
 			return err
 		}
-		e.names[f.Name()] = st.Ino
+		id := c.id(st.Ino, f.Name())
+		e.names[f.Name()] = id
 		sum := sha256.Sum256(data)
-		if have := c.seen[st.Ino]; have == nil || c.sums[st.Ino] != sum || have.size != st.Size {
-			c.seen[st.Ino], c.sums[st.Ino] = &image{data, st.Size}, sum
+		if have := c.seen[id]; have == nil || c.sums[id] != sum || have.size != st.Size {
+			c.seen[id], c.sums[id] = &image{data, st.Size}, sum
 		}
-		e.bytes[st.Ino] = c.seen[st.Ino]
+		e.bytes[id] = c.seen[id]
 		if name == path {
-			e.synced = st.Ino
+			e.synced = id
 		}
 	}
 	c.events = append(c.events, e)
