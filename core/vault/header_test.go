@@ -105,7 +105,11 @@ func TestRecovery(t *testing.T) {
 	if _, err := h.Open([]byte(code)); !errors.Is(err, ErrPassphrase) {
 		t.Error("the code is a passphrase", err)
 	}
-	if _, err := h.OpenRecovery(code[:len(code)-1] + "7"); !errors.Is(err, ErrPassphrase) {
+	last := "7"
+	if strings.HasSuffix(code, last) {
+		last = "6"
+	}
+	if _, err := h.OpenRecovery(code[:len(code)-1] + last); !errors.Is(err, ErrPassphrase) {
 		t.Error(err)
 	}
 }
