@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -85,12 +84,11 @@ func (c *call) passphrase(ctx context.Context, file, key string, again bool, arg
 		if err != nil {
 			return nil, core.Explain(fmt.Errorf("read passphrase: %w", err), "error.capsule.passfile", file)
 		}
-		text, err := io.ReadAll(io.LimitReader(f, mostPassphrase))
+		line, err := firstLine(f)
 		if err = errors.Join(err, f.Close()); err != nil {
 			return nil, core.Explain(fmt.Errorf("read passphrase: %w", err), "error.capsule.passfile", file)
 		}
-		line, _, _ := bytes.Cut(text, []byte("\n"))
-		return bytes.TrimSuffix(line, []byte("\r")), nil
+		return line, nil
 	}
 	first, err := c.secret(ctx, key, args...)
 	if err != nil || !again {

@@ -77,9 +77,18 @@ func (c *call) fromFile(name string) ([]byte, error) {
 	} else if c.ask == nil || c.host != nil { // a guest's standard input is another process's
 		return nil, core.Explain(fmt.Errorf("read passphrase: %w", core.ErrUsage), "error.vault.file", name)
 	}
-	text, err := io.ReadAll(io.LimitReader(in, 64<<10))
+	line, err := firstLine(in)
 	if err != nil {
 		return nil, core.Explain(fmt.Errorf("read passphrase: %w", err), "error.vault.file", name)
+	}
+	return line, nil
+}
+
+// firstLine reads a passphrase from the beginning of in; what stands behind it does not stay in memory.
+func firstLine(in io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(in, mostPassphrase))
+	if err != nil {
+		return nil, err
 	}
 	line, rest, _ := bytes.Cut(text, []byte("\n"))
 	clear(rest)
