@@ -60,5 +60,5 @@ type Answer struct {
 	Seconds      float64    `json:"seconds"`
 	Receipt      *Receipt   `json:"receipt,omitempty"`
 
-	RefusalProbability *float64 `json:"refusal_probability,omitempty"` // by the model, of the prompt that the answer is to; nil when it did not say
+	RefusalProbability *float64 `json:"refusal_probability,omitempty"` // by the model, of the prompt that the answer is to, and by the Evidence where there is some; nil when neither said
 }

@@ -23,6 +23,33 @@ type Receipt struct {
 	Documents map[string]string `json:"documents,omitempty"` // hex SHA-256 of the files that the passages are from, by Document.ID
 
 	Refusal *RefusalReceipt `json:"refusal,omitempty"` // nil when the model was not asked for it, or did not say
+
+	Evidence *Evidence `json:"evidence,omitempty"` // nil where none was looked for
+}
+
+// Evidence is what a Reranker read in the found passages before a narrow model was asked: the stretches that answer the question best, and how
+// likely they do. The model is asked with them alone.
+type Evidence struct {
+	ID         string            `json:"id"`         // RerankerInfo.ID
+	Read       int               `json:"read"`       // stretches that were compared
+	Answerable float64           `json:"answerable"` // probability that the best one answers
+	Refusal    float64           `json:"refusal"`    // probability of the refusal that this comes to, with the model's own where it was asked
+	Mode       string            `json:"mode"`       // calibrate.Mode; "off": the model decided by itself
+	Bound      float64           `json:"bound"`      // of Refusal; 0 where Mode is "off"
+	Refused    bool              `json:"refused"`    // Refusal was above Bound: the model was not asked
+	Stretches  []EvidenceStretch `json:"stretches"`  // best first, those that the model reads
+}
+
+// EvidenceStretch is a stretch of a page that is read as evidence.
+type EvidenceStretch struct {
+	ID          string  `json:"document_id"` // Document.ID
+	Document    string  `json:"document"`    // Document.Name
+	Page        int     `json:"page"`
+	Start       int     `json:"start"` // characters in the page's text
+	End         int     `json:"end"`
+	Text        string  `json:"text"`
+	Heading     string  `json:"heading,omitempty"` // above it in its passage
+	Probability float64 `json:"probability"`       // that it answers
 }
 
 // RefusalReceipt is what a model was asked of the refusal, and what it said.

@@ -53,6 +53,9 @@ type Row struct {
 	State    RowState   `json:"state,omitempty"`
 	Held     bool       `json:"held,omitempty"`     // kept back for the exam and for validation
 	Language string     `json:"language,omitempty"` // "ja", "en": of the template
+
+	Evidence   string  `json:"evidence,omitempty"`   // RerankerInfo.ID where Inputs is a narrow model's prompt with evidence alone
+	Answerable float64 `json:"answerable,omitempty"` // core.Evidence.Answerable, of that
 }
 
 // RowID is the identity of what a Row teaches: 16 hex digits.

@@ -28,13 +28,22 @@ type Language struct {
 // Record is the bounds of one model, or of one adapter, with how they were found.
 type Record struct {
 	Version   int                 `json:"version"`
-	Model     string              `json:"model"`             // GeneratorInfo.ID
-	Adapter   string              `json:"adapter,omitempty"` // lora.Adapter.ID
+	Model     string              `json:"model"`              // GeneratorInfo.ID
+	Adapter   string              `json:"adapter,omitempty"`  // lora.Adapter.ID
+	Evidence  string              `json:"evidence,omitempty"` // core.Evidence.ID of what its rows' prompts and probabilities came from; "": they had none
 	Made      time.Time           `json:"made"`
 	Method    string              `json:"method"` // what was asked and how it was judged
 	Set       string              `json:"set"`    // of which questions
 	Languages map[string]Language `json:"languages"`
 	Across    Bounds              `json:"across,omitempty"` // CrossFit over all languages
+}
+
+// With is the record where it holds for answers from evidence of that ID ("": from none), else nil: probabilities of other evidence are others.
+func (r *Record) With(evidence string) *Record {
+	if r == nil || r.Evidence != evidence {
+		return nil
+	}
+	return r
 }
 
 // Bound is that of a mode where the refusal is a certain sentence; false when that was not calibrated, and for Off.
