@@ -426,19 +426,26 @@ func Relabel(r core.Row) core.Row { return labelled(r) }
 func LabelsOf(inputs, answer string) string { return rag.Follow(inputs, answer) }
 
 // shaped chooses among the prompts that a narrow model gets: the focused one for every second question, when the answer is in
-// it (or, of a refusal, when it may be shown). d is nil for a refusal.
+// it (or, of a refusal, when it may be shown). With evidence it is the one for all of them: the chat sends no other. d is nil for a refusal.
 func (b *builder) shaped(r core.Row, p rag.Prepared, d *Draft) core.Row {
-	if p.Focused == "" || newPCG(b.Seed, "form "+r.Question).below(2) == 0 {
+	if p.Focused == "" || p.Evidence == "" && newPCG(b.Seed, "form "+r.Question).below(2) == 0 {
 		return r
 	}
 	if d != nil && !r.Refusal {
-		if goldOf([]core.Passage{p.FocusPassage}, *d) == 0 {
+		gold := goldOf(p.FocusPassages, *d)
+		if gold == 0 {
 			return r
 		}
-		r.Gold = 1
+		r.Gold = gold
 	}
-	r.Inputs, r.Shown = p.Focused, shown([]core.Passage{p.FocusPassage})
-	return labelled(r)
+	return labelled(evident(r, p))
+}
+
+// evident gives a row the prompt that a narrow model gets first.
+func evident(r core.Row, p rag.Prepared) core.Row {
+	r.Inputs, r.Shown = p.Focused, shown(p.FocusPassages)
+	r.Evidence, r.Answerable = p.Evidence, p.Answerable
+	return r
 }
 
 // goldOf is the place, from 1, of the passage that a draft was made from and that still holds its answer; 0 when there is none. An

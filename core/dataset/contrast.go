@@ -261,7 +261,7 @@ func (b *builder) contrasted(ctx context.Context, d, gold Draft, word string) (m
 	if goldOf(p.Passages, gold) == 0 {
 		return made{}, false
 	}
-	for _, passage := range append(slices.Clone(p.Passages), p.FocusPassage) {
+	for _, passage := range slices.Concat(p.Passages, p.FocusPassages) {
 		if named(passage.Text, word) {
 			return made{}, false
 		}

@@ -110,8 +110,12 @@ func questionIn(inputs string) string {
 // Rebuilt is a row with another question, whose prompt was prepared.
 func Rebuilt(r core.Row, question string, p rag.Prepared) core.Row {
 	r.Question, r.Inputs, r.Language, r.Shown = question, p.Prompt, p.Template.Name(), shown(p.Passages)
+	r.Evidence, r.Answerable = "", 0
 	if r.Refusal {
 		r.Answer, r.Gold = p.Template.Refusal(), 0
+		if p.Evidence != "" {
+			r = evident(r, p)
+		}
 		return labelled(r)
 	}
 	d := Draft{Answer: r.Answer}
@@ -119,5 +123,9 @@ func Rebuilt(r core.Row, question string, p rag.Prepared) core.Row {
 		d.Source = *r.Source
 	}
 	r.Gold = goldOf(p.Passages, d)
+	if gold := goldOf(p.FocusPassages, d); gold > 0 && p.Evidence != "" {
+		r = evident(r, p)
+		r.Gold = gold
+	}
 	return labelled(r)
 }

@@ -78,7 +78,7 @@ func (b *builder) without(ctx context.Context, r core.Row) made {
 		return made{reason: reason, err: err}
 	}
 	words := contentOf(r.Question)
-	for _, passage := range append(slices.Clone(p.Passages), p.FocusPassage) {
+	for _, passage := range slices.Concat(p.Passages, p.FocusPassages) {
 		if Holds(passage.Text, b.answerOf(r)) || covered(words, passage.Text) >= mayAnswer {
 			return made{reason: LeftElsewhere}
 		}
@@ -141,7 +141,7 @@ func (b *builder) other(ctx context.Context, d Draft) made {
 		return made{reason: reason, err: err}
 	}
 	words := contentOf(d.Question)
-	for _, passage := range append(slices.Clone(p.Passages), p.FocusPassage) {
+	for _, passage := range slices.Concat(p.Passages, p.FocusPassages) {
 		if Holds(passage.Text, d.Core) || covered(words, passage.Text) >= mayAnswerOthers {
 			return made{reason: LeftElsewhere}
 		}

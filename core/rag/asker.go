@@ -72,6 +72,7 @@ type Asker struct {
 	Search    Searcher
 	Embedder  core.Embedder
 	Reranker  core.Reranker // nil: none
+	Evidence  core.Reranker // reads for narrow models where the answer stands, and whether there is one; nil: they are asked without
 	Generator core.Generator
 	Templates Templates
 	Now       func() time.Time // nil: time.Now

@@ -58,6 +58,11 @@ func Cite(ctx context.Context, answer string, passages []core.Passage, emb core.
 
 // CiteAnswer is Cite with the question, which tells apart places that support a short answer ("10日です。") equally.
 func CiteAnswer(ctx context.Context, question, answer string, passages []core.Passage, emb core.Embedder) (cites []core.Citation, unsupported []string, err error) {
+	return citeAnswer(ctx, question, answer, passages, emb, false)
+}
+
+// citeAnswer is CiteAnswer; answering says that the passages are known to be about the question.
+func citeAnswer(ctx context.Context, question, answer string, passages []core.Passage, emb core.Embedder, answering bool) (cites []core.Citation, unsupported []string, err error) {
 	cites, unsupported = []core.Citation{}, []string{}
 	stretches := stretchesOf(passages)
 	asked := newProfile(question)
@@ -83,7 +88,7 @@ func CiteAnswer(ctx context.Context, question, answer string, passages []core.Pa
 				return cites, unsupported, fmt.Errorf("cite: %w", err)
 			}
 		}
-		if short && best.literal >= citeBound {
+		if short && best.literal >= citeBound && !answering {
 			ok, err := about(ctx, emb, question, asked, best.stretch)
 			if err != nil {
 				return cites, unsupported, fmt.Errorf("cite: %w", err)

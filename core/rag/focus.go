@@ -33,23 +33,8 @@ type focus struct {
 
 // focusOn returns nil when no stretch has a content word of the question, or none all of its codes.
 func focusOn(question string, passages []core.Passage) *focus {
-	f := &focus{asked: newProfile(question), weights: map[string]float64{}}
 	stretches := stretchesOf(passages)
-	lines, with := 0.0, map[string]float64{}
-	for _, st := range stretches {
-		if st.lines > 1 {
-			continue
-		}
-		lines++
-		for _, g := range f.asked.order {
-			if st.profile.has(g) {
-				with[g]++
-			}
-		}
-	}
-	for g := range f.asked.isContent {
-		f.weights[g] = f.asked.grams[g] * math.Log(1+lines/(1+with[g]))
-	}
+	f := newFocus(question, stretches)
 	best, bestScore := -1, 0.0
 	for i, st := range stretches {
 		if !f.hasCodes(st) {
@@ -65,6 +50,27 @@ func focusOn(question string, passages []core.Passage) *focus {
 		return nil
 	}
 	f.passage = cutPassage(passages[stretches[best].passage], stretches[best].span)
+	return f
+}
+
+// newFocus weighs the question's words by how many lines of the stretches have them.
+func newFocus(question string, stretches []stretch) *focus {
+	f := &focus{asked: newProfile(question), weights: map[string]float64{}}
+	lines, with := 0.0, map[string]float64{}
+	for _, st := range stretches {
+		if st.lines > 1 {
+			continue
+		}
+		lines++
+		for _, g := range f.asked.order {
+			if st.profile.has(g) {
+				with[g]++
+			}
+		}
+	}
+	for g := range f.asked.isContent {
+		f.weights[g] = f.asked.grams[g] * math.Log(1+lines/(1+with[g]))
+	}
 	return f
 }
 

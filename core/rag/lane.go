@@ -86,6 +86,12 @@ func (a *Asker) answer(ctx context.Context, question string, opt AskOptions, lan
 		}
 		return nil
 	}
+	if q.evidence != nil {
+		if err := a.answerFromEvidence(ctx, lanes, q); err != nil {
+			return fmt.Errorf("ask: %w", err)
+		}
+		return nil
+	}
 	if q.focus != nil {
 		if lanes, err = a.answerFocused(ctx, lanes, q); err != nil {
 			return fmt.Errorf("ask: %w", err)
@@ -102,8 +108,20 @@ func (a *Asker) answer(ctx context.Context, question string, opt AskOptions, lan
 		l.ans.Passages, l.ans.PromptTokens = fit, tokens
 		sent(l.ans.Receipt, prompt)
 	}
+	if err := a.generate(ctx, lanes, requests(lanes, prompt, q), q); err != nil {
+		return fmt.Errorf("ask: %w", err)
+	}
+	for _, l := range lanes {
+		if err := a.cite(ctx, l.ans, q); err != nil {
+			return fmt.Errorf("ask: %w", err)
+		}
+	}
+	return nil
+}
+
+// generate has the model answer, and notes what came; on an error, too.
+func (a *Asker) generate(ctx context.Context, lanes []lane, reqs []core.GenerateRequest, q asked) error {
 	streamed := make([]strings.Builder, len(lanes))
-	reqs := requests(lanes, prompt, q)
 	replies, err := a.Generator.Generate(ctx, reqs, func(i int, d core.Delta) error {
 		streamed[i].WriteString(d.Text)
 		return lanes[i].emit(d)
@@ -117,16 +135,14 @@ func (a *Asker) answer(ctx context.Context, question string, opt AskOptions, lan
 			}
 			got(l.ans.Receipt, replies[i])
 			told(l.ans, reqs[i].Refusal, q.opt.Refusal, replies[i].Refusal)
+			if l.ans.Receipt.Evidence != nil {
+				toldWith(l.ans, replies[i].Refusal)
+			}
 		}
 		l.ans.Text = strings.TrimSpace(text)
 	}
 	if err != nil {
-		return fmt.Errorf("ask: generate: %w", err)
-	}
-	for _, l := range lanes {
-		if err := a.cite(ctx, l.ans, q); err != nil {
-			return fmt.Errorf("ask: %w", err)
-		}
+		return fmt.Errorf("generate: %w", err)
 	}
 	return nil
 }
@@ -150,6 +166,7 @@ func (a *Asker) cite(ctx context.Context, ans *core.Answer, q asked) (err error)
 func requests(lanes []lane, prompt string, q asked) []core.GenerateRequest {
 	reqs := make([]core.GenerateRequest, len(lanes))
 	for i, l := range lanes {
+		l.Bounds = l.Bounds.With("")
 		reqs[i] = core.GenerateRequest{Prompt: prompt, Sampling: q.sampling, Adapter: l.Dir, Refusal: RefusalOf(l.Lane, q.template, q.opt.Refusal, prompt)}
 	}
 	return reqs

@@ -21,8 +21,12 @@ type Prepared struct {
 
 	// Of a narrow model: what it is asked before Prompt, with one stretch of what was found. It answers then if it can; if not, it is
 	// asked Prompt. Empty when there is no such stretch.
-	Focused      string
-	FocusPassage core.Passage // in Focused
+	Focused       string
+	FocusPassages []core.Passage // in Focused
+
+	// Of a narrow model with Asker.Evidence: Focused has the evidence then, and is all that is asked; Prompt is what would be without.
+	Evidence   string  // core.Evidence.ID; "": none
+	Answerable float64 // core.Evidence.Answerable
 }
 
 // Prepare finds passages for a question and builds the prompts that Ask would send, the same bytes, without asking the model.
@@ -47,8 +51,11 @@ func (a *Asker) Prepare(ctx context.Context, question string, opt AskOptions) (P
 			return Prepared{}, fmt.Errorf("prepare: %w", err)
 		}
 		if tokens <= smallPrompt {
-			p.Focused, p.FocusPassage = prompt, q.focus.passage
+			p.Focused, p.FocusPassages = prompt, []core.Passage{q.focus.passage}
 		}
+	}
+	if err := a.prepareEvidence(ctx, q, &p); err != nil {
+		return Prepared{}, fmt.Errorf("prepare: %w", err)
 	}
 	p.Passages, p.Prompt, p.Tokens, err = a.fit(ctx, q)
 	if err != nil {
@@ -57,7 +64,17 @@ func (a *Asker) Prepare(ctx context.Context, question string, opt AskOptions) (P
 	return p, nil
 }
 
-// PrepareWith builds the prompt of a question with passages that were not searched for, as many as fit.
+func (a *Asker) prepareEvidence(ctx context.Context, q asked, p *Prepared) (err error) {
+	if q.evidence == nil {
+		return nil
+	}
+	if p.FocusPassages, p.Focused, _, err = a.evidencePrompt(ctx, q); err == nil {
+		p.Evidence, p.Answerable = q.evidence.id, q.evidence.best
+	}
+	return err
+}
+
+// PrepareWith builds the prompts of a question with passages that were not searched for, as many as fit.
 func (a *Asker) PrepareWith(ctx context.Context, question string, passages []core.Passage, opt AskOptions) (Prepared, error) {
 	q, err := a.open(strings.TrimSpace(question), opt)
 	if err != nil {
@@ -67,6 +84,15 @@ func (a *Asker) PrepareWith(ctx context.Context, question string, passages []cor
 	p := Prepared{Template: q.template, Found: q.found, None: len(q.found) == 0}
 	if p.None {
 		return p, nil
+	}
+	if a.Evidence != nil && isSmall(q.model) {
+		q.opt.Given = q.found
+		if err = a.look(ctx, &q, q.found); err == nil {
+			err = a.prepareEvidence(ctx, q, &p)
+		}
+		if err != nil {
+			return Prepared{}, fmt.Errorf("prepare: %w", err)
+		}
 	}
 	if p.Passages, p.Prompt, p.Tokens, err = a.fit(ctx, q); err != nil {
 		return Prepared{}, fmt.Errorf("prepare: %w", err)
@@ -88,6 +114,8 @@ type asked struct {
 	near  []core.Chunk // around the hits of found
 	none  bool
 	focus *focus // nil: none, or the model needs none
+
+	evidence *evidence // nil: none, or the model needs none; then there is no focus
 }
 
 // open looks at what is asked before anything is searched.
@@ -116,7 +144,9 @@ func (a *Asker) open(question string, opt AskOptions) (asked, error) {
 // find searches for the question. OnPassages hears of what was found.
 func (a *Asker) find(ctx context.Context, q *asked) error {
 	if len(q.opt.Given) > 0 {
-		q.found = dropEqual(slices.Clone(q.opt.Given))
+		if q.found = dropEqual(slices.Clone(q.opt.Given)); isSmall(q.model) {
+			return a.look(ctx, q, q.found)
+		}
 		return nil
 	}
 	// Before the search: embedding a question that the model cannot read would be minutes for nothing.
@@ -146,12 +176,15 @@ func (a *Asker) find(ctx context.Context, q *asked) error {
 	if q.none = nothingFound(q.question, q.found, q.embedder); q.none || !isSmall(q.model) || q.opt.PromptTokens != 0 {
 		return nil
 	}
-	near, err := a.join(ctx, hits, max(focusHits, q.opt.Passages))
+	n := focusHits
+	if a.Evidence != nil {
+		n = reading.hits
+	}
+	near, err := a.join(ctx, hits, max(n, q.opt.Passages))
 	if err != nil {
 		return err
 	}
-	q.focus = focusOn(q.question, near)
-	return nil
+	return a.look(ctx, q, near)
 }
 
 // fit builds the prompt of what was found.

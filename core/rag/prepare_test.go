@@ -13,12 +13,13 @@ import (
 // asking hears every prompt that is sent.
 type asking struct {
 	core.Generator
-	prompts []string
+	prompts  []string
+	refusals []*core.Refusal
 }
 
 func (g *asking) Generate(ctx context.Context, reqs []core.GenerateRequest, emit func(int, core.Delta) error) ([]core.Reply, error) {
 	for _, r := range reqs {
-		g.prompts = append(g.prompts, r.Prompt)
+		g.prompts, g.refusals = append(g.prompts, r.Prompt), append(g.refusals, r.Refusal)
 	}
 	return g.Generator.Generate(ctx, reqs, emit)
 }
