@@ -24,7 +24,7 @@ import (
 func (s *Shell) makeScreens() {
 	v := s.services
 	s.documents = library.New(library.Params{
-		Shell: s, Library: v.Library, Folders: v.Folders, Pages: v.Pages, Quotes: v.Conversations, Bus: v.Bus, Samples: resources.Samples, SamplesDir: filepath.Join(s.p.Data, "samples"),
+		Shell: s, Library: v.Library, Folders: v.Folders, Pages: v.Pages, Quotes: v.Conversations, Backups: v.Backups, Bus: v.Bus, Samples: resources.Samples, SamplesDir: filepath.Join(s.p.Data, "samples"),
 		Repairs: app.Keep{Data: s.p.Data},
 	})
 	s.entries = []*entry{

@@ -66,6 +66,11 @@ type quoter interface {
 	Quoting(ctx context.Context, documents ...string) (app.Quotes, error)
 }
 
+// backups is what the screen needs of app.Backups.
+type backups interface {
+	Status(ctx context.Context) (app.BackupsStatus, error)
+}
+
 // repairs is what the screen needs of app.Keep.
 type repairs interface {
 	Notice() (app.RepairNotice, bool, error)
@@ -105,6 +110,7 @@ type model struct {
 	links   linker
 	pages   viewer
 	quotes  quoter  // may be nil
+	backups backups // may be nil
 	repairs repairs // may be nil
 	samples fs.FS
 	dir     string // for the samples

@@ -31,26 +31,59 @@ func (m *model) remove() {
 	m.askKnowing(q, func(context.Context) ([]string, error) { return ids, nil })
 }
 
-// askKnowing asks what removes documents, and names what holds text of them elsewhere or learned from them: all that stays.
+// askKnowing asks what removes documents, and names what holds text of them elsewhere or learned from them, which stays, and the backups that lose
+// it too.
 func (m *model) askKnowing(q question, documents func(ctx context.Context) ([]string, error)) {
-	if m.quotes == nil {
+	if m.quotes == nil && m.backups == nil {
 		m.ask(q)
 		return
 	}
 	m.Go(func(ctx context.Context) {
 		var found app.Quotes
-		ids, err := documents(ctx)
-		if err == nil {
-			found, err = m.quotes.Quoting(ctx, ids...)
+		var kept app.BackupsStatus
+		var undo bool
+		var err error
+		if m.quotes != nil {
+			var ids []string
+			if ids, err = documents(ctx); err == nil {
+				found, err = m.quotes.Quoting(ctx, ids...)
+			}
+		}
+		if m.backups != nil {
+			var e error
+			kept, e = m.backups.Status(ctx)
+			err = errors.Join(err, e)
+		}
+		if m.repairs != nil {
+			var e error
+			_, undo, e = m.repairs.Undoable()
+			err = errors.Join(err, e)
 		}
 		if err != nil {
 			slog.Warn("what holds text of documents", "error", err)
 		}
 		m.Post(func() {
-			q.more = m.staying(found)
+			q.more = m.staying(found) + m.backedUp(kept)
+			if undo {
+				q.more += "\n\n" + m.Text("documents.remove.undo")
+			}
 			m.ask(q)
 		})
 	})
+}
+
+// backedUp says what becomes of daily backups, in which a document that is removed is too; "" where there are none.
+func (m *model) backedUp(st app.BackupsStatus) string {
+	switch n := len(st.Kept); {
+	case n == 0:
+		return ""
+	case !st.Inside:
+		return "\n\n" + m.Text("documents.remove.backups.stay", n, st.Folder)
+	case st.Daily:
+		return "\n\n" + m.Text("documents.remove.backups.go", n) + " " + m.Text("documents.remove.backups.next")
+	default:
+		return "\n\n" + m.Text("documents.remove.backups.go", n)
+	}
 }
 
 // staying says what a removal leaves elsewhere; "" for nothing.

@@ -33,7 +33,8 @@ type Params struct {
 	Library    useCases
 	Folders    linker
 	Pages      viewer
-	Quotes     quoter // says what else holds a document that is to be removed; nil is allowed
+	Quotes     quoter  // says what else holds a document that is to be removed; nil is allowed
+	Backups    backups // say whether a document is in a backup; nil is allowed
 	Bus        *app.Bus
 	Repairs    repairs // what was repaired without being asked; nil: nothing ever is
 	Samples    fs.FS   // the sample documents
@@ -70,7 +71,7 @@ type section struct {
 func New(p Params) *Screen {
 	s := &Screen{p: p, m: newModel(p.Shell, p.Library, p.Folders, p.Pages)}
 	s.m.repairs = p.Repairs
-	s.m.quotes = p.Quotes
+	s.m.quotes, s.m.backups = p.Quotes, p.Backups
 	s.m.samples, s.m.dir = p.Samples, p.SamplesDir
 	s.m.explain = func(err error) (string, string) { return resources.ErrorText(p.Shell.Lang(), err) }
 	s.m.ask = s.ask

@@ -120,10 +120,11 @@ func TestByKeyboardAlone(t *testing.T) {
 	}
 	learned := &pupils{}
 	s.m.quotes = learned
+	s.m.backups = &safe{}
 	key(win, false, fyne.KeyDelete)
 	w.until("asked", func() bool { return len(w.asked) == 1 })
 	if !w.asked[0].Danger || !strings.Contains(w.asked[0].Text, "paper 1.txt") || !strings.Contains(w.asked[0].Text, "Quick one, 規則") ||
-		!strings.Contains(w.asked[0].Text, "datasets: 1, training runs: 2, exams: 1") {
+		!strings.Contains(w.asked[0].Text, "datasets: 1, training runs: 2, exams: 1") || !strings.Contains(w.asked[0].Text, "data folder (2) are deleted with it") {
 		t.Fatalf("asked %+v", w.asked)
 	}
 	if len(learned.asked) != 1 || learned.asked[0] != core.DocumentID(filepath.Join(w.dir, "docs", "paper 1.txt")) {
@@ -136,6 +137,32 @@ func TestByKeyboardAlone(t *testing.T) {
 	}
 	if len(w.errors) > 0 {
 		t.Errorf("errors: %v", w.errors)
+	}
+}
+
+// safe has two daily backups in the data folder, unless they lie elsewhere.
+type safe struct{ elsewhere string }
+
+func (f *safe) Status(context.Context) (app.BackupsStatus, error) {
+	return app.BackupsStatus{Daily: true, Keep: 3, Folder: f.elsewhere, Inside: f.elsewhere == "", Kept: make([]app.KeptBackup, 2)}, nil
+}
+
+// A removal says what becomes of backups: those that go with it, and those that stay.
+func TestRemovalTellsOfBackups(t *testing.T) {
+	d := newDesk(t)
+	m := New(Params{Shell: d, Library: &shelf{docs: docs(1)}, Folders: &links{}, Bus: d.bus}).m
+	for _, c := range []struct {
+		st   app.BackupsStatus
+		want string
+	}{
+		{app.BackupsStatus{Daily: true, Inside: true}, ""},
+		{app.BackupsStatus{Daily: true, Inside: true, Kept: make([]app.KeptBackup, 3)}, "(3) are deleted with it, because it is in them too. A new one"},
+		{app.BackupsStatus{Inside: true, Kept: make([]app.KeptBackup, 1)}, "because it is in them too."},
+		{app.BackupsStatus{Folder: "/usb", Kept: make([]app.KeptBackup, 2)}, "2 daily backups still hold it, until you delete them: /usb."},
+	} {
+		if got := m.backedUp(c.st); !strings.Contains(got, c.want) || c.want == "" && got != "" || !c.st.Daily && strings.Contains(got, "A new one") {
+			t.Errorf("%+v: says %q", c.st, got)
+		}
 	}
 }
 
