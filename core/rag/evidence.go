@@ -10,30 +10,33 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/calibrate"
-	"kakoi/core/outline"
 )
 
 // A narrow model (isSmall) writes a short answer well and finds and judges badly. With an Asker.Evidence, a cross-encoder (Nogueira and Cho 2019)
-// reads the question with every stretch of what was found; the model is asked once, with the best stretches alone, and how likely the best one
-// answers says whether the documents do. docs/decisions/0037-evidence.md has the reasons and the figures.
+// reads the question with every stretch of what was found, and then with the clauses of the best sentences. The model is asked once, with the best
+// clause alone, and how likely that answers says whether the documents do. docs/decisions/0037-evidence.md has the reasons and the figures.
 
-// reading are the numbers of this way of asking.
+// reading are the numbers of this way of asking. Logits are the cross-encoder's.
 var reading = struct {
-	hits      int     // best hits whose passages are looked through
-	window    int     // sentences or lines of a stretch at most, but of a whole passage
-	whole     int     // characters up to which a passage is a stretch as it is
-	most      int     // stretches that are compared at most: those with most of the question's words, the better hits first
-	longer    float64 // taken off the log-odds for each sentence of a stretch beyond the first, when the best is chosen
-	noCode    float64 // taken off the log-odds where the question names a code that stands nowhere
-	shown     int     // stretches that the model reads at most, of different places
-	share     float64 // of the best one's probability that another must have to be read, too
-	heading   bool    // the heading line above a stretch goes into the prompt
-	ofOdds    float64 // weight of the log-odds that the evidence does not answer, in those of the refusal
-	ofOwnOdds float64 // weight of the log-odds of the model's own refusal; 0: it is not asked where the evidence refuses
-	bound     float64 // of the refusal, where none was calibrated
+	hits       int     // best hits whose passages are looked through
+	window     int     // sentences or lines of a stretch at most, but of a whole passage
+	whole      int     // characters up to which a passage is a stretch as it is
+	most       int     // stretches that are compared at most: those with most of the question's words, the better hits first
+	noCode     float64 // taken off logits where the question names a code that stands nowhere
+	places     int     // sentences whose clauses are compared
+	overOne    float64 // logit by which several sentences together must be better than the best one, to stand for it
+	overClause float64 // logit by which two clauses together must be better than the best one
+	underWhole float64 // logit by which the best clause may be worse than the best stretch before that is read as it is
+	shown      int     // stretches that the model reads at most, of different places
+	share      float64 // of the best one's probability that another must have to be read, too
+	heading    bool    // the heading line above a stretch goes into the prompt
+	ofOdds     float64 // weight of the log-odds that the evidence does not answer, in those of the refusal
+	ofOwnOdds  float64 // weight of the log-odds of the model's own refusal; 0: it is not asked where the evidence refuses
+	bound      float64 // of the refusal, where none was calibrated
 }{
-	hits: 8, window: 3, whole: 300, most: 120, longer: 0, noCode: 2,
-	shown: 2, share: 0.5, heading: true,
+	hits: 8, window: 3, whole: 300, most: 120, noCode: 2,
+	places: 2, overOne: 1.5, overClause: 0.7, underWhole: 2,
+	shown: 1, share: 0.5, heading: true,
 	ofOdds: 1, ofOwnOdds: 0, bound: 0.5,
 }
 
@@ -46,13 +49,18 @@ func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
 // candidate is a stretch with what the cross-encoder reads of it.
 type candidate struct {
 	stretch
-	heading     string
-	logit       float64
-	probability float64
+	heading string
+	within  string // of a clause: the sentence
+	logit   float64
 }
 
 // text is what is put to the cross-encoder.
-func (c candidate) text() string { return headed(c.heading, c.stretch.text) }
+func (c candidate) text() string {
+	if c.within != "" {
+		return c.stretch.text + " | " + c.within
+	}
+	return headed(c.heading, c.stretch.text)
+}
 
 func headed(heading, text string) string {
 	if heading == "" {
@@ -76,137 +84,129 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	if len(all) == 0 {
 		return nil, nil
 	}
+	less := 0.0
+	if !coded {
+		less = reading.noCode
+	}
+	if err := a.compare(ctx, question, all, less); err != nil {
+		return nil, err
+	}
+	places := placesOf(all)
+	var parts []candidate
+	ends := make([]int, len(places)) // of the parts of each
+	for i, p := range places {
+		parts = append(parts, p.parts(passages[p.passage])...)
+		ends[i] = len(parts)
+	}
+	if err := a.compare(ctx, question, parts, less); err != nil {
+		return nil, err
+	}
+	top := slices.MaxFunc(all, byLogit).logit
+	e := &evidence{passages: passages, id: a.Evidence.Info().ID, read: len(all) + len(parts)}
+	e.best = fromOdds(max(top, slices.MaxFunc(parts, byLogit).logit))
+	var read []candidate
+	start := 0
+	for _, end := range ends {
+		read = append(read, preferred(parts[start:end], reading.overClause))
+		start = end
+	}
+	slices.SortStableFunc(read, func(x, y candidate) int { return byLogit(y, x) })
+	if read[0].logit < top-reading.underWhole {
+		read = places
+	}
+	for _, c := range read {
+		if len(e.chosen) == max(1, reading.shown) || len(e.chosen) > 0 && fromOdds(c.logit) < reading.share*fromOdds(e.chosen[0].logit) {
+			break
+		}
+		e.chosen = append(e.chosen, c)
+	}
+	return e, nil
+}
+
+// compare has the cross-encoder read the question with each of some texts.
+func (a *Asker) compare(ctx context.Context, question string, all []candidate, less float64) error {
 	texts := make([]string, len(all))
 	for i, c := range all {
 		texts[i] = c.text()
 	}
 	logits, err := a.Evidence.Rerank(ctx, question, texts)
 	if err != nil {
-		return nil, fmt.Errorf("read %d stretches as evidence: %w", len(texts), err)
+		return fmt.Errorf("read %d stretches as evidence: %w", len(texts), err)
 	}
 	if len(logits) != len(texts) {
-		return nil, fmt.Errorf("read %d stretches as evidence: %d scores: %w", len(texts), len(logits), core.ErrCorrupt)
+		return fmt.Errorf("read %d stretches as evidence: %d scores: %w", len(texts), len(logits), core.ErrCorrupt)
 	}
-	for i := range all {
-		l := float64(logits[i])
-		if math.IsNaN(l) {
-			return nil, fmt.Errorf("read %d stretches as evidence: score %d is no number: %w", len(texts), i, core.ErrCorrupt)
+	for i, l := range logits {
+		if math.IsNaN(float64(l)) || math.IsInf(float64(l), 0) {
+			return fmt.Errorf("read %d stretches as evidence: score %d is %v: %w", len(texts), i, l, core.ErrCorrupt)
 		}
-		if !coded {
-			l -= reading.noCode
+		all[i].logit = float64(l) - less
+	}
+	return nil
+}
+
+func byLogit(x, y candidate) int { return cmp.Compare(x.logit, y.logit) }
+
+// preferred is the best of some candidates: one of a single sentence or clause, unless one of several is better by over. The first of equals.
+func preferred(all []candidate, over float64) candidate {
+	best := -1
+	for i, c := range all {
+		if c.lines == 1 && (best < 0 || c.logit > all[best].logit) {
+			best = i
 		}
-		all[i].logit, all[i].probability = l, fromOdds(l)
 	}
-	worth := func(c candidate) float64 { return c.logit - reading.longer*float64(c.lines-1) }
-	slices.SortStableFunc(all, func(x, y candidate) int { return cmp.Compare(worth(y), worth(x)) })
-	e := &evidence{passages: passages, id: a.Evidence.Info().ID, read: len(all)}
-	for _, c := range all {
-		e.best = max(e.best, c.probability)
+	wide := best
+	for i, c := range all {
+		if c.lines > 1 && (wide < 0 || c.logit > all[wide].logit) {
+			wide = i
+		}
 	}
-	for _, c := range all {
-		if len(e.chosen) == max(1, reading.shown) || len(e.chosen) > 0 && c.probability < reading.share*e.chosen[0].probability {
+	if wide != best && (best < 0 || all[wide].logit > all[best].logit+over) {
+		best = wide
+	}
+	return all[best]
+}
+
+// placesOf are the best stretches of different places, best first.
+func placesOf(all []candidate) []candidate {
+	out := []candidate{preferred(all, reading.overOne)}
+	singles := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return c.lines > 1 })
+	slices.SortStableFunc(singles, func(x, y candidate) int { return byLogit(y, x) })
+	for _, c := range singles {
+		if len(out) >= reading.places {
 			break
 		}
-		if !slices.ContainsFunc(e.chosen, c.meets) {
-			e.chosen = append(e.chosen, c)
+		if !slices.ContainsFunc(out, c.meets) {
+			out = append(out, c)
 		}
 	}
-	return e, nil
+	return out
+}
+
+// parts are the clauses of a stretch, and each two that follow each other; the stretch itself where it has only one.
+func (c candidate) parts(of core.Passage) []candidate {
+	rs := []rune(of.Text)
+	spans := clauses(c.stretch.text)
+	var out []candidate
+	for i := range spans {
+		for n := 1; n <= 2 && i+n <= len(spans); n++ {
+			p := candidate{stretch: stretch{passage: c.passage, lines: n}, heading: c.heading, within: c.stretch.text}
+			p.span = Span{c.span.Start + spans[i].Start, c.span.Start + spans[i+n-1].End}
+			p.stretch.text = string(rs[p.span.Start:p.span.End])
+			out = append(out, p)
+		}
+	}
+	if len(spans) <= 1 {
+		p := candidate{stretch: c.stretch, heading: c.heading, within: c.stretch.text}
+		p.lines = 1
+		return []candidate{p}
+	}
+	return out
 }
 
 // meets says whether two stretches share text.
 func (c candidate) meets(o candidate) bool {
 	return c.stretch.text == o.stretch.text || c.passage == o.passage && c.span.Start < o.span.End && o.span.Start < c.span.End
-}
-
-// candidatesOf are the stretches that are compared, in reading order. coded says that they have the question's codes, in or around them; where
-// no stretch has, all are compared.
-func candidatesOf(question string, passages []core.Passage) (all []candidate, coded bool) {
-	for i, p := range passages {
-		all = append(all, stretchesFor(i, p)...)
-	}
-	stretches := make([]stretch, len(all))
-	for i, c := range all {
-		stretches[i] = c.stretch
-	}
-	f := newFocus(question, stretches)
-	with := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return !f.hasCodes(c.stretch) })
-	if coded = len(with) > 0; coded {
-		all = with
-	}
-	seen := map[string]bool{}
-	all = slices.DeleteFunc(all, func(c candidate) bool {
-		twice := seen[c.text()]
-		seen[c.text()] = true
-		return twice
-	})
-	if len(all) <= reading.most {
-		return all, coded
-	}
-	type ranked struct {
-		at    int
-		worth float64
-	}
-	order := make([]ranked, len(all))
-	for i, c := range all {
-		own := f.share(c.profile)
-		order[i] = ranked{i, own + aroundShare*(f.share(c.profile, c.context)-own) - wrapCost*float64(c.lines-1) + 0.5*float64(len(passages)-c.passage)/float64(len(passages))}
-	}
-	slices.SortStableFunc(order, func(x, y ranked) int { return cmp.Compare(y.worth, x.worth) })
-	order = order[:reading.most]
-	slices.SortFunc(order, func(x, y ranked) int { return cmp.Compare(x.at, y.at) })
-	some := make([]candidate, len(order))
-	for i, o := range order {
-		some[i] = all[o.at]
-	}
-	return some, coded
-}
-
-// stretchesFor are the sentences and lines of a passage, two and three of them together, and all of a short one, each with the heading above it.
-func stretchesFor(i int, p core.Passage) []candidate {
-	rs := []rune(p.Text)
-	spans := Sentences(p.Text)
-	headings := headingsAbove(p.Text, spans)
-	var out []candidate
-	codes := map[string]bool{} // of the passage up to here
-	for j, s := range spans {
-		around := Span{spans[max(0, j-2)].Start, spans[min(len(spans)-1, j+1)].End}
-		context := newProfile(string(rs[around.Start:around.End]))
-		add := func(end, n int) {
-			text := string(rs[s.Start:end])
-			c := candidate{heading: headings[j], stretch: stretch{passage: i, span: Span{s.Start, end}, text: text, profile: newProfile(text), lines: n, context: context, headCode: map[string]bool{}}}
-			for code := range codes {
-				c.headCode[code] = true
-			}
-			out = append(out, c)
-		}
-		for n := 1; n <= reading.window && j+n <= len(spans); n++ {
-			add(spans[j+n-1].End, n)
-		}
-		if j == 0 && len(spans) > reading.window && len(rs) <= reading.whole {
-			add(spans[len(spans)-1].End, len(spans))
-		}
-		for code := range newProfile(string(rs[s.Start:s.End])).codes {
-			codes[code] = true
-		}
-	}
-	return out
-}
-
-// headingsAbove is for each sentence the nearest heading above it in the passage, "" without one.
-func headingsAbove(text string, spans []Span) []string {
-	rs := []rune(text)
-	chunks := make([]core.Chunk, len(spans))
-	for i, s := range spans {
-		chunks[i] = core.Chunk{Page: 1, Start: s.Start, End: s.End, Text: string(rs[s.Start:s.End])}
-	}
-	out := make([]string, len(spans))
-	for i, above := range outline.Of([]core.Page{{Number: 1, Text: text}}, chunks) {
-		if len(above) > 0 {
-			out[i] = above[len(above)-1]
-		}
-	}
-	return out
 }
 
 // shownPassages are the chosen stretches as passages of their own.
@@ -249,11 +249,12 @@ func (a *Asker) evidencePrompt(ctx context.Context, q asked) (shown []core.Passa
 	if err != nil {
 		return nil, "", 0, err
 	}
-	budget := promptTokens(q.model, q.opt, q.room)
-	for i, f := range forms {
-		// A long question, and a long sentence, take what they need.
-		if counts[i] <= budget || f.n == 1 && counts[i] <= q.room {
-			return all[:f.n], texts[i], counts[i], nil
+	// A long question, and a long clause, take what they need.
+	for _, budget := range []int{promptTokens(q.model, q.opt, q.room), q.room} {
+		for i, f := range forms {
+			if counts[i] <= budget {
+				return all[:f.n], texts[i], counts[i], nil
+			}
 		}
 	}
 	return Fit(ctx, a.Generator, q.template, all[:1], q.question, q.room)
@@ -265,7 +266,7 @@ func (e *evidence) receipt(shown []core.Passage) *core.Evidence {
 	for i, p := range shown {
 		c := e.chosen[i]
 		out.Stretches = append(out.Stretches, core.EvidenceStretch{
-			ID: p.Document, Document: p.Name, Page: p.Page, Start: p.Start, End: p.End, Text: p.Text, Heading: c.heading, Probability: c.probability,
+			ID: p.Document, Document: p.Name, Page: p.Page, Start: p.Start, End: p.End, Text: p.Text, Heading: c.heading, Probability: fromOdds(c.logit),
 		})
 	}
 	return out

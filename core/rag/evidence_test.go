@@ -16,8 +16,7 @@ import (
 
 // reader is a cross-encoder of the crudest kind: a text answers as far as it has the question's pairs of characters, the shorter the better.
 type reader struct {
-	texts []string // of the last call
-	calls int
+	texts [][]string // of each call
 	err   error
 	add   float64 // to each logit
 	fixed map[string]float64
@@ -26,8 +25,7 @@ type reader struct {
 func (r *reader) Info() core.RerankerInfo { return core.RerankerInfo{ID: "e1", Name: "reader"} }
 func (r *reader) Close() error            { return nil }
 func (r *reader) Rerank(ctx context.Context, question string, texts []string) ([]float32, error) {
-	r.calls++
-	r.texts = slices.Clone(texts)
+	r.texts = append(r.texts, slices.Clone(texts))
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -74,8 +72,8 @@ func TestAskFromEvidence(t *testing.T) {
 	if err != nil || ans.Refused || ans.Text != gen.say || len(deltas) != len([]rune(gen.say)) {
 		t.Fatalf("%+v, %v, in pieces %q", ans, err, deltas)
 	}
-	if len(heard.prompts) != 1 || r.calls != 1 || !strings.Contains(heard.prompts[0], "夏季休暇は3日") || strings.Contains(heard.prompts[0], "612人") {
-		t.Errorf("%d calls, sent %q", r.calls, heard.prompts)
+	if len(heard.prompts) != 1 || len(r.texts) != 2 || !strings.Contains(heard.prompts[0], "夏季休暇は3日") || strings.Contains(heard.prompts[0], "7月から9月まで") {
+		t.Errorf("read %q, sent %q", r.texts, heard.prompts)
 	}
 	if len(ans.Passages) == 0 || !strings.Contains(ans.Passages[0].Text, "夏季休暇は3日") || len([]rune(ans.Passages[0].Text)) > 60 {
 		t.Errorf("passages %+v", ans.Passages)
@@ -88,24 +86,24 @@ func TestAskFromEvidence(t *testing.T) {
 		t.Errorf("document has %q at the citation's place, not %q", got, cite.Text)
 	}
 	e := ans.Receipt.Evidence
-	if e == nil || e.ID != "e1" || e.Read != len(r.texts) || e.Refused || e.Mode != "balanced" || e.Bound != 0.5 || ans.Receipt.Prompt != heard.prompts[0] {
+	if e == nil || e.ID != "e1" || e.Read != len(r.texts[0])+len(r.texts[1]) || e.Refused || e.Mode != "balanced" || e.Bound != 0.5 || ans.Receipt.Prompt != heard.prompts[0] {
 		t.Fatalf("receipt %+v", e)
+	}
+	if !slices.Contains(r.texts[1], "第13条　夏季休暇は3日とし、 | 第13条　夏季休暇は3日とし、7月から9月までの間に取得する。") {
+		t.Errorf("of clauses it read %q", r.texts[1])
 	}
 	for i, s := range e.Stretches {
 		if got := string([]rune(docs[s.Document])[s.Start:s.End]); got != s.Text || s.Probability <= 0 || s.Probability > e.Answerable || !strings.Contains(heard.prompts[0], s.Text) {
 			t.Errorf("stretch %d %+v, document has %q", i, s, got)
-		}
-		if i > 0 && s.Probability < e.Stretches[0].Probability/2 {
-			t.Errorf("stretch %d of probability %v is read beside %v", i, s.Probability, e.Stretches[0].Probability)
 		}
 	}
 	if ans.RefusalProbability == nil || math.Abs(*ans.RefusalProbability-(1-e.Answerable)) > 1e-6 {
 		t.Errorf("refusal %v of evidence %v", ans.RefusalProbability, e.Answerable)
 	}
 
-	r.calls, gen.hidden = 0, 4096
-	if ans, err := a.Ask(t.Context(), "夏季休暇は何日ですか。", rag.Recommended(), nil); err != nil || r.calls != 0 || ans.Receipt.Evidence != nil {
-		t.Errorf("a wide model: %d calls, %+v, %v", r.calls, ans.Receipt.Evidence, err)
+	r.texts, gen.hidden = nil, 4096
+	if ans, err := a.Ask(t.Context(), "夏季休暇は何日ですか。", rag.Recommended(), nil); err != nil || r.texts != nil || ans.Receipt.Evidence != nil {
+		t.Errorf("a wide model: read %q, %+v, %v", r.texts, ans.Receipt.Evidence, err)
 	}
 }
 
@@ -180,40 +178,38 @@ func TestEvidenceCodes(t *testing.T) {
 	}
 	likely := ans.Receipt.Evidence.Answerable
 	ans, err = a.Ask(t.Context(), "How much does the KX-900 weigh?", opt, nil)
-	if err != nil || ans.Receipt.Evidence.Answerable >= likely || ans.Receipt.Evidence.Read != 2 {
+	if err != nil || ans.Receipt.Evidence.Answerable >= likely || len(r.texts[2]) != 2 {
 		t.Errorf("%+v, %v", ans.Receipt.Evidence, err)
 	}
 }
 
-// TestEvidenceOfGivenPassages: what is given is read as what was found is, and its stretches keep their places; of two different places that answer both are
-// read, the better one first. The heading above a stretch is read with it.
+// TestEvidenceOfGivenPassages: what is given is read as what was found is, and its stretches keep their places. The heading above a stretch is read
+// with it.
 func TestEvidenceOfGivenPassages(t *testing.T) {
 	a, heard, gen, r := newReading(t, "en")
 	text := "■ Travel\n\nThe hotel limit is $180 per night.\nA taxi is paid after ten at night.\n\n■ Cards\n\nA replacement card costs $15.\n"
 	given := []core.Passage{
-		{Document: "x", Name: "x.txt", Page: 3, Start: 100, End: 100 + len([]rune(text)), Text: text},
 		{Document: "y", Name: "y.txt", Page: 1, Start: 7, End: 37, Text: "A lost card is the hotel's one"},
+		{Document: "x", Name: "x.txt", Page: 3, Start: 100, End: 100 + len([]rune(text)), Text: text},
 	}
 	r.add, r.fixed = -6, map[string]float64{"$180": 2, "lost card": 1.5}
 	gen.say = "The hotel limit is $180."
 	opt := rag.Recommended()
 	opt.Given, opt.PromptTokens = given, 1<<30
 	ans, err := a.Ask(t.Context(), "What is the hotel limit per night?", opt, nil)
-	if err != nil || len(ans.Passages) != 2 || ans.Passages[0].Text != "The hotel limit is $180 per night." || ans.Passages[0].Start != 110 || ans.Passages[0].Page != 3 || ans.Passages[1].Document != "y" {
+	if err != nil || len(ans.Passages) != 1 || ans.Passages[0].Text != "The hotel limit is $180 per night." || ans.Passages[0].Start != 110 || ans.Passages[0].Page != 3 {
 		t.Fatalf("%+v, %v", ans, err)
 	}
-	if h := ans.Receipt.Evidence.Stretches[0].Heading; !strings.Contains(h, "Travel") || !strings.Contains(heard.prompts[0], h+"\nThe hotel limit is $180 per night.\n\nA lost card") {
+	if h := ans.Receipt.Evidence.Stretches[0].Heading; !strings.Contains(h, "Travel") || !strings.Contains(heard.prompts[0], "-\n"+h+"\nThe hotel limit is $180 per night.\n-") {
 		t.Errorf("heading %q, sent %q", h, heard.prompts[0])
 	}
-	if !slices.ContainsFunc(r.texts, func(s string) bool {
-		return strings.Contains(s, "Cards") && strings.HasSuffix(s, "A replacement card costs $15.")
-	}) {
+	if !slices.Contains(r.texts[0], "■ Cards\nA replacement card costs $15.") || !slices.Contains(r.texts[1], "A lost card is the hotel's one | A lost card is the hotel's one") {
 		t.Errorf("read %q", r.texts)
 	}
-	// With little room the second one is left out.
+	// A heading that has no room is left out.
 	opt.PromptTokens = ans.PromptTokens - 5
-	if ans, err = a.Ask(t.Context(), "What is the hotel limit per night?", opt, nil); err != nil || len(ans.Passages) != 1 || len(ans.Receipt.Evidence.Stretches) != 1 {
-		t.Errorf("%+v, %v", ans.Passages, err)
+	if ans, err = a.Ask(t.Context(), "What is the hotel limit per night?", opt, nil); err != nil || len(heard.prompts) != 2 || !strings.Contains(heard.prompts[1], "-\nThe hotel limit") {
+		t.Errorf("sent %q, %v", heard.prompts, err)
 	}
 }
 
@@ -231,18 +227,18 @@ func TestEvidenceBudget(t *testing.T) {
 	opt := rag.Recommended()
 	opt.Given = []core.Passage{{Document: "x", Name: "x.txt", Page: 1, End: len([]rune(text.String())), Text: text.String()}}
 	ans, err := a.Ask(t.Context(), "What is the hotel limit per night?", opt, nil)
-	if err != nil || len(r.texts) != 120 || r.calls != 1 || len(ans.Citations) != 1 {
-		t.Fatalf("%d stretches in %d calls: %+v, %v", len(r.texts), r.calls, ans, err)
+	if err != nil || len(r.texts[0]) != 120 || len(ans.Citations) != 1 {
+		t.Fatalf("%d stretches: %+v, %v", len(r.texts[0]), ans, err)
 	}
 	at := 0
-	for _, s := range r.texts {
+	for _, s := range r.texts[0] {
 		i := strings.Index(text.String()[at:], s)
 		if i < 0 {
 			t.Fatalf("%q does not stand behind the one before it", s)
 		}
 		at += i
 	}
-	if !slices.Contains(r.texts, "The hotel limit is $180 per night.") {
+	if !slices.Contains(r.texts[0], "The hotel limit is $180 per night.") {
 		t.Error("the sentence that answers is not compared")
 	}
 }
@@ -259,7 +255,7 @@ func TestEvidenceFails(t *testing.T) {
 	a, _, _, r := newReading(t, "ja")
 	r.err = core.ErrOutOfMemory
 	got, err := a.Ask(t.Context(), question, rag.Recommended(), nil)
-	if err != nil || r.calls != 1 || got.Text != want.Text || got.Receipt.Prompt != want.Receipt.Prompt || got.Receipt.Evidence != nil {
+	if err != nil || len(r.texts) != 1 || got.Text != want.Text || got.Receipt.Prompt != want.Receipt.Prompt || got.Receipt.Evidence != nil {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 	r.err = nil

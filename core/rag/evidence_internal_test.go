@@ -1,0 +1,134 @@
+package rag
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"kakoi/core"
+)
+
+func TestClauses(t *testing.T) {
+	for text, want := range map[string][]string{
+		"申請は総務課で受け付け、受付時間は平日の9時から17時までです。": {"申請は総務課で受け付け、", "受付時間は平日の9時から17時までです。"},
+		"会議室（定員は12名までとする）は、前日までに予約します。":    {"会議室（定員は12名までとする）", "は、前日までに予約します。"},
+		"手数料は1,200円です。":                                                        {"手数料は1,200円です。"},
+		"返却する。\n遅れた場合は1日につき100円です。":                                            {"返却する。", "遅れた場合は1日につき100円です。"},
+		"Cards cost $1,200 a year, payable in advance; renewals are free.":     {"Cards cost $1,200 a year,", "payable in advance;", "renewals are free."},
+		"Bring the form, pay, and wait at the desk.":                           {"Bring the form, pay,", "and wait at the desk."},
+		"The office opens at nine and the shop on the ground floor at eleven.": {"The office opens at nine", "the shop on the ground floor at eleven."},
+		"Salt and pepper are on the table.":                                    {"Salt and pepper are on the table."},
+		"":                                                                     nil,
+	} {
+		var got []string
+		for _, s := range clauses(text) {
+			got = append(got, string([]rune(text)[s.Start:s.End]))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestPreferred: one sentence goes before several unless these are clearly better.
+func TestPreferred(t *testing.T) {
+	of := func(lines int, logit float64) candidate {
+		return candidate{stretch: stretch{lines: lines}, logit: logit}
+	}
+	for i, c := range []struct {
+		all  []candidate
+		want float64
+	}{
+		{[]candidate{of(1, 1), of(1, 2), of(2, 3)}, 2},
+		{[]candidate{of(1, 1), of(3, 4), of(1, 2)}, 4},
+		{[]candidate{of(2, 1), of(3, 0)}, 1},
+		{[]candidate{of(1, 2), of(1, 2)}, 2},
+	} {
+		if got := preferred(c.all, 1.5); got.logit != c.want {
+			t.Errorf("%d: %v, want %v", i, got.logit, c.want)
+		}
+	}
+}
+
+// scored is a cross-encoder that gives what the parts of a text say.
+type scored map[string]float32
+
+func (s scored) Info() core.RerankerInfo { return core.RerankerInfo{ID: "s"} }
+func (s scored) Close() error            { return nil }
+func (s scored) Rerank(_ context.Context, _ string, texts []string) ([]float32, error) {
+	out := make([]float32, len(texts))
+	for i, text := range texts {
+		out[i] = -9
+		if l, ok := s[text]; ok {
+			out[i] = l
+		} else if head, _, ok := strings.Cut(text, " | "); ok && s[head] != 0 {
+			out[i] = s[head]
+		}
+	}
+	return out, nil
+}
+
+// TestEvidenceChosen: the clause that answers is read, of the better sentence; a sentence whose clauses are much worse is read whole; where several
+// stretches may be read, the ones of other places that are not much less likely.
+func TestEvidenceChosen(t *testing.T) {
+	passages := []core.Passage{{Document: "x", Text: "The permit costs twelve dollars a month, and is valid for one car only. Visitors park behind the house for free."}}
+	read := func(s scored) []string {
+		t.Helper()
+		e, err := (&Asker{Evidence: s}).evidenceIn(t.Context(), "How much is it?", passages)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for i, p := range e.shownPassages() {
+			if text := string([]rune(passages[0].Text)[p.Start:p.End]); text != p.Text || e.chosen[i].stretch.text != p.Text {
+				t.Errorf("%q stands at the place of %q", text, p.Text)
+			}
+			out = append(out, p.Text)
+		}
+		return out
+	}
+	permit, visitors := "The permit costs twelve dollars a month, and is valid for one car only.", "Visitors park behind the house for free."
+	if got := read(scored{permit: 2, "The permit costs twelve dollars a month,": 2.5, visitors: 1}); !slices.Equal(got, []string{"The permit costs twelve dollars a month,"}) {
+		t.Errorf("read %q", got)
+	}
+	if got := read(scored{permit: 5, "The permit costs twelve dollars a month,": 2.5}); !slices.Equal(got, []string{permit}) {
+		t.Errorf("with clauses that are worse %q", got)
+	}
+	if got := read(scored{permit: 1, visitors + " | " + visitors: 4, visitors: 0.5}); !slices.Equal(got, []string{visitors}) {
+		t.Errorf("with a clause of the second sentence %q", got)
+	}
+	before := reading
+	defer func() { reading = before }()
+	reading.shown = 3
+	if got := read(scored{permit: 2, "The permit costs twelve dollars a month,": 2.5, visitors: 1}); len(got) != 2 || got[1] != visitors {
+		t.Errorf("up to three: %q", got)
+	}
+	if got := read(scored{permit: 2, "The permit costs twelve dollars a month,": 2.5, visitors: -1}); len(got) != 1 {
+		t.Errorf("beside one that is unlikely: %q", got)
+	}
+}
+
+// TestEvidenceRefusal: without a weight the model's own refusal has no say; with one, its bound is where the sum of both is at the bound.
+func TestEvidenceRefusal(t *testing.T) {
+	for _, p := range []float64{0, 0.2, 0.5, 0.9, 1} {
+		if got := EvidenceRefusal(p, 0.99); math.Abs(got-(1-p)) > 1e-6 {
+			t.Errorf("%v: refusal %v", p, got)
+		}
+		if own, refuse := ownBound(p, 0.5); own != 1 || refuse != (p < 0.5) {
+			t.Errorf("%v: bound %v, refuse %v", p, own, refuse)
+		}
+	}
+	before := reading
+	defer func() { reading = before }()
+	reading.ofOdds, reading.ofOwnOdds = 0.8, 0.5
+	for _, p := range []float64{0.2, 0.5, 0.9} {
+		for _, bound := range []float64{0.3, 0.5, 0.8} {
+			own, refuse := ownBound(p, bound)
+			if got := EvidenceRefusal(p, own); refuse || math.Abs(got-bound) > 1e-6 {
+				t.Errorf("%v: at the bound %v of its own the refusal is %v, want %v", p, own, got, bound)
+			}
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package rag
+
+import (
+	"cmp"
+	"slices"
+
+	"kakoi/core"
+	"kakoi/core/outline"
+)
+
+// candidatesOf are the stretches that are compared, in reading order. coded says that they have the question's codes, in or around them; where
+// no stretch has, all are compared.
+func candidatesOf(question string, passages []core.Passage) (all []candidate, coded bool) {
+	for i, p := range passages {
+		all = append(all, stretchesFor(i, p)...)
+	}
+	stretches := make([]stretch, len(all))
+	for i, c := range all {
+		stretches[i] = c.stretch
+	}
+	f := newFocus(question, stretches)
+	with := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return !f.hasCodes(c.stretch) })
+	if coded = len(with) > 0; coded {
+		all = with
+	}
+	seen := map[string]bool{}
+	all = slices.DeleteFunc(all, func(c candidate) bool {
+		twice := seen[c.text()]
+		seen[c.text()] = true
+		return twice
+	})
+	if len(all) <= reading.most {
+		return all, coded
+	}
+	type ranked struct {
+		at    int
+		worth float64
+	}
+	order := make([]ranked, len(all))
+	for i, c := range all {
+		own := f.share(c.profile)
+		order[i] = ranked{i, own + aroundShare*(f.share(c.profile, c.context)-own) - wrapCost*float64(c.lines-1) + 0.5*float64(len(passages)-c.passage)/float64(len(passages))}
+	}
+	slices.SortStableFunc(order, func(x, y ranked) int { return cmp.Compare(y.worth, x.worth) })
+	order = order[:reading.most]
+	slices.SortFunc(order, func(x, y ranked) int { return cmp.Compare(x.at, y.at) })
+	some := make([]candidate, len(order))
+	for i, o := range order {
+		some[i] = all[o.at]
+	}
+	return some, coded
+}
+
+// stretchesFor are the sentences and lines of a passage, two and three of them together, and all of a short one, each with the heading above it.
+func stretchesFor(i int, p core.Passage) []candidate {
+	rs := []rune(p.Text)
+	spans := Sentences(p.Text)
+	headings := headingsAbove(p.Text, spans)
+	var out []candidate
+	codes := map[string]bool{} // of the passage up to here
+	for j, s := range spans {
+		around := Span{spans[max(0, j-2)].Start, spans[min(len(spans)-1, j+1)].End}
+		context := newProfile(string(rs[around.Start:around.End]))
+		add := func(end, n int) {
+			text := string(rs[s.Start:end])
+			c := candidate{heading: headings[j], stretch: stretch{passage: i, span: Span{s.Start, end}, text: text, profile: newProfile(text), lines: n, context: context, headCode: map[string]bool{}}}
+			for code := range codes {
+				c.headCode[code] = true
+			}
+			out = append(out, c)
+		}
+		for n := 1; n <= reading.window && j+n <= len(spans); n++ {
+			add(spans[j+n-1].End, n)
+		}
+		if j == 0 && len(spans) > reading.window && len(rs) <= reading.whole {
+			add(spans[len(spans)-1].End, len(spans))
+		}
+		for code := range newProfile(string(rs[s.Start:s.End])).codes {
+			codes[code] = true
+		}
+	}
+	return out
+}
+
+// headingsAbove is for each sentence the nearest heading above it in the passage, "" without one.
+func headingsAbove(text string, spans []Span) []string {
+	rs := []rune(text)
+	chunks := make([]core.Chunk, len(spans))
+	for i, s := range spans {
+		chunks[i] = core.Chunk{Page: 1, Start: s.Start, End: s.End, Text: string(rs[s.Start:s.End])}
+	}
+	out := make([]string, len(spans))
+	for i, above := range outline.Of([]core.Page{{Number: 1, Text: text}}, chunks) {
+		if len(above) > 0 {
+			out[i] = above[len(above)-1]
+		}
+	}
+	return out
+}
