@@ -83,6 +83,7 @@ $(g++ --version | head -n 1)
 $(ld --version | head -n 1)
 libtorch ${KAKOI_TORCH##*-}
 tokenizers $(sha256sum "$KAKOI_TOKENIZERS/libtokenizers.a" | cut -d' ' -f1)
+  by $(cat "$KAKOI_TOKENIZERS/rustc")
 END
   rm -f dist/kakoi_* dist/kakoi-[0-9]* dist/kakoi.deb dist/kakoi.tar.xz
   tool make -kind bundle -stage $stage -out dist -version "$version" -commit "$commit" -control .setup/package/control -torch "$torch" "${sign[@]}"

@@ -136,8 +136,11 @@ tokenizers() {
   cp "$kakoi_setup_dir/tokenizers/Cargo.toml" "$kakoi_setup_dir/tokenizers/Cargo.lock" "$work/tok/"
   target=$work/tok-target
   # Messages name sources by their path: not by that of this machine, or the bundle's bytes would be this machine's.
-  (cd "$work/tok" && RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$work=/kakoi" CARGO_TARGET_DIR=$target cargo build --release --locked -q) || die "the tokenizer library did not build; the lines above say why."
+  # (The flags are divided by a character that no path has; a folder may have a blank in its name.)
+  (cd "$work/tok" && CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"$'\x1f'"--remap-path-prefix=$work=/kakoi" \
+    CARGO_TARGET_DIR=$target cargo build --release --locked -q) || die "the tokenizer library did not build; the lines above say why."
   mkdir -p "$KAKOI_TOKENIZERS" && strip -g -o "$KAKOI_TOKENIZERS/libtokenizers.a" "$target/release/libtokenizers.a"
+  (cd "$work/tok" && rustc --version) >"$KAKOI_TOKENIZERS/rustc" # other versions make other bytes: the bundle's BUILD tells which
 }
 
 embedder() {
@@ -211,7 +214,7 @@ exec 9>"$cache/lock" && flock 9 # two clones of one machine set up one after the
 [ -z "$(window_packages)" ] || system_packages
 step libtorch "$(row libtorch)" "$KAKOI_TORCH"
 step native "$KAKOI_NATIVE"
-step tokenizers "$(cat "$kakoi_setup_dir/tokenizers/Cargo.lock")" "$KAKOI_TOKENIZERS"
+step tokenizers "$(cat "$kakoi_setup_dir/tokenizers/Cargo.lock")" "$KAKOI_TOKENIZERS" "$(declare -f tokenizers)"
 step embedder "$(row embedder)" "$KAKOI_EMBEDDER" "$(cat "$kakoi_setup_dir"/../core/bert/e5/*.go | sha256sum)"
 step fonts "$(row fonts)" "$(row font-mono)" "$KAKOI_FONTS"
 bash "$kakoi_setup_dir/window.sh"
