@@ -19,6 +19,10 @@ import (
 
 // kindOf finds what a model folder is for from its config.json.
 func kindOf(dir string) (ModelKind, error) {
+	if isEvidence(dir) {
+		_, err := readEvidence(dir)
+		return KindEvidence, err
+	}
 	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
 		return "", fmt.Errorf("read config of model %q: %w", dir, err)

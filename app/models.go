@@ -126,7 +126,7 @@ func (m *Models) List(ctx context.Context) ([]Model, error) {
 func (m *Models) inUse(model Model) bool {
 	set := m.Settings.Get()
 	return model.Kind == KindChat && model.Name == set.ChatModel || model.Kind == KindEmbedder && model.Name == set.Embedder ||
-		model.Kind == KindReranker && model.Name == set.Reranker
+		(model.Kind == KindReranker || model.Kind == KindEvidence) && model.Name == set.Reranker || model.Kind == KindEvidence && model.Dir == m.evidence()
 }
 
 // Find returns the model called name.
@@ -151,7 +151,7 @@ func (m *Models) missing(name string) error {
 func (m *Models) folder(name string) (string, error) {
 	for _, dir := range []string{m.Bundled, m.Dir} {
 		dir = filepath.Join(dir, name)
-		if info, err := os.Stat(filepath.Join(dir, "config.json")); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Stat(filepath.Join(dir, "config.json")); err == nil && info.Mode().IsRegular() || isEvidence(dir) {
 			return dir, nil
 		}
 	}
@@ -168,7 +168,7 @@ func (m *Models) Use(ctx context.Context, name string) error {
 		switch model.Kind {
 		case KindEmbedder:
 			s.Embedder = name
-		case KindReranker:
+		case KindReranker, KindEvidence:
 			s.Reranker = name
 			if s.Rerank == 0 {
 				s.Rerank = settings.Default().Rerank
@@ -193,6 +193,9 @@ func (m *Models) releaseOthers(names ...string) {
 		if dir, err := m.folder(name); err == nil {
 			keep = append(keep, dir)
 		}
+	}
+	if dir := m.evidence(); dir != "" {
+		keep = append(keep, dir)
 	}
 	m.Engine.Release(keep...)
 }
@@ -340,7 +343,7 @@ func (m *Models) Reranker(ctx context.Context, p core.Progress) (core.Reranker, 
 	if err != nil {
 		return nil, 0, err
 	}
-	r, err := m.Engine.Reranker(ctx, dir, m.options(), p)
+	r, err := m.reranker(ctx, dir, p)
 	if err != nil {
 		return nil, 0, fmt.Errorf("load reranker %q: %w", set.Reranker, err)
 	}

@@ -33,6 +33,7 @@ var Fields = []Field{
 	{Key: "top", Most: 100, Preset: "0", value: func(s *Settings) any { return &s.Top }},
 	{Key: "neighbours", Most: 5, value: func(s *Settings) any { return &s.Neighbours }},
 	{Key: "rerank", Most: 100, value: func(s *Settings) any { return &s.Rerank }},
+	{Key: "evidence", Choices: Evidences, value: func(s *Settings) any { return &s.Evidence }},
 	{Key: "temperature", Most: 10, Fraction: true, Preset: "-1", value: func(s *Settings) any { return &s.Temperature }},
 	{Key: "max_new_tokens", Most: 4096, Preset: "0", value: func(s *Settings) any { return &s.MaxNewTokens }},
 	{Key: "refusal", Choices: Refusals, value: func(s *Settings) any { return &s.Refusal }},

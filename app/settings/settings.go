@@ -30,6 +30,7 @@ type Settings struct {
 	Reranker     string  `json:"reranker"`       // name of a model; "" is none
 	Neighbours   int     `json:"neighbours"`     // passages before and behind each that go into a prompt with room
 	Rerank       int     `json:"rerank"`         // passages that it orders; 0 turns it off
+	Evidence     string  `json:"evidence"`       // "on": where the answer stands is sought by the model that came with the program; "off"
 	Splitter     string  `json:"splitter"`       // "recommended", "techlab"
 	Preset       string  `json:"preset"`         // "recommended", "techlab"
 	Top          int     `json:"top"`            // passages at most for an answer; 0 is the preset's
@@ -47,10 +48,11 @@ type Settings struct {
 	LockAfter    int     `json:"lock_after"`     // minutes in which nobody is at the window until it locks, where a passphrase keeps the library; 0 is never
 }
 
-// Names of the two models every installation has.
+// Names of the models that come with the program; every installation has the first two.
 const (
 	StarterModel    = "starter"
 	StarterEmbedder = "multilingual-e5-small"
+	EvidenceModel   = "evidence" // may be missing
 )
 
 // TECHLab is the preset of the published recipe.
@@ -65,6 +67,7 @@ var (
 	Themes      = []string{"system", "light", "dark"}
 	EngineFiles = []string{"closed", "open"}
 	DTypes      = []string{"auto", "nf4", "fp32", "bf16", "fp16"}
+	Evidences   = []string{"on", "off"}
 	LockAfter   = []string{"0", "5", "15", "30", "60"}
 )
 
@@ -72,7 +75,7 @@ var (
 func Default() Settings {
 	return Settings{
 		Version: version, Theme: Themes[0], TextSize: 100, EnterSends: true, Embedder: StarterEmbedder, ChatModel: StarterModel,
-		Splitter: Splitters[0], Preset: Presets[0], Refusal: Refusals[0], Temperature: -1, Rerank: 20, Device: "auto", DType: DTypes[0], BackupDaily: true, BackupKeep: 3, EngineFiles: EngineFiles[0], LockAfter: 15,
+		Splitter: Splitters[0], Preset: Presets[0], Refusal: Refusals[0], Temperature: -1, Rerank: 20, Evidence: Evidences[0], Device: "auto", DType: DTypes[0], BackupDaily: true, BackupKeep: 3, EngineFiles: EngineFiles[0], LockAfter: 15,
 	}
 }
 

@@ -121,14 +121,14 @@ func TestFields(t *testing.T) {
 		"language": "ja", "theme": "dark", "text_size": "150", "enter_sends": "false", "preset": "techlab", "top": "7", "temperature": "0.25",
 		"max_new_tokens": "200", "splitter": "techlab", "device": "cuda:1", "dtype": "bf16", "threads": "4", "rerank": "50", "neighbours": "2", "refusal": "careful",
 		"backup_daily": "false", "backup_keep": "7", "backup_folder": "/media/disk",
-		"engine_files": "open", "strict": "true", "lock_after": "30",
+		"engine_files": "open", "strict": "true", "lock_after": "30", "evidence": "off",
 	}
 	bad := map[string][]string{
 		"language": {"fr"}, "theme": {""}, "text_size": {"79", "201", "1e2", "100.5", "1000000000000000000000"}, "enter_sends": {"yes"}, "preset": {"best"},
 		"top": {"-1", "101", "x", ""}, "temperature": {"-0.5", "11", "NaN", "Inf"}, "max_new_tokens": {"-1", "4097", "0x10"}, "splitter": {"none"},
 		"device": {"gpu"}, "dtype": {"int4"}, "threads": {"-1", "1025"}, "rerank": {"-1", "101", ""}, "neighbours": {"-1", "6", "1.5"}, "refusal": {"", "bold"},
 		"backup_daily": {"", "yes"}, "backup_keep": {"0", "31", ""}, "backup_folder": {"here", "./x"},
-		"engine_files": {"", "off"}, "strict": {"", "yes"}, "lock_after": {"", "7", "-1"},
+		"engine_files": {"", "off"}, "strict": {"", "yes"}, "lock_after": {"", "7", "-1"}, "evidence": {"", "auto"},
 	}
 	if len(Fields) != len(good) {
 		t.Fatalf("%d fields, %d tried", len(Fields), len(good))

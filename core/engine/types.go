@@ -15,6 +15,8 @@ type ModelOptions struct {
 	DType   string `json:"dtype"`   // "", "auto", "nf4", "fp32", "bf16", "fp16"
 	Threads int    `json:"threads"` // CPU threads; 0: as many as physical cores
 
+	Base string `json:"base,omitempty"` // of a reranker that is a LoRA adapter: folder of the encoder that it changes
+
 	// Of a generator.
 	Lookup   string `json:"lookup,omitempty"`    // guess answers from their prompts: "", "auto" (where answers stay the same), "on", "off"
 	Keep4Bit bool   `json:"keep_4bit,omitempty"` // keep a model that was loaded in 4 bits in its folder, as DIR/nf4

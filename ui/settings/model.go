@@ -44,7 +44,7 @@ var groups = []string{groupGeneral, groupAnswers, groupEngine, groupReading, gro
 // fields of the groups that consist of settings.
 var fields = map[string][]string{
 	groupGeneral:  {"language", "theme", "text_size", "strict"},
-	groupAnswers:  {"preset", "refusal", "top", "neighbours", "rerank", "temperature", "max_new_tokens", "enter_sends"},
+	groupAnswers:  {"preset", "refusal", "top", "neighbours", "rerank", "evidence", "temperature", "max_new_tokens", "enter_sends"},
 	groupEngine:   {"device", "dtype", "threads", "engine_files"},
 	groupReading:  {"splitter"},
 	groupSecurity: {"lock_after"},
