@@ -11,7 +11,8 @@ type Tally struct {
 	FalseAnswers  Rate    `json:"false_answers"`  // of the unanswerable
 	Overall       Rate    `json:"overall"`        // right answers and right refusals, of all
 	Cited         Rate    `json:"cited"`          // the right place is cited, of the answerable
-	Found         Rate    `json:"found"`          // the right place was among what the model read, of the answerable
+	Found         Rate    `json:"found"`          // the right place was among what was read, by the model or for evidence, of the answerable
+	Evident       Rate    `json:"evident"`        // the evidence that the model answers from is of the right place and has the answer, of the answerable that evidence was looked for
 	F1            float64 `json:"f1"`             // characters, of the nearest accepted form, mean over the answerable
 	Seconds       float64 `json:"seconds"`        // mean of all
 	SecondsLow    float64 `json:"seconds_low"`
@@ -22,14 +23,17 @@ type Tally struct {
 type Tried struct {
 	Mark
 	Holds   bool    `json:"holds,omitempty"` // an accepted form stands in the answer, however long that is
-	Found   bool    `json:"found,omitempty"` // the right place was among what the model read
+	Found   bool    `json:"found,omitempty"` // the right place was among what was read, by the model or for evidence
 	Seconds float64 `json:"seconds"`
+
+	HasEvidence bool `json:"has_evidence,omitempty"` // evidence was looked for
+	Evident     bool `json:"evident,omitempty"`      // it is of the right place and has the answer
 }
 
 // Count adds answers up.
 func Count(all []Tried, seed uint64) Tally {
 	t := Tally{Questions: len(all)}
-	var answerable, right, holds, wrong, refused, rightly, overall, cited, found int
+	var answerable, right, holds, wrong, refused, rightly, overall, cited, found, looked, evident int
 	var seconds []float64
 	for _, a := range all {
 		overall += count(a.Right)
@@ -45,6 +49,8 @@ func Count(all []Tried, seed uint64) Tally {
 		refused += count(a.Refused)
 		cited += count(a.Cited)
 		found += count(a.Found)
+		looked += count(a.HasEvidence)
+		evident += count(a.Evident)
 		t.F1 += a.F1
 	}
 	if answerable > 0 {
@@ -55,6 +61,7 @@ func Count(all []Tried, seed uint64) Tally {
 	t.Wrong, t.FalseRefusals = NewRate(wrong, answerable), NewRate(refused, answerable)
 	t.Refused, t.FalseAnswers = NewRate(rightly, absent), NewRate(absent-rightly, absent)
 	t.Overall, t.Cited, t.Found = NewRate(overall, len(all)), NewRate(cited, answerable), NewRate(found, answerable)
+	t.Evident = NewRate(evident, looked)
 	t.Seconds, t.SecondsLow, t.SecondsHigh = mean(seconds, seed)
 	return t
 }

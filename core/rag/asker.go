@@ -40,6 +40,9 @@ type AskOptions struct {
 
 	// OnPassages (nil is allowed) hears of the passages as soon as they are found, before the model is asked.
 	OnPassages func([]core.Passage)
+
+	// OnRead (nil is allowed) hears of the passages in which evidence was looked for.
+	OnRead func([]core.Passage)
 }
 
 // TECHLab is the preset that follows the TECH Lab recipe credited in the README.

@@ -13,6 +13,9 @@ func (a *Asker) look(ctx context.Context, q *asked, passages []core.Passage) err
 	if a.Evidence != nil {
 		var err error
 		if q.evidence, err = a.evidenceIn(ctx, q.question, passages); err == nil && q.evidence != nil {
+			if q.opt.OnRead != nil {
+				q.opt.OnRead(passages)
+			}
 			return nil
 		}
 		if ctx.Err() != nil && err != nil {
