@@ -180,20 +180,38 @@ func openSealed(block cipher.Block, buf, sealed []byte) ([]byte, bool) {
 	return buf, true
 }
 
-// keepRegistry writes the copy of the register where it differs. Badger has the folder's lock.
-func keepRegistry(dir string) error {
-	first, err := os.ReadFile(filepath.Join(dir, badger.KeyRegistryFileName))
+// keepRegistry writes the copy of the register where it differs: when the library is opened, and when Badger has added a key since, before the write that may be the first
+// under it is reported. Badger only ever appends, so the length tells. The caller has the folder's lock.
+func (s *Store) keepRegistry() error {
+	if s.opt.Key == nil {
+		return nil
+	}
+	path := filepath.Join(s.dir, badger.KeyRegistryFileName)
+	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("copy register of keys: %w", err)
 	}
-	path := filepath.Join(dir, registryCopy)
-	if second, err := os.ReadFile(path); err == nil && bytes.Equal(first, second) {
+	if info.Size() == s.keys.Load() {
 		return nil
 	}
-	var plain *vault.Key // it is encrypted itself
-	if err := plain.WriteFile(path, first); err != nil {
-		return border(fmt.Errorf("copy register of keys: %w", err))
+	s.copying.Lock()
+	defer s.copying.Unlock()
+	first, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("copy register of keys: %w", err)
 	}
+	// A record that is just being appended is copied at the next write, whole.
+	if keys, whole, mine := parseRegistry(first, s.opt.subkey()); !whole || !mine || len(keys) == 0 {
+		return nil
+	}
+	second := filepath.Join(s.dir, registryCopy)
+	if have, err := os.ReadFile(second); err != nil || !bytes.Equal(first, have) {
+		var plain *vault.Key // it is encrypted itself
+		if err := plain.WriteFile(second, first); err != nil {
+			return border(fmt.Errorf("copy register of keys: %w", err))
+		}
+	}
+	s.keys.Store(int64(len(first)))
 	return nil
 }
 

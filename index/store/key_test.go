@@ -309,3 +309,113 @@ func TestRekey(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestKeysThatAreMadeMeanwhile: a data key that Badger makes while the library is open is in the copy of the register when a write under it is reported, so that the loss of the
+// register loses nothing.
+func TestKeysThatAreMadeMeanwhile(t *testing.T) {
+	withKey(t, func(t *testing.T) {
+		opt := options
+		opt.Rotation = time.Nanosecond // a key for each file
+		dir := filepath.Join(t.TempDir(), "library")
+		s, err := store.Open(dir, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		register := func(name string) []byte {
+			t.Helper()
+			text, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+		first := register("KEYREGISTRY-COPY")
+		want := map[string][]byte{}
+		for i := range 60 {
+			key, value := fmt.Sprintf("r/kind/%d/", i), make([]byte, 200_000)
+			for j := range value {
+				value[j] = byte(j * (i + 7) >> (j % 5))
+			}
+			want[key] = value
+			if err := s.Write(func(w *store.Writer) error { return w.Put(key, value) }); err != nil {
+				t.Fatal(err)
+			}
+			// A compaction may have made another one since: what is written is under those that were there.
+			if now := register("KEYREGISTRY-COPY"); len(now) < len(first) || !bytes.HasPrefix(register("KEYREGISTRY"), now) {
+				t.Fatalf("write %d: the copy of the register is another one", i)
+			}
+		}
+		if grown := register("KEYREGISTRY-COPY"); len(grown) <= len(first) {
+			t.Fatalf("the register has %d bytes after 12 MB: no key was made, the test proves nothing", len(grown))
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(register("KEYREGISTRY"), register("KEYREGISTRY-COPY")) {
+			t.Error("closed: the copy of the register is another one")
+		}
+		if err := os.Remove(filepath.Join(dir, "KEYREGISTRY")); err != nil {
+			t.Fatal(err)
+		}
+		out, err := store.Salvage(t.Context(), dir, dir+".new", options, nil)
+		if err != nil || len(out.Holes) > 0 || len(out.Bad) > 0 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		same(t, "salvaged", all(t, dir+".new"), want)
+	})
+}
+
+// TestSpoiltRegister: with a bit of any byte of the register of keys flipped, or the register cut anywhere, the copy gives all of the library back, and the damage is told or
+// does no harm.
+func TestSpoiltRegister(t *testing.T) {
+	withKey(t, func(t *testing.T) {
+		sound := filepath.Join(t.TempDir(), "sound")
+		s, err := store.Open(sound, options)
+		if err == nil {
+			err = s.Write(func(w *store.Writer) error { return w.Put("r/kind/x/", []byte("kept")) })
+		}
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(sound, "KEYREGISTRY"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(t.TempDir(), "library")
+		storetest.Copy(t, sound, dir)
+		look := func(what string, spoilt []byte) {
+			t.Helper()
+			if err := os.WriteFile(filepath.Join(dir, "KEYREGISTRY"), spoilt, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			d, err := store.Inspect(t.Context(), dir, options, nil)
+			if err != nil || !d.Any() || len(d.Holes) > 0 {
+				t.Fatalf("%s: %+v, %v", what, d, err)
+			}
+		}
+		for at := range text {
+			for _, bit := range []int{at % 8, (at + 3) % 8} {
+				spoilt := bytes.Clone(text)
+				spoilt[at] ^= 1 << bit
+				look(fmt.Sprintf("bit %d of byte %d of %d", bit, at, len(text)), spoilt)
+				if bit == at%8 && at%6 == 0 {
+					into := filepath.Join(t.TempDir(), "new")
+					out, err := store.Salvage(t.Context(), dir, into, options, nil)
+					if err != nil || len(out.Holes) > 0 {
+						t.Fatalf("byte %d: salvage: %+v, %v", at, out, err)
+					}
+					same(t, fmt.Sprint("byte ", at), all(t, into), map[string][]byte{"r/kind/x/": []byte("kept")})
+					if err := os.RemoveAll(into); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		for n := range len(text) {
+			look(fmt.Sprintf("cut to %d of %d", n, len(text)), text[:n])
+		}
+	})
+}

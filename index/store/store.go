@@ -42,6 +42,8 @@ type Options struct {
 	Free    func(dir string) (int64, error) // free bytes; nil: asks the file system
 	Files   int                             // that may be open; 0: asks the system
 	Table   int64                           // bytes of the smallest tables; 0: 1 MB
+
+	Rotation time.Duration // how long a data key is used; 0: five years
 }
 
 // Store is an open library folder. Safe for concurrent use.
@@ -55,10 +57,13 @@ type Store struct {
 	gate   sync.RWMutex
 	closed bool
 
+	copying sync.Mutex // held to copy the register of keys
+
 	table   int64           // bytes of the tables that are made
 	writes  atomic.Int64    // that were asked for
 	written atomic.Bool     // something, in this process
 	named   atomic.Int64    // the folder's time when its names were synced last
+	keys    atomic.Int64    // bytes of the register of keys when it was copied last
 	sound   map[uint64]bool // tables that soundBefore has read, by id
 }
 
@@ -76,6 +81,9 @@ func Open(dir string, opt Options) (s *Store, err error) {
 	}
 	if opt.Table == 0 {
 		opt.Table = smallestTable
+	}
+	if opt.Rotation == 0 {
+		opt.Rotation = rotation
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, border(fmt.Errorf("create library folder: %w", err))
@@ -144,7 +152,6 @@ func settings(dir string, key []byte) badger.Options {
 	o.ChecksumVerificationMode = options.OnBlockRead
 	if key != nil {
 		o.EncryptionKey = key
-		o.EncryptionKeyRotationDuration = rotation
 		o.IndexCacheSize = 64 << 20
 	}
 	return o
@@ -167,12 +174,15 @@ func patiently(try func() (refused bool, err error)) error {
 func (s *Store) openBadger(table int64) (db *badger.DB, err error) {
 	o := settings(s.dir, s.opt.subkey())
 	o.BaseTableSize = table
+	if o.EncryptionKey != nil {
+		o.EncryptionKeyRotationDuration = s.opt.Rotation
+	}
 	err = patiently(func() (bool, error) {
 		db, err = badger.Open(o)
 		return err != nil && strings.Contains(err.Error(), lockRefused), err // Badger does not wrap
 	})
 	if err == nil && s.opt.Key != nil {
-		if err = errors.Join(encrypts(s.dir), keepRegistry(s.dir)); err != nil {
+		if err = errors.Join(encrypts(s.dir), s.keepRegistry()); err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
 	}
@@ -261,7 +271,7 @@ func (s *Store) Close() error {
 		slog.Warn("library left as it is", "error", err)
 		return nil
 	}
-	if err := s.db.Close(); err != nil {
+	if err := errors.Join(s.db.Close(), s.keepRegistry()); err != nil { // the compaction may have made a key
 		return border(fmt.Errorf("close library: %w", err))
 	}
 	return nil

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -276,7 +277,7 @@ func (s *Store) write(fn func() error) error {
 	if err := fn(); err != nil {
 		return border(fmt.Errorf("write library: %w", err))
 	}
-	if err := s.syncNames(); err != nil {
+	if err := errors.Join(s.syncNames(), s.keepRegistry()); err != nil {
 		return border(fmt.Errorf("write library: %w", err))
 	}
 	return nil
