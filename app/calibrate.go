@@ -138,7 +138,10 @@ func (d *Datasets) calibrate(ctx context.Context, model string, rows []core.Row,
 	told := make(map[*record.ExamItem]outcome, len(rows))
 	for i, r := range rows {
 		// Where an answer stands is not asked for: no gold, so nothing is cited and no embedder needed.
-		items[i] = record.ExamItem{ID: r.ID, Place: i, Question: r.Question, Expected: r.Answer, Refusal: r.Refusal, Language: r.Language, Source: r.Source, Inputs: r.Inputs}
+		items[i] = record.ExamItem{ID: r.ID, Place: i, Question: r.Question, Expected: r.Answer, Refusal: r.Refusal, Language: r.Language, Source: r.Source, Inputs: r.Inputs, Evidence: r.Evidence, Answerable: r.Answerable}
+	}
+	if of, now := evidenceOf(items), evidenceID(c.Models.evidenceFor(ctx, a.gen.Info(), p)); of != now {
+		return nil, core.Explain(fmt.Errorf("calibrate with rows of evidence %q, where answers are from %q: %w", of, now, core.ErrUnsupported), "error.calibrate.evidence")
 	}
 	a.common = a.commonOf(items)
 	for at := 0; at < len(items); at += calibrationBatch {

@@ -50,6 +50,8 @@ type AskOptions struct {
 
 	// OnPassages (nil is allowed) hears of the passages as soon as they are found, before the model is asked.
 	OnPassages func([]core.Passage)
+
+	onRead func([]core.Passage) // rag.AskOptions.OnRead
 }
 
 // maxLanes is how many adapters answer side by side.
@@ -119,9 +121,10 @@ func (c *Chat) AskEach(ctx context.Context, question string, opt AskOptions, emi
 	if err := cmp.Or(embedderErr, rerankerErr); err != nil {
 		return nil, err
 	}
+	asker.Evidence = c.Models.evidenceFor(ctx, asker.Generator.Info(), p)
 	lanes := make([]rag.Lane, len(which))
 	for i, name := range which {
-		if lanes[i], _, err = c.lane(ctx, asker.Generator.Info(), name); err != nil {
+		if lanes[i], _, err = c.lane(ctx, asker.Generator.Info(), evidenceID(asker.Evidence), name); err != nil {
 			return nil, err
 		}
 	}
@@ -160,7 +163,7 @@ func (c *Chat) how(opt AskOptions) (rag.AskOptions, error) {
 	if opt.Refusal != "" {
 		how.Refusal = opt.Refusal
 	}
-	how.OnPassages = opt.OnPassages
+	how.OnPassages, how.OnRead = opt.OnPassages, opt.onRead
 	if len(opt.Given) > 0 {
 		how.Given, how.PromptTokens = opt.Given, math.MaxInt32
 	}

@@ -65,6 +65,7 @@ func (d *Datasets) retrieverOf(ctx context.Context, model string, collection cor
 		}
 		return nil, nil, err
 	}
+	r.asker.Evidence = c.Models.evidenceFor(ctx, r.asker.Generator.Info(), p)
 	return r, release, nil
 }
 
@@ -262,7 +263,7 @@ func (m *making) retrieve(ctx context.Context, d *Datasets, c core.Collection) (
 	model := m.retriever.asker.Generator.Info()
 	m.head.Model, m.head.ModelID, m.head.EmbedderID = model.Name, model.ID, m.retriever.asker.Embedder.Info().ID
 	m.head.Finding = rag.Finding
-	m.head.Asking = askingSum(m.retriever.asker.Templates, m.retriever.how)
+	m.head.Asking = askingSum(m.retriever.asker.Templates, m.retriever.how, readingOf(evidenceID(m.retriever.asker.Evidence)))
 	m.params.Retriever = m.retriever
 	return release, nil
 }

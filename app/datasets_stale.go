@@ -14,13 +14,24 @@ import (
 	"kakoi/core/rag"
 )
 
+// readingOf is the identity of how a narrow model is asked from evidence of that ID; "" from none.
+func readingOf(evidence string) string {
+	if evidence == "" {
+		return ""
+	}
+	return fmt.Sprintf("evidence %s %d", evidence, rag.Reading)
+}
+
 // askingSum is the identity, 16 hex digits, of how a chat builds its prompts: its templates, how many passages it takes, what is
-// around them, and how long they may be.
-func askingSum(templates rag.Templates, how rag.AskOptions) string {
+// around them, how long they may be, and readingOf its evidence.
+func askingSum(templates rag.Templates, how rag.AskOptions, reading string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %d %d %d\x00", how.Candidates, how.PromptTokens, how.Passages, how.Sampling.MaxNewTokens)
 	if how.Neighbours > 0 { // sums of before there were neighbours stay as they are
 		fmt.Fprintf(h, "neighbours %d\x00", how.Neighbours)
+	}
+	if reading != "" { // so do sums without
+		fmt.Fprintf(h, "%s\x00", reading)
 	}
 	probe := []core.Passage{{Text: "\x01"}}
 	for _, lang := range slices.Sorted(maps.Keys(templates)) {
@@ -41,7 +52,12 @@ func (d *Datasets) Stale(ctx context.Context, s record.Dataset, model string) []
 	if model == "" {
 		model = models.Settings.Get().ChatModel
 	}
-	if now, err := models.KnownGenerator(ctx, model); err == nil && now.ID != s.ModelID || err != nil && model != s.Model {
+	now, err := models.KnownGenerator(ctx, model)
+	reading := ""
+	if err == nil {
+		reading = readingOf(models.knownEvidence(ctx, now))
+	}
+	if err == nil && now.ID != s.ModelID || err != nil && model != s.Model {
 		told = append(told, "dataset.warn.model")
 	}
 	if now, err := models.KnownEmbedder(ctx); err == nil && now.ID != s.EmbedderID {
@@ -58,7 +74,7 @@ func (d *Datasets) Stale(ctx context.Context, s record.Dataset, model string) []
 	switch {
 	case err != nil || terr != nil: // whoever asks is told
 		slog.Warn("prompts of a dataset", "dataset", s.ID, "error", err, "templates", terr)
-	case askingSum(templates, how) != s.Asking:
+	case askingSum(templates, how, reading) != s.Asking:
 		told = append(told, "dataset.warn.asking")
 	}
 	return told

@@ -120,6 +120,7 @@ func (e *Exams) Begin(ctx context.Context, plan ExamPlan, p core.Progress) (reco
 		item := record.ExamItem{
 			ID: r.ID, Place: i, Question: r.Question, Expected: r.Answer, Refusal: r.Refusal, Origin: r.Origin, Language: r.Language, Source: r.Source,
 			Gold: e.gold(ctx, m.Collection, r), Inputs: r.Inputs, Shown: r.Shown,
+			Evidence: r.Evidence, Answerable: r.Answerable,
 		}
 		if item.Expected == "" {
 			item.Expected = strings.TrimSpace(r.Labels)

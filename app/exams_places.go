@@ -39,6 +39,16 @@ func (l located) cites(c core.Citation) bool {
 	return exam.SamePlace(c.Text, l.Text)
 }
 
+// evident says whether a stretch read as evidence is of this place, and has the answer where the place says that in one of the accepted forms.
+func (l located) evident(q exam.Natural, x core.EvidenceStretch) bool {
+	p := core.Passage{Document: x.ID, Page: x.Page, Start: x.Start, End: x.End, Text: x.Text}
+	if l.within(p) {
+		return true
+	}
+	of := l.cites(core.Citation{ID: x.ID, Page: x.Page, Start: x.Start, End: x.End, Text: x.Text})
+	return of && (q.HoldsAnswer(x.Text) || !q.HoldsAnswer(l.Text))
+}
+
 // within says whether a passage has the whole place.
 func (l located) within(p core.Passage) bool {
 	return p.Document == l.passage.Document && p.Page == l.passage.Page && p.Start <= l.start && p.End >= l.end || strings.Contains(exam.Squash(p.Text), exam.Squash(l.Text))

@@ -46,6 +46,7 @@ type QuestionSheet struct {
 	Model     string         // name
 	Adapter   string         // ID; "": none
 	Refusal   calibrate.Mode // how careful it is with refusals; calibrate.Off: as it is by itself, or it has no bounds
+	Evidence  string         // core.Evidence.ID of what it is asked from; "": none
 	Questions []exam.Natural // in the file's order
 	Settings  []string       // in the order in which they are asked
 
@@ -62,8 +63,9 @@ func (s *QuestionSheet) Total() int { return len(s.Questions) * len(s.Settings) 
 type QuestionAnswer struct {
 	exam.Natural
 	Setting   string          `json:"setting"`
-	Given     []string        `json:"given"` // names of the documents that the model read passages of, in that order
+	Given     []string        `json:"given"` // names of the documents whose passages were read, by the model or for evidence, in that order
 	Citations []core.Citation `json:"citations"`
+	Evidence  *core.Evidence  `json:"evidence,omitempty"` // what was read of those, and how likely it answers; nil where none was looked for
 	exam.Tried
 }
 
@@ -171,7 +173,8 @@ func (e *Exams) OpenQuestions(ctx context.Context, plan QuestionPlan, p core.Pro
 	if how.Rerank = rerank; reranker != nil {
 		ordered = reranker.Info().ID
 	}
-	lane, _, err := e.Chat.lane(ctx, gen.Info(), plan.Adapter)
+	evidence := evidenceID(e.Chat.Models.evidenceFor(ctx, gen.Info(), p))
+	lane, _, err := e.Chat.lane(ctx, gen.Info(), evidence, plan.Adapter)
 	if err != nil {
 		return nil, err
 	}
@@ -180,15 +183,19 @@ func (e *Exams) OpenQuestions(ctx context.Context, plan QuestionPlan, p core.Pro
 		return nil, err
 	}
 	s.Model, s.Adapter = gen.Info().Name, lane.Adapter
-	if s.Refusal = how.Refusal; s.Refusal == "" || lane.Bounds == nil {
+	if s.Refusal = how.Refusal; s.Refusal == "" || lane.Bounds == nil && evidence == "" {
 		s.Refusal = calibrate.Off
 	}
+	s.Evidence = evidence
 	bounds, err := json.Marshal(lane.Bounds)
 	if err != nil {
 		return nil, fmt.Errorf("encode bounds of refusals: %w", err)
 	}
 	s.Key = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "2\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%+v\n%s\n%s",
-		sum, gen.Info().ID, gen.Info().DType, lane.Adapter, emb.Info().ID, ordered, askingSum(templates, how), how, bounds, read.sum)))
+		sum, gen.Info().ID, gen.Info().DType, lane.Adapter, emb.Info().ID, ordered, askingSum(templates, how, ""), how, bounds, read.sum)))
+	if evidence != "" {
+		s.Key = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%s\n%s", s.Key, readingOf(evidence))))
+	}
 	return s, nil
 }
 
@@ -238,11 +245,19 @@ func (s *QuestionSheet) ask(ctx context.Context, q exam.Natural, setting string)
 			return a, err
 		}
 	}
+	var looked []core.Passage // by the evidence; without, those that the model reads
+	opt.onRead = func(ps []core.Passage) { looked = ps }
 	said, err := s.exams.Chat.Ask(ctx, q.Question, opt, nil, nil)
 	if err != nil {
 		return a, err
 	}
-	for _, p := range said.Passages {
+	if said.Receipt != nil {
+		a.Evidence = said.Receipt.Evidence
+	}
+	if a.Evidence == nil {
+		looked = said.Passages
+	}
+	for _, p := range looked {
 		a.Given = append(a.Given, p.Name)
 	}
 	a.Citations = append(a.Citations, said.Citations...)
@@ -252,9 +267,10 @@ func (s *QuestionSheet) ask(ctx context.Context, q exam.Natural, setting string)
 	a.Mark = q.Judge(exam.Given{Text: said.Text, Refused: said.Refused, Cited: cited})
 	a.Holds = !said.Refused && q.HoldsAnswer(said.Text)
 	a.Seconds = said.Seconds
-	a.Found = len(places) > 0
+	a.Found, a.HasEvidence, a.Evident = len(places) > 0, a.Evidence != nil, len(places) > 0 && a.Evidence != nil
 	for _, l := range places {
-		a.Found = a.Found && slices.ContainsFunc(said.Passages, l.within)
+		a.Found = a.Found && slices.ContainsFunc(looked, l.within)
+		a.Evident = a.Evident && slices.ContainsFunc(a.Evidence.Stretches, func(x core.EvidenceStretch) bool { return l.evident(q, x) })
 	}
 	return a, nil
 }

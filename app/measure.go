@@ -55,7 +55,8 @@ type outcome struct {
 }
 
 // put has lanes answer some questions in one batch, as each does by itself. Where one refused what the documents answer, it is asked once
-// more with the refusal forbidden: what a higher bound would come to. The results are in the order of items, then of lanes.
+// more with the refusal forbidden: what a higher bound would come to. A question with evidence is refused, or asked with the refusal forbidden, as a chat
+// does that has no bounds. The results are in the order of items, then of lanes.
 func (a *examiner) put(ctx context.Context, items []*record.ExamItem, lanes []rag.Lane) ([]outcome, error) {
 	reqs := make([]core.GenerateRequest, 0, len(items)*len(lanes))
 	for _, item := range items {
@@ -65,7 +66,11 @@ func (a *examiner) put(ctx context.Context, items []*record.ExamItem, lanes []ra
 			sampling.Stop = append(append([]string{}, sampling.Stop...), t.Stop()...)
 		}
 		for _, l := range lanes {
-			reqs = append(reqs, core.GenerateRequest{Prompt: item.Inputs, Sampling: sampling, Adapter: l.Dir, Refusal: a.refusalOf(l, t, item.Inputs)})
+			r := a.refusalOf(l, t, item.Inputs)
+			if r != nil && item.Evidence != "" {
+				r.Decide, r.Bound = true, 1
+			}
+			reqs = append(reqs, core.GenerateRequest{Prompt: item.Inputs, Sampling: sampling, Adapter: l.Dir, Refusal: r})
 		}
 	}
 	replies, err := a.generate(ctx, reqs)
@@ -83,6 +88,12 @@ func (a *examiner) put(ctx context.Context, items []*record.ExamItem, lanes []ra
 			continue
 		}
 		out[i].refusal = &record.ExamRefusal{Probability: r.Refusal.Probability}
+		if item.Evidence != "" {
+			if err := a.evident(ctx, item, &out[i]); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if out[i].mark.Refused && !item.Refusal {
 			again = append(again, i)
 		}
@@ -110,6 +121,16 @@ func (a *examiner) put(ctx context.Context, items []*record.ExamItem, lanes []ra
 	return out, nil
 }
 
+// evident makes of an answer with the refusal forbidden what a chat would have given.
+func (a *examiner) evident(ctx context.Context, item *record.ExamItem, o *outcome) (err error) {
+	open := o.mark
+	o.refusal.Open = &open
+	if o.refusal.Probability = rag.EvidenceRefusal(item.Answerable, o.refusal.Probability); o.refusal.Probability > rag.RefusalBound() {
+		o.mark, err = a.mark(ctx, item, a.template(item).Refusal())
+	}
+	return err
+}
+
 func (a *examiner) generate(ctx context.Context, reqs []core.GenerateRequest) ([]core.Reply, error) {
 	replies, err := a.gen.Generate(ctx, reqs, func(int, core.Delta) error { return nil })
 	if err != nil {
@@ -127,11 +148,12 @@ func (a *examiner) bounds(items []record.ExamItem, of func(*record.ExamItem) out
 	var plain []bool
 	var groups []string
 	sentences := map[string]string{}
+	evidence := evidenceOf(items)
 	for i := range items {
 		item := &items[i]
 		m, t := of(item), a.template(item)
-		if m.refusal == nil || t == nil {
-			continue
+		if m.refusal == nil || t == nil || item.Evidence != evidence {
+			continue // probabilities with evidence and without are not of one kind
 		}
 		if !item.Refusal && !dataset.Holds(item.Inputs, item.Expected) {
 			continue // what was found for the question does not answer it: refusing it would be no mistake
@@ -143,5 +165,21 @@ func (a *examiner) bounds(items []record.ExamItem, of func(*record.ExamItem) out
 		rows, plain, groups = append(rows, r), append(plain, m.mark.Refused), append(groups, item.Group())
 		sentences[t.Name()] = t.Refusal()
 	}
-	return calibrate.New(rows, func(i int) bool { return plain[i] }, sentences, a.commonOf(items), func(i int) string { return groups[i] })
+	found, err := calibrate.New(rows, func(i int) bool { return plain[i] }, sentences, a.commonOf(items), func(i int) string { return groups[i] })
+	if err == nil {
+		found.Evidence = evidence
+	}
+	return found, err
+}
+
+// evidenceOf is the evidence that most questions have; "" where most have none.
+func evidenceOf(items []record.ExamItem) string {
+	n := map[string]int{}
+	best := ""
+	for _, i := range items {
+		if n[i.Evidence]++; n[i.Evidence] > n[best] {
+			best = i.Evidence
+		}
+	}
+	return best
 }

@@ -160,10 +160,10 @@ func TestCalibrate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if had, err := k.models.DropBounds(t.Context(), gen.Info()); !had || err != nil || k.models.Bounds(t.Context(), gen.Info()) != nil {
+	if had, err := k.models.DropBounds(t.Context(), gen.Info(), ""); !had || err != nil || k.models.Bounds(t.Context(), gen.Info(), "") != nil {
 		t.Errorf("forgotten: %v, %v", had, err)
 	}
-	if had, err := k.models.DropBounds(t.Context(), gen.Info()); had || err != nil {
+	if had, err := k.models.DropBounds(t.Context(), gen.Info(), ""); had || err != nil {
 		t.Errorf("nothing to forget: %v, %v", had, err)
 	}
 	var told *core.UserError

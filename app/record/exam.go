@@ -68,6 +68,9 @@ type ExamItem struct {
 
 	BaseRefusal  *ExamRefusal `json:"base_refusal,omitempty"` // nil where it was not told
 	TunedRefusal *ExamRefusal `json:"tuned_refusal,omitempty"`
+
+	Evidence   string  `json:"evidence,omitempty"` // as core.Row has them
+	Answerable float64 `json:"answerable,omitempty"`
 }
 
 // ExamRefusal is how likely one who answered found the refusal.

@@ -15,7 +15,8 @@ type naturalReport struct {
 	Key       string               `json:"key"` // of all that the answers depend on
 	Model     string               `json:"model"`
 	Adapter   string               `json:"adapter"`
-	Refusal   string               `json:"refusal"` // mode of the bounds on refusals; "off": none
+	Evidence  string               `json:"evidence,omitempty"` // ID of the model that finds the evidence that it answers from; "": none
+	Refusal   string               `json:"refusal"`            // mode of the bounds on refusals; "off": none
 	Questions int                  `json:"questions"`
 	Asked     int                  `json:"asked"` // answers, of questions times settings
 	Total     int                  `json:"total"`
@@ -34,7 +35,7 @@ type naturalResult struct {
 
 // reportOf adds answers up: by language, and in each by set and by kind.
 func reportOf(sheet *app.QuestionSheet, all []app.QuestionAnswer) naturalReport {
-	r := naturalReport{File: sheet.File, Key: sheet.Key, Model: sheet.Model, Adapter: sheet.Adapter, Refusal: string(sheet.Refusal), Questions: len(sheet.Questions), Asked: len(all), Total: sheet.Total(), Results: []naturalResult{}, Answers: all}
+	r := naturalReport{File: sheet.File, Key: sheet.Key, Model: sheet.Model, Adapter: sheet.Adapter, Evidence: sheet.Evidence, Refusal: string(sheet.Refusal), Questions: len(sheet.Questions), Asked: len(all), Total: sheet.Total(), Results: []naturalResult{}, Answers: all}
 	var sets []string
 	for _, q := range sheet.Questions {
 		if !slices.Contains(sets, q.Set) {
@@ -142,10 +143,14 @@ func (c *call) printNatural(r naturalReport, details bool) error {
 			{"overall", func(t exam.Tally) string { return rate(t.Overall) }},
 			{"cited", func(t exam.Tally) string { return rate(t.Cited) }},
 			{"found", func(t exam.Tally) string { return rate(t.Found) }},
+			{"evident", func(t exam.Tally) string { return rate(t.Evident) }},
 			{"seconds", func(t exam.Tally) string {
 				return fmt.Sprintf("%.2f (%.2f-%.2f)", t.Seconds, t.SecondsLow, t.SecondsHigh)
 			}},
 		} {
+			if line.key == "evident" && r.Evidence == "" {
+				continue
+			}
 			row(c.text("cli.exam.natural."+line.key), "", "", line.cell)
 		}
 		overall := func(t exam.Tally) string { return rate(t.Overall) }
@@ -181,4 +186,9 @@ func (c *call) printNaturalAnswer(a app.QuestionAnswer) {
 		c.say("cli.exam.natural.absent")
 	}
 	c.say("cli.exam.natural.answered", sanitize(a.Answer, false))
+	if e := a.Evidence; e != nil {
+		for _, x := range e.Stretches {
+			c.say("cli.exam.natural.evidence", 100*x.Probability, sanitize(x.Text, false))
+		}
+	}
 }

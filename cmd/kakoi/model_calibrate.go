@@ -82,12 +82,13 @@ func (c *call) calibrated(ctx context.Context, name string, reset bool) error {
 	if err != nil {
 		return err
 	}
+	evidence := c.host.models.EvidenceID(ctx, gen.Info())
 	if reset {
-		if _, err := c.host.models.DropBounds(ctx, gen.Info()); err != nil {
+		if _, err := c.host.models.DropBounds(ctx, gen.Info(), evidence); err != nil {
 			return err
 		}
 	}
-	found := c.host.models.Bounds(ctx, gen.Info())
+	found := c.host.models.Bounds(ctx, gen.Info(), evidence)
 	if found == nil {
 		if c.json {
 			return c.emit(map[string]any{"model": name, "calibrated": false})
