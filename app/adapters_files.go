@@ -40,6 +40,9 @@ type AdapterImport struct {
 // lineage says so, to have been trained on exactly that base.
 func (a *Adapters) Import(ctx context.Context, dir string, opt AdapterImport) (record.Adapter, error) {
 	dir = filepath.Clean(dir)
+	if err := onlyFiles(dir); errors.Is(err, core.ErrUnsupported) {
+		return record.Adapter{}, fmt.Errorf("import adapter: %w", err)
+	}
 	read, err := lora.Read(dir)
 	if err != nil {
 		return record.Adapter{}, fmt.Errorf("import adapter: %w", err)

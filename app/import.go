@@ -50,8 +50,14 @@ func (m *Models) Import(ctx context.Context, dir string, opt ImportOptions) (Mod
 	if err != nil {
 		return Model{}, core.Explain(fmt.Errorf("import model: %w", err), "error.model.folder", dir)
 	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return Model{}, core.Explain(fmt.Errorf("import model: %q is %v: %w", dir, info.Mode().Type(), core.ErrUnsupported), "error.pack.nofile", dir)
+	}
 	if !info.IsDir() {
 		return Model{}, core.Explain(fmt.Errorf("import model: %q is no folder: %w", dir, core.ErrUnsupported), "error.model.file", dir)
+	}
+	if err := onlyFiles(dir); err != nil {
+		return Model{}, fmt.Errorf("import model %q: %w", name, err)
 	}
 	if _, err := m.Find(ctx, name); err == nil {
 		return Model{}, core.Explain(fmt.Errorf("import model %q: %w", name, core.ErrBusy), "error.model.exists", name)
@@ -216,6 +222,20 @@ func belongs(name string) bool {
 		return strings.HasPrefix(base, "pytorch_model")
 	}
 	return isLicence(base)
+}
+
+// onlyFiles refuses a folder in which a file that belongs to a model is none: a pipe would be waited for without end, and a device has no end.
+func onlyFiles(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return core.Explain(fmt.Errorf("list model folder: %w", err), "error.model.folder", dir)
+	}
+	for _, e := range entries {
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && belongs(e.Name()) && !info.Mode().IsRegular() && !info.IsDir() {
+			return core.Explain(fmt.Errorf("%q in a model folder is %v: %w", e.Name(), info.Mode().Type(), core.ErrUnsupported), "error.model.nofile", e.Name())
+		}
+	}
+	return nil
 }
 
 // room is core.ErrNoSpace, explained, unless so many bytes are free.

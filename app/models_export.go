@@ -39,6 +39,9 @@ type FolderSummary struct {
 // belongs to the model beside them. transformers loads it. The folder appears when it is whole. dir may be new, or an empty folder; core.ErrBusy otherwise.
 func (m *Models) ExportFolder(ctx context.Context, name, dir string, plan FolderPlan, listen func(job.State)) (FolderSummary, error) {
 	dir = filepath.Clean(dir)
+	if isMount(dir) { // an empty stick: the folder is made on it
+		dir = filepath.Join(dir, PackBase(name))
+	}
 	out := FolderSummary{Model: name, Dir: dir, DType: "float32"}
 	if plan.Half {
 		out.DType = "float16"
@@ -105,13 +108,19 @@ func (m *Models) writeFolder(ctx context.Context, model Model, out *FolderSummar
 	if have, err := freeBytes(parent); err != nil {
 		return fmt.Errorf("ask for free space: %w", err)
 	} else if have < need+64<<20 {
-		return core.Explain(fmt.Errorf("%d bytes free, %d needed: %w", have, need, core.ErrNoSpace), "error.pack.space", float64(need+64<<20)/1e6, parent, float64(have)/1e6)
+		return noPlace(parent, need+64<<20, have)
 	}
-	tmp, err := os.MkdirTemp(parent, "."+filepath.Base(out.Dir)+partialName+"-*")
+	move, err := newFolderMove(m.Dir, out.Dir)
 	if err != nil {
-		return fmt.Errorf("make folder: %w", err)
+		return fmt.Errorf("make folder: %w", refusedName(err, out.Dir))
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	defer func() {
+		err = errors.Join(err, move.end())
+		if have, ferr := freeBytes(parent); packSpace(err) != err && ferr == nil && have < need+64<<20 { // filled meanwhile: how much is missing is told now that all is cleared away
+			err = errors.Join(noPlace(parent, need+64<<20, have), packSpace(err))
+		}
+	}()
+	tmp := move.From
 	if err := folder.WritePlain(ctx, tmp, o, p); err != nil {
 		return err
 	}
@@ -147,7 +156,13 @@ func (m *Models) writeFolder(ctx context.Context, model Model, out *FolderSummar
 	return exchange(tmp, out.Dir)
 }
 
-// exchange gives a folder the name of another, which goes to where it was; one that is empty, or not there, is simply replaced.
+// isMount says whether a folder is where another file system begins.
+func isMount(dir string) bool {
+	var own, above unix.Stat_t
+	return unix.Stat(dir, &own) == nil && unix.Stat(filepath.Join(dir, ".."), &above) == nil && own.Dev != above.Dev
+}
+
+// exchange gives a folder the name of another, which goes to where it was or aside, for folderMove.end to remove; one that is empty, or not there, is simply replaced.
 func exchange(tmp, dir string) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		err := unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, dir, unix.RENAME_EXCHANGE)
@@ -155,14 +170,14 @@ func exchange(tmp, dir string) error {
 			return nil
 		}
 		// FAT cannot. What was there goes aside first.
-		aside := tmp + "-old"
+		aside := tmp + asideName
 		if err := os.Rename(dir, aside); err != nil {
 			return err
 		}
 		if err := os.Rename(tmp, dir); err != nil {
 			return errors.Join(err, os.Rename(aside, dir))
 		}
-		return os.RemoveAll(aside)
+		return nil
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

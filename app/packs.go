@@ -82,6 +82,9 @@ func (p *Packs) Export(ctx context.Context, plan PackPlan, path string, listen f
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return out, core.Explain(fmt.Errorf("export pack to %q: %w", path, core.ErrUsage), "error.pack.isfolder", path)
 	}
+	if err := writable(path); err != nil { // before minutes of reading
+		return out, err
+	}
 	if plan.PartBytes > fatMost && onFAT(dir) {
 		return out, core.Explain(fmt.Errorf("parts of %d bytes on FAT: %w", plan.PartBytes, core.ErrUsage), "error.pack.fat")
 	}
@@ -145,14 +148,25 @@ func (p *Packs) export(ctx context.Context, plan PackPlan, path string, progress
 	if err != nil {
 		return out, err
 	}
-	if err := p.space(filepath.Dir(path), need+1<<20); err != nil {
+	need += 1<<20 + int64(len(m.Parts))*64<<10 // a stick hands out space in pieces
+	if err := p.space(filepath.Dir(path), need); err != nil {
 		return out, err
 	}
 	move, err := newMove(p.Models.Dir, path, len(m.Parts))
 	if err != nil {
 		return out, err
 	}
-	defer func() { err = errors.Join(err, move.abandon()) }() // nothing is left to do once it has ended
+	defer func() {
+		err = errors.Join(err, move.abandon()) // nothing is left to do once it has ended
+		if errors.Is(err, core.ErrNoSpace) {   // something else has filled the disk meanwhile: how much is missing is told now that all is cleared away
+			if short := p.space(filepath.Dir(path), need); short != nil {
+				err = errors.Join(short, err)
+			}
+		}
+	}()
+	if there := move.taken(); there != "" && !plan.Replace { // where names differ by case alone and the file system has them as one
+		return out, core.Explain(fmt.Errorf("export pack to %q: %w", there, errors.Join(core.ErrBusy, fs.ErrExist)), "error.pack.exists", there)
+	}
 	form.Create = move.create
 	if err := form.Write(ctx, sources, progress); err != nil {
 		return out, fmt.Errorf("export pack: %w", packSpace(err))
@@ -305,9 +319,14 @@ func (p *Packs) space(dir string, need int64) error {
 		return fmt.Errorf("ask for free space: %w", err)
 	}
 	if have < need {
-		return core.Explain(fmt.Errorf("%d bytes free in %s, %d needed: %w", have, dir, need, core.ErrNoSpace), "error.pack.space", float64(need)/1e6, dir, float64(have)/1e6)
+		return noPlace(dir, need, have)
 	}
 	return nil
+}
+
+// noPlace says how much room is missing.
+func noPlace(dir string, need, have int64) error {
+	return core.Explain(fmt.Errorf("%d bytes free in %s, %d needed: %w", have, dir, need, core.ErrNoSpace), "error.pack.space", float64(need)/1e6, dir, float64(have)/1e6)
 }
 
 // packSpace gives an error of a full disk its sentence.
@@ -316,6 +335,30 @@ func packSpace(err error) error {
 		return core.Explain(fmt.Errorf("%w: %w", core.ErrNoSpace, err), "error.pack.full")
 	}
 	return err
+}
+
+// writable says whether files called like path can be written where it is: sticks do not take every name, and some can only be read.
+func writable(path string) error {
+	hidden := hiddenName(path)
+	if exists(hidden) {
+		return nil // of an export that was killed, or runs
+	}
+	f, err := os.OpenFile(hidden, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if err != nil {
+		return refusedName(err, path)
+	}
+	return errors.Join(f.Close(), os.Remove(hidden))
+}
+
+// refusedName gives the error of a name or place that a file system does not take its sentence.
+func refusedName(err error, path string) error {
+	switch {
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENAMETOOLONG), errors.Is(err, unix.EILSEQ):
+		return core.Explain(fmt.Errorf("%w: %w", core.ErrUsage, err), "error.pack.filename", filepath.Base(path))
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
+		return core.Explain(fmt.Errorf("write beside %q: %w", path, err), "error.pack.readonly", filepath.Dir(path))
+	}
+	return packSpace(err)
 }
 
 // onFAT says whether a folder is on a FAT file system, as most sticks have it.

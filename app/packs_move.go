@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kakoi/app/pack"
+	"kakoi/core"
 )
 
 // move is a pack on its way to its names: parts are written under hidden names beside them, and get their own when all are whole. A note in the models folder lets the next
@@ -37,11 +38,16 @@ const (
 	moveDays = 30
 )
 
+// hiddenName is how a part is called until all are whole.
+func hiddenName(to string) string {
+	return filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+partialName)
+}
+
 // newMove begins the way of a pack of so many parts to path.
 func newMove(notes, path string, parts int) (*move, error) {
 	m := &move{To: pack.Names(path, parts), path: path}
 	for _, to := range m.To {
-		m.From = append(m.From, filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+partialName))
+		m.From = append(m.From, hiddenName(to))
 	}
 	if err := os.MkdirAll(notes, 0o700); err != nil {
 		return nil, fmt.Errorf("export pack: %w", err)
@@ -63,13 +69,23 @@ func (m *move) save() error { return writeSynced(m.note, m) }
 func (m *move) create(part int) (io.WriteCloser, error) {
 	// What a killed export left under this name is ours: nobody else calls files so.
 	if err := os.Remove(m.From[part]); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, refusedName(err, m.To[part])
 	}
 	f, err := os.OpenFile(m.From[part], os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("write part %d: %w", part+1, err)
+		return nil, refusedName(fmt.Errorf("write part %d: %w", part+1, err), m.To[part])
 	}
 	return syncedFile{f}, nil
+}
+
+// taken is one of the names that a file has already; "": none.
+func (m *move) taken() string {
+	for _, to := range m.To {
+		if exists(to) {
+			return to
+		}
+	}
+	return ""
 }
 
 // syncedFile is on the disk when it is closed.
@@ -80,8 +96,11 @@ func (f syncedFile) Close() error { return errors.Join(f.Sync(), f.File.Close())
 // end gives all parts their names. Without replace a file that has come there meanwhile stays, and the pack does not come.
 func (m *move) end(replace bool) error {
 	old := packsAt(m.path)
+	if there := m.taken(); len(old) == 0 && there != "" {
+		old = []string{there}
+	}
 	if len(old) > 0 && !replace {
-		return fmt.Errorf("%s: %w", old[0], fs.ErrExist)
+		return core.Explain(fmt.Errorf("%s: %w", old[0], errors.Join(core.ErrBusy, fs.ErrExist)), "error.pack.exists", old[0])
 	}
 	for _, name := range old {
 		if !slices.Contains(m.To, name) && (name == m.path || pack.Is(name)) {
@@ -120,7 +139,7 @@ func (m *move) abandon() error {
 	}
 	var errs []error
 	for _, from := range m.From {
-		if err := os.Remove(from); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(from); err != nil && exists(from) {
 			errs = append(errs, err)
 		}
 	}
@@ -139,7 +158,7 @@ func sweepMoves(notes string) error {
 		if strings.HasPrefix(e.Name(), ".new-") { // of writeSynced
 			errs = append(errs, os.Remove(filepath.Join(notes, e.Name())))
 		}
-		if !strings.HasPrefix(e.Name(), movePrefix) {
+		if !strings.HasPrefix(e.Name(), movePrefix) || strings.HasPrefix(e.Name(), folderMovePrefix) {
 			continue
 		}
 		m := &move{note: filepath.Join(notes, e.Name())}
@@ -151,7 +170,8 @@ func sweepMoves(notes string) error {
 		m.path = m.To[0]
 		info, err := e.Info()
 		switch {
-		case !slices.ContainsFunc(m.From, exists) && (err != nil || time.Since(info.ModTime()) < moveDays*24*time.Hour) && !exists(filepath.Dir(m.path)):
+		case !slices.ContainsFunc(m.From, exists) && !slices.ContainsFunc(m.To, exists) && (err != nil || time.Since(info.ModTime()) < moveDays*24*time.Hour):
+			// The stick may come yet: its folder may be there without it.
 		case !m.Ready:
 			errs = append(errs, m.abandon())
 		case slices.ContainsFunc(m.From, exists) || slices.ContainsFunc(m.Old, exists):

@@ -17,7 +17,7 @@ import (
 // Recover finishes imports that were killed while they put things in place, forgets those that nobody went on with for two weeks, and finishes or clears away
 // exports. It is for the opener of the data folder.
 func (p *Packs) Recover(ctx context.Context) error {
-	errs := []error{sweepMoves(p.Models.Dir)}
+	errs := []error{sweepMoves(p.Models.Dir), sweepFolders(p.Models.Dir)}
 	for _, dir := range p.staged() {
 		var ready readyPack
 		raw, err := os.ReadFile(filepath.Join(dir, readyName))

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"kakoi/core"
 	"kakoi/core/vault"
@@ -261,19 +262,27 @@ func (p *Opened) Close() error { return p.file.Close() }
 // or one of a later Kakoi; core.ErrCorrupt for a damaged one, with a sentence that names the file.
 func Open(path string, keys *Keys) (*Opened, error) { return open(path, keys, false) }
 
+// openRegular opens a file and nothing else: a pipe would be waited for without end, so it is opened without waiting and then looked at.
 func openRegular(path string) (*os.File, error) {
-	info, err := os.Stat(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file: %w", path, core.ErrUnsupported)
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no file: %w", path, core.ErrUnsupported)
 	}
-	return os.Open(path)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 func open(path string, keys *Keys, labelOnly bool) (_ *Opened, err error) {
 	f, err := openRegular(path)
+	if errors.Is(err, core.ErrUnsupported) {
+		return nil, core.Explain(fmt.Errorf("open pack: %w", err), "error.pack.nofile", path)
+	}
 	if err != nil {
 		return nil, core.Explain(fmt.Errorf("open pack: %w", err), "error.pack.open", path)
 	}

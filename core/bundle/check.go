@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"kakoi/core"
 	"kakoi/core/manifest"
@@ -90,7 +91,7 @@ func Check(ctx context.Context, name string, opt Options) ([]*Report, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("check %q: neither file nor folder: %w", name, ErrNoBundle)
 	}
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // should it have become a pipe since, that is not waited for
 	if err != nil {
 		return nil, fmt.Errorf("check bundle: %w", err)
 	}
@@ -177,7 +178,11 @@ func (r *Report) checkFile(ctx context.Context, f *os.File, size int64, opt Opti
 
 // detached checks the signature over the whole file that may lie beside it.
 func (r *Report) detached(ctx context.Context, f *os.File, size int64, opt Options) error {
-	raw, err := os.ReadFile(r.Path + ".minisig")
+	var raw []byte
+	real, err := filepath.EvalSymlinks(r.Path + ".minisig")
+	if err == nil {
+		raw, err = readSmall(filepath.Dir(real), filepath.Base(real), 1<<16)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

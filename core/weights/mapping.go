@@ -24,7 +24,7 @@ func openMapping(dir, name string, key *vault.Key) (*mapping, error) {
 		}
 		return &mapping{name: name, data: data, own: true}, nil
 	}
-	f, err := os.Open(filepath.Join(dir, name))
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is not waited for
 	if err != nil {
 		return nil, err
 	}
