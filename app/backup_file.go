@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bufio"
 	"bytes"
 	"compress/flate"
 	"crypto/sha256"
@@ -154,94 +153,11 @@ func (w *frameWriter) packed(kind byte, payload []byte) error {
 	return w.frame(kind, b.Bytes())
 }
 
-func unpackFrame(payload []byte) ([]byte, error) {
-	if len(payload) == 0 || payload[0] > 1 {
-		return nil, errBadBackup
-	}
-	if payload[0] == 0 {
-		return payload[1:], nil
-	}
-	out, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(payload[1:])), maxFrame+1))
-	if err != nil || len(out) > maxFrame {
-		return nil, errBadBackup
-	}
-	return out, nil
-}
-
 func (w *frameWriter) end(c BackupCount) error {
 	return w.json(frameEnd, backupEnd{c, hex.EncodeToString(w.sum.Sum(nil))})
 }
 
 var errBadBackup = fmt.Errorf("backup is not what was written: %w", core.ErrCorrupt)
-
-// frames calls fn with the frames of a file in order, up to its end, and holds everything against the checksums. n is called with the
-// bytes that were read. Nothing of it can be trusted before frames has returned without an error. sum is what the last frame has it by.
-func frames(r io.Reader, form frameForm, n func(int64), fn func(kind byte, payload []byte) error) (header BackupHeader, count BackupCount, sum string, err error) {
-	in := bufio.NewReaderSize(r, 1<<20)
-	magic := make([]byte, len(form.magic))
-	if _, err := io.ReadFull(in, magic); err != nil || string(magic) != form.magic {
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return header, count, "", form.explain(err)
-		}
-		return header, count, "", core.Explain(fmt.Errorf("no such file: %w", core.ErrUnsupported), form.foreign)
-	}
-	bad := func(err error) (BackupHeader, BackupCount, string, error) {
-		return header, BackupCount{}, "", form.explain(err)
-	}
-	hash := sha256.New()
-	hash.Write(magic)
-	done := int64(len(magic))
-	var buf []byte
-	for first := true; ; first = false {
-		var head [5]byte
-		if _, err := io.ReadFull(in, head[:]); err != nil {
-			return bad(err)
-		}
-		size := int(binary.LittleEndian.Uint32(head[1:]))
-		if size > maxFrame+1 {
-			return bad(nil)
-		}
-		if cap(buf) < size+4 {
-			buf = make([]byte, size+4)
-		}
-		if _, err := io.ReadFull(in, buf[:size+4]); err != nil {
-			return bad(err)
-		}
-		payload := buf[:size]
-		if crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, payload) != binary.LittleEndian.Uint32(buf[size:size+4]) {
-			return bad(nil)
-		}
-		done += int64(size) + 9
-		n(done)
-		switch {
-		case first != (head[0] == frameHeader):
-			return bad(nil)
-		case first:
-			if json.Unmarshal(payload, &header) != nil || header.Version < 1 {
-				return bad(nil)
-			}
-			if header.Version > form.version {
-				return header, count, "", core.Explain(fmt.Errorf("file of version %d: %w", header.Version, core.ErrUnsupported), form.newer, header.Program)
-			}
-		case head[0] == frameEnd:
-			var end backupEnd
-			if json.Unmarshal(payload, &end) != nil || end.SHA256 != hex.EncodeToString(hash.Sum(nil)) {
-				return bad(nil)
-			}
-			if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
-				return bad(err)
-			}
-			return header, end.Count, end.SHA256, nil
-		}
-		if !first {
-			if err := fn(head[0], payload); err != nil {
-				return bad(err)
-			}
-		}
-		hash.Write(head[:])
-		hash.Write(buf[:size+4])
-	}
-}
 
 // explain gives an error of a damaged file its sentence; nil and a file that ends too early are such.
 func (f frameForm) explain(err error) error {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"kakoi/app/job"
@@ -117,7 +118,8 @@ func (r *capsuleReader) read(ctx context.Context, stage string, p core.Progress,
 	if _, err := r.f.Seek(r.at, io.SeekStart); err != nil {
 		return header, count, "", err
 	}
-	counted := &counter{r: r.f, n: r.at}
+	counted := &counter{r: r.f}
+	counted.n.Store(r.at)
 	damaged := func(err error) error {
 		if !errors.Is(err, core.ErrCorrupt) {
 			return err
@@ -126,12 +128,12 @@ func (r *capsuleReader) read(ctx context.Context, stage string, p core.Progress,
 		if errors.As(err, &said) && said.Key != capsuleForm.damaged {
 			return err
 		}
-		return core.Explain(err, "error.capsule.damaged", filepath.Base(r.f.Name()), min(counted.n, r.size)>>10, r.size>>10)
+		return core.Explain(err, "error.capsule.damaged", filepath.Base(r.f.Name()), min(counted.n.Load(), r.size)>>10, r.size>>10)
 	}
 	in, err := unseal(counted, r.key)
 	if err == nil {
 		header, count, sum, err = frames(in, capsuleForm, func(int64) {
-			p.Report(core.Update{Stage: stage, Done: counted.n, Total: r.size})
+			p.Report(core.Update{Stage: stage, Done: counted.n.Load(), Total: r.size})
 		}, func(kind byte, payload []byte) error { return errors.Join(ctx.Err(), fn(kind, payload)) })
 	}
 	if err != nil {
@@ -140,14 +142,15 @@ func (r *capsuleReader) read(ctx context.Context, stage string, p core.Progress,
 	return header, count, sum, nil
 }
 
+// counter counts what is read through it, for others, too.
 type counter struct {
 	r io.Reader
-	n int64
+	n atomic.Int64
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
 
@@ -222,12 +225,8 @@ func (r *capsuleReader) look(ctx context.Context, p core.Progress) (l lookedCaps
 	header, count, sum, err := r.read(ctx, "look", p, func(kind byte, payload []byte) error {
 		switch kind {
 		case frameValues:
-			unpacked, err := unpackFrame(payload)
-			l.bytes += int64(len(unpacked))
-			if err != nil {
-				return err
-			}
-			return eachValue(unpacked, value)
+			l.bytes += int64(len(payload))
+			return eachValue(payload, value)
 		case frameKept, frameChanged:
 			l.changed[ends] = kind == frameChanged
 			ends++
@@ -258,12 +257,10 @@ func (r *capsuleReader) look(ctx context.Context, p core.Progress) (l lookedCaps
 			left = f.Size
 			return err
 		case frameBytes:
-			unpacked, err := unpackFrame(payload)
-			l.bytes += int64(len(unpacked))
-			if left -= int64(len(unpacked)); left < 0 {
-				err = errBadBackup
+			l.bytes += int64(len(payload))
+			if left -= int64(len(payload)); left < 0 {
+				return errBadBackup
 			}
-			return err
 		default:
 			return errBadBackup
 		}

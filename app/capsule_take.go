@@ -41,11 +41,7 @@ func (t *taker) adapters(parts ...string) string {
 func (t *taker) frame(kind byte, payload []byte) error {
 	switch kind {
 	case frameValues:
-		unpacked, err := unpackFrame(payload)
-		if err != nil {
-			return err
-		}
-		return eachValue(unpacked, t.value)
+		return eachValue(payload, t.value)
 	case frameKept, frameChanged, frameGraph, frameNoGraph:
 		t.ends++
 		return nil
@@ -77,10 +73,10 @@ func (t *taker) frame(kind byte, payload []byte) error {
 		}
 		return err
 	case frameBytes:
-		unpacked, err := unpackFrame(payload)
-		if err == nil && t.file != nil {
-			_, err = t.file.Write(unpacked)
+		if t.file == nil {
+			return nil
 		}
+		_, err := t.file.Write(payload)
 		return err
 	}
 	return errBadBackup

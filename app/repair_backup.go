@@ -66,11 +66,7 @@ func (b *Backup) gather(ctx context.Context, p core.Progress, path string, wante
 	_, _, _, err := b.read(ctx, path, "look", p, func(kind byte, payload []byte) error {
 		switch kind {
 		case frameValues:
-			unpacked, err := unpackFrame(payload)
-			if err != nil {
-				return err
-			}
-			return eachValue(unpacked, func(key string, payload []byte) error {
+			return eachValue(payload, func(key string, payload []byte) error {
 				if kind, id, ok := index.RecordOf(key); ok {
 					if name := kind + " " + id; lost[name] {
 						out.records[name] = append([]byte{}, payload...)

@@ -39,12 +39,8 @@ func (b *Backup) look(ctx context.Context, path string, p core.Progress) (l look
 	header, count, size, err := b.read(ctx, path, "look", p, func(kind byte, payload []byte) error {
 		switch kind {
 		case frameValues:
-			unpacked, err := unpackFrame(payload)
-			l.bytes += int64(len(unpacked))
-			if err != nil {
-				return err
-			}
-			return eachValue(unpacked, func(key string, _ []byte) error { return index.CheckExported(key) })
+			l.bytes += int64(len(payload))
+			return eachValue(payload, func(key string, _ []byte) error { return index.CheckExported(key) })
 		case frameKept, frameChanged:
 			l.changed[ends] = kind == frameChanged
 			ends++
@@ -57,12 +53,10 @@ func (b *Backup) look(ctx context.Context, path string, p core.Progress) (l look
 			left = f.Size
 			return err
 		case frameBytes:
-			unpacked, err := unpackFrame(payload)
-			l.bytes += int64(len(unpacked))
-			if left -= int64(len(unpacked)); left < 0 {
-				err = errBadBackup
+			l.bytes += int64(len(payload))
+			if left -= int64(len(payload)); left < 0 {
+				return errBadBackup
 			}
-			return err
 		default:
 			return errBadBackup
 		}
@@ -97,7 +91,7 @@ func (b *Backup) read(ctx context.Context, path, stage string, p core.Progress, 
 	}
 	defer done()
 	header, count, _, err := frames(in, backupForm, func(int64) {
-		p.Report(core.Update{Stage: stage, Done: min(counted.n, info.Size()), Total: info.Size()})
+		p.Report(core.Update{Stage: stage, Done: min(counted.n.Load(), info.Size()), Total: info.Size()})
 	}, func(kind byte, payload []byte) error { return errors.Join(ctx.Err(), fn(kind, payload)) })
 	if err != nil {
 		return header, count, 0, fmt.Errorf("read backup %s: %w", path, err)
@@ -265,11 +259,7 @@ type stager struct {
 func (s *stager) frame(kind byte, payload []byte) error {
 	switch kind {
 	case frameValues:
-		unpacked, err := unpackFrame(payload)
-		if err != nil {
-			return err
-		}
-		return eachValue(unpacked, func(key string, payload []byte) error {
+		return eachValue(payload, func(key string, payload []byte) error {
 			if s.changed[s.ends] && key[0] != 'c' && key[0] != 'r' { // it comes again
 				return nil
 			}
@@ -300,13 +290,10 @@ func (s *stager) frame(kind byte, payload []byte) error {
 		s.file, err = key.Create(path)
 		return err
 	case frameBytes:
-		unpacked, err := unpackFrame(payload)
-		if err == nil && s.file == nil {
-			err = errBadBackup
+		if s.file == nil {
+			return errBadBackup
 		}
-		if err == nil {
-			_, err = s.file.Write(unpacked)
-		}
+		_, err := s.file.Write(payload)
 		return err
 	}
 	return errBadBackup

@@ -85,6 +85,7 @@ type Intake struct {
 	whole   []byte          // of the description that is being put together
 	pending []pair
 	size    int
+	writing chan error // of the portion that is being written while the next is gathered; nil: none is
 	ended   bool
 }
 
@@ -273,23 +274,46 @@ func (t *Intake) stage(key string, payload []byte) error {
 func (t *Intake) put(key string, payload []byte) error {
 	t.pending = append(t.pending, pair{key, bytes.Clone(payload)})
 	if t.size += len(key) + len(payload); t.size > portion {
-		return t.flush()
+		return t.hand()
 	}
 	return nil
 }
 
-func (t *Intake) flush() error {
-	err := t.x.store.Bulk(func(w *store.Writer) error {
-		for _, p := range t.pending {
-			if err := w.Put(p.key, p.payload); err != nil {
-				return err
+// hand has what is pending written while the caller goes on, after what was handed before.
+func (t *Intake) hand() error {
+	err := t.wait()
+	some := t.pending
+	t.pending, t.size = make([]pair, 0, len(some)), 0
+	if err != nil || len(some) == 0 {
+		return err
+	}
+	done := make(chan error, 1)
+	t.writing = done
+	go func() {
+		done <- t.x.store.Bulk(func(w *store.Writer) error {
+			for _, p := range some {
+				if err := w.Put(p.key, p.payload); err != nil {
+					return err
+				}
 			}
-		}
+			return nil
+		})
+	}()
+	return nil
+}
+
+// wait is over when what was handed is on the disk.
+func (t *Intake) wait() error {
+	if t.writing == nil {
 		return nil
-	})
-	t.pending, t.size = t.pending[:0], 0
+	}
+	err := <-t.writing
+	t.writing = nil
 	return err
 }
+
+// flush has everything on the disk when it returns.
+func (t *Intake) flush() error { return errors.Join(t.hand(), t.wait()) }
 
 // Commit makes all of it count. core.ErrBusy, and nothing of it, where one of the documents is there by now.
 func (t *Intake) Commit(ctx context.Context) error {
@@ -373,6 +397,7 @@ func (t *Intake) drop() error {
 		return nil
 	}
 	x := t.x
+	_ = t.wait() // nothing of it may come after the erasure; what became of it does not matter any more
 	t.ended, x.intake = true, false
 	var prefixes []string
 	var keys []docKey
