@@ -117,6 +117,8 @@ func ReceiptLines(r receipt.Receipt, key manifest.PublicKey, t Translate) []stri
 	switch {
 	case a.RefusedBy == receipt.RefusedByBound && r.Request != nil && r.Request.Refusal != nil && r.Reply != nil && r.Reply.Refusal != nil:
 		add("receipt.by.bound", 100*r.Reply.Refusal.Probability, 100*r.Request.Refusal.Bound)
+	case a.RefusedBy == receipt.RefusedByEvidence && r.Evidence != nil:
+		add("receipt.by.evidence", 100*r.Evidence.Answerable, 100*r.Evidence.Refusal, 100*r.Evidence.Bound)
 	case a.RefusedBy == receipt.RefusedBySearch || a.RefusedBy == receipt.RefusedByModel:
 		add("receipt.by." + a.RefusedBy)
 	}
@@ -141,6 +143,9 @@ func ReceiptLines(r receipt.Receipt, key manifest.PublicKey, t Translate) []stri
 	}
 	if m := r.Embedder; m != nil {
 		add("cli.receipt.embedder", strings.TrimSpace(m.Name+" "+m.ID))
+	}
+	if e := r.Evidence; e != nil {
+		add("cli.receipt.evidence", e.ID, e.Read, 100*e.Answerable)
 	}
 	if o := r.Origin; o != nil && o.Engine != "" {
 		lines = append(lines, fmt.Sprintf("kakoi %s, kakoi-engine %s, libtorch %s, %s, %s", o.Program, o.Engine, cmp.Or(o.Torch, "-"), o.Processor, t("receipt.threads", o.Threads)))

@@ -35,6 +35,8 @@ type Client struct {
 	Training func(step int) error
 	// Wide makes chat models that stream, as large ones do: a small one is first asked about one sentence, unseen.
 	Wide bool
+	// Unreadable: the evidence model cannot be loaded.
+	Unreadable bool
 	// Key encrypts the folders of runs and adapters, as the engine's does.
 	Key *vault.Key
 

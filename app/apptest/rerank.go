@@ -2,15 +2,24 @@ package apptest
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"kakoi/core"
 	"kakoi/core/engine"
 )
 
-// LoadReranker makes a reranker that takes the shortest text for the best one.
-func (c *Client) LoadReranker(_ context.Context, dir string, _ engine.ModelOptions, _ core.Progress) (core.Reranker, error) {
-	return shortest{filepath.Base(dir)}, nil
+// LoadReranker makes a reranker that takes the shortest text for the best one; of an adapter, one that goes by the words that a text has of the question.
+func (c *Client) LoadReranker(_ context.Context, dir string, opt engine.ModelOptions, _ core.Progress) (core.Reranker, error) {
+	if opt.Base == "" {
+		return shortest{filepath.Base(dir)}, nil
+	}
+	if c.Unreadable {
+		return nil, fmt.Errorf("load %s: %w", dir, core.ErrCorrupt)
+	}
+	return words{filepath.Base(dir)}, nil
 }
 
 type shortest struct{ name string }
@@ -24,4 +33,39 @@ func (s shortest) Rerank(_ context.Context, _ string, texts []string) ([]float32
 		out[i] = -float32(len(t))
 	}
 	return out, nil
+}
+
+type words struct{ name string }
+
+func (w words) Info() core.RerankerInfo {
+	return core.RerankerInfo{ID: fmt.Sprintf("%016x", hash(w.name)), Name: w.name}
+}
+func (w words) Close() error { return nil }
+
+func (w words) Rerank(ctx context.Context, question string, texts []string) ([]float32, error) {
+	asked := fieldsOf(question)
+	out := make([]float32, len(texts))
+	for i, text := range texts {
+		shared := 0
+		for _, f := range asked {
+			if slices.Contains(fieldsOf(text), f) {
+				shared++
+			}
+		}
+		out[i] = 8*float32(shared)/float32(max(1, len(asked))) - 2 - 0.01*float32(len(text))
+	}
+	return out, ctx.Err()
+}
+
+// fieldsOf are the words of a text, in Japanese its pairs of characters.
+func fieldsOf(text string) []string {
+	rs := []rune(text)
+	if i := slices.IndexFunc(rs, func(r rune) bool { return r >= 0x3040 }); i >= 0 {
+		var out []string
+		for j := 0; j+1 < len(rs); j++ {
+			out = append(out, string(rs[j:j+2]))
+		}
+		return out
+	}
+	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return strings.ContainsRune(" \n?.,|", r) })
 }

@@ -21,15 +21,28 @@ func (c *call) printReceipt(a core.Answer) {
 	if r.AdapterID != "" {
 		line("cli.receipt.adapter", sanitize(r.AdapterID, false))
 	}
-	if r.Prompt == "" {
-		line("cli.receipt.unasked")
+	if e := r.Evidence; e != nil {
+		line("cli.receipt.evidence", e.ID, e.Read, 100*e.Answerable)
+		if e.Bound > 0 {
+			line("cli.receipt.refusal_bound", 100*e.Refusal, 100*e.Bound, c.text("refusal."+e.Mode))
+		}
+		for _, x := range e.Stretches {
+			fmt.Fprintln(c.Out, "  "+sanitize(c.text("chat.details.stretch", c.place(x.Document, x.Page), 100*x.Probability, x.Text), false))
+		}
+	}
+	if e := r.Evidence; r.Prompt == "" {
+		if e != nil && e.Refused {
+			line("chat.details.unanswered")
+		} else {
+			line("cli.receipt.unasked")
+		}
 		return
 	}
 	s := r.Sampling
 	line("cli.receipt.sampling", s.Temperature, s.TopK, s.TopP, s.RepetitionPenalty, s.Seed, s.MaxNewTokens)
-	if x := r.Refusal; x != nil && x.Decide {
+	if x := r.Refusal; r.Evidence == nil && x != nil && x.Decide {
 		line("cli.receipt.refusal_bound", 100*x.Probability, 100*x.Bound, c.text("refusal."+x.Mode))
-	} else if x != nil {
+	} else if r.Evidence == nil && x != nil {
 		line("cli.receipt.refusal", 100*x.Probability)
 	}
 	line("cli.receipt.speed", a.PromptTokens, r.PrefillSeconds, a.NewTokens, r.DecodeSeconds)

@@ -2,6 +2,7 @@ package receipt
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,6 +47,14 @@ func Of(a core.Answer) Receipt {
 	if x.AdapterID != "" {
 		r.Adapter = &Adapter{ID: x.AdapterID}
 	}
+	if e := x.Evidence; e != nil {
+		own := *e
+		own.Stretches = slices.Clone(e.Stretches)
+		for i, s := range own.Stretches {
+			own.Stretches[i].Document, own.Stretches[i].Text, own.Stretches[i].Heading = text(s.Document), text(s.Text), text(s.Heading)
+		}
+		r.Evidence = &own
+	}
 	r.origin(x)
 	if x.Prompt != "" {
 		r.asked(a, x)
@@ -53,6 +62,8 @@ func Of(a core.Answer) Receipt {
 	if a.Refused {
 		r.Answer.RefusedBy = RefusedByModel
 		switch {
+		case x.Evidence != nil && x.Evidence.Refused:
+			r.Answer.RefusedBy = RefusedByEvidence
 		case x.Prompt == "":
 			r.Answer.RefusedBy = RefusedBySearch
 		case x.Refusal != nil && x.Refusal.Refused:

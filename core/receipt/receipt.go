@@ -15,16 +15,17 @@ type Receipt struct {
 	Asked        time.Time `json:"asked,omitzero"`
 	Answered     time.Time `json:"answered,omitzero"`
 
-	Question   string    `json:"question"`
-	Collection string    `json:"collection"` // that was searched
-	Passages   []Passage `json:"passages"`   // what the model read, best first; where it was not asked, the closest places
-	Embedder   *Model    `json:"embedder,omitempty"`
-	Model      *Model    `json:"model,omitempty"`
-	Adapter    *Adapter  `json:"adapter,omitempty"`
-	Request    *Request  `json:"request,omitempty"` // nil: the model was not asked
-	Reply      *Reply    `json:"reply,omitempty"`   // nil: the model gave none
-	Origin     *Origin   `json:"origin,omitempty"`
-	Answer     Answer    `json:"answer"`
+	Question   string         `json:"question"`
+	Collection string         `json:"collection"` // that was searched
+	Passages   []Passage      `json:"passages"`   // what the model read, best first; where it was not asked, the closest places
+	Embedder   *Model         `json:"embedder,omitempty"`
+	Model      *Model         `json:"model,omitempty"`
+	Adapter    *Adapter       `json:"adapter,omitempty"`
+	Evidence   *core.Evidence `json:"evidence,omitempty"` // what the model was to answer from; nil where none was looked for
+	Request    *Request       `json:"request,omitempty"`  // nil: the model was not asked
+	Reply      *Reply         `json:"reply,omitempty"`    // nil: the model gave none
+	Origin     *Origin        `json:"origin,omitempty"`
+	Answer     Answer         `json:"answer"`
 
 	Verdict    string      `json:"verdict,omitempty"`    // of a person: "right", "wrong"
 	Correction *Correction `json:"correction,omitempty"` // of a person; the answer above is as it was given
@@ -117,6 +118,8 @@ const (
 	RefusedBySearch = "search" // nothing was found: the model was not asked
 	RefusedByModel  = "model"
 	RefusedByBound  = "bound" // the refusal was more likely than its bound
+
+	RefusedByEvidence = "evidence" // what was found does not answer: the model was not asked
 )
 
 // Answer is what a person saw.

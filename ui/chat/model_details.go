@@ -38,6 +38,9 @@ func (m *Model) Details(turn, given string) []Section {
 		return out
 	}
 	out = append(out, Section{Title: t("chat.details.hashes"), Mono: true, Text: strings.Join(hashLines(t, r), "\n")})
+	if e := r.Evidence; e != nil && e.Refused {
+		return append(out, Section{Title: t("chat.details.prompt"), Text: t("chat.details.unanswered")})
+	}
 	if r.Prompt == "" {
 		return append(out, Section{Title: t("chat.details.prompt"), Text: t("chat.details.unasked")})
 	}
@@ -63,7 +66,15 @@ func (m *Model) answerLines(g record.Given) []string {
 	} else {
 		lines = append(lines, t("chat.details.sampling", s.Temperature, s.TopK, s.TopP, s.RepetitionPenalty, s.Seed, s.MaxNewTokens))
 	}
-	if x := r.Refusal; x != nil && x.Decide {
+	if e := r.Evidence; e != nil {
+		lines = append(lines, t("chat.details.evidence", e.Read, 100*e.Answerable))
+		if e.Bound > 0 {
+			lines = append(lines, t("chat.details.refusal_bound", 100*e.Refusal, 100*e.Bound, t("refusal."+e.Mode)))
+		}
+		for _, x := range e.Stretches {
+			lines = append(lines, "  "+t("chat.details.stretch", m.place(x.Document, x.Page), 100*x.Probability, oneLine(x.Text, 160)))
+		}
+	} else if x := r.Refusal; x != nil && x.Decide {
 		lines = append(lines, t("chat.details.refusal_bound", 100*x.Probability, 100*x.Bound, t("refusal."+x.Mode)))
 	} else if x != nil {
 		lines = append(lines, t("chat.details.refusal", 100*x.Probability))
