@@ -42,7 +42,7 @@ func loadEmbedder(ctx context.Context, dir string, opt engine.ModelOptions, p co
 }
 
 func loadReranker(ctx context.Context, dir string, opt engine.ModelOptions, p core.Progress) (core.Reranker, error) {
-	r, err := bert.LoadReranker(ctx, dir, bert.LoadOptions{Device: opt.Device, DType: opt.DType, Threads: threads(opt.Threads)}, p)
+	r, err := bert.LoadReranker(ctx, dir, bert.LoadOptions{Device: opt.Device, DType: opt.DType, Base: opt.Base, Threads: threads(opt.Threads)}, p)
 	if err != nil {
 		return nil, err
 	}

@@ -160,12 +160,6 @@ func readable(err error) error {
 	return err
 }
 
-// source gives tensors by name: a *weights.Folder, or the self-test's own.
-type source interface {
-	Has(name string) bool
-	Tensor(name string) (weights.Tensor, error)
-}
-
 // loadModel builds the model on dev; what was built is freed again when something fails.
 func loadModel(ctx context.Context, dev *device.Device, cfg Config, dtype torch.DType, src source, p core.Progress) (*model, error) {
 	m := &model{Config: cfg, dtype: dtype, layer: make([]layer, cfg.Layers)}
@@ -188,16 +182,6 @@ func loadModel(ctx context.Context, dev *device.Device, cfg Config, dtype torch.
 	}
 	p.Report(core.Update{Stage: "load", Done: total, Total: total})
 	return m, nil
-}
-
-// prefix is what stands before the tensors' names: "bert.", "roberta." or nothing.
-func prefix(src source) string {
-	for _, p := range []string{"", "bert.", "roberta.", "model.", "0.auto_model."} {
-		if src.Has(p + "embeddings.word_embeddings.weight") {
-			return p
-		}
-	}
-	return ""
 }
 
 // tensors reads tensors of a folder for a model and remembers the first error.

@@ -4,6 +4,7 @@ package bert
 type LoadOptions struct {
 	Device  string // "auto" (the zero value too), "cpu", "cuda:0"
 	DType   string // "auto" (the zero value too), "fp32", "bf16", "fp16", "int8" (CPU)
+	Base    string // of a reranker that is a LoRA adapter: folder of the encoder that it changes; "": the folder is a whole model
 	Threads int    // of operations on the CPU; 0: one per processor
 }
 

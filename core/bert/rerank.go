@@ -4,6 +4,8 @@ package bert
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -11,6 +13,7 @@ import (
 
 	"kakoi/core"
 	"kakoi/core/internal/torch"
+	"kakoi/core/lora"
 	"kakoi/core/weights"
 )
 
@@ -25,25 +28,31 @@ type Reranker struct {
 var _ core.Reranker = (*Reranker)(nil)
 
 // LoadReranker reads the folder dir onto a device. Errors are those of Load; a folder that is no cross-encoder of one label is an explained
-// core.ErrUnsupported.
+// core.ErrUnsupported. With opt.Base dir is a LoRA adapter for sequence classification as PEFT writes it, and Base the folder of the encoder that it changes, whose
+// tokenizer and limits hold: the adapter is added to the weights as they are loaded. One of another encoder, or damaged, is an explained core.ErrCorrupt,
+// core.ErrNotFound or core.ErrUnsupported.
 func LoadReranker(ctx context.Context, dir string, opt LoadOptions, p core.Progress) (_ *Reranker, err error) {
 	defer func() {
 		if err != nil {
 			err = readable(fmt.Errorf("load reranker %q: %w", filepath.Base(dir), err))
 		}
 	}()
+	whole, parts, err := openAdapter(dir, opt.Base)
+	if err != nil {
+		return nil, err
+	}
 	var layout Layout
-	if err := layout.readLimits(dir); err != nil {
+	if err := layout.readLimits(whole); err != nil {
 		return nil, err
 	}
 	r := &Reranker{}
-	if r.folder, err = weights.Open(dir); err != nil {
+	if r.folder, err = weights.Open(whole); err != nil {
 		return nil, err
 	}
 	var cfg Config
 	var classes Classes
 	var how arithmetic
-	if err = errors.Join(r.folder.Config(&cfg), r.folder.Config(&classes)); err == nil {
+	if err = errors.Join(r.folder.Config(&cfg), r.folder.Config(&classes)); err == nil && parts == nil {
 		err = classes.Validate()
 	}
 	if err == nil {
@@ -55,13 +64,12 @@ func LoadReranker(ctx context.Context, dir string, opt LoadOptions, p core.Progr
 	if err != nil {
 		return nil, errors.Join(err, r.folder.Close())
 	}
-	cfg.second = cfg.Types > 1
 	limit := cfg.Positions - cfg.FirstPosition()
 	if layout.MaxTokens <= 0 || layout.MaxTokens > limit {
 		layout.MaxTokens = limit
 	}
 	fail := func(err error) (*Reranker, error) { return nil, errors.Join(err, r.Close()) }
-	tok, own, last, err := openTokenizer(dir, cfg.ModelType)
+	tok, own, last, err := openTokenizer(whole, cfg.ModelType)
 	r.tok = own
 	if err == nil && last >= cfg.Vocab {
 		err = core.Explain(fmt.Errorf("tokenizer of %d tokens for %d embeddings: %w", last+1, cfg.Vocab, core.ErrCorrupt), "error.model.tokenizer.vocabulary", last+1, cfg.Vocab)
@@ -69,13 +77,24 @@ func LoadReranker(ctx context.Context, dir string, opt LoadOptions, p core.Progr
 	if err != nil {
 		return fail(err)
 	}
-	if r.pairs, err = newPairs(tok, cfg.ModelType, layout, layout.MaxTokens); err != nil {
+	form, err := readPairForm(whole, cfg.ModelType)
+	if err != nil {
 		return fail(err)
 	}
-	if err = r.head.load(cfg, r.folder); err != nil {
+	if r.pairs, err = newPairs(tok, form, layout, layout.MaxTokens); err != nil {
 		return fail(err)
 	}
-	if r.model, err = how.load(ctx, r.dev, cfg, r.folder, p); err != nil {
+	cfg.second = cfg.Types > 1 && form.typed
+	var src source = r.folder
+	if parts != nil {
+		if src, err = adapt(r.folder, cfg, parts); err != nil {
+			return fail(err)
+		}
+	}
+	if err = r.head.load(cfg, src); err != nil {
+		return fail(err)
+	}
+	if r.model, err = how.load(ctx, r.dev, cfg, src, p); err != nil {
 		r.model = nil
 		return fail(err)
 	}
@@ -83,8 +102,29 @@ func LoadReranker(ctx context.Context, dir string, opt LoadOptions, p core.Progr
 	if err != nil {
 		return fail(err)
 	}
+	if parts != nil {
+		id = joined(id, parts.ID())
+	}
 	r.info = core.RerankerInfo{ID: id, Name: filepath.Base(dir), MaxTokens: layout.MaxTokens, Device: r.dev.Name()}
 	return r, nil
+}
+
+// openAdapter is the folder of the encoder that a reranker's folder stands for, and the adapter to put on it, if it is one.
+func openAdapter(dir, base string) (whole string, parts *lora.Parts, err error) {
+	if base == "" {
+		return dir, nil, nil
+	}
+	if parts, err = lora.ReadParts(dir); err != nil {
+		return "", nil, err
+	}
+	layout, err := ReadLayout(base)
+	return filepath.Join(base, layout.Encoder), parts, err
+}
+
+// joined is an ID over two.
+func joined(base, adapter string) string {
+	h := sha256.Sum256([]byte(base + "\n" + adapter + "\n"))
+	return hex.EncodeToString(h[:8])
 }
 
 // load reads the head: pooler and classifier of BERT, the classification head of the RoBERTa family.

@@ -109,7 +109,7 @@ func (m *model) load(ctx context.Context, eng *process, handle uint64, p core.Pr
 	defer done()
 	req := &pb.LoadRequest{
 		Dir: []byte(m.dir), Device: m.opt.Device, Dtype: m.opt.DType, Threads: int32(m.opt.Threads), Handle: handle,
-		Lookup: m.opt.Lookup, Keep_4Bit: m.opt.Keep4Bit,
+		Lookup: m.opt.Lookup, Keep_4Bit: m.opt.Keep4Bit, Base: []byte(m.opt.Base),
 	}
 	if m.kind == kindGenerator {
 		var err error

@@ -89,8 +89,23 @@ func (p patterns) of(module string, otherwise float64) float64 {
 // adapter alone does not say what was computed.
 var plainInits = []string{"", "null", "true", "false", `"gaussian"`, `"eva"`, `"orthogonal"`}
 
-// parseConfig reads adapter_config.json and refuses what Kakoi does not compute.
+// parseConfig reads adapter_config.json and refuses what Kakoi does not compute for a GPT-NeoX model.
 func parseConfig(name string, raw []byte) (config, error) {
+	c, err := parseAny(name, raw)
+	if err == nil && len(c.ModulesToSave) > 0 {
+		what := strings.Join(c.ModulesToSave, ", ")
+		err = core.Explain(fmt.Errorf("adapter %q: %s: %w", name, what, core.ErrUnsupported), "error.lora.modules", name, what)
+	}
+	return c, err
+}
+
+// isSet says whether an option that may be left out is there.
+func isSet(r json.RawMessage) bool {
+	return !slices.Contains([]string{"", "null", "[]", "{}", "false"}, string(bytes.TrimSpace(r)))
+}
+
+// parseAny is parseConfig for a model of any kind, of which modules may be saved whole.
+func parseAny(name string, raw []byte) (config, error) {
 	c := config{R: 8, Bias: "none"}
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return c, core.Explain(fmt.Errorf("adapter_config.json of %q: %w: %w", name, err, core.ErrCorrupt), "error.lora.config", name)
@@ -102,17 +117,12 @@ func parseConfig(name string, raw []byte) (config, error) {
 	refuse := func(key, what string) error {
 		return core.Explain(fmt.Errorf("adapter %q: %s: %w", name, what, core.ErrUnsupported), key, name, what)
 	}
-	set := func(r json.RawMessage) bool {
-		return !slices.Contains([]string{"", "null", "[]", "{}", "false"}, string(bytes.TrimSpace(r)))
-	}
 	switch {
 	case c.PeftType != "LORA":
 		return c, refuse("error.lora.kind", "peft_type "+c.PeftType)
 	case c.DoRA:
 		return c, refuse("error.lora.dora", "use_dora")
-	case len(c.ModulesToSave) > 0:
-		return c, refuse("error.lora.modules", strings.Join(c.ModulesToSave, ", "))
-	case set(c.TrainableTokens):
+	case isSet(c.TrainableTokens):
 		return c, refuse("error.lora.modules", "trainable_token_indices")
 	case c.Bias != "none":
 		return c, refuse("error.lora.kind", "bias "+c.Bias)
@@ -127,8 +137,8 @@ func parseConfig(name string, raw []byte) (config, error) {
 		name string
 		on   bool
 	}{
-		{"lora_bias", c.LoraBias}, {"use_qalora", c.QALora}, {"layer_replication", set(c.LayerReplication)}, {"alora_invocation_tokens", set(c.InvocationTokens)},
-		{"kasa_config", set(c.Kasa)}, {"arrow_config", set(c.Arrow)}, {"monteclora_config", set(c.Monte)}, {"use_bdlora", set(c.Blocks)},
+		{"lora_bias", c.LoraBias}, {"use_qalora", c.QALora}, {"layer_replication", isSet(c.LayerReplication)}, {"alora_invocation_tokens", isSet(c.InvocationTokens)},
+		{"kasa_config", isSet(c.Kasa)}, {"arrow_config", isSet(c.Arrow)}, {"monteclora_config", isSet(c.Monte)}, {"use_bdlora", isSet(c.Blocks)},
 	} {
 		if x.on {
 			return c, refuse("error.lora.kind", x.name)

@@ -3,7 +3,6 @@ package lora
 import (
 	"cmp"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -209,22 +208,11 @@ func (a *Adapter) matrix(f *weights.Folder, key string) ([]float32, []int64, err
 // Sum is the SHA-256, in hex, of everything that has a say in what the adapter computes; its first 16 digits are the ID.
 func (a *Adapter) Sum() string {
 	h := sha256.New()
-	b := make([]byte, 0, 64<<10)
-	put := func(v []float32) {
-		for len(v) > 0 {
-			n := min(len(v), cap(b)/4)
-			for _, x := range v[:n] {
-				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
-			}
-			h.Write(b)
-			b, v = b[:0], v[n:]
-		}
-	}
 	for i := range a.Targets {
 		t := &a.Targets[i]
 		fmt.Fprintf(h, "%d %s %d %d %d %08x\n", t.Layer, t.Name, t.Rank, t.In, t.Out, math.Float32bits(t.Scale))
-		put(t.A)
-		put(t.B)
+		sum(h, t.A)
+		sum(h, t.B)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

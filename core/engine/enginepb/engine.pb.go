@@ -306,7 +306,8 @@ type LoadRequest struct {
 	Handle        uint64                 `protobuf:"varint,5,opt,name=handle,proto3" json:"handle,omitempty"` // chosen by the client, so that it can give up a load it never saw the end of
 	Lookup        string                 `protobuf:"bytes,6,opt,name=lookup,proto3" json:"lookup,omitempty"`  // neox.LoadOptions
 	Keep_4Bit     bool                   `protobuf:"varint,7,opt,name=keep_4bit,json=keep4bit,proto3" json:"keep_4bit,omitempty"`
-	Key           []byte                 `protobuf:"bytes,8,opt,name=key,proto3" json:"key,omitempty"` // vault.Key.Files of the adapters' and runs' folders, of a generator; empty: they are plain
+	Base          []byte                 `protobuf:"bytes,9,opt,name=base,proto3" json:"base,omitempty"` // of a reranker that is a LoRA adapter: folder of the encoder that it changes
+	Key           []byte                 `protobuf:"bytes,8,opt,name=key,proto3" json:"key,omitempty"`   // vault.Key.Files of the adapters' and runs' folders, of a generator; empty: they are plain
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -388,6 +389,13 @@ func (x *LoadRequest) GetKeep_4Bit() bool {
 		return x.Keep_4Bit
 	}
 	return false
+}
+
+func (x *LoadRequest) GetBase() []byte {
+	if x != nil {
+		return x.Base
+	}
+	return nil
 }
 
 func (x *LoadRequest) GetKey() []byte {
@@ -2482,7 +2490,7 @@ const file_engine_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x18\n" +
 	"\aseconds\x18\x03 \x01(\x01R\aseconds\x12\x1c\n" +
-	"\tcancelled\x18\x04 \x01(\bR\tcancelled\"\xc6\x01\n" +
+	"\tcancelled\x18\x04 \x01(\bR\tcancelled\"\xda\x01\n" +
 	"\vLoadRequest\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\fR\x03dir\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x14\n" +
@@ -2490,7 +2498,8 @@ const file_engine_proto_rawDesc = "" +
 	"\athreads\x18\x04 \x01(\x05R\athreads\x12\x16\n" +
 	"\x06handle\x18\x05 \x01(\x04R\x06handle\x12\x16\n" +
 	"\x06lookup\x18\x06 \x01(\tR\x06lookup\x12\x1b\n" +
-	"\tkeep_4bit\x18\a \x01(\bR\bkeep4bit\x12\x10\n" +
+	"\tkeep_4bit\x18\a \x01(\bR\bkeep4bit\x12\x12\n" +
+	"\x04base\x18\t \x01(\fR\x04base\x12\x10\n" +
 	"\x03key\x18\b \x01(\fR\x03key\"w\n" +
 	"\tLoadEvent\x124\n" +
 	"\bprogress\x18\x01 \x01(\v2\x16.kakoi.engine.ProgressH\x00R\bprogress\x12+\n" +

@@ -103,7 +103,7 @@ func (s *Server) LoadReranker(r *pb.LoadRequest, out grpc.ServerStreamingServer[
 }
 
 func options(r *pb.LoadRequest) engine.ModelOptions {
-	return engine.ModelOptions{Device: r.Device, DType: r.Dtype, Threads: int(r.Threads), Lookup: r.Lookup, Keep4Bit: r.Keep_4Bit}
+	return engine.ModelOptions{Device: r.Device, DType: r.Dtype, Threads: int(r.Threads), Base: string(r.Base), Lookup: r.Lookup, Keep4Bit: r.Keep_4Bit}
 }
 
 func (s *Server) loadModel(kind string, r *pb.LoadRequest, out grpc.ServerStreamingServer[pb.LoadEvent],

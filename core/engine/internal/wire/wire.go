@@ -12,7 +12,7 @@ import (
 
 const (
 	// Protocol is raised when the schema changes: kakoi and kakoi-engine of different builds do not mix.
-	Protocol = 6
+	Protocol = 7
 
 	// MaxMessage bounds one gRPC message, bytes. The client splits what could be larger.
 	MaxMessage = 64 << 20
