@@ -139,7 +139,7 @@ func TestEvidenceInRows(t *testing.T) {
 	k.client.Wide = false
 	k.withEvidence()
 	k.unsure(0.4)
-	set, err := k.Build(t.Context(), app.DatasetPlan{Rows: 120}, app.DatasetOptions{})
+	set, err := k.Build(t.Context(), app.DatasetPlan{Rows: 60}, app.DatasetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,9 @@ func TestEvidenceInRows(t *testing.T) {
 		if r.Evidence == "" {
 			continue
 		}
-		with++
+		if with++; with%5 > 0 {
+			continue
+		}
 		a, err := k.chat.Ask(t.Context(), r.Question, app.AskOptions{Refusal: calibrate.Off}, nil, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -156,11 +158,11 @@ func TestEvidenceInRows(t *testing.T) {
 		if r.Origin == core.RowRule && (a.Receipt.Prompt != r.Inputs || a.Receipt.Evidence.Answerable != r.Answerable) {
 			t.Errorf("a chat sends %q, the row has %q", a.Receipt.Prompt, r.Inputs)
 		}
-		if !r.Refusal && r.Gold != 1 {
+		if (r.Gold == 1) == r.Refusal {
 			t.Errorf("gold %d of %q", r.Gold, r.Inputs)
 		}
 	}
-	if with < 40 {
+	if with < 20 {
 		t.Fatalf("%d of %d rows from evidence", with, set.Counts.Rows)
 	}
 	if told := k.Stale(t.Context(), set, ""); len(told) > 0 {

@@ -2,6 +2,7 @@ package rag
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"kakoi/core"
@@ -14,6 +15,18 @@ func candidatesOf(question string, passages []core.Passage) (all []candidate, co
 	for i, p := range passages {
 		all = append(all, stretchesFor(i, p)...)
 	}
+	seen := map[string]bool{}
+	all = slices.DeleteFunc(all, func(c candidate) bool {
+		twice := seen[c.text()]
+		seen[c.text()] = true
+		return twice
+	})
+	if len(newProfile(question).codes) == 0 && len(all) <= reading.most {
+		return all, true // what follows looks at each closely
+	}
+	for i, p := range passages {
+		profiled(all, i, p)
+	}
 	stretches := make([]stretch, len(all))
 	for i, c := range all {
 		stretches[i] = c.stretch
@@ -23,12 +36,6 @@ func candidatesOf(question string, passages []core.Passage) (all []candidate, co
 	if coded = len(with) > 0; coded {
 		all = with
 	}
-	seen := map[string]bool{}
-	all = slices.DeleteFunc(all, func(c candidate) bool {
-		twice := seen[c.text()]
-		seen[c.text()] = true
-		return twice
-	})
 	if len(all) <= reading.most {
 		return all, coded
 	}
@@ -57,17 +64,9 @@ func stretchesFor(i int, p core.Passage) []candidate {
 	spans := Sentences(p.Text)
 	headings := headingsAbove(p.Text, spans)
 	var out []candidate
-	codes := map[string]bool{} // of the passage up to here
 	for j, s := range spans {
-		around := Span{spans[max(0, j-2)].Start, spans[min(len(spans)-1, j+1)].End}
-		context := newProfile(string(rs[around.Start:around.End]))
 		add := func(end, n int) {
-			text := string(rs[s.Start:end])
-			c := candidate{heading: headings[j], stretch: stretch{passage: i, span: Span{s.Start, end}, text: text, profile: newProfile(text), lines: n, context: context, headCode: map[string]bool{}}}
-			for code := range codes {
-				c.headCode[code] = true
-			}
-			out = append(out, c)
+			out = append(out, candidate{heading: headings[j], stretch: stretch{passage: i, span: Span{s.Start, end}, text: string(rs[s.Start:end]), lines: n}})
 		}
 		for n := 1; n <= reading.window && j+n <= len(spans); n++ {
 			add(spans[j+n-1].End, n)
@@ -75,11 +74,25 @@ func stretchesFor(i int, p core.Passage) []candidate {
 		if j == 0 && len(spans) > reading.window && len(rs) <= reading.whole {
 			add(spans[len(spans)-1].End, len(spans))
 		}
-		for code := range newProfile(string(rs[s.Start:s.End])).codes {
-			codes[code] = true
-		}
 	}
 	return out
+}
+
+// profiled gives the stretches of the i-th passage their words, those around them, and the codes above them.
+func profiled(all []candidate, i int, p core.Passage) {
+	rs := []rune(p.Text)
+	spans := Sentences(p.Text)
+	codes := map[string]bool{} // of the passage up to here
+	for j, s := range spans {
+		around := Span{spans[max(0, j-2)].Start, spans[min(len(spans)-1, j+1)].End}
+		context := newProfile(string(rs[around.Start:around.End]))
+		for k := range all {
+			if c := &all[k]; c.passage == i && c.span.Start == s.Start {
+				c.profile, c.context, c.headCode = newProfile(c.stretch.text), context, maps.Clone(codes)
+			}
+		}
+		maps.Copy(codes, newProfile(string(rs[s.Start:s.End])).codes)
+	}
 }
 
 // headingsAbove is for each sentence the nearest heading above it in the passage, "" without one.
