@@ -6,14 +6,17 @@ kakoi_setup_dir=$(cd "$(dirname "$0")" && pwd)
 mkdir -p bin/lib bin/models
 link() { ln -sfn "$1" "$2"; }
 for so in libtorch_cpu.so libc10.so libgomp.so.1 libcudart.so.13 libcupti.so.13; do link "$KAKOI_TORCH/lib/$so" "bin/lib/$so"; done
-# The starter file by file: its recipe lies in its folder, and is no part of the model.
-if [ -L bin/models/starter ]; then rm bin/models/starter; fi
-mkdir -p bin/models/starter
-for file in resources/starter/*; do
-  if [ -f "$file" ]; then link "../../../$file" "bin/models/starter/${file##*/}"; fi
-done
-for file in bin/models/starter/*; do
-  if [ -L "$file" ] && [ ! -e "$file" ]; then rm "$file"; fi # one that is no part of it any more
+# The program's own models file by file: the starter's recipe lies in its folder, and is no part of the model.
+for model in starter evidence; do
+  [ -d "resources/$model" ] || continue
+  if [ -L "bin/models/$model" ]; then rm "bin/models/$model"; fi
+  mkdir -p "bin/models/$model"
+  for file in "resources/$model"/*; do
+    if [ -f "$file" ]; then link "../../../$file" "bin/models/$model/${file##*/}"; fi
+  done
+  for file in "bin/models/$model"/*; do
+    if [ -L "$file" ] && [ ! -e "$file" ]; then rm "$file"; fi # one that is no part of it any more
+  done
 done
 link "$KAKOI_EMBEDDER" bin/models/multilingual-e5-small
 link "$KAKOI_FONTS" bin/fonts
