@@ -3,10 +3,16 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/cipher"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/table"
@@ -121,20 +127,31 @@ func checkTables(dir string, keys *ring) error {
 	if err != nil {
 		return nil
 	}
-	for id, t := range m.Tables {
-		if keys != nil {
-			if err := checkSealed(table.NewFilename(id, dir), keys); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := checkTable(table.NewFilename(id, dir), table.Options{
-			ReadOnly: true, BlockSize: o.BlockSize, BloomFalsePositive: o.BloomFalsePositive, ChkMode: o.ChecksumVerificationMode, Compression: t.Compression,
-		}); err != nil {
-			return err
-		}
+	ids := slices.Collect(maps.Keys(m.Tables))
+	var blocks []cipher.Block
+	if keys != nil {
+		blocks = keys.all()
 	}
-	return nil
+	var next atomic.Int32
+	var workers sync.WaitGroup
+	failed := make([]error, min(4, runtime.GOMAXPROCS(0), len(ids)))
+	for w := range failed {
+		workers.Go(func() {
+			s := &searcher{}
+			for i := int(next.Add(1)) - 1; i < len(ids) && failed[w] == nil; i = int(next.Add(1)) - 1 {
+				path := table.NewFilename(ids[i], dir)
+				if keys != nil {
+					failed[w] = checkSealed(path, blocks, s)
+					continue
+				}
+				failed[w] = checkTable(path, table.Options{
+					ReadOnly: true, BlockSize: o.BlockSize, BloomFalsePositive: o.BloomFalsePositive, ChkMode: o.ChecksumVerificationMode, Compression: m.Tables[ids[i]].Compression,
+				})
+			}
+		})
+	}
+	workers.Wait()
+	return errors.Join(failed...)
 }
 
 func checkTable(path string, o table.Options) (err error) {
@@ -155,21 +172,17 @@ func checkTable(path string, o table.Options) (err error) {
 	return nil
 }
 
-// checkSealed is checkTable for an encrypted table: Badger decrypts its index and its last block.
-func checkSealed(path string, keys *ring) (err error) {
+// checkSealed is checkTable for an encrypted table: Badger decrypts its index and its last block. s is memory that is used again.
+func checkSealed(path string, keys []cipher.Block, s *searcher) (err error) {
 	mf, err := z.OpenMmapFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil // gone since, or Badger will tell
 	}
 	defer func() { _ = mf.Close(-1) }()
 	if end, indexed := tableEnd(mf.Data); indexed {
-		for _, c := range keys.all() {
-			spans, ok := indexSpans(c, mf.Data, end)
-			if !ok {
-				continue
-			}
-			last := spans[len(spans)-1]
-			if s := (searcher{c: c, data: mf.Data}); s.opens(last.from, last.to) {
+		for _, s.c = range keys {
+			s.data = mf.Data
+			if last, ok := s.last(end); ok && s.opens(last.from, last.to) {
 				return nil
 			}
 		}
