@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"log/slog"
 	"path/filepath"
 
@@ -23,8 +24,14 @@ import (
 // makeScreens puts the screens together, in the order of the rail.
 func (s *Shell) makeScreens() {
 	v := s.services
+	var kept interface {
+		Status(ctx context.Context) (app.BackupsStatus, error)
+	}
+	if v.Backups != nil {
+		kept = v.Backups
+	}
 	s.documents = library.New(library.Params{
-		Shell: s, Library: v.Library, Folders: v.Folders, Pages: v.Pages, Quotes: v.Conversations, Backups: v.Backups, Bus: v.Bus, Samples: resources.Samples, SamplesDir: filepath.Join(s.p.Data, "samples"),
+		Shell: s, Library: v.Library, Folders: v.Folders, Pages: v.Pages, Quotes: v.Conversations, Backups: kept, Bus: v.Bus, Samples: resources.Samples, SamplesDir: filepath.Join(s.p.Data, "samples"),
 		Repairs: app.Keep{Data: s.p.Data},
 	})
 	s.entries = []*entry{

@@ -30,6 +30,9 @@ type keeper interface {
 	SetState(json.RawMessage)
 }
 
+// typing is a Screen with fields for text whose text outlives Build: always the same ones in the same order, nil where one is not there now.
+type typing interface{ Fields() []fyne.Focusable }
+
 // entry is a Screen in the rail.
 type entry struct {
 	name   place.Screen

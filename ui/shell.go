@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"fyne.io/fyne/v2"
@@ -177,8 +178,9 @@ func (s *Shell) followDesktop() {
 	})
 }
 
-// rebuild makes every view anew.
+// rebuild makes every view anew. Whoever is typing goes on: the desktop turns dark by the clock, and a command changes a setting.
 func (s *Shell) rebuild() {
+	field, row, column := s.typingAt()
 	for _, e := range s.entries {
 		e.built = nil
 	}
@@ -189,6 +191,41 @@ func (s *Shell) rebuild() {
 	}
 	s.window.SetContent(s.frame.build())
 	s.frame.open()
+	if field < 0 {
+		return
+	}
+	f := s.entry(s.current).screen.(typing).Fields()[field]
+	if f == nil {
+		return
+	}
+	s.window.Canvas().Focus(f)
+	if c, ok := f.(careted); ok {
+		c.SetCaret(row, column)
+	}
+}
+
+// careted is a field with a place for the next letter.
+type careted interface {
+	Caret() (row, column int)
+	SetCaret(row, column int)
+}
+
+// typingAt is which field of the screen has the keyboard, -1 for none of them, and where in it the next letter goes.
+func (s *Shell) typingAt() (field, row, column int) {
+	e := s.entry(s.current)
+	if e == nil || e.built == nil || s.greets || s.locked() {
+		return -1, 0, 0
+	}
+	t, ok := e.screen.(typing)
+	f := s.window.Canvas().Focused()
+	if !ok || f == nil {
+		return -1, 0, 0
+	}
+	field = slices.Index(t.Fields(), f)
+	if c, ok := f.(careted); ok && field >= 0 {
+		row, column = c.Caret()
+	}
+	return field, row, column
 }
 
 // Text is a text in the current language.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -361,5 +362,75 @@ func TestEnterOfTheNumberPad(t *testing.T) {
 	press(s, fyne.KeyEnter)
 	if did != 2 {
 		t.Errorf("pressed %d times of 2", did)
+	}
+}
+
+// Whoever types goes on typing when the desktop turns dark, or a command of a terminal changes the language: every view is made anew.
+func TestTypingOutlivesANewLook(t *testing.T) {
+	s, q := openShell(t, "ja")
+	file := filepath.Join(t.TempDir(), "試用期間.txt")
+	if err := os.WriteFile(file, []byte("試用期間は3か月とする。\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.services.Library.Add(t.Context(), app.AddPlan{Paths: []string{file}}, app.AddOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	canvas := s.window.Canvas()
+	look := func(mode, language string) {
+		t.Helper()
+		if err := s.services.Settings.Update(func(set *settings.Settings) { set.Theme, set.Language = mode, language }); err != nil {
+			t.Fatal(err)
+		}
+		q.until(t, "the new look", func() bool { return s.look.mode == mode && s.look.language == language })
+	}
+	entry := func() interface {
+		fyne.Focusable
+		careted
+	} {
+		t.Helper()
+		e, ok := canvas.Focused().(interface {
+			fyne.Focusable
+			careted
+		})
+		if !ok {
+			t.Fatalf("%s: the keyboard is at %T", s.current, canvas.Focused())
+		}
+		return e
+	}
+	text := func() string {
+		switch e := canvas.Focused().(type) {
+		case *widget.Entry:
+			return e.Text
+		case interface{ SelectedText() string }:
+			return s.entry(place.Chat).screen.(drafter).Draft()
+		}
+		return ""
+	}
+	for i, name := range []place.Screen{place.Chat, place.Chat, place.Documents, place.Help} {
+		s.show(name)
+		if name == place.Documents { // an empty library has no filter
+			q.until(t, "the document is listed", func() bool {
+				return slices.ContainsFunc(test.LaidOutObjects(s.window.Content()), func(o fyne.CanvasObject) bool {
+					b, ok := o.(*widget.Button)
+					return ok && b.Text == s.Text("documents.remove") && b.Visible() && b.Size().Width > 2
+				})
+			})
+		}
+		field := 0
+		if i == 1 {
+			field = 1 // the search in conversations
+		}
+		canvas.Focus(s.entry(name).screen.(typing).Fields()[field])
+		test.Type(entry(), "試用x")
+		entry().TypedKey(&fyne.KeyEvent{Name: fyne.KeyLeft})
+		was := canvas.Focused()
+		look([]string{"dark", "light"}[i%2], []string{"en", "ja"}[i%2])
+		if canvas.Focused() == was {
+			t.Fatalf("%s: the view is the old one", name)
+		}
+		test.Type(entry(), "期間")
+		if got := text(); got != "試用期間x" {
+			t.Errorf("%s: what was typed is %q", name, got)
+		}
 	}
 }

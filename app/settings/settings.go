@@ -68,7 +68,7 @@ var (
 	EngineFiles = []string{"closed", "open"}
 	DTypes      = []string{"auto", "nf4", "fp32", "bf16", "fp16"}
 	Evidences   = []string{"on", "off"}
-	LockAfter   = []string{"0", "5", "15", "30", "60"}
+	LockAfter   = []string{"0", "1", "5", "15", "30", "60"}
 )
 
 // Default is what a fresh installation has.

@@ -159,6 +159,14 @@ func (s *Screen) Focus() {
 	}
 }
 
+// Fields are where a person types: the question, and what conversations are looked for by.
+func (s *Screen) Fields() []fyne.Focusable {
+	if s.input == nil {
+		return make([]fyne.Focusable, 2)
+	}
+	return []fyne.Focusable{s.input.field, s.list.search}
+}
+
 // Go shows a conversation.
 func (s *Screen) Go(where any) bool { return s.m.Go(where) }
 

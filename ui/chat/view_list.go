@@ -44,6 +44,9 @@ func newListView(s *Screen) *listView {
 	v.search = widget.NewEntry()
 	v.search.SetPlaceHolder(s.text("chat.list.search"))
 	v.search.SetText(s.m.query)
+	if s.list != nil { // it is looked for a moment after it was typed
+		v.search.SetText(s.list.search.Text)
+	}
 	v.search.OnChanged = v.typed
 	v.search.OnEscape = func() {
 		v.search.SetText("")

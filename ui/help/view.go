@@ -67,6 +67,14 @@ func (s *Screen) Build() fyne.CanvasObject {
 	return container.NewBorder(nil, nil, container.NewBorder(nil, nil, nil, fynewidget.NewSeparator(), container.New(column{least: s.look.scale * 200, most: s.look.scale * 400}, left)), nil, right)
 }
 
+// Fields are where a person types.
+func (s *Screen) Fields() []fyne.Focusable {
+	if s.search == nil {
+		return make([]fyne.Focusable, 1)
+	}
+	return []fyne.Focusable{s.search}
+}
+
 // read takes guide and shortcuts in the current language.
 func (s *Screen) read() {
 	var err error

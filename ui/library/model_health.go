@@ -116,6 +116,7 @@ func (h *health) refresh() {
 type search struct {
 	m      *model
 	query  string
+	typed  string // what stands in the field
 	asked  string // what the results are of
 	busy   bool
 	result *app.Retrieval
@@ -127,6 +128,7 @@ const searchTop = 10
 
 // run searches.
 func (s *search) run(query string) {
+	s.typed = query
 	s.query = query
 	if strings.TrimSpace(query) == "" {
 		return

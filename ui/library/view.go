@@ -169,6 +169,18 @@ func (s *Screen) Focus() {
 	}
 }
 
+// Fields are where a person types: the filter, and the query of a search.
+func (s *Screen) Fields() []fyne.Focusable {
+	out := make([]fyne.Focusable, 2)
+	if s.table != nil {
+		out[0] = s.table.filter
+	}
+	if found, ok := s.sections[partSearch]; ok && s.m.part == partSearch {
+		out[1] = found.focus()
+	}
+	return out
+}
+
 func (s *Screen) focus() fyne.Focusable {
 	if s.m.part == partDocuments && s.m.opened.is() && s.page != nil {
 		return s.page.view

@@ -13,7 +13,8 @@ import (
 func (s *Screen) makeSearch() section {
 	query := widget.NewEntry()
 	query.SetPlaceHolder(s.text("documents.search.query"))
-	query.SetText(s.m.search.query)
+	query.SetText(s.m.search.typed)
+	query.OnChanged = func(text string) { s.m.search.typed = text }
 	run := func() { s.m.search.run(query.Text) }
 	query.OnSubmitted = func(string) { run() }
 	head := widget.NewEdge(gap, query, button(s.text("documents.search.run"), fynetheme.SearchIcon(), strong, run))

@@ -138,7 +138,7 @@ func (f *Form) says() (text string, name fyne.ThemeColorName) {
 	t := f.p.Text
 	switch {
 	case f.caps:
-		return t("lock.caps"), theme.ColorSecondary
+		return t("lock.caps"), fynetheme.ColorNameWarning
 	case f.pass == nil || f.pass.Text == "":
 		return "", ""
 	case f.again.Text != "" && !strings.HasPrefix(f.pass.Text, f.again.Text):

@@ -125,6 +125,11 @@ func (m *model) count() {
 	})
 }
 
+// warns says whether what stands below the field is the word on the caps lock.
+func (m *model) warns() bool {
+	return m.caps && m.ending == "" && !m.busy && m.waits() == 0 && m.failed == nil
+}
+
 // says is what stands below the field, and whether it is something that went wrong.
 func (m *model) says() (text string, bad bool) {
 	switch n := m.waits(); {

@@ -143,8 +143,11 @@ func (s *Screen) refresh() {
 	}
 	text, bad := s.m.says()
 	name := theme.ColorSecondary
-	if bad {
+	switch {
+	case bad:
 		name = fynetheme.ColorNameError
+	case s.m.warns():
+		name = fynetheme.ColorNameWarning
 	}
 	if text == "" {
 		text = " " // keeps its line: the buttons do not jump

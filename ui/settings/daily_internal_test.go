@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,12 @@ func (k *shelfOfDays) Make(_ context.Context, listen func(job.State)) (app.KeptB
 	k.calls = append(k.calls, "make")
 	k.kept = append([]app.KeptBackup{made}, k.kept...)
 	return made, k.err
+}
+
+func (k *shelfOfDays) Delete(_ context.Context, path string) error {
+	k.calls = append(k.calls, "delete "+path)
+	k.kept = slices.DeleteFunc(slices.Clone(k.kept), func(one app.KeptBackup) bool { return one.File == path })
+	return k.err
 }
 
 func (k *shelfOfDays) Prove(_ context.Context, path string, _ func(job.State)) (app.KeptBackup, error) {
@@ -64,6 +71,14 @@ func TestDailyBackups(t *testing.T) {
 		last.OnTapped()
 		if got := k.calls[len(k.calls)-1]; got != "prove /usb/backups/older" || s.m.keeping.well || !strings.Contains(s.m.keeping.said, "3 documents") {
 			t.Errorf("%s came to %+v", got, s.m.keeping)
+		}
+		before := len(w.questions)
+		buttonOf(s.sheet, w.Text("settings.daily.delete")).OnTapped() // the last of them; the question is answered with yes
+		if len(w.questions) != before+1 || !strings.Contains(w.questions[before], "/usb/backups/older") {
+			t.Fatalf("a backup is deleted without being asked for: %v", w.questions)
+		}
+		if got := k.calls[len(k.calls)-1]; got != "delete /usb/backups/older" || len(s.m.kept.Kept) != 2 || !s.m.keeping.well {
+			t.Errorf("%s came to %+v, %d kept", got, s.m.keeping, len(s.m.kept.Kept))
 		}
 		if dir := os.Getenv("KAKOI_SHOTS"); dir != "" {
 			w.window.Resize(fyne.NewSize(1024-96, 1500))

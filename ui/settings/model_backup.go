@@ -90,14 +90,24 @@ func (m *model) runOr(work func(ctx context.Context, listen func(job.State)) (st
 // errTold is of something that did not go well, as what is said says.
 var errTold = errors.New("said: not well")
 
-// keepingSays is what the last one came to, or what the one that runs waits for.
+// keepingSays is what the last one came to, or how far the one that runs is and how long it will take, or what it waits for.
 func (m *model) keepingSays() string {
 	r := m.keeping.running
-	if r == nil || r.state.Behind.Key == "" {
+	switch {
+	case r == nil:
 		return m.keeping.said
+	case r.state.Behind.Key != "":
+		first := r.state.Behind
+		return m.host.Text("stage.wait.for", strings.TrimSpace(m.host.Text(first.Key)+" "+first.Note))
 	}
-	first := r.state.Behind
-	return m.host.Text("stage.wait.for", strings.TrimSpace(m.host.Text(first.Key)+" "+first.Note))
+	var parts []string
+	if r.state.Stage != "" {
+		parts = append(parts, m.host.Text("stage."+r.state.Stage))
+	}
+	if r.state.Left > 0 {
+		parts = append(parts, m.host.Text("cli.left", amount.Clock(r.state.Left)))
+	}
+	return strings.Join(parts, " · ")
 }
 
 func (m *model) stopKeeping() {

@@ -15,6 +15,7 @@ type daily interface {
 	Status(ctx context.Context) (app.BackupsStatus, error)
 	Make(ctx context.Context, listen func(job.State)) (app.KeptBackup, error)
 	Prove(ctx context.Context, path string, listen func(job.State)) (app.KeptBackup, error)
+	Delete(ctx context.Context, path string) error
 }
 
 // listKept looks how the daily backups stand.
@@ -38,11 +39,18 @@ func (m *model) prove(path string) {
 	})
 }
 
+// deleteKept deletes a daily backup; a person has said so.
+func (m *model) deleteKept(path string) {
+	m.run(func(ctx context.Context, _ func(job.State)) (string, error) {
+		return m.host.Text("settings.daily.deleted", path), m.daily.Delete(ctx, path)
+	}, m.listKept)
+}
+
 func (m *model) keptRun(work func(ctx context.Context, listen func(job.State)) (app.KeptBackup, error)) {
 	m.run(func(ctx context.Context, listen func(job.State)) (string, error) {
 		k, err := work(ctx, listen)
 		if err == nil && k.Problem != "" {
-			return m.host.Text("settings.daily.bad", k.File, k.Problem), errTold
+			return m.host.Text("settings.daily.bad", k.File, m.host.Text(k.Problem)), errTold
 		}
 		return m.host.Text("settings.daily.done", k.File, amount.Bytes(k.Bytes), k.Documents), err
 	}, nil)
@@ -53,7 +61,7 @@ func (m *model) keptLine(k app.KeptBackup) (text string, well bool) {
 	parts := []string{k.Made.Local().Format("2006-01-02 15:04"), amount.Bytes(k.Bytes)}
 	switch {
 	case k.Problem != "":
-		return strings.Join(append(parts, k.Problem), "  ·  "), false
+		return strings.Join(append(parts, m.host.Text(k.Problem)), "  ·  "), false
 	case k.Proved.IsZero():
 		parts = append(parts, m.host.Text("settings.daily.unproved"))
 	default:
@@ -77,7 +85,7 @@ func (m *model) dailySays() (text string, well bool) {
 		lines = append(lines, t("settings.daily.inside"))
 	}
 	if m.kept.Problem != "" {
-		lines, well = append(lines, m.kept.Problem), false
+		lines, well = append(lines, t(m.kept.Problem)), false
 	}
 	if m.kept.Daily && !m.kept.Next.IsZero() {
 		lines = append(lines, t("settings.daily.next", m.kept.Next.Local().Format("2006-01-02 15:04")))

@@ -109,7 +109,10 @@ func (s *Screen) Build() fyne.CanvasObject {
 	s.rail = nil
 	list := container.NewVBox()
 	for i, g := range groups {
-		b := widget.NewButton(s.shell.Text("settings.group."+g), nil, func() { s.show(g) })
+		b := widget.NewButton(s.shell.Text("settings.group."+g), nil, func() {
+			s.show(g)
+			s.shell.Window().Canvas().Focus(s.rail[i]) // a click too: Tab goes on from here
+		})
 		b.Alignment = fynewidget.ButtonAlignLeading
 		b.OnKey = func(k *fyne.KeyEvent) bool { return s.railKey(i, k) }
 		s.rail = append(s.rail, b)

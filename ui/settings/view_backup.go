@@ -142,7 +142,15 @@ func (s *Screen) backupsGroup() (parts []fyne.CanvasObject, update func()) {
 		}
 	}
 	state, updateState := s.running()
-	add(state, updateState)
+	ran := false
+	add(state, func() {
+		updateState()
+		if runs := s.m.keeping.running != nil; runs != ran { // what was pressed may be far down
+			ran = runs
+			s.sheet.Fit()
+			s.sheet.Top()
+		}
+	})
 	add(s.backupGroup())
 	add(s.dailyGroup())
 	add(s.capsuleGroup())

@@ -46,11 +46,14 @@ func (s *Screen) dailyGroup() (part fyne.CanvasObject, update func()) {
 			}
 			prove := s.button("settings.daily.prove", func() { s.m.prove(k.File) })
 			back := s.button("settings.backup.restore", func() { s.restore(window, k.File) })
-			for _, b := range []*widget.Button{prove, back} {
+			remove := s.button("settings.daily.delete", func() {
+				s.confirm(window, "settings.daily.delete", t("settings.daily.delete.text", k.Made.Local().Format("2006-01-02 15:04"), k.File), true, func() { s.m.deleteKept(k.File) })
+			})
+			for _, b := range []*widget.Button{prove, back, remove} {
 				b.Importance = fynewidget.LowImportance
 				buttons = append(buttons, b)
 			}
-			rows.Objects = append(rows.Objects, s.prose(s.ink.body, widget.Run{Text: text, Color: color}), widget.NewFlow(6, prove, back))
+			rows.Objects = append(rows.Objects, s.prose(s.ink.body, widget.Run{Text: text, Color: color}), widget.NewFlow(6, prove, back, remove))
 		}
 	}
 	ran := false

@@ -102,7 +102,11 @@ func (s *Screen) entry(key string) (fyne.CanvasObject, func()) {
 	e.OnEscape = func() { e.SetText(s.m.value(key)) }
 	s.last[key] = e
 	shown := s.m.value(key)
-	return s.sized(e, 200, 0), func() {
+	width := float32(200)
+	if key == "backup_folder" { // a path
+		width = 480
+	}
+	return s.sized(e, width, 0), func() {
 		e.SetPlaceHolder(s.m.hint(key))
 		if now := s.m.value(key); now != shown { // set elsewhere
 			shown = now

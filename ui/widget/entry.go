@@ -35,6 +35,15 @@ func (e *Entry) FocusLost() {
 	}
 }
 
+// Caret is where the next letter goes.
+func (e *Entry) Caret() (row, column int) { return e.CursorRow, e.CursorColumn }
+
+// SetCaret puts it elsewhere in the text.
+func (e *Entry) SetCaret(row, column int) {
+	e.CursorRow, e.CursorColumn = row, column
+	e.Refresh()
+}
+
 // NewEntry makes a field of one line.
 func NewEntry() *Entry {
 	e := &Entry{}
