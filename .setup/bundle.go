@@ -98,8 +98,14 @@ func makeBundle(args []string) error {
 	deb := filepath.Join(*out, fmt.Sprintf("%s_%s_amd64.deb", name, *version))
 	tarball := filepath.Join(*out, fmt.Sprintf("%s-%s.tar.gz", name, *version))
 	errs := make(chan error, 2)
-	go func() { errs <- s.WritePackage(ctx, deb) }()
-	go func() { errs <- s.WriteTarball(ctx, tarball) }()
+	writeDeb, writeTarball := func() { errs <- s.WritePackage(ctx, deb) }, func() { errs <- s.WriteTarball(ctx, tarball) }
+	if s.Manifest.Bytes() > 1<<30 { // one after the other: the package needs its size twice while it is written
+		writeDeb()
+		writeTarball()
+	} else {
+		go writeDeb()
+		go writeTarball()
+	}
 	if err := errors.Join(<-errs, <-errs); err != nil {
 		return err
 	}
@@ -199,6 +205,7 @@ func notes(models string, when time.Time) error {
 var system = map[string]string{
 	"libc.so.6": "libc6", "libm.so.6": "libc6", "libdl.so.2": "libc6", "libpthread.so.0": "libc6", "librt.so.1": "libc6", "ld-linux-x86-64.so.2": "libc6",
 	"libutil.so.1": "libc6", "libstdc++.so.6": "libstdc++6", "libgcc_s.so.1": "libgcc-s1",
+	"libz.so.1": "zlib1g", // of cuDNN; dpkg itself needs it
 }
 
 // gcc says with which version of GCC a symbol version of libstdc++ came (GLIBCXX_3.4.N).

@@ -58,8 +58,9 @@ program() { # everything but the CUDA set
   for so in libtorch_cpu.so libc10.so libgomp.so.1 libcudart.so.13 libcupti.so.13; do cp -L "$KAKOI_TORCH/lib/$so" $home/lib/; done
   cp -rL "$KAKOI_FONTS" $home/fonts
   cp -rL "$KAKOI_EMBEDDER" $home/models/multilingual-e5-small
-  cp -r resources/starter $home/models/starter
-  rm -rf $home/models/starter/recipe # how it was made is in the repository
+  for model in starter evidence; do # how they were made is in the repository
+    [ ! -d resources/$model ] || { mkdir $home/models/$model && find resources/$model -maxdepth 1 -type f -exec cp {} $home/models/$model/ \;; }
+  done
 
   doc=$stage/share/doc/kakoi
   mkdir -p $doc $stage/bin
@@ -93,14 +94,14 @@ END
 cuda_part() {
   local need cuda
   [ -e "$KAKOI_CUDA/torch/lib/libtorch_cuda.so" ] || die "the libraries for an NVIDIA GPU are not here: make cuda fetches them."
-  need=$(($(du -sLm "$KAKOI_CUDA" | cut -f1) * 3))
+  need=$(($(du -sLm "$KAKOI_CUDA" | cut -f1) * 5 / 2)) # package, tarball, and the tree where it cannot be linked
   free=$(df -Pm . | awk 'NR==2 {print $4}')
   [ "$free" -ge "$need" ] || die "$need MB of free disk are needed for the CUDA part, there are $free."
   stage=dist/stage-cuda home=dist/stage-cuda/lib/kakoi
   rm -rf $stage && mkdir -p $home/bundle-cuda/debian $stage/share/doc/kakoi-cuda
   # the set's own version: it need not be carried again with every Kakoi
   cuda=$torch+$( (grep -E '^(libtorch|cuda) ' .setup/packages.txt && cat .setup/package/control-cuda) | sha256sum | cut -c1-8)
-  cp -rL "$KAKOI_CUDA" $home/cuda
+  cp -rlL "$KAKOI_CUDA" $home/cuda 2>/dev/null || { rm -rf $home/cuda && cp -rL "$KAKOI_CUDA" $home/cuda; } # links: nothing writes into these files
   (cd $home/cuda && find . \( -iname 'licen[sc]e*' -o -iname 'notice*' \) -type f) | while read -r text; do
     install -Dm644 "$home/cuda/$text" "$stage/share/doc/kakoi-cuda/${text#./}" && rm "$home/cuda/$text"
   done

@@ -2,6 +2,8 @@
 
 #if defined(_GLFW_X11)
 
+#include <string.h> // newer compilers take no function that nothing declares
+
 static uint64_t kakoiLastInput; // timer ticks at the last key, click or movement on a window; 0: none yet
 static GLFWbool kakoiPlain;     // keys go past the input method
 
