@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"kakoi/core"
 )
@@ -66,7 +67,7 @@ func (a *Asker) answerFromEvidence(ctx context.Context, lanes []lane, q asked) e
 		return err
 	}
 	for _, l := range asking {
-		if Refused(l.ans.Text, q.template) {
+		if Refused(l.ans.Text, q.template) || insists(l.ans.Text, q.template) {
 			l.ans.Refused, l.ans.Text = true, q.template.Refusal()
 			continue
 		}
@@ -75,6 +76,12 @@ func (a *Asker) answerFromEvidence(ctx context.Context, lanes []lane, q asked) e
 		}
 	}
 	return nil
+}
+
+// insists says whether a model that may not begin with its refusal comes to it all the same.
+func insists(text string, t *Template) bool {
+	no := bare(t.Refusal())
+	return no != "" && strings.Contains(bare(text), no)
 }
 
 // toldWith notes how likely the refusal was with what the model said of it.

@@ -1,6 +1,7 @@
 package rag
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -14,12 +15,12 @@ const (
 )
 
 // Clauses are the parts of a sentence, or of a few: Japanese ones end at 、，；：。 and at round brackets, English ones at a comma, a semicolon, a colon and a dash
-// before a space, and around an "and", "or" or "but" with enough on either side; all end where a sentence or a line does. What is too short belongs to
-// the next one, at the end to the one before.
+// before a space, and around an "and", "or" or "but" with enough on either side; all end where a sentence or a line does, and each cell of a table's row is one.
+// What is too short belongs to the next one, at the end to the one before.
 func clauses(text string) []Span {
 	var out []Span
 	rs := []rune(text)
-	for _, s := range Sentences(text) {
+	for _, s := range cells(rs, Sentences(text)) {
 		least, cuts := clauseEn, cutsEn
 		if Language(string(rs[s.Start:s.End])) == "ja" {
 			least, cuts = clauseJa, cutsJa
@@ -40,6 +41,22 @@ func clauses(text string) []Span {
 		}
 	}
 	return out
+}
+
+// cells are sentences, and the cells of those that are rows of a table.
+func cells(rs []rune, sentences []Span) []Span {
+	var out []Span
+	for _, s := range sentences {
+		start := s.Start
+		for i := s.Start; i+2 < s.End; i++ {
+			if rs[i] == ' ' && rs[i+1] == '|' && rs[i+2] == ' ' {
+				out = append(out, trimmed(rs, Span{start, i}))
+				start = i + 3
+			}
+		}
+		out = append(out, trimmed(rs, Span{start, s.End}))
+	}
+	return slices.DeleteFunc(out, func(s Span) bool { return s.End <= s.Start })
 }
 
 // cutsJa are the pieces of a Japanese sentence.

@@ -159,6 +159,16 @@ func TestEvidenceRefuses(t *testing.T) {
 	}
 }
 
+// TestEvidenceInsists: a model that gets around the refusal that it may not begin with has refused.
+func TestEvidenceInsists(t *testing.T) {
+	a, _, gen, _ := newReading(t, "en")
+	gen.say = "The The documents do not say."
+	ans, err := a.Ask(t.Context(), "What is the hotel limit per night?", rag.Recommended(), nil)
+	if err != nil || !ans.Refused || ans.Text != "The documents do not say." || ans.Receipt.Evidence.Refused || ans.Receipt.Prompt == "" {
+		t.Errorf("%+v, %v", ans, err)
+	}
+}
+
 // TestEvidenceCodes: what has the code of the question goes before what answers better without; where nothing has it, an answer is less likely.
 func TestEvidenceCodes(t *testing.T) {
 	a, heard, _, r := newReading(t, "en")
