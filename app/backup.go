@@ -57,6 +57,7 @@ type BackupSummary struct {
 	Bytes   int64     `json:"bytes"` // of it
 	Made    time.Time `json:"made"`
 	Program string    `json:"program"`
+	Sealed  bool      `json:"sealed"` // it is encrypted
 	BackupCount
 	Files   int     `json:"files"` // of adapters, prompts, settings
 	Seconds float64 `json:"seconds"`
@@ -140,7 +141,7 @@ func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out Ba
 		slog.Warn("sync folder of a backup", "error", err) // some file systems cannot
 	}
 	return BackupSummary{
-		File: path, Bytes: info.Size(), Made: header.Made, Program: header.Program, BackupCount: s.count, Files: len(files), Seconds: time.Since(start).Seconds(),
+		File: path, Bytes: info.Size(), Made: header.Made, Program: header.Program, Sealed: b.Key != nil, BackupCount: s.count, Files: len(files), Seconds: time.Since(start).Seconds(),
 	}, nil
 }
 

@@ -42,12 +42,12 @@ const (
 	lookForBackup = 10 * time.Minute
 )
 
-// backupsState is what is remembered of daily backups. No document is named in it.
+// backupsState is what is remembered of daily backups. No document is named in it: it is a plain file.
 type backupsState struct {
 	Library string                `json:"library"` // part of the names of its backups: libraries may share a folder
 	Since   time.Time             `json:"since"`   // when the first day began
 	Tried   time.Time             `json:"tried"`
-	Problem string                `json:"problem,omitempty"` // of the last try
+	Problem string                `json:"problem,omitempty"` // of the last try: ProblemSpace and others
 	Proved  map[string]provedFile `json:"proved"`            // by the name of the file
 }
 
@@ -55,7 +55,7 @@ type provedFile struct {
 	Bytes     int64     `json:"bytes"`
 	When      time.Time `json:"when"`
 	Documents int       `json:"documents"`
-	Problem   string    `json:"problem,omitempty"` // it could not be restored
+	Problem   string    `json:"problem,omitempty"` // why it could not be restored: ProblemDamaged, ProblemForeign
 }
 
 // KeptBackup is a backup in the folder of daily ones.
@@ -65,7 +65,7 @@ type KeptBackup struct {
 	Bytes     int64     `json:"bytes"`
 	Documents int       `json:"documents"`         // where it was proved
 	Proved    time.Time `json:"proved"`            // zero: never
-	Problem   string    `json:"problem,omitempty"` // why it is of no use
+	Problem   string    `json:"problem,omitempty"` // why it is of no use, a key of a text: ProblemDamaged, ProblemForeign
 }
 
 // Good says that it was restored once and everything was there.
@@ -76,10 +76,10 @@ type BackupsStatus struct {
 	Daily   bool         `json:"daily"`
 	Keep    int          `json:"keep"`
 	Folder  string       `json:"folder"`
-	Inside  bool         `json:"inside"` // it is in the data folder: a removal deletes what is in it, and a broken disk takes both
-	Next    time.Time    `json:"next"`   // when one is due; zero: never
-	Problem string       `json:"problem,omitempty"`
-	Kept    []KeptBackup `json:"kept"` // newest first
+	Inside  bool         `json:"inside"`            // it is in the data folder: a removal deletes what is in it, and a broken disk takes both
+	Next    time.Time    `json:"next"`              // when one is due; zero: never
+	Problem string       `json:"problem,omitempty"` // why the last try failed, a key of a text: ProblemSpace and others
+	Kept    []KeptBackup `json:"kept"`              // newest first
 }
 
 func (b *Backups) now() time.Time {
@@ -105,6 +105,9 @@ func (b *Backups) state() (s backupsState, err error) {
 		s.Proved = map[string]provedFile{}
 	}
 	if s.Library != "" {
+		if s.withoutTexts() {
+			return s, b.write(s)
+		}
 		return s, nil
 	}
 	var id [4]byte
@@ -209,7 +212,7 @@ func (b *Backups) Make(ctx context.Context, listen func(job.State)) (KeptBackup,
 	if !errors.Is(err, context.Canceled) {
 		s.Tried, s.Problem = b.now().UTC().Round(time.Second), ""
 		if err != nil {
-			s.Problem = err.Error()
+			s.Problem = triedProblem(err)
 		} else if out.Problem != "" {
 			s.Problem = out.Problem
 		}
@@ -274,8 +277,12 @@ func (b *Backups) Prove(ctx context.Context, path string, listen func(job.State)
 	if err != nil {
 		return KeptBackup{}, err
 	}
-	info, err := os.Stat(path)
+	f, _, err := openRegular(path, "error.backup.open")
 	if err != nil {
+		return KeptBackup{}, fmt.Errorf("backup: %w", err)
+	}
+	info, err := f.Stat()
+	if err = errors.Join(err, f.Close()); err != nil {
 		return KeptBackup{}, core.Explain(fmt.Errorf("open backup %s: %w", path, err), "error.backup.open", path)
 	}
 	out := KeptBackup{File: path, Made: info.ModTime().UTC(), Bytes: info.Size()}
@@ -303,7 +310,7 @@ func (b *Backups) prove(ctx context.Context, s *backupsState, k KeptBackup, p co
 		k.Made = found.Made
 	}
 	if err != nil {
-		k.Problem = err.Error()
+		k.Problem = provedProblem(err)
 		slog.Warn("a backup could not be restored", "file", k.File, "error", err)
 	}
 	s.Proved[filepath.Base(k.File)] = provedFile{k.Bytes, k.Proved, k.Documents, k.Problem}

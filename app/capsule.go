@@ -119,6 +119,8 @@ func placeOutside(data, path string, replace bool, said placeWords) error {
 	switch {
 	case err == nil && info.IsDir():
 		return core.Explain(fmt.Errorf("write %s: %w", path, core.ErrUsage), said.isFolder, path)
+	case err == nil && !info.Mode().IsRegular(): // it would be replaced by a file
+		return fmt.Errorf("write: %w", notRegular(path, info))
 	case err == nil && !replace:
 		return core.Explain(fmt.Errorf("write %s: %w", path, fs.ErrExist), said.exists, path)
 	}

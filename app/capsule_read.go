@@ -68,31 +68,18 @@ type capsuleReader struct {
 
 // openCapsule opens a file with its passphrase: core.ErrUnsupported for what is no capsule, core.ErrCorrupt for a damaged head, vault.ErrPassphrase.
 func openCapsule(path string, pass []byte) (_ *capsuleReader, err error) {
-	f, err := os.Open(path)
+	f, size, err := openRegular(path, "error.capsule.open")
 	if err != nil {
-		return nil, core.Explain(fmt.Errorf("open capsule %s: %w", path, err), "error.capsule.open", path)
+		return nil, fmt.Errorf("capsule: %w", err)
 	}
-	r := &capsuleReader{f: f}
+	r := &capsuleReader{f: f, size: size}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("open capsule %s: %w", path, err), f.Close())
 		}
 	}()
-	info, err := f.Stat()
+	head, err := capsuleHead(f)
 	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, core.Explain(errForeign, "error.capsule.foreign", filepath.Base(path))
-	}
-	r.size = info.Size()
-	head, err := sealedHead(f, sealedCapsule)
-	switch {
-	case errors.Is(err, errForeign):
-		return nil, core.Explain(err, "error.capsule.foreign", filepath.Base(path))
-	case errors.Is(err, core.ErrCorrupt):
-		return nil, core.Explain(err, "error.capsule.head", filepath.Base(path))
-	case err != nil:
 		return nil, err
 	}
 	if r.at, err = f.Seek(0, io.SeekCurrent); err != nil {
@@ -108,6 +95,32 @@ func openCapsule(path string, pass []byte) (_ *capsuleReader, err error) {
 	return r, nil
 }
 
+// capsuleHead reads the head of a capsule from its beginning.
+func capsuleHead(f *os.File) (vault.Header, error) {
+	head, err := sealedHead(f, sealedCapsule)
+	switch {
+	case errors.Is(err, errForeign):
+		err = core.Explain(err, "error.capsule.foreign", filepath.Base(f.Name()))
+	case errors.Is(err, core.ErrCorrupt):
+		err = core.Explain(err, "error.capsule.head", filepath.Base(f.Name()))
+	}
+	return head, err
+}
+
+// PeekCapsule says whether a file can be a capsule, before anybody is asked for its passphrase: nil, or the error that opening it would come to with any.
+func PeekCapsule(path string) error {
+	f, _, err := openRegular(path, "error.capsule.open")
+	if err != nil {
+		return fmt.Errorf("capsule: %w", err)
+	}
+	defer f.Close()
+	if _, err := capsuleHead(f); err != nil {
+		return fmt.Errorf("open capsule %s: %w", path, err)
+	}
+	return nil
+}
+
+// Close forgets the capsule's key.
 func (r *capsuleReader) Close() error {
 	r.key.Close()
 	return r.f.Close()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -174,6 +175,9 @@ func (r *Receipts) Seal(ctx context.Context, of receipt.Receipt) ([]byte, error)
 
 // WriteReceipt writes a sealed receipt beside the file first, so that a failure leaves no half of one; a file of that name is replaced.
 func WriteReceipt(path string, raw []byte) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("write receipt: %w", notRegular(path, info))
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".kakoi-export-*")
 	if err != nil {
 		return core.Explain(fmt.Errorf("write receipt: %w", err), "error.receipt.file", path)
@@ -191,14 +195,15 @@ func WriteReceipt(path string, raw []byte) error {
 
 // ReadReceipt reads and checks a file; see receipt.Open.
 func ReadReceipt(path string) (*receipt.File, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, core.Explain(fmt.Errorf("read receipt: %w: %w", core.ErrNotFound, errors.Join(err, errors.New("no file"))), "error.receipt.file", path)
+	f, size, err := openRegular(path, "error.receipt.file")
+	if err != nil {
+		return nil, fmt.Errorf("read receipt: %w", err)
 	}
-	if info.Size() > receipt.MaxBytes {
-		return nil, core.Explain(fmt.Errorf("receipt of %d bytes: %w", info.Size(), core.ErrTooLarge), "error.receipt.large")
+	defer f.Close()
+	if size > receipt.MaxBytes {
+		return nil, core.Explain(fmt.Errorf("receipt of %d bytes: %w", size, core.ErrTooLarge), "error.receipt.large")
 	}
-	raw, err := os.ReadFile(path)
+	raw, err := io.ReadAll(io.LimitReader(f, receipt.MaxBytes+1)) // it may have grown
 	if err != nil {
 		return nil, core.Explain(fmt.Errorf("read receipt: %w", err), "error.receipt.file", path)
 	}
@@ -207,7 +212,7 @@ func ReadReceipt(path string) (*receipt.File, error) {
 
 // IsReceipt says whether a file is meant as a receipt, by its first bytes.
 func IsReceipt(path string) bool {
-	f, err := os.Open(path)
+	f, _, err := openRegular(path, "error.receipt.file")
 	if err != nil {
 		return false
 	}

@@ -65,6 +65,9 @@ func (b *Backup) look(ctx context.Context, path string, p core.Progress) (l look
 	if err == nil && left != 0 {
 		err = core.Explain(errBadBackup, "error.backup.damaged")
 	}
+	if err == nil {
+		l.summary.Sealed, err = isSealed(path)
+	}
 	l.summary.File, l.summary.Bytes, l.summary.Made, l.summary.Program, l.summary.BackupCount = path, size, header.Made, header.Program, count
 	l.summary.Seconds = time.Since(start).Seconds()
 	return l, err
@@ -72,18 +75,11 @@ func (b *Backup) look(ctx context.Context, path string, p core.Progress) (l look
 
 // read reads all frames of a file.
 func (b *Backup) read(ctx context.Context, path, stage string, p core.Progress, fn func(kind byte, payload []byte) error) (BackupHeader, BackupCount, int64, error) {
-	f, err := os.Open(path)
-	var info os.FileInfo
-	if err == nil {
-		defer f.Close()
-		info, err = f.Stat()
-	}
-	if err == nil && !info.Mode().IsRegular() {
-		err = core.ErrUnsupported
-	}
+	f, size, err := openRegular(path, "error.backup.open")
 	if err != nil {
-		return BackupHeader{}, BackupCount{}, 0, core.Explain(fmt.Errorf("open backup %s: %w", path, err), "error.backup.open", path)
+		return BackupHeader{}, BackupCount{}, 0, fmt.Errorf("backup: %w", err)
 	}
+	defer f.Close()
 	counted := &counter{r: f}
 	in, done, err := b.unseal(counted, f)
 	if err != nil {
@@ -91,12 +87,12 @@ func (b *Backup) read(ctx context.Context, path, stage string, p core.Progress, 
 	}
 	defer done()
 	header, count, _, err := frames(in, backupForm, func(int64) {
-		p.Report(core.Update{Stage: stage, Done: min(counted.n.Load(), info.Size()), Total: info.Size()})
+		p.Report(core.Update{Stage: stage, Done: min(counted.n.Load(), size), Total: size})
 	}, func(kind byte, payload []byte) error { return errors.Join(ctx.Err(), fn(kind, payload)) })
 	if err != nil {
 		return header, count, 0, fmt.Errorf("read backup %s: %w", path, err)
 	}
-	return header, count, info.Size(), nil
+	return header, count, size, nil
 }
 
 // unseal gives what is in a backup, which may be sealed: with this library's key where it is of this library, else with Passphrase. core.ErrEncrypted where there is none;
@@ -126,15 +122,29 @@ func (b *Backup) unseal(r io.Reader, f io.Seeker) (io.Reader, func(), error) {
 	return in, key.Close, err
 }
 
+// isSealed says whether a backup is encrypted, by its first line.
+func isSealed(path string) (bool, error) {
+	f, _, err := openRegular(path, "error.backup.open")
+	if err != nil {
+		return false, fmt.Errorf("backup: %w", err)
+	}
+	defer f.Close()
+	_, err = sealedHead(f, sealedBackup)
+	if errors.Is(err, errForeign) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // adopt gives the header and the key of a sealed backup where the data folder has neither a library nor a passphrase of its own: what is restored there is encrypted as it
 // was, and opens with the same passphrase. nil otherwise: a library that is there stays as it is, encrypted or not.
 func (b *Backup) adopt(path string) (vault.Header, *vault.Key, error) {
 	if b.Key != nil || len(b.Passphrase) == 0 || exists(filepath.Join(b.Data, libraryDir)) || exists(filepath.Join(b.Data, vault.Name)) {
 		return vault.Header{}, nil, nil
 	}
-	f, err := os.Open(path)
+	f, _, err := openRegular(path, "error.backup.open")
 	if err != nil {
-		return vault.Header{}, nil, fmt.Errorf("open backup %s: %w", path, err)
+		return vault.Header{}, nil, fmt.Errorf("backup: %w", err)
 	}
 	defer f.Close()
 	head, err := sealedHead(f, sealedBackup)

@@ -89,7 +89,7 @@ func (c *call) tellBackupMade(k app.KeptBackup) error {
 	} else if k.Good() {
 		c.say("cli.backup.proved", sanitize(k.File, false), amount.Bytes(k.Bytes), k.Documents)
 	} else {
-		c.say("cli.backup.bad", sanitize(k.File, false), sanitize(k.Problem, false))
+		c.say("cli.backup.bad", sanitize(k.File, false), c.text(k.Problem))
 	}
 	if !k.Good() {
 		return errFailed
@@ -123,7 +123,7 @@ func backupVerify(ctx context.Context, c *call) error {
 	}
 	k, err := prove()
 	if errors.Is(err, core.ErrEncrypted) {
-		if backups.Passphrase, err = c.passphrase(ctx, c.options.(*backupOptions).file, "cli.backup.passphrase", false); err != nil {
+		if backups.Passphrase, err = c.passphrase(ctx, c.options.(*backupOptions).file, "cli.backup.passphrase"); err != nil {
 			return err
 		}
 		defer clear(backups.Passphrase)
@@ -150,7 +150,7 @@ func backupList(ctx context.Context, c *call) error {
 	for _, k := range st.Kept {
 		state := c.text("cli.backup.unproved")
 		if k.Problem != "" {
-			state = sanitize(k.Problem, false)
+			state = c.text(k.Problem)
 		} else if k.Good() {
 			state = c.text("cli.backup.good", k.Documents)
 		}
@@ -183,15 +183,7 @@ func (c *call) tellBackups(ctx context.Context) {
 		c.say("cli.backup.inside")
 	}
 	if st.Problem != "" {
-		c.say("cli.backup.problem", sanitize(st.Problem, false))
-	}
-}
-
-// tellKept says after a removal where its bytes may still be.
-func (c *call) tellKept(ctx context.Context) {
-	st, err := c.host.backups(c).Status(ctx)
-	if err == nil && !st.Inside && len(st.Kept) > 0 {
-		c.say("cli.backup.holds", len(st.Kept), sanitize(st.Folder, false))
+		c.say("cli.backup.problem", c.text(st.Problem))
 	}
 }
 
@@ -253,7 +245,7 @@ func aloneRestore(ctx context.Context, c *call) (bool, error) {
 func runRestore(ctx context.Context, c *call) error { return restore(ctx, c, c.host.backup(c), false) }
 
 func restore(ctx context.Context, c *call, b *app.Backup, alone bool) error {
-	o, keep := c.options.(*restoreOptions), app.Keep{Data: c.data, Key: c.key}
+	o, keep := c.options.(*restoreOptions), app.Keep{Data: c.data, Key: b.Key}
 	if o.undo || o.forget {
 		if err := c.want(0, 0); err != nil {
 			return err
@@ -275,7 +267,7 @@ func restore(ctx context.Context, c *call, b *app.Backup, alone bool) error {
 	found, err := b.Look(ctx, path, bar.progress())
 	bar.clear()
 	if errors.Is(err, core.ErrEncrypted) {
-		if b.Passphrase, err = c.passphrase(ctx, o.file, "cli.backup.passphrase", false); err != nil {
+		if b.Passphrase, err = c.passphrase(ctx, o.file, "cli.backup.passphrase"); err != nil {
 			return err
 		}
 		defer clear(b.Passphrase)
@@ -298,6 +290,9 @@ func restore(ctx context.Context, c *call, b *app.Backup, alone bool) error {
 		c.tellBackup(found)
 	}
 	there := exists(filepath.Join(keep.Data, "library"))
+	if there && found.Sealed && b.Key == nil && !c.json && !c.quiet {
+		fmt.Fprintln(c.Err, c.text("cli.restore.plain"))
+	}
 	if there {
 		if err := c.confirm(ctx, o.yes, "cli.restore.ask"); err != nil {
 			return err
@@ -315,7 +310,7 @@ func restore(ctx context.Context, c *call, b *app.Backup, alone bool) error {
 		}
 	}
 	if c.json {
-		return c.emit(map[string]any{"restored": s, "waits": !alone})
+		return c.emit(map[string]any{"restored": s, "waits": !alone, "encrypted": b.Key != nil || s.Sealed && !there})
 	}
 	if alone {
 		c.say("cli.restore.done", s.Documents, s.Conversations, s.Datasets, s.Adapters)

@@ -58,6 +58,7 @@ type call struct {
 	lang     string
 	env      func(string) string
 	data     string
+	typed    []byte     // passphrase of data that was typed before this process has the folder
 	key      *vault.Key // of data, once it was unlocked; nil: it is not encrypted
 	host     *host
 	raise    func() // of a guest: brings the owner's window to the front; nil without one

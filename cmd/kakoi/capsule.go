@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 
 	"kakoi/app"
@@ -74,43 +71,11 @@ func (h *host) capsule(c *call) *app.Capsule {
 	}
 }
 
-// mostPassphrase is how long a file with a passphrase may be.
-const mostPassphrase = 64 << 10
-
-// passphrase is the first line of a file, or what is typed, twice where it is new. The caller clears it.
-func (c *call) passphrase(ctx context.Context, file, key string, again bool, args ...any) ([]byte, error) {
-	if file != "" {
-		f, err := os.Open(c.path(file))
-		if err != nil {
-			return nil, core.Explain(fmt.Errorf("read passphrase: %w", err), "error.capsule.passfile", file)
-		}
-		line, err := firstLine(f)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return nil, core.Explain(fmt.Errorf("read passphrase: %w", err), "error.capsule.passfile", file)
-		}
-		return line, nil
-	}
-	first, err := c.secret(ctx, key, args...)
-	if err != nil || !again {
-		return first, err
-	}
-	second, err := c.secret(ctx, "cli.capsule.again")
-	if err != nil {
-		return nil, err
-	}
-	defer clear(second)
-	if !bytes.Equal(first, second) {
-		clear(first)
-		return nil, core.Explain(fmt.Errorf("passphrase: %w", core.ErrUsage), "error.capsule.differ")
-	}
-	return first, nil
-}
-
 func capsuleExport(ctx context.Context, c *call, o *capsuleOptions, args []string) error {
 	if o.file == "" && !c.json {
 		c.say("cli.capsule.warn")
 	}
-	pass, err := c.passphrase(ctx, o.file, "cli.capsule.new", true)
+	pass, err := c.newPassphrase(ctx, o.file, "cli.capsule.new")
 	if err != nil {
 		return err
 	}
@@ -129,7 +94,10 @@ func capsuleExport(ctx context.Context, c *call, o *capsuleOptions, args []strin
 }
 
 func capsuleImport(ctx context.Context, c *call, o *capsuleOptions, args []string) error {
-	pass, err := c.passphrase(ctx, o.file, "cli.capsule.open", false)
+	if err := app.PeekCapsule(c.path(args[0])); err != nil {
+		return err
+	}
+	pass, err := c.passphrase(ctx, o.file, "cli.capsule.open")
 	if err != nil {
 		return err
 	}
@@ -210,7 +178,10 @@ func capsuleShow(ctx context.Context, c *call, o *capsuleOptions, args []string)
 }
 
 func (c *call) lookCapsule(ctx context.Context, file, passFile string) (app.CapsuleContent, error) {
-	pass, err := c.passphrase(ctx, passFile, "cli.capsule.open_of", false, sanitize(file, false))
+	if err := app.PeekCapsule(c.path(file)); err != nil {
+		return app.CapsuleContent{}, err
+	}
+	pass, err := c.passphrase(ctx, passFile, "cli.capsule.open_of", sanitize(file, false))
 	if err != nil {
 		return app.CapsuleContent{}, err
 	}
@@ -222,6 +193,11 @@ func (c *call) lookCapsule(ctx context.Context, file, passFile string) (app.Caps
 
 // capsuleDiff compares two capsules, or one with this library.
 func capsuleDiff(ctx context.Context, c *call, o *capsuleOptions, args []string) error {
+	for _, file := range args { // before anybody types anything
+		if err := app.PeekCapsule(c.path(file)); err != nil {
+			return err
+		}
+	}
 	a, err := c.lookCapsule(ctx, args[0], o.file)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func commands() []command {
 		{name: "restore", args: "FILE [--check] | --undo | --forget", library: true, flags: restoreFlags, alone: aloneRestore, run: runRestore},
 		{name: "capsule", args: capsuleArgs, library: true, flags: capsuleFlags, run: runCapsule},
 		{name: "doctor", args: "[--repair [--dry-run] | --report FILE.pdf|.json]", library: true, flags: doctorFlags, alone: aloneDoctor, run: runDoctor},
-		{name: "log", args: "[--engine] [--lines N]", library: true, flags: logFlags, run: runLog},
+		{name: "log", args: "[--engine] [--lines N]", library: true, flags: logFlags, alone: aloneLog, run: runLog},
 		{name: "verify", args: "[FILE | FOLDER]... [--key KEY]", flags: verifyFlags, run: runVerify},
 		{name: "bench", args: "ingest | index | embed | load | prefill | decode | train | add | ask | window | capsule | retrieval [FILE [PATH...]]", flags: benchFlags, run: runBench},
 		{name: "version", run: runVersion},

@@ -17,14 +17,16 @@ const (
 	retryEvery = 20 * time.Millisecond
 	// The owner may be closing a large library, or opening it, and not be listening.
 	patience = 2 * time.Minute
+	// or it asks for a new passphrase: then whoever waits is told.
+	silence = 3 * time.Second
 )
 
 var errLost = errors.New("owner process lost")
 
 // enter makes this process the owner of the data folder, or has its owner run the command: then owner is
-// nil and code the command's exit code.
-func enter(ctx context.Context, data string, r request, s *screen) (o *owner, code int, err error) {
-	deadline := time.Now().Add(patience)
+// nil and code the command's exit code. waiting (nil is allowed) is called once when neither comes about for some seconds.
+func enter(ctx context.Context, data string, r request, s *screen, waiting func()) (o *owner, code int, err error) {
+	deadline, quiet := time.Now().Add(patience), time.Now().Add(silence)
 	for {
 		if o, err := own(data); o != nil || err != nil {
 			return o, 0, err
@@ -35,6 +37,10 @@ func enter(ctx context.Context, data string, r request, s *screen) (o *owner, co
 		}
 		if errors.Is(err, errLost) {
 			deadline = time.Now().Add(patience)
+		}
+		if waiting != nil && !quiet.IsZero() && time.Now().After(quiet) {
+			quiet = time.Time{}
+			waiting()
 		}
 		if time.Now().After(deadline) {
 			return nil, 0, core.Explain(fmt.Errorf("enter %s: %w: %w", data, core.ErrBusy, err), "error.instance.busy")

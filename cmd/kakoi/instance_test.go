@@ -232,7 +232,7 @@ func TestBusyWithoutAnAnswer(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, _, err := enter(ctx, dir, request{}, &screen{}); err == nil {
+	if _, _, err := enter(ctx, dir, request{}, &screen{}, nil); err == nil {
 		t.Error("entered a folder whose owner does not listen")
 	}
 }

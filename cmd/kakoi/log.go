@@ -132,12 +132,12 @@ func (l *logFile) old() ([]string, error) {
 	return out, nil
 }
 
-// read is the whole log, the oldest lines first. Files that cannot be read are left out, and told in the error.
+// read is the whole log, the oldest lines first; plain files count too, an encryption that was interrupted left them so. Files that cannot be read are left out, and told in the error.
 func (l *logFile) read() ([]byte, error) {
 	files, err := l.old()
 	var out []byte
 	for _, name := range append(files, l.path+".log") {
-		text, rerr := l.key.ReadAppended(name)
+		text, rerr := l.key.ReadAppendedAny(name)
 		if errors.Is(rerr, fs.ErrNotExist) {
 			continue
 		}
@@ -171,8 +171,14 @@ func logFlags(fs *flag.FlagSet, c *call) {
 	c.options = o
 }
 
-// runLog shows the end of a log. Where a passphrase keeps the library this is the way to read it.
-func runLog(_ context.Context, c *call) error {
+// aloneLog shows a log without opening the library: its damage must not hide what the log says of it.
+func aloneLog(_ context.Context, c *call) (done bool, err error) { return true, showLog(c, c.key) }
+
+// runLog is for guests: the library is open in another process, or the window is.
+func runLog(_ context.Context, c *call) error { return showLog(c, c.host.key) }
+
+// showLog shows the end of a log. Where a passphrase keeps the library this is the way to read it.
+func showLog(c *call, key *vault.Key) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
@@ -180,7 +186,7 @@ func runLog(_ context.Context, c *call) error {
 	if o.engine {
 		name = engineLog
 	}
-	text, err := openLog(c.data, name, c.host.key).read()
+	text, err := openLog(c.data, name, key).read()
 	lines := strings.SplitAfter(string(text), "\n")
 	if n := len(lines); n > 0 && lines[n-1] == "" {
 		lines = lines[:n-1]

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"kakoi/core/closed"
 	"kakoi/core/engine"
 	"kakoi/core/ocr"
+	"kakoi/core/vault"
 )
 
 // version is set by the build.
@@ -92,21 +94,46 @@ func (p *program) main(ctx context.Context, s *screen, r request) int {
 	c.data = data
 	c.lang = c.settledLanguage()
 	r.Lang = c.lang
-	owner, code, err := enter(ctx, data, r, s)
-	if owner == nil {
-		if err != nil {
-			code = c.finish(err)
+	for try := 1; ; try++ {
+		if err := c.ahead(ctx); err != nil {
+			return c.finish(err)
+		}
+		typed := c.typed != nil
+		owner, code, err := enter(ctx, data, r, s, c.waiting)
+		if owner == nil {
+			if err != nil {
+				code = c.finish(err)
+			}
+			if c.command.window {
+				code = p.explain(ctx, c, code, heard.said(), environment)
+			}
+			return code
 		}
 		if c.command.window {
-			code = p.explain(ctx, c, code, heard.said(), environment)
+			defer owner.Release()
+			return p.window(ctx, owner, c)
 		}
-		return code
+		if !c.command.locked {
+			err = c.unlock(ctx)
+		}
+		if errors.Is(err, vault.ErrPassphrase) && typed && try < mostTries {
+			owner.Release()
+			fmt.Fprintln(s.Err, c.text("error.vault.passphrase"))
+			continue
+		}
+		defer owner.Release()
+		if err != nil {
+			return c.finish(err)
+		}
+		return p.own(ctx, owner, c)
 	}
-	defer owner.Release()
-	if c.command.window {
-		return p.window(ctx, owner, c)
+}
+
+// waiting tells whoever waits for another process that neither answers nor ends.
+func (c *call) waiting() {
+	if !c.quiet {
+		fmt.Fprintln(c.Err, c.text("cli.instance.asking"))
 	}
-	return p.own(ctx, owner, c)
 }
 
 // guests runs the commands of other processes. opened gives the library, as soon as it is open; raise, unless nil,
@@ -129,11 +156,6 @@ func (p *program) guests(data string, opened func(ctx context.Context) (*host, e
 
 // own runs a command with this process as the owner of the data folder, and those of guests beside it.
 func (p *program) own(ctx context.Context, o *owner, c *call) int {
-	if !c.command.locked {
-		if err := c.unlock(ctx); err != nil {
-			return c.finish(err)
-		}
-	}
 	defer c.key.Close()
 	if c.command.alone != nil {
 		if done, err := c.command.alone(ctx, c); done || err != nil {

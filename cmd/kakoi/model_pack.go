@@ -130,7 +130,7 @@ func packExport(ctx context.Context, c *call, o *modelOptions, path string) erro
 		return err
 	}
 	if o.pack.seal || o.pack.passFile != "" {
-		if plan.Passphrase, err = c.passphrase(ctx, o.pack.passFile, "cli.pack.new_passphrase", true); err != nil {
+		if plan.Passphrase, err = c.newPassphrase(ctx, o.pack.passFile, "cli.pack.new_passphrase"); err != nil {
 			return err
 		}
 		defer clear(plan.Passphrase)
@@ -192,7 +192,7 @@ func packImport(ctx context.Context, c *call, o *modelOptions, part string) erro
 		opt.Key = key
 	}
 	if o.pack.passFile != "" || o.pack.seal || c.Tty.In {
-		opt.Passphrase = func() ([]byte, error) { return c.passphrase(ctx, o.pack.passFile, "cli.pack.passphrase", false) }
+		opt.Passphrase = func() ([]byte, error) { return c.passphrase(ctx, o.pack.passFile, "cli.pack.passphrase") }
 	}
 	paths := []string{part}
 	if part == "" {

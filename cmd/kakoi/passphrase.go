@@ -1,18 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"os"
 
 	"kakoi/app"
 	"kakoi/app/job"
 	"kakoi/core"
-	"kakoi/core/vault"
 )
 
 const passphraseArgs = "status | set | change | remove | recovery [--forget]"
@@ -28,97 +23,6 @@ func passphraseFlags(fs *flag.FlagSet, c *call) {
 	fs.BoolVar(&o.yes, "yes", false, "cli.flag.yes")
 	fs.BoolVar(&o.forget, "forget", false, "cli.flag.forget_recovery")
 	c.options = o
-}
-
-// unlock gives the call the key of a data folder that has a passphrase: from the file of --unlock-file, or from whoever sits at the terminal, who may try three times.
-func (c *call) unlock(ctx context.Context) error {
-	v, err := app.NewVault(c.data)
-	if err != nil || v.State() == app.VaultNone {
-		return err
-	}
-	v.Open = func(_ context.Context, key *vault.Key) error {
-		c.key = key
-		return nil
-	}
-	for try := 1; ; try++ {
-		pass, err := c.current(ctx)
-		if err != nil {
-			return err
-		}
-		err = v.Unlock(ctx, pass)
-		if !errors.Is(err, vault.ErrPassphrase) || c.globals.unlock != "" || try == 3 {
-			return err
-		}
-		fmt.Fprintln(c.Err, c.text("error.vault.passphrase"))
-	}
-}
-
-// current asks for the passphrase that the data folder has.
-func (c *call) current(ctx context.Context) ([]byte, error) {
-	if c.globals.unlock != "" {
-		return c.fromFile(c.globals.unlock)
-	}
-	if !c.Tty.In || c.ask == nil {
-		return nil, core.Explain(fmt.Errorf("unlock: %w", core.ErrEncrypted), "error.vault.nobody")
-	}
-	return c.secret(ctx, "cli.passphrase.ask")
-}
-
-// fromFile reads a passphrase: the first line of a file, or of standard input for "-".
-func (c *call) fromFile(name string) ([]byte, error) {
-	var in io.Reader = os.Stdin
-	if name != "-" {
-		f, err := os.Open(c.path(name))
-		if err != nil {
-			return nil, core.Explain(fmt.Errorf("read passphrase: %w", err), "error.vault.file", name)
-		}
-		defer f.Close()
-		in = f
-	} else if c.ask == nil || c.host != nil { // a guest's standard input is another process's
-		return nil, core.Explain(fmt.Errorf("read passphrase: %w", core.ErrUsage), "error.vault.file", name)
-	}
-	line, err := firstLine(in)
-	if err != nil {
-		return nil, core.Explain(fmt.Errorf("read passphrase: %w", err), "error.vault.file", name)
-	}
-	return line, nil
-}
-
-// firstLine reads a passphrase from the beginning of in; what stands behind it does not stay in memory.
-func firstLine(in io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(in, mostPassphrase))
-	if err != nil {
-		return nil, err
-	}
-	line, rest, _ := bytes.Cut(text, []byte("\n"))
-	clear(rest)
-	return bytes.TrimSuffix(line, []byte("\r")), nil
-}
-
-// fresh asks for a new passphrase, twice, and says how hard it is to guess.
-func (c *call) fresh(ctx context.Context, o *passphraseOptions) ([]byte, error) {
-	if o.file != "" {
-		return c.fromFile(o.file)
-	}
-	if !c.Tty.In || c.ask == nil {
-		return nil, core.Explain(fmt.Errorf("new passphrase: %w", core.ErrUsage), "error.vault.nobody")
-	}
-	pass, err := c.secret(ctx, "cli.passphrase.new")
-	if err != nil {
-		return nil, err
-	}
-	_, word := app.VaultStrength(pass)
-	fmt.Fprintln(c.Err, c.text("vault.strength."+word))
-	again, err := c.secret(ctx, "cli.passphrase.again")
-	if err != nil {
-		return nil, err
-	}
-	defer clear(again)
-	if !bytes.Equal(pass, again) {
-		clear(pass)
-		return nil, core.Explain(fmt.Errorf("new passphrase: %w", core.ErrUsage), "error.vault.differ")
-	}
-	return pass, nil
 }
 
 // alonePassphrase does what needs a library that is not open: all of it.
@@ -209,7 +113,7 @@ func setPassphrase(ctx context.Context, c *call, v *app.Vault, o *passphraseOpti
 	if err := c.confirm(ctx, o.yes, "cli.passphrase.confirm_set"); err != nil {
 		return err
 	}
-	pass, err := c.fresh(ctx, o)
+	pass, err := c.newPassphrase(ctx, o.file, "cli.passphrase.new")
 	if err != nil {
 		return err
 	}
@@ -235,7 +139,7 @@ func changePassphrase(ctx context.Context, c *call, v *app.Vault, o *passphraseO
 	if err := v.Check(old); err != nil { // before a new one is thought of
 		return err
 	}
-	pass, err := c.fresh(ctx, o)
+	pass, err := c.newPassphrase(ctx, o.file, "cli.passphrase.new")
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,10 @@ func runRemove(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	with := c.copies(ctx)
+	if !o.yes {
+		with.warn(c)
+	}
 	if err := c.confirm(ctx, o.yes, "cli.remove.ask", sanitize(doc.Name, false), sanitize(doc.Source, false)); err != nil {
 		return err
 	}
@@ -55,12 +59,12 @@ func runRemove(ctx context.Context, c *call) error {
 		return err
 	}
 	if c.json {
-		return c.emit(map[string]any{"removed": doc.ID, "name": doc.Name, "collection": collection.Name, "proof": proof, "quoted_by": quotedBy(quotes)})
+		return c.emit(map[string]any{"removed": doc.ID, "name": doc.Name, "collection": collection.Name, "proof": proof, "quoted_by": quotedBy(quotes), "backups_deleted": with.inside})
 	}
 	c.say("cli.remove.done", sanitize(doc.Name, false))
 	c.prove(proof)
 	c.tellQuotes(quotes)
-	c.tellKept(ctx)
+	with.tell(c)
 	return nil
 }
 
@@ -75,6 +79,10 @@ func removeAll(ctx context.Context, c *call, o *removeOptions) error {
 	docs, err := c.host.library.List(ctx, o.collection)
 	if err != nil {
 		return err
+	}
+	with := c.copies(ctx)
+	if !o.yes {
+		with.warn(c)
 	}
 	if err := c.confirm(ctx, o.yes, "cli.remove.ask_all", sanitize(o.collection, false), len(docs)); err != nil {
 		return err
@@ -96,13 +104,13 @@ func removeAll(ctx context.Context, c *call, o *removeOptions) error {
 	}
 	if c.json {
 		return c.emit(map[string]any{
-			"removed": "collection", "collection": o.collection, "documents": proof.Documents, "proof": proof, "quoted_by": quotedBy(quotes),
+			"removed": "collection", "collection": o.collection, "documents": proof.Documents, "proof": proof, "quoted_by": quotedBy(quotes), "backups_deleted": with.inside,
 		})
 	}
 	c.say("cli.remove.done_all", sanitize(o.collection, false), proof.Documents)
 	c.prove(proof)
 	c.tellQuotes(quotes)
-	c.tellKept(ctx)
+	with.tell(c)
 	return nil
 }
 

@@ -30,7 +30,7 @@ func TestSecondStartRaisesTheWindow(t *testing.T) {
 	}
 	defer o.Close(nil)
 	for range 2 {
-		owner, code, err := enter(t.Context(), data, request{}, quiet())
+		owner, code, err := enter(t.Context(), data, request{}, quiet(), nil)
 		if owner != nil || code != exitDone || err != nil {
 			t.Fatalf("owner %v, exit code %d, %v", owner, code, err)
 		}
@@ -54,7 +54,7 @@ func TestSecondStartBesideACommand(t *testing.T) {
 	}
 	defer o.Close(nil)
 	var said bytes.Buffer
-	_, code, err := enter(t.Context(), data, request{}, &screen{Out: io.Discard, Err: &said})
+	_, code, err := enter(t.Context(), data, request{}, &screen{Out: io.Discard, Err: &said}, nil)
 	if code != exitFailed || err != nil || said.Len() == 0 {
 		t.Errorf("exit code %d, %v, said %q", code, err, said.String())
 	}
@@ -83,7 +83,7 @@ func TestDismissedGuestBecomesOwner(t *testing.T) {
 	}
 	got := make(chan result, 1)
 	go func() {
-		o, _, err := enter(t.Context(), data, request{Args: []string{"add"}}, quiet())
+		o, _, err := enter(t.Context(), data, request{Args: []string{"add"}}, quiet(), nil)
 		got <- result{o, err}
 	}()
 	<-begun
@@ -127,7 +127,7 @@ func TestGuestWaitsForTheLibrary(t *testing.T) {
 	var said bytes.Buffer
 	code := make(chan int, 1)
 	go func() {
-		_, c, _ := enter(t.Context(), data, request{Args: []string{"list"}}, &screen{Out: io.Discard, Err: &said})
+		_, c, _ := enter(t.Context(), data, request{Args: []string{"list"}}, &screen{Out: io.Discard, Err: &said}, nil)
 		code <- c
 	}()
 	close(opened)
