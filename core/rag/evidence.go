@@ -18,24 +18,27 @@ import (
 
 // reading are the numbers of this way of asking. Logits are the cross-encoder's.
 var reading = struct {
-	hits       int     // best hits whose passages are looked through
-	window     int     // sentences or lines of a stretch at most, but of a whole passage
-	whole      int     // characters up to which a passage is a stretch as it is
-	most       int     // stretches that are compared at most: those with most of the question's words, the better hits first
-	noCode     float64 // taken off logits where the question names a code that stands nowhere
-	places     int     // sentences whose clauses are compared
-	overOne    float64 // logit by which several sentences together must be better than the best one, to stand for it
-	overClause float64 // logit by which two clauses together must be better than the best one
-	underWhole float64 // logit by which the best clause may be worse than the best stretch before that is read as it is
-	shown      int     // stretches that the model reads at most, of different places
-	share      float64 // of the best one's probability that another must have to be read, too
-	heading    bool    // the heading line above a stretch goes into the prompt
-	ofOdds     float64 // weight of the log-odds that the evidence does not answer, in those of the refusal
-	ofOwnOdds  float64 // weight of the log-odds of the model's own refusal; 0: it is not asked where the evidence refuses
-	bound      float64 // of the refusal, where none was calibrated
+	hits                      int     // best hits whose passages are looked through
+	window                    int     // sentences or lines of a stretch at most, but of a whole passage
+	whole                     int     // characters up to which a passage is a stretch as it is
+	most                      int     // stretches that are compared at most: those with most of the question's words, the better hits first
+	noCode                    float64 // taken off logits where the question names a code that stands nowhere
+	places                    int     // sentences whose clauses are compared
+	overOne                   float64 // logit by which several sentences together must be better than the best one, to stand for it
+	overClause                float64 // logit by which two clauses together must be better than the best one
+	underWhole                float64 // logit by which the best clause may be worse than the best stretch before that is read as it is
+	underClause               float64 // logit by which the model's answer may be worse than its clause before that is quoted
+	ofStretch, ofClause, plus float64 // of the logits of the best stretch and the best clause, in that of there being an answer
+	shown                     int     // stretches that the model reads at most, of different places
+	share                     float64 // of the best one's probability that another must have to be read, too
+	heading                   bool    // the heading line above a stretch goes into the prompt
+	ofOdds                    float64 // weight of the log-odds that the evidence does not answer, in those of the refusal
+	ofOwnOdds                 float64 // weight of the log-odds of the model's own refusal; 0: it is not asked where the evidence refuses
+	bound                     float64 // of the refusal, where none was calibrated
 }{
 	hits: 8, window: 3, whole: 300, most: 120, noCode: 2,
-	places: 2, overOne: 1.5, overClause: 0.7, underWhole: 2,
+	places: 2, overOne: 1.5, overClause: 0.7, underWhole: 2, underClause: 0.7,
+	ofStretch: 0.6, ofClause: 0.4, plus: 0,
 	shown: 1, share: 0.5, heading: true,
 	ofOdds: 1, ofOwnOdds: 0, bound: 0.5,
 }
@@ -95,7 +98,7 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	var parts []candidate
 	ends := make([]int, len(places)) // of the parts of each
 	for i, p := range places {
-		parts = append(parts, p.parts(passages[p.passage])...)
+		parts = append(parts, p.parts(passages[p.passage], newProfile(question).codes)...)
 		ends[i] = len(parts)
 	}
 	if err := a.compare(ctx, question, parts, less); err != nil {
@@ -103,7 +106,7 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	}
 	top := slices.MaxFunc(all, byLogit).logit
 	e := &evidence{passages: passages, id: a.Evidence.Info().ID, read: len(all) + len(parts)}
-	e.best = fromOdds(max(top, slices.MaxFunc(parts, byLogit).logit))
+	e.best = fromOdds(reading.ofStretch*top + reading.ofClause*slices.MaxFunc(parts, byLogit).logit + reading.plus)
 	var read []candidate
 	start := 0
 	for _, end := range ends {
@@ -183,8 +186,9 @@ func placesOf(all []candidate) []candidate {
 	return out
 }
 
-// parts are the clauses of a stretch, and each two that follow each other; the stretch itself where it has only one.
-func (c candidate) parts(of core.Passage) []candidate {
+// parts are the clauses of a stretch, and each two that follow each other; the stretch itself where it has only one. Where some have all codes that are asked for, they
+// are those.
+func (c candidate) parts(of core.Passage, codes map[string]bool) []candidate {
 	rs := []rune(of.Text)
 	spans := clauses(c.stretch.text)
 	var out []candidate
@@ -200,6 +204,21 @@ func (c candidate) parts(of core.Passage) []candidate {
 		p := candidate{stretch: c.stretch, heading: c.heading, within: c.stretch.text}
 		p.lines = 1
 		return []candidate{p}
+	}
+	if len(codes) == 0 {
+		return out
+	}
+	coded := slices.DeleteFunc(slices.Clone(out), func(p candidate) bool {
+		own := newProfile(p.stretch.text).codes
+		for code := range codes {
+			if !own[code] {
+				return true
+			}
+		}
+		return false
+	})
+	if len(coded) > 0 {
+		return coded
 	}
 	return out
 }

@@ -41,7 +41,9 @@ func (a *Asker) answerFromEvidence(ctx context.Context, lanes []lane, q asked) e
 	if len(shown) == 0 {
 		return core.Explain(fmt.Errorf("no room for evidence in %d tokens: %w", q.room, core.ErrTooLarge), "error.ask.toolong", len([]rune(q.question)), q.room)
 	}
+	// Nothing is emitted before it is known that an answer stays.
 	var asking []lane
+	var emits []func(core.Delta) error
 	var reqs []core.GenerateRequest
 	for _, l := range lanes {
 		noted := q.evidence.receipt(shown)
@@ -57,23 +59,54 @@ func (a *Asker) answerFromEvidence(ctx context.Context, lanes []lane, q asked) e
 		}
 		l.ans.Passages, l.ans.PromptTokens = shown, tokens
 		sent(l.ans.Receipt, prompt)
-		asking = append(asking, l)
+		unseen := l
+		unseen.emit = func(core.Delta) error { return nil }
+		asking = append(asking, unseen)
+		emits = append(emits, l.emit)
 		reqs = append(reqs, core.GenerateRequest{Prompt: prompt, Sampling: q.sampling, Adapter: l.Dir, Refusal: refusal})
 	}
 	if len(asking) == 0 {
 		return nil
 	}
 	if err := a.generate(ctx, asking, reqs, q); err != nil {
+		for _, l := range asking {
+			l.ans.Text = ""
+		}
 		return err
 	}
-	for _, l := range asking {
-		if Refused(l.ans.Text, q.template) || insists(l.ans.Text, q.template) {
-			l.ans.Refused, l.ans.Text = true, q.template.Refusal()
-			continue
-		}
-		if l.ans.Citations, l.ans.Unsupported, err = citeAnswer(ctx, l.ans.Question, l.ans.Text, shown, a.Embedder, true); err != nil {
+	for i, l := range asking {
+		if err := a.settle(ctx, l.ans, q, shown); err != nil {
 			return err
 		}
+		if err := emits[i](core.Delta{Text: l.ans.Text, Tokens: l.ans.NewTokens}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle makes of what the model said the answer, with its place.
+func (a *Asker) settle(ctx context.Context, ans *core.Answer, q asked, shown []core.Passage) error {
+	if Refused(ans.Text, q.template) || insists(ans.Text, q.template) {
+		ans.Refused, ans.Text = true, q.template.Refusal()
+		return nil
+	}
+	said := ans.Text
+	ans.Text = ""
+	text, quoted, of, err := a.verified(ctx, q, said, shown)
+	if err != nil {
+		return err
+	}
+	ans.Text, ans.Quoted = text, quoted
+	ans.Citations, ans.Unsupported, err = citeAnswer(ctx, ans.Question, text, shown, a.Embedder, true)
+	if err != nil || len(ans.Unsupported) == 0 {
+		return err
+	}
+	// What stands there word for word, behind a yes or no, is from there.
+	if _, rest := yesNo(text); quoted || stands(strings.TrimSpace(withoutCopula(rest)), shown[of].Text) {
+		p := shown[of]
+		ans.Citations = []core.Citation{{Sentence: text, ID: p.Document, Document: p.Name, Page: p.Page, Start: p.Start, End: p.End, Text: p.Text, Score: 1}}
+		ans.Unsupported = []string{}
 	}
 	return nil
 }

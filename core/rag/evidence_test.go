@@ -12,6 +12,7 @@ import (
 	"kakoi/core"
 	"kakoi/core/calibrate"
 	"kakoi/core/rag"
+	"kakoi/core/receipt"
 )
 
 // reader is a cross-encoder of the crudest kind: a text answers as far as it has the question's pairs of characters, the shorter the better.
@@ -59,7 +60,7 @@ func newReading(t *testing.T, lang string) (*rag.Asker, *asking, *extractor, *re
 	return a, heard, gen, r
 }
 
-// TestAskFromEvidence: a narrow model is asked once, with the stretch that answers; the answer is streamed, and cites that stretch. A wide one is asked as
+// TestAskFromEvidence: a narrow model is asked once, with the stretch that answers; the answer is told when it stays, and cites that stretch. A wide one is asked as
 // ever, and nothing is read for it.
 func TestAskFromEvidence(t *testing.T) {
 	a, heard, gen, r := newReading(t, "ja")
@@ -69,10 +70,10 @@ func TestAskFromEvidence(t *testing.T) {
 		deltas = append(deltas, d.Text)
 		return nil
 	})
-	if err != nil || ans.Refused || ans.Text != gen.say || len(deltas) != len([]rune(gen.say)) {
+	if err != nil || ans.Refused || ans.Text != gen.say || !slices.Equal(deltas, []string{gen.say}) || ans.Quoted {
 		t.Fatalf("%+v, %v, in pieces %q", ans, err, deltas)
 	}
-	if len(heard.prompts) != 1 || len(r.texts) != 2 || !strings.Contains(heard.prompts[0], "夏季休暇は3日") || strings.Contains(heard.prompts[0], "7月から9月まで") {
+	if len(heard.prompts) != 1 || len(r.texts) != 3 || !strings.Contains(heard.prompts[0], "夏季休暇は3日") || strings.Contains(heard.prompts[0], "7月から9月まで") {
 		t.Errorf("read %q, sent %q", r.texts, heard.prompts)
 	}
 	if len(ans.Passages) == 0 || !strings.Contains(ans.Passages[0].Text, "夏季休暇は3日") || len([]rune(ans.Passages[0].Text)) > 60 {
@@ -166,6 +167,57 @@ func TestEvidenceInsists(t *testing.T) {
 	ans, err := a.Ask(t.Context(), "What is the hotel limit per night?", rag.Recommended(), nil)
 	if err != nil || !ans.Refused || ans.Text != "The documents do not say." || ans.Receipt.Evidence.Refused || ans.Receipt.Prompt == "" {
 		t.Errorf("%+v, %v", ans, err)
+	}
+}
+
+// TestEvidenceVerified: an answer that is not in the sentence, or answers clearly worse than its clause, gives way to the clause, behind the yes or no that it began
+// with; one that is about as good stays. The reply is in the receipt as the model gave it.
+func TestEvidenceVerified(t *testing.T) {
+	const clause = "The hotel limit is $180 per night,"
+	text := "Travel is paid by card. " + clause + " and breakfast is never paid at all."
+	given := []core.Passage{{Document: "x", Name: "x.txt", Page: 1, Start: 5, End: 5 + len([]rune(text)), Text: text}}
+	for _, c := range []struct {
+		say, want string
+		logit     float64 // of the answer
+		quoted    bool
+	}{
+		{"$180.", "$180.", 3, false},
+		{"$180 per night", "$180 per night", 2.5, false},
+		{"The hotel limit is $180 per night.", "The hotel limit is $180 per night.", -9, false}, // the clause itself
+		{"The hotel.", "The hotel limit is $180 per night.", 2, true},
+		{"$1800.", "The hotel limit is $180 per night.", 9, true},
+		{"$90.", "The hotel limit is $180 per night.", 9, true},
+		{"Yes, $90.", "Yes, The hotel limit is $180 per night.", 9, true},
+		{"No.", "No, The hotel limit is $180 per night.", 9, true},
+		{"No, $180 per night.", "No, $180 per night.", 3, false},
+		{"Nobody.", "The hotel limit is $180 per night.", 9, true},
+	} {
+		t.Run(c.say, func(t *testing.T) {
+			a, heard, gen, r := newReading(t, "en")
+			_, rest, lead := strings.Cut(c.say, ", ")
+			if !lead {
+				rest = c.say
+			}
+			gen.say = c.say
+			r.add, r.fixed = -6, map[string]float64{clause + " |": 3, strings.TrimRight(rest, ".") + " |": c.logit}
+			if strings.HasPrefix(clause, rest[:len(rest)-1]) && c.logit < 0 {
+				delete(r.fixed, strings.TrimRight(rest, ".")+" |")
+			}
+			r.fixed["Travel is paid by card. "+clause] = -9
+			opt := rag.Recommended()
+			opt.Given = given
+			var told []string
+			ans, err := a.Ask(t.Context(), "What is the hotel limit per night?", opt, func(d core.Delta) error { told = append(told, d.Text); return nil })
+			if err != nil || ans.Text != c.want || ans.Quoted != c.quoted || !slices.Equal(told, []string{c.want}) || len(heard.prompts) != 1 {
+				t.Fatalf("%+v, %v, told %q", ans, err, told)
+			}
+			if len(ans.Citations) != 1 || len(ans.Unsupported) != 0 || ans.Citations[0].Sentence != c.want || ans.Citations[0].Text != clause || ans.Citations[0].Start != 29 {
+				t.Errorf("citations %+v, unsupported %q", ans.Citations, ans.Unsupported)
+			}
+			if problems := receipt.Of(ans).Check(); ans.Receipt.Reply != c.say || len(problems) > 0 {
+				t.Errorf("reply %q, receipt %+v", ans.Receipt.Reply, problems)
+			}
+		})
 	}
 }
 

@@ -78,11 +78,27 @@ func (r Receipt) checkReply(add func(string, ...any)) {
 	switch {
 	case known && y.SHA256 != "" && Sum(y.Text) != y.SHA256:
 		add("reply")
-	case known && !r.Answer.Refused && strings.TrimSpace(y.Text) != r.Answer.Text:
+	case r.Answer.Quoted && !r.quotes():
+		add("answer")
+	case known && !r.Answer.Refused && !r.Answer.Quoted && strings.TrimSpace(y.Text) != r.Answer.Text:
 		add("answer")
 	case len(y.Tokens) > 0 && len(y.Tokens) != y.NewTokens && (len(y.Tokens) != y.NewTokens+1 || y.Stop != string(core.StopEnd)):
 		add("tokens", len(y.Tokens), y.NewTokens)
 	}
+}
+
+// quotes says whether a quoted answer stands in a passage, but for its end and a yes or no before it.
+func (r Receipt) quotes() bool {
+	text := strings.Join(strings.Fields(strings.TrimRight(r.Answer.Text, "。.")), " ")
+	for _, p := range r.Passages {
+		of := strings.Join(strings.Fields(p.Text), " ")
+		for _, lead := range []string{"", "はい、", "いいえ、", "yes, ", "no, "} {
+			if len(text) > len(lead) && strings.EqualFold(text[:len(lead)], lead) && strings.Contains(of, text[len(lead):]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // cites says whether a citation's text stands in a passage of the same place.

@@ -14,7 +14,7 @@ import (
 func Of(a core.Answer) Receipt {
 	r := Receipt{
 		Made: time.Now().UTC().Truncate(time.Second), Question: text(a.Question), Passages: []Passage{}, Missing: []Missing{},
-		Answer: Answer{Text: text(a.Text), Refused: a.Refused, Citations: a.Citations, Unsupported: a.Unsupported},
+		Answer: Answer{Text: text(a.Text), Refused: a.Refused, Quoted: a.Quoted, Citations: a.Citations, Unsupported: a.Unsupported},
 	}
 	if r.Answer.Citations == nil {
 		r.Answer.Citations = []core.Citation{}

@@ -127,6 +127,7 @@ type Answer struct {
 	Text        string          `json:"text"`
 	Refused     bool            `json:"refused"`
 	RefusedBy   string          `json:"refused_by,omitempty"`
+	Quoted      bool            `json:"quoted,omitempty"`  // Text stands in the passages, and is not the model's reply
 	Stopped     bool            `json:"stopped,omitempty"` // by the person: Text is what came until then
 	Failure     string          `json:"failure,omitempty"` // it ended with an error: Text is what came until then
 	Citations   []core.Citation `json:"citations"`
