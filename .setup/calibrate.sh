@@ -1,7 +1,7 @@
 #!/bin/bash
 # Bounds on the refusals of the model that comes along: .setup/calibrate.sh [FOLDER] asks it the questions of .setup/calibration (with what the search finds, and with the passage that answers taken out) and as many
 # again that are drafted by rule, on the samples and the Debian Administrator's Handbook in both languages, and writes resources/starter/refusal.json. To be run again when the model changes: bounds of another model are
-# not used. FOLDER keeps the documents for the next time. The questions of resources/questions, which examine the model, have no part in it.
+# not used, nor those found with another evidence model (bin/models/evidence, docs/decisions/0037-evidence.md), nor with one where there is none: rows are made, and bounds found, with the one that is there. FOLDER keeps the documents for the next time. The questions of resources/questions, which examine the model, have no part in it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$here/.setup/handbook.sh"
