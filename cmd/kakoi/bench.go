@@ -43,6 +43,7 @@ type benchOptions struct {
 	retrieval retrievalOptions
 	pages     int
 	hashes    bool
+	keep      string
 }
 
 func benchFlags(fs *flag.FlagSet, c *call) {
@@ -66,6 +67,7 @@ func benchFlags(fs *flag.FlagSet, c *call) {
 	fs.IntVar(&o.ask, "ask", 0, "cli.flag.bench_ask")
 	fs.IntVar(&o.pages, "pages", 0, "cli.flag.bench_pages")
 	fs.BoolVar(&o.hashes, "hashes", false, "cli.flag.bench_hashes")
+	fs.StringVar(&o.keep, "keep", "", "cli.flag.bench_keep")
 	fs.IntVar(&o.busy, "busy", 0, "cli.flag.bench_busy")
 	o.retrieval.register(fs)
 	c.options = o

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,17 +27,63 @@ const (
 )
 
 // benchCapsule makes a collection (made texts and vectors, and its vector index), carries it to another library in a capsule, and asks both the same: how fast it opens,
-// whether the answers are the same, and how long it would take to add the same passages there with the real embedder, which is measured on a part of them.
+// whether the answers are the same, and how long it would take to add the same passages there with the real embedder, which is measured on a part of them just before and just
+// after. A folder of --keep has the capsule and the answers of the library that it was made of: what is there is not made again, so that opening alone can be measured.
 func benchCapsule(ctx context.Context, c *call, o *benchOptions) (err error) {
 	tmp, err := os.MkdirTemp("", "kakoi-bench-*")
 	if err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	file := filepath.Join(tmp, "capsule")
-	figures := map[string]any{"kind": "capsule", "chunks": o.chunks}
+	kept := tmp
+	if o.keep != "" {
+		kept = c.path(o.keep)
+		if err := os.MkdirAll(kept, 0o700); err != nil {
+			return fmt.Errorf("make folder: %w", err)
+		}
+	}
+	file := filepath.Join(kept, fmt.Sprintf("capsule-%d", o.chunks))
+	made, err := c.benchKept(ctx, tmp, file, o.chunks)
+	if err != nil {
+		return err
+	}
+	figures := map[string]any{"kind": "capsule", "chunks": o.chunks, "link_seconds": made.Link, "export_seconds": made.Export, "capsule_bytes": made.Bytes}
+	runtime.GC()
+	again, err := c.benchReadd(ctx, filepath.Join(tmp, "before"), o.chunks)
+	if err != nil {
+		return err
+	}
+	opened, err := c.benchOpened(ctx, tmp, file, made.Answers, figures)
+	if err != nil {
+		return err
+	}
+	after, err := c.benchReadd(ctx, filepath.Join(tmp, "after"), o.chunks)
+	if err != nil {
+		return err
+	}
+	again.chunks, again.seconds = again.chunks+after.chunks, again.seconds+after.seconds
+	all := again.seconds/float64(again.chunks)*float64(o.chunks) + made.Link
+	figures["added_again_chunks"], figures["added_again_seconds"] = again.chunks, again.seconds
+	figures["adding_all_again_seconds"], figures["times_faster_than_adding_again"] = all, all/opened
+	return c.figures(figures)
+}
 
-	var before []index.Result
+// benchMade is what a capsule was made with.
+type benchMade struct {
+	Link, Export float64 // seconds
+	Bytes        int64
+	Answers      []index.Result
+}
+
+// benchKept makes a capsule in a file, with what belongs to it beside it, or reads what is there.
+func (c *call) benchKept(ctx context.Context, tmp, file string, chunks int) (made benchMade, err error) {
+	text, err := os.ReadFile(file + ".json")
+	if err == nil {
+		return made, json.Unmarshal(text, &made)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return made, err
+	}
 	err = c.benchHost(ctx, filepath.Join(tmp, "here"), func(own *call, h *host) error {
 		coll, err := h.index.EnsureCollection(ctx, "bench")
 		if err != nil {
@@ -43,27 +91,32 @@ func benchCapsule(ctx context.Context, c *call, o *benchOptions) (err error) {
 		}
 		b := c.newBar()
 		defer b.clear()
-		if err := h.index.Synthesize(ctx, coll.ID, o.chunks, 1, b.progress()); err != nil {
+		if err := h.index.Synthesize(ctx, coll.ID, chunks, 1, b.progress()); err != nil {
 			return err
 		}
 		start := time.Now()
 		if err := h.index.BuildGraphs(ctx, coll.ID, b.progress()); err != nil {
 			return err
 		}
-		figures["link_seconds"] = time.Since(start).Seconds()
-		if before, err = benchAnswers(ctx, h.index, coll.ID); err != nil {
+		made.Link = time.Since(start).Seconds()
+		if made.Answers, err = benchAnswers(ctx, h.index, coll.ID); err != nil {
 			return err
 		}
-		s, err := h.capsule(own).Export(ctx, file, app.CapsuleExport{Passphrase: []byte(benchPassphrase), Listen: b.show})
-		figures["export_seconds"], figures["capsule_bytes"] = s.Seconds, s.Bytes
+		s, err := h.capsule(own).Export(ctx, file, app.CapsuleExport{Passphrase: []byte(benchPassphrase), Replace: true, Listen: b.show})
+		made.Export, made.Bytes = s.Seconds, s.Bytes
 		return err
 	})
 	if err != nil {
-		return err
+		return made, err
 	}
-	runtime.GC()
+	if text, err = json.Marshal(made); err == nil {
+		err = os.WriteFile(file+".json", text, 0o600)
+	}
+	return made, err
+}
 
-	var opened float64
+// benchOpened takes a capsule into a new library and asks it what the one that it was made of was asked: in how many seconds.
+func (c *call) benchOpened(ctx context.Context, tmp, file string, before []index.Result, figures map[string]any) (opened float64, err error) {
 	err = c.benchHost(ctx, filepath.Join(tmp, "there"), func(own *call, h *host) error {
 		b := c.newBar()
 		defer b.clear()
@@ -94,18 +147,23 @@ func benchCapsule(ctx context.Context, c *call, o *benchOptions) (err error) {
 		figures["opened_and_asked_seconds"], figures["questions"], figures["questions_answered_the_same"] = opened, len(after), same
 		return nil
 	})
-	if err != nil {
-		return err
-	}
 	runtime.GC()
-
-	return errors.Join(c.benchReadd(ctx, tmp, o.chunks, opened, figures), c.figures(figures))
+	return opened, err
 }
 
-// benchReadd adds a part of the passages as files, with the real embedder, and says what all of them would take.
-func (c *call) benchReadd(ctx context.Context, tmp string, chunks int, opened float64, figures map[string]any) error {
-	return c.benchHost(ctx, filepath.Join(tmp, "again"), func(_ *call, h *host) error {
-		part := min(chunks, benchReadd)
+// benchAdded is how long it took to add chunks.
+type benchAdded struct {
+	chunks  int
+	seconds float64
+}
+
+// benchReadd adds a part of the passages as files, with the real embedder.
+func (c *call) benchReadd(ctx context.Context, tmp string, chunks int) (added benchAdded, err error) {
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		return added, fmt.Errorf("make folder: %w", err)
+	}
+	err = c.benchHost(ctx, filepath.Join(tmp, "again"), func(_ *call, h *host) error {
+		part := min(chunks, benchReadd/2)
 		docs := filepath.Join(tmp, "docs")
 		if err := writePassages(ctx, h.index, docs, part); err != nil {
 			return err
@@ -126,13 +184,11 @@ func (c *call) benchReadd(ctx context.Context, tmp string, chunks int, opened fl
 		if s.Chunks == 0 {
 			return fmt.Errorf("nothing was added: %w", core.ErrEmpty)
 		}
-		link, _ := figures["link_seconds"].(float64)
-		all := took/float64(s.Chunks)*float64(chunks) + link
-		figures["added_again_chunks"], figures["added_again_seconds"] = s.Chunks, took
-		figures["adding_all_again_seconds"] = all
-		figures["times_faster_than_adding_again"] = all / opened
+		added = benchAdded{s.Chunks, took}
 		return nil
 	})
+	runtime.GC()
+	return added, err
 }
 
 // writePassages makes files with so many passages' worth of made text.
@@ -203,5 +259,9 @@ func benchAnswers(ctx context.Context, x *index.Index, coll string) (out []index
 }
 
 func sameHits(a, b []core.Hit) bool {
-	return slices.EqualFunc(a, b, func(a, b core.Hit) bool { return a == b })
+	return slices.EqualFunc(a, b, func(a, b core.Hit) bool {
+		same := a.Modified.Equal(b.Modified) // one of them may have been read from a file, with another time zone's pointer
+		a.Modified = b.Modified
+		return same && a == b
+	})
 }
