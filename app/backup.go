@@ -86,16 +86,17 @@ func (b *Backup) save(ctx context.Context, path string, p core.Progress) (out Ba
 		return out, err
 	}
 	// Texts shrink, so this is enough: what the tables have on the disk is packed as well, and a little less than what is read of them.
-	if err := roomFor(b.Free, filepath.Dir(path), b.Store.DiskBytes()+size+8<<20); err != nil {
+	need := b.Store.DiskBytes() + size + 8<<20
+	if err := roomFor(b.Free, filepath.Dir(path), need); err != nil {
 		return out, err
 	}
 	f, err := openPart(path+".part", backupMagic, sealedBackup)
 	if err != nil {
-		return out, core.Explain(fmt.Errorf("back up: %w", err), "error.backup.folder", filepath.Dir(path))
+		return out, fmt.Errorf("back up: %w", refusedPart(err, path))
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(noRoom(err), os.Remove(f.Name()))
+			err = missingRoom(errors.Join(noRoom(err), os.Remove(f.Name())), b.Free, path, need)
 		}
 	}()
 	sealed, err := b.seal(f)
@@ -221,6 +222,28 @@ func noRoom(err error) error {
 		return core.Explain(fmt.Errorf("%w: %w", core.ErrNoSpace, err), "error.backup.full")
 	}
 	return err
+}
+
+// missingRoom says how much is missing where something else has filled the disk while a file was written, or that FAT takes no file so large; what was written of it
+// is cleared away.
+func missingRoom(err error, ask func(dir string) (int64, error), path string, need int64) error {
+	if errors.Is(err, syscall.EFBIG) && onFAT(filepath.Dir(path)) {
+		return core.Explain(fmt.Errorf("%w: %w", core.ErrTooLarge, err), "error.backup.large")
+	}
+	if errors.Is(err, core.ErrNoSpace) {
+		if short := roomFor(ask, filepath.Dir(path), need); short != nil {
+			return errors.Join(short, err)
+		}
+	}
+	return err
+}
+
+// refusedPart says why a file cannot be begun.
+func refusedPart(err error, path string) error {
+	if noName(err) {
+		return refusedName(err, path)
+	}
+	return core.Explain(err, "error.backup.folder", filepath.Dir(path))
 }
 
 // files lists what is taken beside the library, as paths below the data folder, and its bytes.

@@ -180,7 +180,8 @@ func (c *Capsule) export(ctx context.Context, path string, opt CapsuleExport, p 
 	if err != nil {
 		return out, err
 	}
-	if err := roomFor(c.Free, filepath.Dir(path), need+size+8<<20); err != nil {
+	need += size + 8<<20
+	if err := roomFor(c.Free, filepath.Dir(path), need); err != nil {
 		return out, err
 	}
 	p.Report(core.Update{Stage: "lock"})
@@ -195,11 +196,11 @@ func (c *Capsule) export(ctx context.Context, path string, opt CapsuleExport, p 
 	defer key.Close()
 	f, err := openPart(path+".part", sealedCapsule)
 	if err != nil {
-		return out, core.Explain(fmt.Errorf("write capsule: %w", err), "error.backup.folder", filepath.Dir(path))
+		return out, fmt.Errorf("write capsule: %w", refusedPart(err, path))
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(noRoom(err), os.Remove(f.Name()))
+			err = missingRoom(errors.Join(noRoom(err), os.Remove(f.Name())), c.Free, path, need)
 		}
 	}()
 	header := BackupHeader{Version: capsuleForm.version, Program: c.Version, Made: time.Now().UTC().Round(time.Second), Whole: names == nil, Embedder: c.Settings.Get().Embedder}

@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"kakoi/core"
 )
 
 // folders makes folders below dir, each with a file that says which it is: "old", "new".
@@ -101,5 +105,22 @@ func TestNotesWaitForTheStick(t *testing.T) {
 	}
 	if err := sweepMoves(notes); err != nil || exists(m.note) || slices.ContainsFunc(m.From, exists) {
 		t.Errorf("with the stick: %v, %v", err, m.From)
+	}
+}
+
+// TestNamesThatAreNotTaken: what a file system says to a name has a sentence, for packs, folders, capsules and backups alike.
+func TestNamesThatAreNotTaken(t *testing.T) {
+	long := filepath.Join(t.TempDir(), strings.Repeat("x", 300))
+	_, err := openPart(long + ".part")
+	var said *core.UserError
+	if err = refusedPart(err, long); !errors.As(err, &said) || said.Key != "error.pack.filename" {
+		t.Errorf("a capsule: %v", err)
+	}
+	if err := writable(long); !errors.As(err, &said) || said.Key != "error.pack.filename" {
+		t.Errorf("a pack: %v", err)
+	}
+	none := func(string) (int64, error) { return 5 << 20, nil }
+	if err := missingRoom(noRoom(unix.ENOSPC), none, long, 7<<20); !errors.As(err, &said) || said.Key != "error.backup.room" {
+		t.Errorf("a disk that filled: %v", err)
 	}
 }
