@@ -350,10 +350,15 @@ func writable(path string) error {
 	return errors.Join(f.Close(), os.Remove(hidden))
 }
 
+// noName says whether a file system does not take a name.
+func noName(err error) bool {
+	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENAMETOOLONG) || errors.Is(err, unix.EILSEQ)
+}
+
 // refusedName gives the error of a name or place that a file system does not take its sentence.
 func refusedName(err error, path string) error {
 	switch {
-	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENAMETOOLONG), errors.Is(err, unix.EILSEQ):
+	case noName(err):
 		return core.Explain(fmt.Errorf("%w: %w", core.ErrUsage, err), "error.pack.filename", filepath.Base(path))
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
 		return core.Explain(fmt.Errorf("write beside %q: %w", path, err), "error.pack.readonly", filepath.Dir(path))
