@@ -32,6 +32,34 @@ dpkg -i /stick/kakoi.deb >/tmp/dpkg 2>&1 || { cat /tmp/dpkg; fail "update"; }
 ask
 kakoi verify >/tmp/verify || { cat /tmp/verify; fail "kakoi verify after the update"; }
 echo "  updated in place to $(kakoi version); the library answers as before"
+if [ -e /stick/kakoi-cuda.deb ]; then # the second part, on a machine without a GPU
+  start=$(now)
+  dpkg -i /stick/kakoi-cuda.deb >/tmp/dpkg 2>&1 || { cat /tmp/dpkg; fail "dpkg -i of the CUDA part"; }
+  echo "  CUDA part installed after $(since "$start") s, $(du -sm /usr/lib/kakoi/cuda | cut -f1) MB"
+  start=$(now)
+  kakoi verify --json >/tmp/verify || { cat /tmp/verify; fail "kakoi verify of both parts"; }
+  grep -q '"kind":"cuda"' /tmp/verify || { cat /tmp/verify; fail "the CUDA part is not checked"; }
+  echo "  both parts verified after $(since "$start") s"
+  without_gpu() { # WHAT: the engine starts, computes on the processor, and says so calmly
+    ask
+    kakoi doctor >/tmp/doctor 2>&1 || { cat /tmp/doctor; fail "kakoi doctor $1"; }
+    grep -qi 'gpu' /tmp/doctor || { cat /tmp/doctor; fail "kakoi doctor $1 says nothing of a GPU"; }
+    echo "  $1: $(grep -i 'gpu' /tmp/doctor | head -n 1 | sed 's/^ *//')"
+  }
+  without_gpu "no GPU"
+  # What a machine has whose driver does not work: then NVIDIA's libraries themselves are loaded, and say that there is none.
+  touch /dev/nvidiactl && mkdir /tmp/driver && touch /tmp/driver/libcuda.so.1
+  export LD_LIBRARY_PATH=/tmp/driver
+  without_gpu "a driver that does not work"
+  unset LD_LIBRARY_PATH
+  rm -r /dev/nvidiactl /tmp/driver
+  dpkg --purge kakoi-cuda >/tmp/purge 2>&1 || { cat /tmp/purge; fail "purge of the CUDA part"; }
+  [ ! -e /usr/lib/kakoi/cuda ] && [ ! -e /usr/lib/kakoi/lib-cuda ] || fail "purge leaves the CUDA part"
+  ask
+  kakoi verify >/tmp/verify || { cat /tmp/verify; fail "kakoi verify without the CUDA part"; }
+  echo "  CUDA part purged; Kakoi answers as before"
+fi
+
 echo x >>/usr/lib/kakoi/fonts/OFL.txt
 kakoi verify >/tmp/verify && fail "a changed file is not found"
 grep -q 'lib/kakoi/fonts/OFL.txt' /tmp/verify || fail "a changed file is not named"
@@ -62,3 +90,30 @@ look >/tmp/after
 comm -13 /tmp/before /tmp/after | grep -v '^/root/\.local\(/share\(/kakoi\(/.*\)\?\)\?\)\?$' >/tmp/left
 [ ! -s /tmp/left ] || { cat /tmp/left; fail "left behind by install.sh"; }
 echo "  tarball: removed; nothing is left but the library"
+
+if [ -e /stick/kakoi-cuda.tar.gz ]; then # both parts by install.sh, which checks what it installs with the Kakoi that is there
+  mkdir /tmp/unpacked && tar -xzf /stick/kakoi.tar.gz -C /tmp/unpacked || fail "tar"
+  sh /tmp/unpacked/kakoi-*/install.sh >/tmp/install 2>&1 || { cat /tmp/install; fail "install.sh"; }
+  rm -rf /tmp/unpacked
+  start=$(now)
+  mkdir /tmp/unpacked && tar -xzf /stick/kakoi-cuda.tar.gz -C /tmp/unpacked || fail "tar of the CUDA part"
+  set -- /tmp/unpacked/kakoi-cuda-*/lib/kakoi/cuda/torch/lib/libc10.so
+  cp "$1" /tmp/libc10.so && printf 'x' | dd of="$1" bs=1 seek=1000 conv=notrunc 2>/dev/null
+  sh /tmp/unpacked/kakoi-cuda-*/install.sh >/tmp/install 2>&1 && fail "a damaged CUDA part is installed"
+  grep -q 'libc10.so' /tmp/install && grep -q 'Nothing was installed' /tmp/install || { cat /tmp/install; fail "install.sh does not name what is damaged"; }
+  [ ! -e /usr/local/lib/kakoi/cuda ] || fail "something of a damaged CUDA part is installed"
+  cp -p /tmp/libc10.so "$1" && rm /tmp/libc10.so
+  sh /tmp/unpacked/kakoi-cuda-*/install.sh >/tmp/install 2>&1 || { cat /tmp/install; fail "install.sh of the CUDA part"; }
+  rm -rf /tmp/unpacked
+  echo "  CUDA part from the tarball: checked and installed after $(since "$start") s; a damaged one was refused"
+  ask
+  kakoi verify --json >/tmp/verify || { cat /tmp/verify; fail "kakoi verify of both parts"; }
+  grep -q '"kind":"cuda"' /tmp/verify || fail "the CUDA part is not checked"
+  sh /usr/local/lib/kakoi/bundle-cuda/install.sh --remove >/tmp/install 2>&1 || { cat /tmp/install; fail "install.sh --remove of the CUDA part"; }
+  ask
+  sh /usr/local/lib/kakoi/bundle/install.sh --remove >/tmp/install 2>&1 || { cat /tmp/install; fail "install.sh --remove"; }
+  look >/tmp/after
+  comm -13 /tmp/before /tmp/after | grep -v '^/root/\.local\(/share\(/kakoi\(/.*\)\?\)\?\)\?$' >/tmp/left
+  [ ! -s /tmp/left ] || { cat /tmp/left; fail "left behind by install.sh"; }
+  echo "  CUDA part: removed, and Kakoi; nothing is left but the library"
+fi

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Does what a person without a network does, in bare roots made by debootstrap: installs a bundle, asks, updates in place, removes, and looks at what is left. As root.
 #   .setup/bundle-test.sh DEB TARBALL [OLDER_DEB]          ROOTS=DIR keeps the roots; SUITES="bookworm noble" are those that are tried
+#   CUDA_DEB=FILE CUDA_TARBALL=FILE                        the second part, too, as a machine without a GPU has it
 # Prints the seconds from the start of the installation to the first answer. Needs debootstrap once for each root, and the network for that.
 set -euo pipefail
 kakoi_setup_dir=$(cd "$(dirname "$0")" && pwd)
 . "$kakoi_setup_dir/env.sh"
-[ $# -ge 2 ] || { sed -n '2,4p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,5p' "$0" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || { echo "bundle-test: needs root, for chroot and an empty network namespace." >&2; exit 1; }
 deb=$(readlink -f "$1") tarball=$(readlink -f "$2") older=
 [ -z "${3:-}" ] || older=$(readlink -f "$3")
@@ -40,6 +41,11 @@ for suite in ${SUITES:-bookworm noble}; do
   mkdir -p "$root/stick" "$root/root/papers"
   ln "$deb" "$root/stick/kakoi.deb" 2>/dev/null || cp "$deb" "$root/stick/kakoi.deb"
   ln "$tarball" "$root/stick/kakoi.tar.gz" 2>/dev/null || cp "$tarball" "$root/stick/kakoi.tar.gz"
+  for part in deb tar.gz; do
+    from=${CUDA_DEB:-}
+    [ $part = deb ] || from=${CUDA_TARBALL:-}
+    [ -z "$from" ] || ln "$(readlink -f "$from")" "$root/stick/kakoi-cuda.$part" 2>/dev/null || cp "$from" "$root/stick/kakoi-cuda.$part"
+  done
   [ -z "$older" ] || cp "$older" "$root/stick/older.deb"
   cp -r "$kakoi_setup_dir"/../resources/samples/. "$root/root/papers/"
   cp "$kakoi_setup_dir/bundle-inside.sh" "$root/stick/inside.sh"

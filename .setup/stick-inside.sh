@@ -45,14 +45,18 @@ holds one ""
 holds two ""
 # Filled by something else while it is written.
 free=$(($(stat -f -c '%a*%S' "$one")))
-k model export starter "$one/my.kakoi-pack" &
-until [ -e "$one/.my.kakoi-pack.partial" ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
-fallocate -l $((free - 20000000)) "$one/film" 2>/dev/null || head -c $((free - 20000000)) /dev/zero >"$one/film"
-wait $!
+"$program" --data "$work/data" --lang en model export starter "$one/my.kakoi-pack" >said 2>&1 &
+export=$!
+until [ -s "$one/.my.kakoi-pack.partial" ] || ! kill -0 $export 2>/dev/null; do :; done
+kill -STOP $export 2>/dev/null
+head -c $((free - 16000000)) /dev/zero >"$one/film"
+kill -CONT $export 2>/dev/null
+wait $export
 code=$?
 if [ $code = 1 ] && grep -q 'needed in' said; then echo "  $(head -n 1 said)"; else fail "filled meanwhile: exit $code"; fi
 rm -f "$one/film"
 holds one ""
+rm -f "$one"/*
 mount -o remount,ro "$one" && refused 1 'Nothing can be written' model export starter "$one/my.kakoi-pack"
 refused 1 'Nothing can be written' model export starter "$one/hub/"
 mount -o remount,rw "$one"

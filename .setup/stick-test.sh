@@ -36,13 +36,13 @@ mkdir -p "$root"/{bin,mods,proc,sys,dev,host}
 cp "$(command -v busybox)" "$root/bin/"
 order=(virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk nls_utf8 nls_cp437 nls_iso8859-1 nls_ascii fat vfat netfs fscache 9pnet 9pnet_virtio 9p)
 for m in "${order[@]}"; do find "$kernel/lib/modules" -name "$m.ko" -exec cp {} "$root/mods/" \;; done
-# The machine has this one's files by 9p; what it writes goes to its memory and to the two sticks.
+# The machine has this one's files by 9p (cached: else what Landlock was told of a file is forgotten with its inode); what it writes goes to its memory and to the two sticks.
 cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 for m in ORDER; do [ ! -e /mods/$m.ko ] || insmod /mods/$m.ko; done
-mount -t 9p -o trans=virtio,version=9p2000.L,cache=mmap,msize=1048576,ro host /host || poweroff -f
+mount -t 9p -o trans=virtio,version=9p2000.L,cache=loose,msize=1048576,ro host /host || poweroff -f
 mount -t proc proc /host/proc; mount -t devtmpfs dev /host/dev; mount -t sysfs sys /host/sys
 for d in /host/run /host/mnt /host/tmp; do mount -t tmpfs -o size=6G tmpfs $d; done
 mkdir -p /host/dev/shm; mount -t tmpfs tmpfs /host/dev/shm
