@@ -47,6 +47,9 @@ func detailsOf(r weights.Report, files int, licences []string) Details {
 
 // Details reads the headers of a model's files.
 func (m *Models) Details(ctx context.Context, model Model) (Details, error) {
+	if model.Kind == KindEvidence {
+		return m.evidenceDetails(model)
+	}
 	r, err := weights.Look(model.Dir, purpose(model.Kind))
 	if err != nil {
 		return Details{}, fmt.Errorf("look at model %q: %w", model.Name, err)

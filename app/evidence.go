@@ -11,6 +11,8 @@ import (
 
 	"kakoi/app/settings"
 	"kakoi/core"
+	"kakoi/core/lora"
+	"kakoi/core/weights"
 )
 
 // KindEvidence is the model that finds the sentence that answers: a LoRA adapter of an embedder which makes a cross-encoder of it. It comes with the program; one that is
@@ -101,4 +103,44 @@ func (m *Models) reranker(ctx context.Context, dir string, p core.Progress) (cor
 	opt := m.options()
 	opt.Base = base
 	return m.Engine.Reranker(ctx, dir, opt, p)
+}
+
+// verifyEvidence reads all of an adapter and gives its ID.
+func (m *Models) verifyEvidence(model Model) (id string, err error) {
+	if _, err := m.base(model.Dir); err != nil {
+		return "", fmt.Errorf("check model %q: %w", model.Name, err)
+	}
+	parts, err := lora.ReadParts(model.Dir)
+	if err != nil {
+		return "", fmt.Errorf("check model %q: %w", model.Name, err)
+	}
+	return parts.ID(), nil
+}
+
+// evidenceDetails are those of the base, with the adapter's own parameters and files.
+func (m *Models) evidenceDetails(model Model) (Details, error) {
+	parts, err := lora.ReadParts(model.Dir)
+	if err != nil {
+		return Details{}, fmt.Errorf("look at model %q: %w", model.Name, err)
+	}
+	base, err := m.base(model.Dir)
+	if err != nil {
+		return Details{}, fmt.Errorf("look at model %q: %w", model.Name, err)
+	}
+	r, err := weights.Look(base, weights.Embedder)
+	if err != nil {
+		return Details{}, fmt.Errorf("look at model %q: %w", model.Name, err)
+	}
+	licences, err := licencesOf(model.Dir)
+	if err != nil {
+		return Details{}, err
+	}
+	d := detailsOf(r, 0, licences)
+	d.Storage, d.Parameters, d.Tensors, d.Bytes = "LoRA", parts.Parameters(), 2*len(parts.Low)+len(parts.Whole), model.Bytes
+	return d, eachFile(model.Dir, func(string, fs.FileInfo) error { d.Files++; return nil })
+}
+
+// unexported says that a model comes with the program only.
+func unexported(name string) error {
+	return core.Explain(fmt.Errorf("export model %q: %w", name, core.ErrUnsupported), "error.model.evidence", name)
 }

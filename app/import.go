@@ -63,6 +63,9 @@ func (m *Models) Import(ctx context.Context, dir string, opt ImportOptions) (Mod
 		return Model{}, core.Explain(fmt.Errorf("import model %q: %w", name, core.ErrBusy), "error.model.exists", name)
 	}
 	kind, err := kindOf(dir)
+	if kind == KindEvidence {
+		err = fmt.Errorf("an adapter, which comes with the program only: %w", fs.ErrNotExist)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return Model{}, core.Explain(fmt.Errorf("import model: %w", err), "error.model.noconfig", dir)
 	}

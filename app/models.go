@@ -158,7 +158,8 @@ func (m *Models) folder(name string) (string, error) {
 	return "", m.missing(name)
 }
 
-// Use puts a model to work. After a change of the embedder documents are found by words only until Library.Refresh.
+// Use puts a model to work: one of KindEvidence for finding the sentence that answers; UseReranker makes it order passages, too. After a change of the embedder documents are
+// found by words only until Library.Refresh.
 func (m *Models) Use(ctx context.Context, name string) error {
 	model, err := m.Find(ctx, name)
 	if err != nil {
@@ -168,17 +169,43 @@ func (m *Models) Use(ctx context.Context, name string) error {
 		switch model.Kind {
 		case KindEmbedder:
 			s.Embedder = name
-		case KindReranker, KindEvidence:
-			s.Reranker = name
-			if s.Rerank == 0 {
-				s.Rerank = settings.Default().Rerank
-			}
+		case KindReranker:
+			orderBy(s, name)
+		case KindEvidence:
+			s.Evidence = settings.Evidences[0]
 		default:
 			s.ChatModel = name
 		}
 	})
 	if err != nil {
 		return fmt.Errorf("use model %q: %w", name, err)
+	}
+	m.releaseOthers()
+	m.Bus.Tell(TopicModels)
+	return nil
+}
+
+// orderBy makes a model the reranker; "": none.
+func orderBy(s *settings.Settings, name string) {
+	s.Reranker = name
+	if s.Rerank == 0 && name != "" {
+		s.Rerank = settings.Default().Rerank
+	}
+}
+
+// UseReranker has a model order passages, a cross-encoder or the one of KindEvidence; "" is none.
+func (m *Models) UseReranker(ctx context.Context, name string) error {
+	if name != "" {
+		model, err := m.Find(ctx, name)
+		if err != nil {
+			return err
+		}
+		if model.Kind != KindReranker && model.Kind != KindEvidence {
+			return core.Explain(fmt.Errorf("order passages by model %q: %w", name, core.ErrUnsupported), "error.reranker.kind", name)
+		}
+	}
+	if err := m.Settings.Update(func(s *settings.Settings) { orderBy(s, name) }); err != nil {
+		return fmt.Errorf("order passages by model %q: %w", name, err)
 	}
 	m.releaseOthers()
 	m.Bus.Tell(TopicModels)
@@ -408,6 +435,9 @@ func (m *Models) Verify(ctx context.Context, model Model, p core.Progress) (id s
 		if sum != f.SHA256 {
 			return "", core.Explain(fmt.Errorf("model %q: file %q has changed: %w", model.Name, f.Name, core.ErrCorrupt), "error.model.changed", model.Name, f.Name)
 		}
+	}
+	if model.Kind == KindEvidence {
+		return m.verifyEvidence(model)
 	}
 	folder, err := weights.Open(model.Dir)
 	if err != nil {

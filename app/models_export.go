@@ -50,6 +50,9 @@ func (m *Models) ExportFolder(ctx context.Context, name, dir string, plan Folder
 	if err != nil {
 		return out, err
 	}
+	if model.Kind == KindEvidence {
+		return out, unexported(name)
+	}
 	parent := filepath.Dir(dir)
 	if info, err := os.Stat(parent); err != nil || !info.IsDir() {
 		return out, core.Explain(fmt.Errorf("export model to %q: %w", dir, errors.Join(err, fs.ErrNotExist)), "error.pack.folder", parent)

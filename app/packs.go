@@ -193,6 +193,9 @@ func (p *Packs) gather(ctx context.Context, plan PackPlan, progress core.Progres
 		if err != nil {
 			return nil, nil, err
 		}
+		if model.Kind == KindEvidence {
+			return nil, nil, unexported(model.Name)
+		}
 		if _, err := weights.Look(model.Dir, purpose(model.Kind)); err != nil { // what cannot be read here is of no use elsewhere
 			return nil, nil, fmt.Errorf("export model %q: %w", model.Name, err)
 		}

@@ -36,7 +36,7 @@ func (m *Models) Measure(ctx context.Context, name string, listen func(job.State
 	if err != nil {
 		return Speed{}, err
 	}
-	if model.Kind == KindReranker {
+	if model.Kind == KindReranker || model.Kind == KindEvidence {
 		return Speed{}, core.Explain(fmt.Errorf("measure model %q: %w", name, core.ErrUnsupported), "error.reranker.speed", name)
 	}
 	var s Speed

@@ -71,9 +71,10 @@ func modelList(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	width := 4
+	width, kinds := 4, 9
 	for _, m := range models {
 		width = max(width, columns(m.Name))
+		kinds = max(kinds, columns(c.text("cli.model."+string(m.Kind))))
 	}
 	for _, m := range models {
 		if c.json {
@@ -90,7 +91,7 @@ func modelList(ctx context.Context, c *call) error {
 		if m.Bundled {
 			origin = c.text("cli.model.bundled")
 		}
-		fmt.Fprintf(c.Out, "%s %s  %s  %s  %s\n", mark, pad(m.Name, width), pad(c.text("cli.model."+string(m.Kind)), 9), pad(amount.Bytes(m.Bytes), 9), origin)
+		fmt.Fprintf(c.Out, "%s %s  %s  %s  %s\n", mark, pad(m.Name, width), pad(c.text("cli.model."+string(m.Kind)), kinds), pad(amount.Bytes(m.Bytes), 9), origin)
 	}
 	if len(models) == 0 {
 		c.say("cli.model.none")

@@ -44,7 +44,7 @@ func runSettings(ctx context.Context, c *call) error {
 				return err
 			}
 		}
-		return nil
+		return c.setReranker(ctx, false)
 	}
 	least, most := 1, 2
 	if reset {
@@ -52,6 +52,9 @@ func runSettings(ctx context.Context, c *call) error {
 	}
 	if err := c.want(least, most); err != nil {
 		return err
+	}
+	if c.args[0] == "reranker" {
+		return c.setReranker(ctx, reset)
 	}
 	f, ok := settings.FieldOf(c.args[0])
 	if !ok {
@@ -81,6 +84,20 @@ func runSettings(ctx context.Context, c *call) error {
 	return c.showSetting(f)
 }
 
+// setReranker shows the model that orders passages, or chooses one; "" is none.
+func (c *call) setReranker(ctx context.Context, reset bool) error {
+	if len(c.args) == 2 || reset {
+		name := ""
+		if !reset {
+			name = c.args[1]
+		}
+		if err := c.host.models.UseReranker(ctx, name); err != nil {
+			return err
+		}
+	}
+	return c.showNamed("reranker", c.host.settings.Get().Reranker, "", `"" | NAME`)
+}
+
 // resplit asks, with what it costs, before documents that are there are split anew, and does that; false when there are none.
 func (c *call) resplit(ctx context.Context, splitter string, yes bool) (bool, error) {
 	b := c.newBar()
@@ -108,6 +125,7 @@ func unknownSetting(key string) error {
 	for _, f := range settings.Fields {
 		keys = append(keys, f.Key)
 	}
+	keys = append(keys, "reranker")
 	err := fmt.Errorf("setting %q: %w", key, core.ErrUsage)
 	if near := nearest(key, keys); near != "" {
 		return core.Explain(err, "error.usage.setting_near", key, near)
@@ -116,19 +134,22 @@ func unknownSetting(key string) error {
 }
 
 func (c *call) showSetting(f settings.Field) error {
-	value := f.Value(c.host.settings.Get())
+	return c.showNamed(f.Key, f.Value(c.host.settings.Get()), f.Default(), f.Allowed())
+}
+
+func (c *call) showNamed(key, value, standard, allowed string) error {
 	if c.json {
-		return c.emit(setting{f.Key, value, f.Default(), f.Allowed()})
+		return c.emit(setting{key, value, standard, allowed})
 	}
 	shown := value
 	if shown == "" {
 		shown = `""`
 	}
 	mark := " "
-	if value != f.Default() {
+	if value != standard {
 		mark = "*"
 	}
-	_, err := fmt.Fprintf(c.Out, "%s %s  %s  %s\n", mark, pad(f.Key, 14), pad(shown, 12), c.text("setting."+f.Key))
+	_, err := fmt.Fprintf(c.Out, "%s %s  %s  %s\n", mark, pad(key, 14), pad(shown, 12), c.text("setting."+key))
 	return err
 }
 

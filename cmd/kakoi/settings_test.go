@@ -13,8 +13,8 @@ import (
 func TestSettings(t *testing.T) {
 	w := newWorld(t)
 	all := objects[setting](t, w.want(0, "settings", "--json").out)
-	if len(all) != len(settings.Fields) {
-		t.Fatalf("%d settings, want %d", len(all), len(settings.Fields))
+	if len(all) != len(settings.Fields)+1 { // and the reranker
+		t.Fatalf("%d settings, want %d", len(all), len(settings.Fields)+1)
 	}
 	for _, s := range all {
 		if s.Value != s.Default || s.Allowed == "" {

@@ -205,6 +205,18 @@ func (p *Parts) whole(a *Adapter, f *weights.Folder, key, name string) error {
 	return nil
 }
 
+// Parameters is the number of weights.
+func (p *Parts) Parameters() int64 {
+	var n int64
+	for _, t := range p.Low {
+		n += int64(len(t.A)) + int64(len(t.B))
+	}
+	for _, w := range p.Whole {
+		n += int64(len(w.Values))
+	}
+	return n
+}
+
 // ID is 16 hex digits over everything that has a say in what the adapter computes; the same weights have the same ID wherever they lie.
 func (p *Parts) ID() string {
 	h := sha256.New()

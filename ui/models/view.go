@@ -162,7 +162,7 @@ func (s *Screen) update() {
 		return // not built yet
 	}
 	key := s.arrange()
-	for _, kind := range []app.ModelKind{app.KindChat, app.KindEmbedder, app.KindReranker} {
+	for _, kind := range []app.ModelKind{app.KindChat, app.KindEmbedder, app.KindReranker, app.KindEvidence} {
 		for _, r := range s.m.rows(kind) {
 			if v := s.cards[r.name]; v != nil {
 				v.show(r)
@@ -202,7 +202,7 @@ func (s *Screen) arrange() string {
 	kinds := []struct {
 		kind  app.ModelKind
 		title string
-	}{{app.KindChat, "models.chat"}, {app.KindEmbedder, "models.embedders"}, {app.KindReranker, "models.rerankers"}}
+	}{{app.KindChat, "models.chat"}, {app.KindEmbedder, "models.embedders"}, {app.KindReranker, "models.rerankers"}, {app.KindEvidence, "models.evidence"}}
 	for _, k := range kinds {
 		for _, r := range s.m.rows(k.kind) {
 			key += "\x01" + string(k.kind) + r.name
@@ -240,7 +240,7 @@ func (s *Screen) arrange() string {
 		return key
 	}
 	for _, k := range kinds {
-		if k.kind == app.KindReranker && len(s.m.rows(k.kind)) == 0 {
+		if (k.kind == app.KindReranker || k.kind == app.KindEvidence) && len(s.m.rows(k.kind)) == 0 {
 			continue // most have none
 		}
 		s.column.Objects = append(s.column.Objects, widget.NewInset(0, 10, 0, 0, nil, s.prose(s.ink.body, widget.Run{Text: t(k.title), Bold: true})))
