@@ -55,6 +55,7 @@ func (p *program) window(ctx context.Context, o *owner, c *call) int {
 	notices := make(chan string, 1)
 	environment := os.Environ() // before we and the toolkit change it
 	closeBus(look.Strict)
+	keepNoShaders()
 	deferred := deferInput()
 	a := newApp()
 	if deferred {
