@@ -198,7 +198,7 @@ func (r *capsuleReader) look(ctx context.Context, p core.Progress) (l lookedCaps
 	l.changed, l.graphs, l.records = map[int]bool{}, map[string]bool{}, map[[2]string]bool{}
 	byID := map[string]int{}
 	turns := map[string]map[string]bool{}
-	ends, left := 0, int64(0)
+	ends, files := 0, fileCount{}
 	var doc *index.Entry
 	graph := ""
 	value := func(key string, payload []byte) error {
@@ -263,23 +263,20 @@ func (r *capsuleReader) look(ctx context.Context, p core.Progress) (l lookedCaps
 			}
 			graph = ""
 		case frameFile:
-			f, err := decodeFile(payload)
-			if err == nil && (left != 0 || !strings.HasPrefix(f.Path, adaptersDir+"/") || strings.Count(f.Path, "/") != 2) {
+			f, err := files.begin(payload)
+			if err == nil && (!strings.HasPrefix(f.Path, adaptersDir+"/") || strings.Count(f.Path, "/") != 2) {
 				err = errBadBackup
 			}
-			left = f.Size
 			return err
 		case frameBytes:
 			l.bytes += int64(len(payload))
-			if left -= int64(len(payload)); left < 0 {
-				return errBadBackup
-			}
+			return files.bytes(len(payload))
 		default:
 			return errBadBackup
 		}
 		return nil
 	})
-	if err == nil && left != 0 {
+	if err == nil && !files.whole() {
 		err = core.Explain(errBadBackup, "error.capsule.damaged", filepath.Base(r.f.Name()), r.size>>10, r.size>>10)
 	}
 	if err != nil {

@@ -35,7 +35,7 @@ type looked struct {
 func (b *Backup) look(ctx context.Context, path string, p core.Progress) (l looked, err error) {
 	start := time.Now()
 	l.changed = map[int]bool{}
-	ends, left := 0, int64(0)
+	ends, files := 0, fileCount{}
 	header, count, size, err := b.read(ctx, path, "look", p, func(kind byte, payload []byte) error {
 		switch kind {
 		case frameValues:
@@ -45,24 +45,18 @@ func (b *Backup) look(ctx context.Context, path string, p core.Progress) (l look
 			l.changed[ends] = kind == frameChanged
 			ends++
 		case frameFile:
-			f, err := decodeFile(payload)
-			if err == nil && left != 0 {
-				err = errBadBackup
-			}
 			l.summary.Files++
-			left = f.Size
+			_, err := files.begin(payload)
 			return err
 		case frameBytes:
 			l.bytes += int64(len(payload))
-			if left -= int64(len(payload)); left < 0 {
-				return errBadBackup
-			}
+			return files.bytes(len(payload))
 		default:
 			return errBadBackup
 		}
 		return nil
 	})
-	if err == nil && left != 0 {
+	if err == nil && !files.whole() {
 		err = core.Explain(errBadBackup, "error.backup.damaged")
 	}
 	if err == nil {
@@ -322,6 +316,30 @@ func (s *stager) close(well bool) error {
 	s.file = nil
 	return err
 }
+
+// fileCount holds the bytes of files against the sizes that they begin with.
+type fileCount struct{ left int64 }
+
+// begin is the frame of a file's beginning; the one before it must have ended.
+func (c *fileCount) begin(payload []byte) (backupFile, error) {
+	f, err := decodeFile(payload)
+	if err == nil && !c.whole() {
+		err = errBadBackup
+	}
+	c.left = f.Size
+	return f, err
+}
+
+// bytes is a frame of bytes of it.
+func (c *fileCount) bytes(n int) error {
+	if c.left -= int64(n); c.left < 0 {
+		return errBadBackup
+	}
+	return nil
+}
+
+// whole says whether no file is under way.
+func (c *fileCount) whole() bool { return c.left == 0 }
 
 func decodeFile(payload []byte) (f backupFile, err error) {
 	if json.Unmarshal(payload, &f) != nil || f.Size < 0 {

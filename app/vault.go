@@ -48,11 +48,15 @@ type Vault struct {
 	work sync.Mutex // held by what opens, closes or moves
 }
 
-// NewVault ends an exchange of the data folder that was interrupted, and looks whether it has a passphrase: the state is VaultNone or VaultLocked then, and nothing is open.
+// NewVault ends an exchange of the data folder that was interrupted, deletes files that were left half written, and looks whether it has a passphrase: the state is VaultNone or VaultLocked then, and nothing is open.
 // core.ErrCorrupt for a damaged header.
 func NewVault(data string) (*Vault, error) {
 	if _, _, err := (Keep{Data: data}).Finish(); err != nil {
 		return nil, fmt.Errorf("prepare data folder: %w", err)
+	}
+	// A header that a crash left half written is wrapped under a passphrase that never counted.
+	if err := vault.Sweep(data); err != nil {
+		slog.Warn("sweep data folder", "error", err)
 	}
 	v := &Vault{Data: data, state: VaultNone, listeners: map[*func(VaultState)]bool{}}
 	h, there, err := vault.Load(data)
@@ -323,9 +327,6 @@ func (v *Vault) rewrite(ctx context.Context, pass []byte, change func(vault.Head
 	v.mu.Unlock()
 	return nil
 }
-
-// Clean removes what a crash left half written in the data folder itself.
-func (v *Vault) Clean() error { return vault.Sweep(v.Data) }
 
 // plainBackups are the daily backups in the data folder that are not encrypted.
 func plainBackups(data string) ([]string, error) {

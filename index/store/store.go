@@ -182,7 +182,7 @@ func (s *Store) openBadger(table int64) (db *badger.DB, err error) {
 		return err != nil && strings.Contains(err.Error(), lockRefused), err // Badger does not wrap
 	})
 	if err == nil && s.opt.Key != nil {
-		if err = errors.Join(encrypts(s.dir), s.keepRegistry()); err != nil {
+		if err = errors.Join(encrypts(s.dir), vault.Sweep(s.dir), s.keepRegistry()); err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
 	}
