@@ -2,22 +2,14 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
-
-// kills is at how many moments each of the commands is killed.
-func kills() int {
-	if n, err := strconv.Atoi(os.Getenv("KAKOI_KILLS")); err == nil {
-		return n
-	}
-	return 3
-}
 
 // killed runs the program and kills it at a random moment of the time that such a run takes. true: it came to its end before.
 func (w *world) killed(r *rand.Rand, takes time.Duration, args ...string) bool {
@@ -32,104 +24,131 @@ func (w *world) killed(r *rand.Rand, takes time.Duration, args ...string) bool {
 	return err == nil
 }
 
-// timed runs the program to its end and says how long it took.
-func (w *world) timed(args ...string) time.Duration {
-	w.t.Helper()
-	start := time.Now()
-	w.want(0, args...)
-	return time.Since(start)
-}
-
 // state is all that a person sees of a library.
 func (w *world) state() string {
 	return w.documents() + w.want(0, "chat", "list", "--json").out
 }
 
-// TestKilledCapsulesAndBackups kills real processes at random moments: a file is there whole or not at all, a library is the old one or the new one.
-func TestKilledCapsulesAndBackups(t *testing.T) {
+// is says whether a library is in one of some states, and in order.
+func (w *world) is(what string, states ...string) string {
+	w.t.Helper()
+	got := w.state()
+	for _, s := range states {
+		if got == s {
+			if said := w.run("doctor"); !strings.Contains(said.out, " 0 problems") {
+				w.t.Errorf("%s: %s", what, said.out)
+			}
+			return got
+		}
+	}
+	w.t.Fatalf("%s: neither the old nor the new state:\n%s", what, got)
+	return ""
+}
+
+// TestKilledExports kills real processes that write a capsule or a backup: the file is there whole, as the old one or the new one, or not at all, and nothing of what is half written
+// can be read.
+func TestKilledExports(t *testing.T) {
 	w := newWorld(t)
 	w.stock(24)
 	w.want(0, "chat", "ask", "new", "Where is lamp number 203?")
 	pass := w.secretFile("seven lamps in a row")
 	r := rand.New(rand.NewPCG(7, uint64(time.Now().UnixNano())))
-	dir := t.TempDir()
-	seal, whole := filepath.Join(dir, "whole"), filepath.Join(dir, "backup")
-	whatFor := map[string]struct {
-		takes time.Duration
-		run   []string
-		proof []string
-	}{}
-	for name, of := range map[string]string{"capsule": seal, "backup": whole} {
-		run, proof := []string{"capsule", "export", "--replace", "--passphrase-file", pass}, []string{"capsule", "show", "--passphrase-file", pass}
-		if name == "backup" {
-			run, proof = []string{"backup", "--yes"}, []string{"restore", "--check"}
-		}
-		whatFor[name] = struct {
-			takes time.Duration
-			run   []string
-			proof []string
-		}{w.timed(append(run, of)...), run, proof}
-	}
 	want := w.state()
-	for name, one := range whatFor {
-		for range kills() {
-			file := filepath.Join(t.TempDir(), name)
-			w.killed(r, one.takes, append(one.run, file)...)
-			if _, err := os.Stat(file); err == nil {
-				w.want(0, append(one.proof, file)...)
+	for _, one := range []struct {
+		name       string
+		run, proof []string
+	}{
+		{"capsule export", []string{"capsule", "export", "--replace", "--passphrase-file", pass}, []string{"capsule", "show", "--passphrase-file", pass}},
+		{"backup", []string{"backup", "--yes"}, []string{"restore", "--check"}},
+	} {
+		t.Run(one.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "file")
+			begun := func() bool { return exists(file + ".part") }
+			k := w.learn(one.name, begun, append(one.run, file)...)
+			there := false // a file of that name, at every second kill
+			for i := range kills() {
+				if there = i/2%2 == 0; !there {
+					if err := os.Remove(file); err != nil {
+						t.Fatal(err)
+					}
+				}
+				k.strike(r, i, kills(), begun, append(one.run, file)...)
+				if exists(file) {
+					w.want(0, append(one.proof, file)...)
+				} else if there {
+					t.Fatalf("kill %d: the old file is gone", i)
+				}
+				if part, err := os.ReadFile(file + ".part"); err == nil && one.name != "backup" && bytes.Contains(part, []byte("lamp")) {
+					t.Errorf("kill %d: what is half written can be read", i)
+				}
+				w.want(0, append(one.run, file)...) // and again, over what was left
+				if exists(file + ".part") {
+					t.Errorf("kill %d: something is left beside it", i)
+				}
 			}
-			if part, err := os.ReadFile(file + ".part"); err == nil && name == "capsule" && bytes.Contains(part, []byte("lamp")) {
-				t.Errorf("%s: what is half written can be read", name)
-			}
-			w.want(0, append(one.run, file)...) // and again, over what was left
-			if _, err := os.Stat(file + ".part"); err == nil {
-				t.Errorf("%s: something is left beside it", name)
-			}
-		}
+			k.tell(t, kills())
+		})
 	}
 	if got := w.state(); got != want {
 		t.Errorf("exports changed the library:\n%s\nnot\n%s", got, want)
 	}
+}
 
-	other := w.elsewhere()
-	other.file("mine.txt", "A document that was here before.\n")
-	other.want(0, "add", filepath.Join(w.docs, "mine.txt"))
-	old := other.state()
+// TestKilledImports kills real processes that take a capsule in, or restore a backup: the library is the old one or the new one, in order, and nothing is left beside it.
+func TestKilledImports(t *testing.T) {
+	from := newWorld(t)
+	from.stock(24)
+	from.want(0, "chat", "ask", "new", "Where is lamp number 203?")
+	pass := from.secretFile("seven lamps in a row")
+	seal := filepath.Join(t.TempDir(), "whole")
+	from.want(0, "capsule", "export", "--passphrase-file", pass, seal)
+
+	w := from.elsewhere()
+	w.file("mine.txt", "A document that was here before.\n")
+	w.want(0, "add", filepath.Join(w.docs, "mine.txt"))
+	old := w.state()
 	clean := filepath.Join(t.TempDir(), "backup")
-	other.want(0, "backup", clean)
-	takes := other.timed("capsule", "import", "--passphrase-file", pass, seal)
-	merged := other.state()
-	back := other.timed("restore", "--yes", clean)
-	is := func(what string, states ...string) string {
-		t.Helper()
-		got := other.state()
-		for _, s := range states {
-			if got == s {
-				if said := other.run("doctor"); !strings.Contains(said.out, " 0 problems") {
-					t.Errorf("%s: %s", what, said.out)
-				}
-				return got
-			}
+	w.want(0, "backup", clean)
+	bring, back := []string{"capsule", "import", "--passphrase-file", pass, seal}, []string{"restore", "--yes", clean}
+	// What an import writes goes into the library's own files, where it is not to be seen from outside. The key takes most of the first half of its time: the last two fifths
+	// stand for its writing.
+	takes := w.timed(bring...)
+	merged := w.state()
+	w.want(0, back...)
+	var since time.Time
+	writing := func() bool { return time.Since(since) > takes*6/10 }
+	since = time.Now()
+	in := w.learn("capsule import", writing, bring...)
+	coming := func() bool { return exists(filepath.Join(w.data, "incoming")) }
+	out := w.learn("restore", coming, back...)
+	w.is("restored", old)
+	r := rand.New(rand.NewPCG(11, uint64(time.Now().UnixNano())))
+	seen := map[string]int{}
+	for i := range kills() {
+		since = time.Now()
+		phase := in.strike(r, i, kills(), writing, bring...)
+		if w.is(fmt.Sprint("import ", i), old, merged) == old {
+			seen["import "+phase+" old"]++
+			w.want(0, bring...)
+			w.is("import again", merged)
+		} else {
+			seen["import "+phase+" new"]++
 		}
-		t.Fatalf("%s: neither the old nor the new state:\n%s", what, got)
-		return ""
-	}
-	is("restored", old)
-	for range kills() {
-		other.killed(r, takes, "capsule", "import", "--passphrase-file", pass, seal)
-		if is("import", old, merged) == old {
-			other.want(0, "capsule", "import", "--passphrase-file", pass, seal)
-			is("import again", merged)
-		}
-		other.killed(r, back, "restore", "--yes", clean)
-		if is("restore", old, merged) == merged {
-			other.want(0, "restore", "--yes", clean)
-			is("restore again", old)
+		phase = out.strike(r, i, kills(), coming, back...)
+		if w.is(fmt.Sprint("restore ", i), old, merged) == merged {
+			seen["restore "+phase+" old"]++
+			w.want(0, back...)
+			w.is("restore again", old)
+		} else {
+			seen["restore "+phase+" new"]++
 		}
 		for _, left := range []string{"incoming", "proving", "adapters/.capsule", "adapters/.capsule.json"} {
-			if exists(filepath.Join(other.data, left)) {
+			if exists(filepath.Join(w.data, left)) {
 				t.Errorf("%s is left", left)
 			}
 		}
 	}
+	in.tell(t, kills())
+	out.tell(t, kills())
+	t.Log(seen)
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"kakoi/app"
 	"kakoi/app/apptest"
 	"kakoi/core/engine"
@@ -39,9 +41,25 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		step = 0
 	}
+	// Ctrl+C in the middle of an answer.
+	var answering func(string, int) error
+	if os.Getenv("KAKOI_TEST_STOP") != "" {
+		answering = func(_ string, piece int) error {
+			if piece == 2 {
+				if err := unix.Kill(os.Getpid(), unix.SIGINT); err != nil {
+					return err
+				}
+			}
+			if piece >= 2 {
+				time.Sleep(200 * time.Millisecond)
+			}
+			return nil
+		}
+	}
 	os.Exit(start(os.Args[1:], func(_ context.Context, key *vault.Key) (app.Client, error) {
 		return &apptest.Client{
 			Key: key, Delay: delay, Gate: os.Getenv("KAKOI_TEST_GATE"), Sick: os.Getenv("KAKOI_TEST_SICK") != "", Training: func(int) error { time.Sleep(step); return nil },
+			Answering: answering, Wide: os.Getenv("KAKOI_TEST_WIDE") != "",
 		}, nil
 	}))
 }
