@@ -4,7 +4,7 @@
 # folder of exports, what the window's toolkit keeps for itself (its preferences and its index of fonts, with no text of ours), and the SHA-256 sums
 # of the program's own models, which are kept beside these where the folder of the programs can be written to.
 #   .setup/session-trace.sh [FOLDER OF THE PROGRAMS [SESSION...]]     (default: bin, all sessions)
-# Sessions: plain, passphrase (the library is encrypted half-way, changed and locked with a recovery code), window (the same commands beside an open
+# Sessions: plain, passphrase (the library is encrypted half-way, the passphrase changed, and removed), window (the same commands beside an open
 # window on a screen of its own, which is clicked through with the keyboard; needs Xvfb and xdotool).
 # Needs strace, and unshare -n: root, or user namespaces.
 set -euo pipefail
