@@ -158,7 +158,7 @@ func TestRemovalTellsOfBackups(t *testing.T) {
 		{app.BackupsStatus{Daily: true, Inside: true}, ""},
 		{app.BackupsStatus{Daily: true, Inside: true, Kept: make([]app.KeptBackup, 3)}, "(3) are deleted with it, because it is in them too. A new one"},
 		{app.BackupsStatus{Inside: true, Kept: make([]app.KeptBackup, 1)}, "because it is in them too."},
-		{app.BackupsStatus{Folder: "/usb", Kept: make([]app.KeptBackup, 2)}, "2 daily backups still hold it, until you delete them: /usb."},
+		{app.BackupsStatus{Folder: "/usb", Kept: make([]app.KeptBackup, 2)}, "made before (2), until you delete them: /usb."},
 	} {
 		if got := m.backedUp(c.st); !strings.Contains(got, c.want) || c.want == "" && got != "" || !c.st.Daily && strings.Contains(got, "A new one") {
 			t.Errorf("%+v: says %q", c.st, got)
