@@ -17,8 +17,12 @@ words) "$python" words.py "$work/x" "$work/pack/words.json" ;;
 questions) "$python" rules.py "$work/passages.jsonl" "$work/pack/words.json" "$work/real.jsonl" && xz -6 -c "$work/real.jsonl" >"$work/pack/real.jsonl.xz" ;;
 tokenizer) "$python" tokenizer.py "$work/real.jsonl" "$work/pack/words.json" written "$work/pack" ;;
 meaning) "$python" meaning.py "${more:?the folder of multilingual-e5-small}" "$work/pack" ;;
-train) "$python" train.py --data "$work/pack" --written written --state "$work/state.pt" --seconds "${more:-480}" ;;
+embedder) "$python" teacher.py make "${more:?the folder of multilingual-e5-small}" "$work/pack" ;;
+evidence) "$python" evidence.py train "$work/pack" written "$work/evidence.pt" "${more:-280}" 16 && "$python" evidence.py export "$work/pack" "$work/evidence.pt" "$work/evidence" ;;
+train) "$python" train.py --data "$work/pack" --written written --state "$work/state.pt" --layers 10 --seconds "${more:-330}" ;;
 export) "$python" export.py "$work/state.pt" "$work/pack" "$work/starter" ;;
+evidence-exam) # exam.jsonl with the clause that the evidence model chose, for: exam.py run
+  "$python" exam.py make "$work/pack" written "$work/exam.jsonl" && "$python" evidence.py exam "$work/pack" "$work/evidence.pt" "$work/exam.jsonl" "$work/exam_evidence.jsonl" ;;
 exam) "$python" exam.py make "$work/pack" written "$work/exam.jsonl" && "$python" exam.py run "${more:-$work/starter}" "$work/pack" "$work/exam.jsonl" "$work/answers.jsonl" ;;
-*) sed -n 's/^\([a-z]*\)) .*/\1/p' "$here/recipe.sh" ;;
+*) sed -n 's/^\([a-z-]*\)) .*/\1/p' "$here/recipe.sh" ;;
 esac

@@ -6,7 +6,7 @@ prompt is the product's own (resources/prompts), its passages are cut and joined
 import glob, hashlib, json, lzma, os, random as R, re
 import numpy as np
 import sentencepiece as spm
-import invent, wording
+import evidence, invent, wording
 from renaming import Renamer
 
 PROMPT = {"ja": ("ユーザー:以下の情報を参照し、質問に回答してください。\n\n-----------\n", "\n-----------\n\n", "質問→%s\nシステム:"),
@@ -14,6 +14,9 @@ PROMPT = {"ja": ("ユーザー:以下の情報を参照し、質問に回答し�
 REFUSAL = {"ja": "資料には記載がありません。", "en": " The documents do not say."}
 EOS, PAD = 2, 3
 T, MAXPOS = 2048, 1280
+WHOLE = "\x01"  # before an answer that is a clause as it stands
+NARROW = 0.7  # share of prompts with one to three sentences, as the evidence model leaves them
+SHARES = [float(x) for x in os.environ.get("SHARES", "0.18 0.25").split()]  # of trees: written, real; the others are invented
 # How often a rule's questions are used.
 RULE = {"label": 0.15, "row": 0.3, "yes": 0.25, "modal": 0.35, "if": 0.5, "subj": 0.7}
 
@@ -32,13 +35,31 @@ def core(a):
 
 def say(a, lang):
     """An answer as the model is to write it."""
-    a = a.strip()
+    whole = a.startswith(WHOLE)
+    a = a.removeprefix(WHOLE).strip()
     if lang == "en":
         return " " + a + ("" if a[-1:] in ".!?。" else ".")
     a = a.rstrip("。")
+    if whole and re.search("[\u3041-\u3096]$", a):
+        return a + "。"
     if a in ("はい", "いいえ"):
         return a + "。"
     return a + ("。" if re.search("(ます|ません|です|ください|る|た|[うくすつむぶぐ]|ない|い|こと)$", a) and not re.search("(ため|まで|から|くらい|ぐらい|以内|とおり|あいだ|うち|ほう)$", a) else "です。")
+
+
+def echo(text, a):
+    """The answer as a short text's own clause where that is short, marked with WHOLE; else a itself."""
+    c = core(a)
+    yes = re.match("(はい|いいえ|Yes|No)[、, ]*", a.strip())
+    if not c or c in ("はい", "いいえ", "Yes", "No"):
+        return a
+    for s in evidence.sentences(text):
+        if evidence.flat(c) in evidence.flat(s):
+            found = [w for w, _, _ in evidence.windows(s) if evidence.flat(c) in evidence.flat(w)] + [s]
+            w = re.sub(r"^[-・•*■]\s*", "", min(found, key=len).strip().rstrip("、，,;；:："))
+            if len(w) <= (45 if is_ja(w) else 70):
+                return (WHOLE + yes.group(1) + ("、" if is_ja(a) else ", ") + w) if yes else WHOLE + w
+    return a
 
 
 def sentences(text):
@@ -161,6 +182,24 @@ class Data:
         lost = [x for x in qa if core(x[1]) not in got and len(core(x[1])) > 1]
         return got.strip(), here, lost
 
+    def narrow(self, text, qa):
+        """What the product shows a small model: the sentence that the evidence model chose, seldom with its neighbours -> text, answered, lost"""
+        ss = sentences(text)
+        if not ss:
+            return text.strip(), qa, []
+        c = core(R.choice(qa)[1]) if qa else ""
+        hold = [i for i, s in enumerate(ss) if c and c in s]
+        i = R.choice(hold) if hold else R.randrange(len(ss))
+        n = R.choice([0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3])
+        a = max(0, i - R.randrange(max(1, n)))
+        got = "".join(ss[a : a + n])
+        if not n:  # a clause
+            ws = [w for w, _, _ in evidence.windows(ss[i].strip())]
+            got = R.choice([w for w in ws if c and c in w] or ws or [ss[i]])
+        here = [(q, echo(got, x)) for q, x in qa if core(x) and core(x) in got]
+        lost = [x for x in qa if core(x[1]) not in got and len(core(x[1])) > 1]
+        return got.strip(), here, lost
+
     def headed(self, p, text):
         h = p.get("heading") or ""
         r = R.random()
@@ -178,14 +217,15 @@ class Data:
         if cross and R.random() < 0.2:
             plang, qa = ("en" if lang == "ja" else "ja"), cross
         pairs = [(x["q"], x["a"]) for x in qa]
-        text, here, lost = self.window(p["text"], pairs)
+        few = R.random() < NARROW
+        text, here, lost = (self.narrow if few else self.window)(p["text"], pairs)
         same = plang == lang
         absent = [(q, None) for q in p.get("absent", []) if is_ja(q) == (plang == "ja")]
         absent += [(q, None) for q, _ in lost if R.random() < 0.4]
         other = R.choice(self.written[lang])
         parts = [self.sp.encode(self.headed(p, text))]
         others = []
-        for _ in range(R.choice([0, 0, 1, 2, 2, 2, 3])):
+        for _ in range(0 if few else R.choice([0, 0, 1, 2, 2, 2, 3])):
             r = R.random()
             if r < 0.5:
                 o = R.choice(self.written[lang])
@@ -203,7 +243,7 @@ class Data:
             absent += [(x["q"], None) for x in R.sample(other["qa"], min(2, len(other["qa"]))) if is_ja(x["q"]) == (lang == "ja")]
         R.shuffle(parts)
         R.shuffle(absent)
-        qas = here + absent[: max(1, round(len(here) * R.choice([0.1, 0.25, 0.4])))]
+        qas = here + absent[: max(R.random() < 0.5 if few else 1, round(len(here) * R.choice([0.1, 0.25, 0.4])))]
         R.shuffle(qas)
         return self.tree(plang, self.join(parts), qas, w_context, False)
 
@@ -212,10 +252,11 @@ class Data:
         i = R.choice(at)
         p = pool[i]
         qa = [(q, a) for q, a, k in p["qa"] if R.random() < RULE.get(k, 1)] or [tuple(p["qa"][0][:2])]
-        text, here, lost = self.window(p["text"], qa)
+        few = R.random() < NARROW
+        text, here, lost = (self.narrow if few else self.window)(p["text"], qa)
         near = [j for j in (i - 2, i - 1, i + 1, i + 2) if 0 <= j < len(pool) and pool[j]["doc"] == p["doc"]]
         parts, ids = [self.sp.encode(self.headed(p, text))], {i}
-        for _ in range(R.choice([0, 0, 1, 2, 2, 3])):
+        for _ in range(0 if few else R.choice([0, 0, 1, 2, 2, 3])):
             j = R.choice(near) if near and R.random() < 0.5 else R.choice(at)
             t = pool[j]["tok"]
             if j not in ids and sum(map(len, parts)) + len(t) < 950:
@@ -240,8 +281,12 @@ class Data:
         if not d or not d[1]:
             return None
         passages, qa, absent = d
+        few = R.random() < NARROW
+        if few:
+            text, qa, lost = self.narrow(R.choice(passages), qa)
+            passages, absent = [text], absent[:2] + [q for q, _ in R.sample(lost, min(1, len(lost)))]
         parts = [self.sp.encode(x) for x in passages]
-        for _ in range(R.choice([0, 0, 1, 1, 2])):
+        for _ in range(0 if few else R.choice([0, 0, 1, 1, 2])):
             r = R.random()
             if r < 0.4:
                 t = R.choice(self.real[lang])["tok"][: R.choice([120, 250])]
@@ -255,9 +300,9 @@ class Data:
         if sum(map(len, parts)) > 1000:
             return None
         R.shuffle(parts)
-        qas = R.sample(qa, min(len(qa), 11)) + [(q, None) for q in absent[:4]]
+        qas = R.sample(qa, min(len(qa), 11)) + [(q, None) for q in absent[: (R.random() < 0.5) if few else 4]]
         R.shuffle(qas)
-        return self.tree(lang, self.join(parts), qas, w_context, True)
+        return self.tree(lang, self.join(parts), qas, w_context, True) if qas else None
 
     def plain(self, n, ja_share):
         """Running text for the language itself."""
@@ -288,9 +333,9 @@ class Data:
             t = self.plain(R.choice([500, 1000]), 0.5)
             return t, [0] * len(t), list(range(len(t))), [w_lm] * (len(t) - 1) + [0.0]
         r = R.random()
-        if r < 0.32 and self.written[lang]:
+        if r < SHARES[0] and self.written[lang]:
             return self.written_tree(lang, w_context)
-        if r < 0.56:
+        if r < SHARES[0] + SHARES[1]:
             return self.real_tree(lang, w_context)
         return self.invented_tree(lang, w_context)
 
