@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"kakoi/core"
 	"kakoi/core/calibrate"
@@ -25,7 +26,7 @@ var reading = struct {
 	noCode                    float64 // taken off logits where the question names a code that stands nowhere
 	places                    int     // sentences whose clauses are compared
 	overOne                   float64 // logit by which several sentences together must be better than the best one, to stand for it
-	overClause                float64 // logit by which two clauses together must be better than the best one
+	perRune                   float64 // logit that each character of a clause, or of an answer, costs: short ones are wanted
 	underWhole                float64 // logit by which the best clause may be worse than the best stretch before that is read as it is
 	underClause               float64 // logit by which the model's answer may be worse than its clause before that is quoted
 	ofStretch, ofClause, plus float64 // of the logits of the best stretch and the best clause, in that of there being an answer
@@ -37,14 +38,14 @@ var reading = struct {
 	bound                     float64 // of the refusal, where none was calibrated
 }{
 	hits: 8, window: 3, whole: 300, most: 120, noCode: 2,
-	places: 2, overOne: 1.5, overClause: 0.7, underWhole: 2, underClause: 0.7,
-	ofStretch: 0.6, ofClause: 0.4, plus: 0,
+	places: 2, overOne: 1.5, perRune: 0.05, underWhole: 2, underClause: 0.5,
+	ofStretch: 0.53, ofClause: 0.31, plus: -0.83,
 	shown: 1, share: 0.5, heading: true,
 	ofOdds: 1, ofOwnOdds: 0, bound: 0.5,
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 1
+const Reading = 2
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
@@ -110,11 +111,11 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	var read []candidate
 	start := 0
 	for _, end := range ends {
-		read = append(read, preferred(parts[start:end], reading.overClause))
+		read = append(read, briefest(parts[start:end]))
 		start = end
 	}
 	slices.SortStableFunc(read, func(x, y candidate) int { return byLogit(y, x) })
-	if read[0].logit < top-reading.underWhole {
+	if slices.MaxFunc(parts, byLogit).logit < top-reading.underWhole {
 		read = places
 	}
 	for _, c := range read {
@@ -168,6 +169,16 @@ func preferred(all []candidate, over float64) candidate {
 		best = wide
 	}
 	return all[best]
+}
+
+// briefest is the clause, or the two, that answer best for their length. The first of equals.
+func briefest(all []candidate) candidate {
+	return slices.MaxFunc(all, func(x, y candidate) int { return cmp.Compare(x.worth(), y.worth()) })
+}
+
+// worth is a clause's logit less what its length costs.
+func (c candidate) worth() float64 {
+	return c.logit - reading.perRune*float64(utf8.RuneCountInString(c.stretch.text))
 }
 
 // placesOf are the best stretches of different places, best first.

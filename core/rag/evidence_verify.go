@@ -43,7 +43,7 @@ func (a *Asker) verified(ctx context.Context, q asked, said string, shown []core
 			slog.Warn("the answer cannot be held against its evidence: it stays", "error", err)
 			return said, false, of, nil
 		}
-		if both[1].logit >= both[0].logit-reading.underClause {
+		if both[1].worth() >= both[0].worth()-reading.underClause {
 			return said, false, of, nil
 		}
 	}
