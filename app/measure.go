@@ -125,6 +125,18 @@ func (a *examiner) put(ctx context.Context, items []*record.ExamItem, lanes []ra
 func (a *examiner) evident(ctx context.Context, item *record.ExamItem, o *outcome) (err error) {
 	open := o.mark
 	o.refusal.Open = &open
+	if t := a.template(item); t != nil && !open.Right {
+		// A chat quotes the evidence where it does not find the model's answer borne out by it.
+		if context, ok := t.Context(item.Inputs, item.Question); ok {
+			quoted, err := a.mark(ctx, item, rag.Quoted(context))
+			if err != nil {
+				return err
+			}
+			if quoted.Right {
+				open = quoted
+			}
+		}
+	}
 	if o.refusal.Probability = rag.EvidenceRefusal(item.Answerable, o.refusal.Probability); o.refusal.Probability > rag.RefusalBound() {
 		o.mark, err = a.mark(ctx, item, a.template(item).Refusal())
 	}

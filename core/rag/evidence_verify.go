@@ -73,6 +73,12 @@ func yesNo(said string) (lead, rest string) {
 	return said[m[2]:m[3]], said[m[1]:]
 }
 
+// Quoted is the answer that a chat gives where a model's own does not stand: the evidence of a prompt, its last line, as a sentence.
+func Quoted(context string) string {
+	context = strings.TrimSpace(context)
+	return quote("", context[strings.LastIndexByte(context, '\n')+1:])
+}
+
 // quote is a clause as a sentence of its own, behind a yes or no.
 func quote(lead, clause string) string {
 	text := leadMarks.ReplaceAllString(strings.Join(strings.Fields(clause), " "), "")
