@@ -53,6 +53,37 @@ func TestPreferred(t *testing.T) {
 	}
 }
 
+// TestBriefest: of clauses that answer about as well the shorter goes before, by characters and not bytes; one that answers better by more than its length costs stays.
+func TestBriefest(t *testing.T) {
+	of := func(text string, logit float64) candidate {
+		return candidate{stretch: stretch{text: text}, within: "a sentence, whose length costs nothing", logit: logit}
+	}
+	for i, c := range []struct {
+		all  []candidate
+		want string
+	}{
+		{[]candidate{of("受付時間は平日の9時から17時までとし、", 3), of("9時から17時まで", 2.6)}, "9時から17時まで"},
+		{[]candidate{of("受付時間は平日の9時から17時までとし、", 3), of("9時から17時まで", 2.4)}, "受付時間は平日の9時から17時までとし、"},
+		{[]candidate{of("ten days", 1), of("十日間の有給休暇", 1)}, "ten days"},
+		{[]candidate{of("十日間の有給休暇", 1), of("ten days", 1)}, "十日間の有給休暇"},
+		{[]candidate{of("only", -8)}, "only"},
+	} {
+		if got := briefest(c.all); got.stretch.text != c.want {
+			t.Errorf("%d: %q, want %q", i, got.stretch.text, c.want)
+		}
+	}
+	before := reading
+	defer func() { reading = before }()
+	reading.perRune = 0.25
+	if got := of("十日間", 2).worth(); got != 1.25 {
+		t.Errorf("three characters at a quarter: %v, want 1.25", got)
+	}
+	reading.perRune = 0
+	if got := briefest([]candidate{of("ten days", 1), of("ten days of paid leave", 1.1)}); got.logit != 1.1 {
+		t.Errorf("where length costs nothing: %+v", got)
+	}
+}
+
 // scored is a cross-encoder that gives what the parts of a text say.
 type scored map[string]float32
 

@@ -36,7 +36,7 @@ func TestLoadTakesTheOriginal(t *testing.T) {
 			t.Errorf("%s in a text became a special token: %v", name, ids)
 		}
 	}
-	if tk.VocabSize() != 20480 {
+	if tk.VocabSize() != 16384 {
 		t.Errorf("%d ids", tk.VocabSize())
 	}
 }

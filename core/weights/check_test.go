@@ -19,7 +19,7 @@ func TestCheckStarter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Unused) != 0 || r.Layers != 12 || r.Vocab != 20480 || r.Tokenizer.Size != 20480 || r.Storage != "NF4" || !r.Tied || len(r.Files) != 5 || r.Parameters != 48315392 {
+	if len(r.Unused) != 0 || r.Layers != 10 || r.Vocab != 16384 || r.Tokenizer.Size != 16384 || r.Storage != "NF4" || !r.Tied || len(r.Files) != 5 || r.Parameters != 39913472 {
 		b, _ := json.Marshal(r)
 		t.Errorf("report %s", b)
 	}
