@@ -208,7 +208,7 @@ func TestWideModelDrafts(t *testing.T) {
 	}
 	err = weights.Generate(t.Context(), dir, weights.GenerateParams{
 		Shape: weights.Shape{
-			Model: "gpt_neox", Layers: 1, Hidden: 1024, Heads: 8, FFN: 2048, Vocab: 20480, MaxTokens: 2048, DType: weights.F16, RotaryPct: 1,
+			Model: "gpt_neox", Layers: 1, Hidden: 1024, Heads: 8, FFN: 2048, Vocab: 16384, MaxTokens: 2048, DType: weights.F16, RotaryPct: 1,
 		},
 		Layout: weights.Single, Seed: 1, Files: map[string][]byte{"spiece.model": pieces},
 	}, nil)

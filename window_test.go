@@ -299,7 +299,7 @@ func (d *desk) models() {
 	}
 	err = weights.Generate(d.t.Context(), filepath.Join(dir, "noise"), weights.GenerateParams{
 		Shape: weights.Shape{
-			Model: "gpt_neox", Layers: 6, Hidden: 512, Heads: 8, FFN: 2048, Vocab: 20480, MaxTokens: 2048, DType: weights.F16, RotaryPct: 1,
+			Model: "gpt_neox", Layers: 6, Hidden: 512, Heads: 8, FFN: 2048, Vocab: 16384, MaxTokens: 2048, DType: weights.F16, RotaryPct: 1,
 		},
 		Layout: weights.Single, Seed: 1, Files: map[string][]byte{"spiece.model": pieces},
 	}, nil)

@@ -23,7 +23,7 @@ func fullModel(t *testing.T) string {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "full")
-	s := weights.Shape{Model: "gpt_neox", Layers: 1, Hidden: 64, Heads: 2, FFN: 256, Vocab: 20480, MaxTokens: 64, DType: weights.BF16, RotaryPct: 1}
+	s := weights.Shape{Model: "gpt_neox", Layers: 1, Hidden: 64, Heads: 2, FFN: 256, Vocab: 16384, MaxTokens: 64, DType: weights.BF16, RotaryPct: 1}
 	if err := weights.Generate(t.Context(), dir, weights.GenerateParams{Shape: s, Layout: weights.Sharded, ShardBytes: 2 << 20, Files: map[string][]byte{"spiece.model": pieces}}, nil); err != nil {
 		t.Fatal(err)
 	}

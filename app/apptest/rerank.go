@@ -52,7 +52,7 @@ func (w words) Rerank(ctx context.Context, question string, texts []string) ([]f
 				shared++
 			}
 		}
-		out[i] = 8*float32(shared)/float32(max(1, len(asked))) - 2 - 0.01*float32(len(text))
+		out[i] = 8*float32(shared)/float32(max(1, len(asked))) - 1 - 0.01*float32(len(text))
 	}
 	return out, ctx.Err()
 }

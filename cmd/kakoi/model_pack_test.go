@@ -27,7 +27,7 @@ func smallModel(t *testing.T, size int) string {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), fmt.Sprint("model", size))
-	s := weights.Shape{Model: "gpt_neox", Layers: 1, Hidden: 64 * size, Heads: 2, FFN: 256, Vocab: 20480, MaxTokens: 64, DType: weights.F16, RotaryPct: 1}
+	s := weights.Shape{Model: "gpt_neox", Layers: 1, Hidden: 64 * size, Heads: 2, FFN: 256, Vocab: 16384, MaxTokens: 64, DType: weights.F16, RotaryPct: 1}
 	if err := weights.Generate(t.Context(), dir, weights.GenerateParams{Shape: s, Layout: weights.Single, Seed: uint64(size), Files: map[string][]byte{"spiece.model": pieces}}, nil); err != nil {
 		t.Fatal(err)
 	}

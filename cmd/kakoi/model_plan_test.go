@@ -50,7 +50,7 @@ func TestModelQuantize(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "full")
-	s := weights.Shape{Model: "gpt_neox", Layers: 1, Hidden: 64, Heads: 2, FFN: 256, Vocab: 20480, MaxTokens: 64, DType: weights.F16, RotaryPct: 1}
+	s := weights.Shape{Model: "gpt_neox", Layers: 1, Hidden: 64, Heads: 2, FFN: 256, Vocab: 16384, MaxTokens: 64, DType: weights.F16, RotaryPct: 1}
 	if err := weights.Generate(t.Context(), dir, weights.GenerateParams{Shape: s, Layout: weights.Single, Files: map[string][]byte{"spiece.model": pieces}}, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func fullFolder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "full")
-	s := weights.Shape{Model: "gpt_neox", Layers: 2, Hidden: 128, Heads: 4, FFN: 256, Vocab: 20480, MaxTokens: 64, DType: weights.BF16, RotaryPct: 1}
+	s := weights.Shape{Model: "gpt_neox", Layers: 2, Hidden: 128, Heads: 4, FFN: 256, Vocab: 16384, MaxTokens: 64, DType: weights.BF16, RotaryPct: 1}
 	if err := weights.Generate(context.Background(), dir, weights.GenerateParams{Shape: s, Layout: weights.Single, Files: map[string][]byte{"tokenizer.json": pieces}}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestLoadKeeps4Bit(t *testing.T) {
 		},
 		"of another model": func() error {
 			other := filepath.Join(t.TempDir(), "other")
-			s := weights.Shape{Model: "gpt_neox", Layers: 2, Hidden: 128, Heads: 4, FFN: 512, Vocab: 20480, MaxTokens: 64, DType: weights.BF16, RotaryPct: 1}
+			s := weights.Shape{Model: "gpt_neox", Layers: 2, Hidden: 128, Heads: 4, FFN: 512, Vocab: 16384, MaxTokens: 64, DType: weights.BF16, RotaryPct: 1}
 			if err := weights.Generate(context.Background(), other, weights.GenerateParams{Shape: s, Layout: weights.Single}, nil); err != nil {
 				return err
 			}

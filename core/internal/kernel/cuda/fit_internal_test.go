@@ -11,7 +11,7 @@ import (
 
 // The kernels of a 4B model on the generations of devices, by their shared memory.
 func TestFits(t *testing.T) {
-	starter := Shape{Layers: 12, Hidden: 512, Heads: 8, Inner: 2048, Vocab: 20480, Rotary: 64}
+	starter := Shape{Layers: 10, Hidden: 512, Heads: 8, Inner: 2048, Vocab: 16384, Rotary: 64}
 	for _, x := range []struct {
 		name        string
 		shape       Shape
