@@ -50,7 +50,7 @@ func TestPlanFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Request.Stored != "NF4" || r.Request.Embed != "I8" || r.Context != 1024 || r.DType != "fp32" || !r.Fits() || r.Free <= 0 || r.Bytes(BufferAdapters) == 0 {
+	if r.Request.Stored != "NF4" || r.Request.Embed != "I8" || r.Context != 1280 || r.DType != "fp32" || !r.Fits() || r.Free <= 0 || r.Bytes(BufferAdapters) == 0 {
 		t.Errorf("%+v", r)
 	}
 	g := load1(t, "../../resources/starter", LoadOptions{Device: "cpu", DType: "fp32"})

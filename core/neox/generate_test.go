@@ -123,11 +123,11 @@ func TestLimits(t *testing.T) {
 	}
 	// To the brim: the answer stops at the context limit.
 	long := strings.Repeat("会議室の予約は総務部が行い、", 400)
-	for n, _ := g.CountTokens(context.Background(), []string{long}); n[0] >= 1020; n, _ = g.CountTokens(context.Background(), []string{long}) {
+	for n, _ := g.CountTokens(context.Background(), []string{long}); n[0] >= 1276; n, _ = g.CountTokens(context.Background(), []string{long}) {
 		long = long[len("会議室の予約は総務部が行い、"):]
 	}
 	r, err := one(long, core.Sampling{RepetitionPenalty: 0.5}) // a reward for repeating keeps the end token away
-	if err != nil || r.PromptTokens+r.NewTokens > 1024 || (r.Stop == core.StopLength) != (r.PromptTokens+r.NewTokens == 1024) {
+	if err != nil || r.PromptTokens+r.NewTokens > 1280 || (r.Stop == core.StopLength) != (r.PromptTokens+r.NewTokens == 1280) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if r, err := one("", core.Sampling{MaxNewTokens: 3}); err != nil || r.PromptTokens != 1 {
