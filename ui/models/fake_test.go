@@ -98,13 +98,13 @@ func newShelf() *shelf {
 		models: []app.Model{
 			{Name: "rinna-4b-instruct", Kind: app.KindChat, Dir: "/home/hana/.local/share/kakoi/models/rinna-4b-instruct", Bytes: 7_730_000_000, ID: "5f1d7a84db3f4c21", Imported: day,
 				Files: []app.File{{Name: "model.safetensors", Bytes: 7_725_000_000, SHA256: hash}, {Name: "config.json", Bytes: 812, SHA256: hash}}},
-			{Name: settings.StarterModel, Kind: app.KindChat, Dir: "/opt/kakoi/models/starter", Bytes: 26_200_000, InUse: true, Bundled: true},
+			{Name: settings.StarterModel, Kind: app.KindChat, Dir: "/opt/kakoi/models/starter", Bytes: 36_100_000, InUse: true, Bundled: true},
 			{Name: "all-MiniLM-L6-v2", Kind: app.KindEmbedder, Dir: "/home/hana/.local/share/kakoi/models/all-MiniLM-L6-v2", Bytes: 91_000_000, ID: "00a1b2c3d4e5f607", Imported: day},
 			{Name: settings.StarterEmbedder, Kind: app.KindEmbedder, Dir: "/opt/kakoi/models/multilingual-e5-small", Bytes: 490_000_000, InUse: true, Bundled: true},
 		},
 		details: map[string]app.Details{
 			"rinna-4b-instruct":      {Architecture: "gpt_neox", Parameters: 3_820_000_000, Storage: "F16", Layers: 36, Hidden: 2816, Heads: 22, MaxTokens: 2048, Vocab: 65536, Tokenizer: "Unigram", Tensors: 436, Files: 5, Bytes: 7_725_000_000, Licences: []string{"LICENSE"}},
-			settings.StarterModel:    {Architecture: "gpt_neox", Parameters: 39_900_000, Storage: "NF4", Layers: 10, Hidden: 512, Heads: 8, MaxTokens: 1280, Vocab: 16384, Tokenizer: "Unigram", Tensors: 324, Files: 5, Bytes: 24_800_000},
+			settings.StarterModel:    {Architecture: "gpt_neox", Parameters: 48_400_000, Storage: "NF4", Layers: 12, Hidden: 512, Heads: 8, MaxTokens: 1024, Vocab: 20480, Tokenizer: "Unigram", Tensors: 220, Files: 4, Bytes: 36_000_000},
 			settings.StarterEmbedder: {Architecture: "bert", Parameters: 117_600_000, Storage: "F32", Layers: 12, Hidden: 384, Heads: 12, MaxTokens: 512, Vocab: 250002, Tokenizer: "Unigram", Tensors: 199, Files: 6, Bytes: 471_000_000},
 		},
 		broken: map[string]error{"all-MiniLM-L6-v2": core.Explain(fmt.Errorf("weights: %w", core.ErrCorrupt), "error.model.truncated", "model.safetensors")},
