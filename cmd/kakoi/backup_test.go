@@ -249,7 +249,7 @@ func TestDailyBackup(t *testing.T) {
 	w.want(0, "settings", "backup_folder", folder)
 	w.want(2, "settings", "backup_folder", "relative")
 	w.want(0, "backup", "now")
-	if said := w.want(0, "remove", "--yes", "part02.txt"); !strings.Contains(said.out, "what was removed is still in them") {
+	if said := w.want(0, "remove", "--yes", "part02.txt"); !strings.Contains(said.out, "What was removed is still in them until you delete them") {
 		t.Errorf("removal: %q", said.out)
 	}
 	files, err := filepath.Glob(filepath.Join(folder, "*.kakoi-backup"))
