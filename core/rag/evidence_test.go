@@ -189,7 +189,7 @@ func TestEvidenceVerified(t *testing.T) {
 		quoted    bool
 	}{
 		{"$180.", "$180.", 3, false},
-		{"$180 per night", "$180 per night", 1.6, false}, // worse by less than its brevity is worth
+		{"$180 per night", "$180 per night", 1.6, false},                                        // worse by less than its brevity is worth
 		{"The hotel limit is $180 per night.", "The hotel limit is $180 per night.", -9, false}, // the clause itself
 		{"The hotel.", "The hotel limit is $180 per night.", 1, true},
 		{"$1800.", "The hotel limit is $180 per night.", 9, true},
