@@ -1,6 +1,6 @@
 #!/bin/bash
-# Bounds on the refusals of the model that comes along: .setup/calibrate.sh [FOLDER] asks it the questions of .setup/calibration (with what the search finds, and with the passage that answers taken out) and as many
-# again that are drafted by rule, on the samples and the Debian Administrator's Handbook in both languages, and writes resources/starter/refusal.json. To be run again when the model changes: bounds of another model are
+# Bounds on the refusals of the model that comes along: .setup/calibrate.sh [FOLDER] asks it the questions of .setup/calibration (with what the search finds, and with the passage that answers taken out) on the
+# samples and the Debian Administrator's Handbook in both languages, and those of the recipe's held-back documents with their near misses, and writes resources/starter/refusal.json. To be run again when the model changes: bounds of another model are
 # not used, nor those found with another evidence model (bin/models/evidence, docs/decisions/0037-evidence.md), nor with one where there is none: rows are made, and bounds found, with the one that is there. FOLDER keeps the documents for the next time. The questions of resources/questions, which examine the model, have no part in it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,11 +16,16 @@ kakoi=("$here/bin/kakoi" --data "$work/data" --lang en)
 collections "$work"
 sets=()
 for set in samples handbook-ja handbook-en; do
-  for name in "asked-$set" "drafted-$set"; do
-    "${kakoi[@]}" dataset remove --yes "$name" >&2 2>/dev/null || true # of another model: its prompts may be others
-    sets+=(--dataset "$name")
-  done
+  "${kakoi[@]}" dataset remove --yes "asked-$set" >&2 2>/dev/null || true # of another model: its prompts may be others
+  sets+=(--dataset "asked-$set")
   "${kakoi[@]}" dataset import --name "asked-$set" --collection "$set" "$here/.setup/calibration/$set.jsonl" >&2
-  "${kakoi[@]}" dataset build --name "drafted-$set" --collection "$set" --rows 80 >&2
+done
+# Hand-written documents that no model learned from, their own questions and near misses.
+python3 "$here/resources/starter/recipe/held.py" "$here/resources/starter/recipe/written" "$work/held" >&2
+for lang in ja en; do
+  "${kakoi[@]}" add --collection "held-$lang" "$work/held/$lang" >&2
+  "${kakoi[@]}" dataset remove --yes "asked-held-$lang" >&2 2>/dev/null || true
+  "${kakoi[@]}" dataset import --name "asked-held-$lang" --collection "held-$lang" --refusal-column refusal "$work/held/$lang.jsonl" >&2
+  sets+=(--dataset "asked-held-$lang")
 done
 "${kakoi[@]}" model calibrate starter --draft --out "$here/resources/starter/refusal.json" "${sets[@]}"

@@ -3,10 +3,11 @@
 A row is a tree: one prompt with its passages, then up to 16 (question, answer) branches that see the prompt but not each other. The
 prompt is the product's own (resources/prompts), its passages are cut and joined as the product does it. Rows are packed into T tokens.
 """
-import glob, hashlib, json, lzma, os, random as R, re
+import glob, json, lzma, os, random as R, re
 import numpy as np
 import sentencepiece as spm
 import evidence, invent, wording
+from held import heldout
 from renaming import Renamer
 
 PROMPT = {"ja": ("ユーザー:以下の情報を参照し、質問に回答してください。\n\n-----------\n", "\n-----------\n\n", "質問→%s\nシステム:"),
@@ -19,10 +20,6 @@ NARROW = 0.7  # share of prompts with one to three sentences, as the evidence mo
 SHARES = [float(x) for x in os.environ.get("SHARES", "0.18 0.25").split()]  # of trees: written, real; the others are invented
 # How often a rule's questions are used.
 RULE = {"label": 0.15, "row": 0.3, "yes": 0.25, "modal": 0.35, "if": 0.5, "subj": 0.7}
-
-
-def heldout(text, one_in):
-    return int(hashlib.md5(text.encode()).hexdigest(), 16) % one_in == 0
 
 
 def is_ja(text):

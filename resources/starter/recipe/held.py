@@ -1,0 +1,45 @@
+"""The written documents that no model learned from, as files and questions: rows to find bounds on refusals with (.setup/calibrate.sh).
+
+usage: held.py WRITTEN_DIR OUT_DIR    -> OUT_DIR/{ja,en}/NAME.md, OUT_DIR/{ja,en}.jsonl (question, answer, refusal)
+
+One in ten documents is held back, by a hash of its name. Two questions of each are taken that it answers, and one that it does not: the evidence of each is read, which takes most of a second.
+"""
+import glob, hashlib, json, lzma, os, re, sys
+
+
+def heldout(text, one_in):
+    return int(hashlib.md5(text.encode()).hexdigest(), 16) % one_in == 0
+
+
+def main(written, out):
+    for lang in ("ja", "en"):
+        os.makedirs(os.path.join(out, lang), exist_ok=True)
+        asked, n = [], 0
+        for line in lzma.open(os.path.join(written, lang + ".jsonl.xz"), "rt"):
+            r = json.loads(line)
+            if not heldout(r["title"] + r.get("source", ""), 10):
+                continue
+            n += 1
+            name = "%03d %s.md" % (n, re.sub(r"[^\w .-]", " ", r["title"])[:60].strip())
+            with open(os.path.join(out, lang, name), "w") as f:
+                f.write("# %s\n\n%s%s\n" % (r["title"], "## %s\n\n" % r["heading"] if r.get("heading") and r["heading"] != r["title"] else "", r["passage"]))
+            own = lambda q: bool(re.search("[\u3040-\u30ff\u4e00-\u9fff]", q)) == (lang == "ja")
+            yes = [x for x in r["qa"] if own(x["q"]) and x["a"].strip() and x["a"].strip().lower() in r["passage"].lower()]
+            no = [q for q in r.get("absent", []) if own(q)]
+            for x in yes[:: max(1, len(yes) // 2)][:2]:
+                asked.append({"question": x["q"], "answer": x["a"].strip(), "refusal": ""})
+            for q in no[:1]:
+                asked.append({"question": q, "answer": "", "refusal": "yes"})
+        seen, kept = set(), []
+        for a in asked:
+            if a["question"] not in seen:
+                seen.add(a["question"])
+                kept.append(a)
+        with open(os.path.join(out, lang + ".jsonl"), "w") as f:
+            for a in kept:
+                f.write(json.dumps(a, ensure_ascii=False) + "\n")
+        print(lang, n, "documents,", len(kept), "questions")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
