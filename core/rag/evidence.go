@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"kakoi/core"
@@ -30,6 +31,8 @@ var reading = struct {
 	underWhole                float64 // logit by which the best clause may be worse than the best stretch before that is read as it is
 	underClause               float64 // logit by which the model's answer may be worse than its clause before that is quoted
 	ofStretch, ofClause, plus float64 // of the logits of the best stretch and the best clause, in that of there being an answer
+	said                      float64 // probability at least, where one line or sentence has all content words of the question
+	words                     int     // content n-grams that such a question has at least
 	shown                     int     // stretches that the model reads at most, of different places
 	share                     float64 // of the best one's probability that another must have to be read, too
 	heading                   bool    // the heading line above a stretch goes into the prompt
@@ -40,12 +43,13 @@ var reading = struct {
 	hits: 8, window: 3, whole: 300, most: 120, noCode: 2,
 	places: 2, overOne: 1.5, perRune: 0.05, underWhole: 2, underClause: 0.5,
 	ofStretch: 0.53, ofClause: 0.31, plus: -0.83,
+	said: 0.6, words: 3,
 	shown: 1, share: 0.5, heading: true,
 	ofOdds: 1, ofOwnOdds: 0, bound: 0.5,
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 2
+const Reading = 3
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
@@ -108,6 +112,10 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	top := slices.MaxFunc(all, byLogit).logit
 	e := &evidence{passages: passages, id: a.Evidence.Info().ID, read: len(all) + len(parts)}
 	e.best = fromOdds(reading.ofStretch*top + reading.ofClause*slices.MaxFunc(parts, byLogit).logit + reading.plus)
+	// What stands there in the question's own words may be a row or a rule whose clauses say little by themselves.
+	if f := focusOn(question, passages); f != nil && f.saysAll(reading.words) {
+		e.best = max(e.best, reading.said)
+	}
 	var read []candidate
 	start := 0
 	for _, end := range ends {
@@ -125,6 +133,21 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 		e.chosen = append(e.chosen, c)
 	}
 	return e, nil
+}
+
+// saysAll says whether the focus itself has all content n-grams of the question, of which there are so many at least. Those with hiragana join two words and count
+// for nothing here.
+func (f *focus) saysAll(least int) bool {
+	own, n := newProfile(f.passage.Text), 0
+	for g := range f.asked.isContent {
+		if strings.ContainsFunc(g, func(r rune) bool { return unicode.Is(unicode.Hiragana, r) }) {
+			continue
+		}
+		if n++; !own.has(g) {
+			return false
+		}
+	}
+	return n >= least
 }
 
 // compare has the cross-encoder read the question with each of some texts.

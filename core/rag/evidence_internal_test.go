@@ -164,3 +164,14 @@ func TestEvidenceRefusal(t *testing.T) {
 		}
 	}
 }
+
+// TestSaysAll: a row with all words of the question counts, whatever joins them there; one that lacks a word, or a question of one word, does not.
+func TestSaysAll(t *testing.T) {
+	p := core.Passage{Text: "2. 仕様\n\n項目: 消費電力 | KX-200: 28W\n項目: タンク容量 | KX-200: 2.4L"}
+	for question, want := range map[string]bool{"KX-200のタンク容量はいくらですか。": true, "KX-200のタンク素材は何ですか。": false, "容量は?": false} {
+		f := focusOn(question, []core.Passage{p})
+		if got := f != nil && f.saysAll(3); got != want {
+			t.Errorf("%s: %v", question, got)
+		}
+	}
+}
