@@ -130,7 +130,7 @@ func TestPackTakesModelAndAdapter(t *testing.T) {
 	stick := t.TempDir()
 	path := filepath.Join(stick, "my"+pack.Ext)
 	stages := map[string]bool{}
-	s, err := d.packs.Export(t.Context(), app.PackPlan{Model: "full", Adapters: []string{"規程", id}, PartBytes: 2_500_000}, path, func(s job.State) { stages[s.Stage] = true })
+	s, err := d.packs.Export(t.Context(), app.PackPlan{Model: "full", Adapters: []string{"規程", id}, PartBytes: 1_900_000}, path, func(s job.State) { stages[s.Stage] = true })
 	if err != nil || len(s.Files) != 3 || len(s.Items) != 2 || s.Items[1].Base != "full" || s.Items[1].BaseID == "" || s.Bytes < 2<<20 || !stages["copy"] {
 		t.Fatalf("%+v, %v, stages %v", s, err, stages)
 	}
@@ -180,7 +180,7 @@ func TestPackTakesModelAndAdapter(t *testing.T) {
 func TestPackOnSeveralSticks(t *testing.T) {
 	d, _ := stockedDepot(t)
 	stick := t.TempDir()
-	s := d.export(app.PackPlan{Model: "full", PartBytes: 2_500_000}, filepath.Join(stick, "my"+pack.Ext))
+	s := d.export(app.PackPlan{Model: "full", PartBytes: 1_900_000}, filepath.Join(stick, "my"+pack.Ext))
 	var sticks []string
 	for _, f := range s.Files {
 		to := filepath.Join(t.TempDir(), filepath.Base(f))
@@ -228,7 +228,7 @@ func TestPackOnSeveralSticks(t *testing.T) {
 	if _, err = e.packs.Import(t.Context(), sticks[:1], app.PackImport{}); !errors.As(err, &missing) || !slices.Equal(missing.Numbers, []int{2}) {
 		t.Fatalf("%v", err)
 	}
-	other := d.export(app.PackPlan{Model: "full", PartBytes: 2_500_000}, filepath.Join(stick, "other"+pack.Ext))
+	other := d.export(app.PackPlan{Model: "full", PartBytes: 1_900_000}, filepath.Join(stick, "other"+pack.Ext))
 	_, err = e.packs.Import(t.Context(), []string{sticks[1], other.Files[0]}, app.PackImport{})
 	wantError(t, err, "error.pack.other", core.ErrUsage)
 	r, err := e.packs.Import(t.Context(), sticks[1:2], app.PackImport{})
@@ -288,7 +288,7 @@ func TestPackIsReplacedAsAWhole(t *testing.T) {
 	d, id := stockedDepot(t)
 	stick := t.TempDir()
 	path := filepath.Join(stick, "my"+pack.Ext)
-	d.export(app.PackPlan{Model: "full", PartBytes: 2_500_000}, path)
+	d.export(app.PackPlan{Model: "full", PartBytes: 1_900_000}, path)
 	if err := os.WriteFile(filepath.Join(stick, "my-9-of-9"+pack.Ext), []byte("somebody's own"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -456,7 +456,7 @@ func TestPackOfAnEncryptedLibrary(t *testing.T) {
 	if _, err := d.adapters.Import(t.Context(), plain, app.AdapterImport{Name: "規程", Model: "full"}); err != nil {
 		t.Fatal(err)
 	}
-	s := d.export(app.PackPlan{Model: "full", Adapters: []string{id}, PartBytes: 2_500_000}, filepath.Join(t.TempDir(), "a"+pack.Ext))
+	s := d.export(app.PackPlan{Model: "full", Adapters: []string{id}, PartBytes: 1_900_000}, filepath.Join(t.TempDir(), "a"+pack.Ext))
 	e := newDepot(t)
 	e.adapters.Key = key()
 	alone := filepath.Join(t.TempDir(), filepath.Base(s.Files[0]))
