@@ -102,7 +102,9 @@ func (d *desk) answers() {
 		n, _ := d.Count(d.transcript(), colorRefused, 0)
 		return n > 3000
 	})
-	paper := func() bool { n, _ := d.Count(d.sources(), 0xffffff, 0); return n > 30_000 }
+	page := d.sources() // below the cards, which are white, too
+	page.Min.Y = (page.Min.Y + page.Max.Y) / 2
+	paper := func() bool { n, _ := d.Count(page, 0xffffff, 0); return n > 30_000 }
 	d.until("the closest place, a text, took the page's room", 20*time.Second, func() bool { return !paper() })
 	d.Keys("ctrl+Up", "ctrl+Up")
 	d.rests()
