@@ -16,6 +16,7 @@ import (
 // deathAnswering stops an answer, and kills the engine during another one: it is said once, and the next question is answered.
 func (d *desk) deathAnswering() {
 	d.guest("settings", "max_new_tokens", "300") // noise never comes to an end by itself
+	d.guest("settings", "evidence", "off")       // an answer from evidence comes at once, and this one is to be seen on its way
 	d.Keys("alt+1")
 	d.at(0)
 	d.Keys("ctrl+n")
