@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -117,25 +118,35 @@ func stretchesOf(passages []core.Passage) []stretch {
 	for i, p := range passages {
 		rs := []rune(p.Text)
 		spans := Sentences(p.Text)
-		codes := map[string]bool{} // of the passage up to here
+		around := surroundings(rs, spans)
 		for j, s := range spans {
-			around := Span{spans[max(0, j-2)].Start, spans[min(len(spans)-1, j+1)].End}
-			context := newProfile(string(rs[around.Start:around.End]))
 			for k := j; k < len(spans) && k < j+maxWindow; k++ {
 				if k > j && !runsOn(string(rs[spans[k-1].Start:spans[k-1].End])) {
 					break
 				}
 				text := string(rs[s.Start:spans[k].End])
-				st := stretch{passage: i, span: Span{s.Start, spans[k].End}, text: text, profile: newProfile(text), lines: k - j + 1, context: context, headCode: map[string]bool{}}
-				for c := range codes {
-					st.headCode[c] = true
-				}
+				st := stretch{passage: i, span: Span{s.Start, spans[k].End}, text: text, profile: newProfile(text), lines: k - j + 1, context: around[j].words, headCode: around[j].codes}
 				out = append(out, st)
 			}
-			for c := range newProfile(string(rs[s.Start:s.End])).codes {
-				codes[c] = true
-			}
 		}
+	}
+	return out
+}
+
+// surrounding is what stands around a sentence of a passage.
+type surrounding struct {
+	words profile         // of the two sentences before it, of itself and of the next
+	codes map[string]bool // of all before it
+}
+
+// surroundings are those of the sentences of a text; nobody changes their maps.
+func surroundings(text []rune, sentences []Span) []surrounding {
+	out := make([]surrounding, len(sentences))
+	codes := map[string]bool{}
+	for i, s := range sentences {
+		around := Span{sentences[max(0, i-2)].Start, sentences[min(len(sentences)-1, i+1)].End}
+		out[i] = surrounding{newProfile(string(text[around.Start:around.End])), maps.Clone(codes)}
+		maps.Copy(codes, newProfile(string(text[s.Start:s.End])).codes)
 	}
 	return out
 }

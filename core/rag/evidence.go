@@ -99,22 +99,24 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	if err := a.compare(ctx, question, all, less); err != nil {
 		return nil, err
 	}
-	places := placesOf(all)
+	places, codes := placesOf(all), newProfile(question).codes
 	var parts []candidate
 	ends := make([]int, len(places)) // of the parts of each
 	for i, p := range places {
-		parts = append(parts, p.parts(passages[p.passage], newProfile(question).codes)...)
+		parts = append(parts, p.parts(passages[p.passage], codes)...)
 		ends[i] = len(parts)
 	}
 	if err := a.compare(ctx, question, parts, less); err != nil {
 		return nil, err
 	}
-	top := slices.MaxFunc(all, byLogit).logit
+	top, topPart := slices.MaxFunc(all, byLogit).logit, slices.MaxFunc(parts, byLogit).logit
 	e := &evidence{passages: passages, id: a.Evidence.Info().ID, read: len(all) + len(parts)}
-	e.best = fromOdds(reading.ofStretch*top + reading.ofClause*slices.MaxFunc(parts, byLogit).logit + reading.plus)
+	e.best = fromOdds(reading.ofStretch*top + reading.ofClause*topPart + reading.plus)
 	// What stands there in the question's own words may be a row or a rule whose clauses say little by themselves.
-	if f := focusOn(question, passages); f != nil && f.saysAll(reading.words) {
-		e.best = max(e.best, reading.said)
+	if e.best < reading.said {
+		if f := focusOn(question, passages); f != nil && f.saysAll(reading.words) {
+			e.best = reading.said
+		}
 	}
 	var read []candidate
 	start := 0
@@ -123,7 +125,7 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 		start = end
 	}
 	slices.SortStableFunc(read, func(x, y candidate) int { return byLogit(y, x) })
-	if slices.MaxFunc(parts, byLogit).logit < top-reading.underWhole {
+	if topPart < top-reading.underWhole {
 		read = places
 	}
 	for _, c := range read {
@@ -174,7 +176,7 @@ func (a *Asker) compare(ctx context.Context, question string, all []candidate, l
 
 func byLogit(x, y candidate) int { return cmp.Compare(x.logit, y.logit) }
 
-// preferred is the best of some candidates: one of a single sentence or clause, unless one of several is better by over. The first of equals.
+// preferred is the best of some stretches: one of a single sentence, unless one of several is better by over. The first of equals.
 func preferred(all []candidate, over float64) candidate {
 	best := -1
 	for i, c := range all {

@@ -2,7 +2,6 @@ package rag
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"kakoi/core"
@@ -80,18 +79,14 @@ func stretchesFor(i int, p core.Passage) []candidate {
 
 // profiled gives the stretches of the i-th passage their words, those around them, and the codes above them.
 func profiled(all []candidate, i int, p core.Passage) {
-	rs := []rune(p.Text)
 	spans := Sentences(p.Text)
-	codes := map[string]bool{} // of the passage up to here
+	around := surroundings([]rune(p.Text), spans)
 	for j, s := range spans {
-		around := Span{spans[max(0, j-2)].Start, spans[min(len(spans)-1, j+1)].End}
-		context := newProfile(string(rs[around.Start:around.End]))
 		for k := range all {
 			if c := &all[k]; c.passage == i && c.span.Start == s.Start {
-				c.profile, c.context, c.headCode = newProfile(c.stretch.text), context, maps.Clone(codes)
+				c.profile, c.context, c.headCode = newProfile(c.stretch.text), around[j].words, around[j].codes
 			}
 		}
-		maps.Copy(codes, newProfile(string(rs[s.Start:s.End])).codes)
 	}
 }
 
