@@ -195,17 +195,26 @@ func openPart(path string, lines ...string) (*os.File, error) {
 
 // roomFor refuses a job that a disk has no room for, before it begins. ask gives the free bytes of a folder; nil asks the file system.
 func roomFor(ask func(dir string) (int64, error), dir string, need int64) error {
-	if ask == nil {
-		ask = freeBytes
-	}
-	have, err := ask(dir)
+	have, err := freeIn(ask, dir)
 	if err != nil {
-		return fmt.Errorf("ask for free space: %w", err)
+		return err
 	}
 	if have < need {
 		return core.Explain(fmt.Errorf("%d MB free, %d MB needed: %w", have>>20, need>>20, core.ErrNoSpace), "error.backup.room", need>>20+1, dir, have>>20)
 	}
 	return nil
+}
+
+// freeIn asks for the free bytes of a folder's disk; nil: the file system.
+func freeIn(ask func(dir string) (int64, error), dir string) (int64, error) {
+	if ask == nil {
+		ask = freeBytes
+	}
+	have, err := ask(dir)
+	if err != nil {
+		return 0, fmt.Errorf("ask for free space: %w", err)
+	}
+	return have, nil
 }
 
 func freeBytes(dir string) (int64, error) {

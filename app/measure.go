@@ -125,10 +125,10 @@ func (a *examiner) put(ctx context.Context, items []*record.ExamItem, lanes []ra
 func (a *examiner) evident(ctx context.Context, item *record.ExamItem, o *outcome) (err error) {
 	open := o.mark
 	o.refusal.Open = &open
-	if t := a.template(item); t != nil && !open.Right {
+	if t := a.template(item); t != nil && !open.Right && !item.Refusal {
 		// A chat quotes the evidence where it does not find the model's answer borne out by it.
-		if context, ok := t.Context(item.Inputs, item.Question); ok {
-			quoted, err := a.mark(ctx, item, rag.Quoted(context))
+		if read, ok := t.Context(item.Inputs, item.Question); ok {
+			quoted, err := a.mark(ctx, item, rag.Quoted(read))
 			if err != nil {
 				return err
 			}

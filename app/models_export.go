@@ -108,10 +108,9 @@ func (m *Models) writeFolder(ctx context.Context, model Model, out *FolderSummar
 	if need > fatPart && onFAT(parent) {
 		o.ShardBytes = fatPart
 	}
-	if have, err := freeBytes(parent); err != nil {
-		return fmt.Errorf("ask for free space: %w", err)
-	} else if have < need+64<<20 {
-		return noPlace(parent, need+64<<20, have)
+	need += 64 << 20 // for what is beside the weights
+	if err := packRoom(nil, parent, need); err != nil {
+		return err
 	}
 	move, err := newFolderMove(m.Dir, out.Dir)
 	if err != nil {
@@ -119,8 +118,10 @@ func (m *Models) writeFolder(ctx context.Context, model Model, out *FolderSummar
 	}
 	defer func() {
 		err = errors.Join(err, move.end())
-		if have, ferr := freeBytes(parent); packSpace(err) != err && ferr == nil && have < need+64<<20 { // filled meanwhile: how much is missing is told now that all is cleared away
-			err = errors.Join(noPlace(parent, need+64<<20, have), packSpace(err))
+		if full := packSpace(err); full != err { // filled meanwhile: how much is missing is told now that all is cleared away
+			if short := packRoom(nil, parent, need); errors.Is(short, core.ErrNoSpace) {
+				err = errors.Join(short, full)
+			}
 		}
 	}()
 	tmp := move.From

@@ -312,24 +312,15 @@ func (p *Packs) unchanged(ctx context.Context, name string, m *pack.Manifest) er
 }
 
 // space refuses what a disk has no room for, before it begins.
-func (p *Packs) space(dir string, need int64) error {
-	ask := p.Free
-	if ask == nil {
-		ask = freeBytes
-	}
-	have, err := ask(dir)
-	if err != nil {
-		return fmt.Errorf("ask for free space: %w", err)
-	}
-	if have < need {
-		return noPlace(dir, need, have)
-	}
-	return nil
-}
+func (p *Packs) space(dir string, need int64) error { return packRoom(p.Free, dir, need) }
 
-// noPlace says how much room is missing.
-func noPlace(dir string, need, have int64) error {
-	return core.Explain(fmt.Errorf("%d bytes free in %s, %d needed: %w", have, dir, need, core.ErrNoSpace), "error.pack.space", float64(need)/1e6, dir, float64(have)/1e6)
+// packRoom says how much room is missing on a folder's disk, as freeIn asks for it; core.ErrNoSpace.
+func packRoom(ask func(dir string) (int64, error), dir string, need int64) error {
+	have, err := freeIn(ask, dir)
+	if err == nil && have < need {
+		err = core.Explain(fmt.Errorf("%d bytes free in %s, %d needed: %w", have, dir, need, core.ErrNoSpace), "error.pack.space", float64(need)/1e6, dir, float64(have)/1e6)
+	}
+	return err
 }
 
 // packSpace gives an error of a full disk its sentence.

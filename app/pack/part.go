@@ -12,8 +12,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 
+	"kakoi/app/regular"
 	"kakoi/core"
 	"kakoi/core/vault"
 )
@@ -223,7 +223,7 @@ type Label struct {
 
 // Is says whether a file begins like a part of a pack.
 func Is(path string) bool {
-	f, err := openRegular(path)
+	f, _, err := regular.Open(path)
 	if err != nil {
 		return false
 	}
@@ -262,24 +262,8 @@ func (p *Opened) Close() error { return p.file.Close() }
 // or one of a later Kakoi; core.ErrCorrupt for a damaged one, with a sentence that names the file.
 func Open(path string, keys *Keys) (*Opened, error) { return open(path, keys, false) }
 
-// openRegular opens a file and nothing else: a pipe would be waited for without end, so it is opened without waiting and then looked at.
-func openRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no file: %w", path, core.ErrUnsupported)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
 func open(path string, keys *Keys, labelOnly bool) (_ *Opened, err error) {
-	f, err := openRegular(path)
+	f, _, err := regular.Open(path)
 	if errors.Is(err, core.ErrUnsupported) {
 		return nil, core.Explain(fmt.Errorf("open pack: %w", err), "error.pack.nofile", path)
 	}
