@@ -66,13 +66,13 @@ func TestKilledExports(t *testing.T) {
 			begun := func() bool { return exists(file + ".part") }
 			k := w.learn(one.name, begun, append(one.run, file)...)
 			there := false // a file of that name, at every second kill
-			for i := range kills() {
+			for i := range kills(3) {
 				if there = i/2%2 == 0; !there {
 					if err := os.Remove(file); err != nil {
 						t.Fatal(err)
 					}
 				}
-				k.strike(r, i, kills(), begun, append(one.run, file)...)
+				k.strike(r, i, kills(3), begun, append(one.run, file)...)
 				if exists(file) {
 					w.want(0, append(one.proof, file)...)
 				} else if there {
@@ -86,7 +86,7 @@ func TestKilledExports(t *testing.T) {
 					t.Errorf("kill %d: something is left beside it", i)
 				}
 			}
-			k.tell(t, kills())
+			k.tell(t, kills(3))
 		})
 	}
 	if got := w.state(); got != want {
@@ -124,9 +124,9 @@ func TestKilledImports(t *testing.T) {
 	w.is("restored", old)
 	r := rand.New(rand.NewPCG(11, uint64(time.Now().UnixNano())))
 	seen := map[string]int{}
-	for i := range kills() {
+	for i := range kills(3) {
 		since = time.Now()
-		phase := in.strike(r, i, kills(), writing, bring...)
+		phase := in.strike(r, i, kills(3), writing, bring...)
 		if w.is(fmt.Sprint("import ", i), old, merged) == old {
 			seen["import "+phase+" old"]++
 			w.want(0, bring...)
@@ -134,7 +134,7 @@ func TestKilledImports(t *testing.T) {
 		} else {
 			seen["import "+phase+" new"]++
 		}
-		phase = out.strike(r, i, kills(), coming, back...)
+		phase = out.strike(r, i, kills(3), coming, back...)
 		if w.is(fmt.Sprint("restore ", i), old, merged) == merged {
 			seen["restore "+phase+" old"]++
 			w.want(0, back...)
@@ -148,7 +148,7 @@ func TestKilledImports(t *testing.T) {
 			}
 		}
 	}
-	in.tell(t, kills())
-	out.tell(t, kills())
+	in.tell(t, kills(3))
+	out.tell(t, kills(3))
 	t.Log(seen)
 }

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,10 +15,7 @@ import (
 // TestKilledFolderExports: killed at any moment, an export for transformers leaves the folder from before or the new one, and the next start clears up beside it;
 // where another data folder goes on, its next export to the same name does.
 func TestKilledFolderExports(t *testing.T) {
-	rounds, err := strconv.Atoi(os.Getenv("KAKOI_KILLS"))
-	if err != nil {
-		rounds = 6
-	}
+	rounds := kills(6)
 	w := newWorld(t)
 	w.want(0, "model", "import", smallModel(t, 1), "--name", "old")
 	w.want(0, "model", "import", smallModel(t, 4), "--name", "new")

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -241,10 +240,7 @@ func nearer(span time.Duration, late bool) time.Duration {
 
 // TestKilledExportsAndImports: killed at any moment, an export leaves the old pack or the new one, and an import the model or none; what was begun is cleared away or gone on with.
 func TestKilledExportsAndImports(t *testing.T) {
-	rounds, err := strconv.Atoi(os.Getenv("KAKOI_KILLS"))
-	if err != nil {
-		rounds = 6
-	}
+	rounds := kills(6)
 	w := newWorld(t)
 	w.want(0, "model", "import", smallModel(t, 1), "--name", "old")
 	w.want(0, "model", "import", smallModel(t, 4), "--name", "new")

@@ -357,10 +357,10 @@ func TestPassphraseChangeKilled(t *testing.T) {
 	k := w.learn("passphrase change", begun, "passphrase", "change", "--passphrase-file", files[1])
 	w.unlock, old = files[1], 1
 	seen := map[string]int{}
-	for i := range kills() {
+	for i := range kills(3) {
 		w.quick(words[old])
 		note()
-		phase := k.strike(r, i, kills(), begun, "passphrase", "change", "--passphrase-file", files[1-old])
+		phase := k.strike(r, i, kills(3), begun, "passphrase", "change", "--passphrase-file", files[1-old])
 		now := old
 		if w.run("list").code != 0 {
 			now, w.unlock = 1-old, files[1-old]
@@ -395,9 +395,9 @@ func TestPassphraseChangeKilled(t *testing.T) {
 	if got := w.state(); got != want {
 		t.Error("the recovery key does not open it any more")
 	}
-	k.tell(t, kills())
+	k.tell(t, kills(3))
 	t.Log(seen)
-	if kills() >= 20 && (seen[killedMidst+" old"] == 0 || seen[killedMidst+" new"] == 0) {
+	if kills(3) >= 20 && (seen[killedMidst+" old"] == 0 || seen[killedMidst+" new"] == 0) {
 		t.Errorf("no kill fell before the exchange, or none behind it: %v", seen)
 	}
 }
@@ -431,7 +431,7 @@ func TestPassphraseKilled(t *testing.T) {
 	remove := w.timed("passphrase", "remove", "--yes")
 	w.unlock = ""
 	seen := map[string]int{}
-	for i := range 2 * kills() {
+	for i := range 2 * kills(3) {
 		if w.unlock == "" {
 			// Most of it is the measuring of the machine and the key's second: the rest is to be hit.
 			cmd := w.command("passphrase", "set", "--yes", "--passphrase-file", one)
