@@ -1,4 +1,4 @@
-"""Stage 6: the evidence model, a cross-encoder that says how well a stretch of a passage answers a question.
+"""Stage 5: the evidence model, a cross-encoder that says how well a stretch of a passage answers a question.
 
 usage: evidence.py train PACK_DIR WRITTEN_DIR STATE.pt SECONDS [RANK [RATE [DROP]]]    on one GPU
        evidence.py measure PACK_DIR WRITTEN_DIR STATE.pt                 figures on held-back documents
@@ -10,7 +10,7 @@ multilingual-e5-small (MIT, as teacher.py packs it) reads question and stretch t
 LoRA factors on every linear layer of it (Hu et al. 2021, arXiv 2106.09685), the pooler and one output. A stretch is one, two or three
 sentences, or a short passage, with or without its heading; it counts as evidence when the answer stands in it.
 """
-import json, math, os, queue, random, re, sys, threading, time
+import json, math, os, random, re, sys, time
 import multiprocessing as mp
 import numpy as np
 
@@ -142,19 +142,11 @@ class Net:
         for k, v in self.train.items():
             v.data.copy_(sd["base_model.model." + ("" if k.startswith("classifier") else "bert.") + k + (".weight" if "lora" in k else "")].float())
 
-    def load(self, path):
-        import torch
-
-        s = torch.load(path, map_location="cpu")
-        for k, v in s["train"].items():
-            self.train[k].data.copy_(v)
-        return s
-
 
 class Pairs:
     """Questions with stretches that answer them and stretches that do not."""
 
-    def __init__(self, pack, written, wider=None):
+    def __init__(self, pack, written):
         import rows
         from tokenizers import Tokenizer
 
@@ -557,16 +549,22 @@ def bare_of(text, ps):
     return text
 
 
-def measure(pack, written, state, net=None, pairs=None):
-    """Held-back documents: each question with its passage and two others; is the answer in the best sentence, in the clause; are absent ones told apart."""
+def loaded(pack, written, state):
+    """-> the trained net, and the pairs that it reads; written may be a folder of no rows"""
     import torch
 
-    dev = "cuda" if torch.cuda.is_available() else "cpu"
+    pairs = Pairs(pack, written)
+    s = torch.load(state, map_location="cpu")
+    net = Net(pack, s["rank"], "cuda" if torch.cuda.is_available() else "cpu", s["alpha"])
+    for k, v in s["train"].items():
+        net.train[k].data.copy_(v)
+    return net, pairs
+
+
+def measure(pack, written, state, net=None, pairs=None):
+    """Held-back documents: each question with its passage and two others; is the answer in the best sentence, in the clause; are absent ones told apart."""
     if net is None:
-        pairs = Pairs(pack, written)
-        s = torch.load(state, map_location="cpu")
-        net = Net(pack, s["rank"], dev, s["alpha"])
-        net.load(state)
+        net, pairs = loaded(pack, written, state)
     R = random.Random(4)
     dump = []
     for lang in ("ja", "en"):
@@ -606,13 +604,7 @@ def measure(pack, written, state, net=None, pairs=None):
 
 def exam(pack, state, rows_file, out):
     """Rows of exam.py -> the same with the clause as context, and the logits."""
-    import torch
-
-    dev = "cuda" if torch.cuda.is_available() else "cpu"
-    pairs = Pairs(pack, "/nonexistent")
-    s = torch.load(state, map_location="cpu")
-    net = Net(pack, s["rank"], dev, s["alpha"])
-    net.load(state)
+    net, pairs = loaded(pack, os.devnull, state)
     rs = [json.loads(l) for l in open(rows_file)]
     got = choose(net, pairs, [(r["q"], [(p, "") for p in r["ctx"].split("\n\n")]) for r in rs])
     with open(out, "w") as f:
@@ -624,13 +616,7 @@ def exam(pack, state, rows_file, out):
 
 def verify(pack, state, answers, asked, out):
     """What exam.py's model answered from the clause: its logit beside the sentence, and the clause's."""
-    import torch
-
-    dev = "cuda" if torch.cuda.is_available() else "cpu"
-    pairs = Pairs(pack, "/nonexistent")
-    s = torch.load(state, map_location="cpu")
-    net = Net(pack, s["rank"], dev, s["alpha"])
-    net.load(state)
+    net, pairs = loaded(pack, os.devnull, state)
     rs = [(json.loads(a), json.loads(b)) for a, b in zip(open(answers), open(asked))]
     trim = lambda t: re.sub(r"(です)?[。.]$", "", re.sub(r"^(はい|いいえ|Yes|No)[、,]\s*", "", t.strip()))
     got = score(net, pairs, [(x["q"], [beside(trim(a["alt"]), x["sentence"]), beside(x["ctx"], x["sentence"])] + [beside(w, x["sentence"]) for w, _, _ in windows(x["sentence"])]) for a, x in rs])

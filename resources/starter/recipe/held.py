@@ -4,22 +4,26 @@ usage: held.py WRITTEN_DIR OUT_DIR    -> OUT_DIR/{ja,en}/NAME.md, OUT_DIR/{ja,en
 
 One in ten documents is held back, by a hash of its name. Two questions of each are taken that it answers, and one that it does not: the evidence of each is read, which takes most of a second.
 """
-import glob, hashlib, json, lzma, os, re, sys
+import hashlib, json, lzma, os, re, sys
 
 
 def heldout(text, one_in):
     return int(hashlib.md5(text.encode()).hexdigest(), 16) % one_in == 0
 
 
+def documents(written, lang):
+    """The written documents of a language that are held back."""
+    for line in lzma.open(os.path.join(written, lang + ".jsonl.xz"), "rt"):
+        r = json.loads(line)
+        if heldout(r["title"] + r.get("source", ""), 10):
+            yield r
+
+
 def main(written, out):
     for lang in ("ja", "en"):
         os.makedirs(os.path.join(out, lang), exist_ok=True)
         asked, n = [], 0
-        for line in lzma.open(os.path.join(written, lang + ".jsonl.xz"), "rt"):
-            r = json.loads(line)
-            if not heldout(r["title"] + r.get("source", ""), 10):
-                continue
-            n += 1
+        for n, r in enumerate(documents(written, lang), 1):
             name = "%03d %s.md" % (n, re.sub(r"[^\w .-]", " ", r["title"])[:60].strip())
             with open(os.path.join(out, lang, name), "w") as f:
                 f.write("# %s\n\n%s%s\n" % (r["title"], "## %s\n\n" % r["heading"] if r.get("heading") and r["heading"] != r["title"] else "", r["passage"]))

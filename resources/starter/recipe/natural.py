@@ -6,17 +6,15 @@ held: the written documents that were held back (held.py). families: invented do
 (invent.HELD, invent.HELD_DOMAINS). N questions a set and language at most, a third of them unanswered. "absent" must hold words that stand in no
 document; an unanswered question's own text serves.
 """
-import json, lzma, os, random, sys
+import json, os, random, sys
 import evidence, invent
-from held import heldout
+from held import documents
 from rows import core, is_ja
 
 
-def held(written, lang):
-    for line in lzma.open(os.path.join(written, lang + ".jsonl.xz"), "rt"):
-        r = json.loads(line)
-        if heldout(r["title"] + r.get("source", ""), 10):
-            yield r["title"], r["passage"], [(x["q"], x["a"]) for x in r["qa"]], r.get("absent", [])
+def held(lang):
+    for r in documents("written", lang):
+        yield r["title"], r["passage"], [(x["q"], x["a"]) for x in r["qa"]], r.get("absent", [])
 
 
 def families(lang, n):
@@ -34,7 +32,7 @@ def main(work, out, most=150):
     random.seed(21)
     lines = []
     for lang in ("ja", "en"):
-        for kind, docs in (("held", held("written", lang)), ("families", families(lang, 60))):
+        for kind, docs in (("held", held(lang)), ("families", families(lang, 60))):
             name = kind + "-" + lang
             os.makedirs(os.path.join(out, name), exist_ok=True)
             yes, no, seen = [], [], set()

@@ -17,7 +17,7 @@ EOS, PAD = 2, 3
 T, MAXPOS = 2048, 1280
 WHOLE = "\x01"  # before an answer that is a clause as it stands
 NARROW = 0.7  # share of prompts with one to three sentences, as the evidence model leaves them
-SHARES = [float(x) for x in os.environ.get("SHARES", "0.18 0.25").split()]  # of trees: written, real; the others are invented
+SHARES = 0.18, 0.25  # of trees: written, real; the others are invented
 # How often a rule's questions are used.
 RULE = {"label": 0.15, "row": 0.3, "yes": 0.25, "modal": 0.35, "if": 0.5, "subj": 0.7}
 

@@ -1,4 +1,4 @@
-"""Stage 6a: the embedder in 8 bits with the pieces that our texts use, small enough to carry to a GPU.
+"""Stage 4c: the embedder in 8 bits with the pieces that our texts use, small enough to carry to a GPU.
 
 usage: teacher.py make E5_DIR PACK_DIR     -> PACK_DIR/teacher.npz, teacher.json (its tokenizer)
        teacher.py check E5_DIR PACK_DIR    how near the packed embedder is to the original
@@ -7,6 +7,7 @@ multilingual-e5-small (MIT). evidence.py trains on it; it was also tried as a te
 """
 import json, lzma, sys
 import numpy as np
+
 
 class Teacher:
     """multilingual-e5-small (BERT with learnt positions, 12 layers of 384), last hidden states, in the number format of the device."""
