@@ -2,6 +2,9 @@
 // Conneau et al. 2019, arXiv 1911.02116) with the pooling and the prompts of its sentence-transformers folder.
 // Embedder is core.Embedder over one loaded folder.
 //
+// Reranker is core.Reranker, a cross-encoder: over a folder of its own, or over an encoder's folder with a LoRA adapter (package lora, Parts), which is added to the
+// weights in fp32 as they are loaded. How a question and a text are put together is what tokenizer.json says of pairs.
+//
 // # Words
 //
 // A Layout is what the folder's small files say: pooling, prompts, longest input. A window is the stretch of a text's
