@@ -156,7 +156,12 @@ func TestNothingReadable(t *testing.T) {
 func TestLostIndex(t *testing.T) {
 	withKey(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "library")
-		s := open(t, dir)
+		small := options // tables: two of them hold no more than a part of the library, however fast the disk was
+		small.Table = 256 << 10
+		s, err := store.Open(dir, small)
+		if err != nil {
+			t.Fatal(err)
+		}
 		want := fill(t, s, 9)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
