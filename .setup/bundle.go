@@ -173,7 +173,7 @@ func tell(ctx context.Context, path string, key *manifest.SecretKey) error {
 	return nil
 }
 
-// notes writes what the program remembers of the models' hashes, as it would at its first start: an installation of root's stays as it was packed.
+// notes writes the models' hashes beside them: an installation stays as it was packed, so the program does not.
 func notes(models string, when time.Time) error {
 	entries, err := os.ReadDir(models)
 	if err != nil {
@@ -194,7 +194,7 @@ func notes(models string, when time.Time) error {
 		if err != nil {
 			return err
 		}
-		if _, err := folder.ID(context.Background(), nil); err != nil {
+		if err := folder.Pack(context.Background()); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ for model in starter evidence; do
     if [ -L "$file" ] && [ ! -e "$file" ]; then rm "$file"; fi # one that is no part of it any more
   done
 done
+rm -f bin/models/.*.sha256.json # of programs that kept them here
 link "$KAKOI_EMBEDDER" bin/models/multilingual-e5-small
 link "$KAKOI_FONTS" bin/fonts
 link "$KAKOI_WASM" bin/wasm

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Whole sessions under strace, in a network namespace without a network: documents are added, questions asked, an adapter is trained, files are
 # exported. Prints what was opened; ends with 1 where a socket other than AF_UNIX opened, or a file was written outside of the data folder, the
-# folder of exports, what the window's toolkit keeps for itself (its preferences and its index of fonts, with no text of ours), and the SHA-256 sums
-# of the program's own models, which are kept beside these where the folder of the programs can be written to.
+# folder of exports, and what the window's toolkit keeps for itself (its preferences and its index of fonts, with no text of ours).
 #   .setup/session-trace.sh [FOLDER OF THE PROGRAMS [SESSION...]]     (default: bin, all sessions)
 # Sessions: plain, passphrase (the library is encrypted half-way, the passphrase changed, and removed), window (the same commands beside an open
 # window on a screen of its own, which is clicked through with the keyboard; needs Xvfb and xdotool).
@@ -136,12 +135,12 @@ count() { # prints the figures of a session; 1 where something is as it should n
   # Paths that were opened for writing, made, moved or removed; -y tells the folder of a relative one.
   writes=$(grep -vE '= -1 ' "$work/all" | grep -E ' (mkdir|rename|link|symlink|unlink|rmdir|truncate|creat|mknod|chmod|fchmodat)|O_(WRONLY|RDWR|CREAT)' |
     grep -vE ' (socket|socketpair|connect|bind|sendto)\(' | sed -E 's/^[0-9]+ +//' || true)
-  sorted=$(awk -v data="$data" -v exports="$exports" -v person="$person" -v models="$home/models/" '
+  sorted=$(awk -v data="$data" -v exports="$exports" -v person="$person" '
     function under(path, dir) { return path == dir || index(path, dir "/") == 1 }
     { # the paths of a call: "..." after a folder <...> or alone
       line = $0; cwd = ""
       if (match(line, /<[^>]*>/)) cwd = substr(line, RSTART + 1, RLENGTH - 2)
-      bad = 0; own = 0; sums = 0; seen = 0
+      bad = 0; own = 0; seen = 0
       while (match(line, /"[^"]*"/)) {
         path = substr(line, RSTART + 1, RLENGTH - 2); line = substr(line, RSTART + RLENGTH); seen = 1
         if (path !~ /^\//) path = cwd "/" path
@@ -149,19 +148,17 @@ count() { # prints the figures of a session; 1 where something is as it should n
         if (path ~ /^\/dev\/(null|zero|tty|shm$)/ || path ~ /^\/proc\/(self|thread-self|[0-9]+)\//) continue
         sub(/\/$/, "", path)
         if (path == person "/.config" || path == person "/.cache" || under(path, person "/.config/fyne") || under(path, person "/.cache/fontindex") || path ~ /\/\.cache\/go-text|\.cache\/font/) { own = 1; continue }
-        if (index(path, models ".") == 1 && path ~ /\.sha256\.json(\.new)?$/) { sums = 1; continue }
         bad = 1
       }
       if (seen && bad) print "outside " $0
       else if (seen && own) print "toolkit " $0
-      else if (seen && sums) print "sums " $0
     }' <<<"$writes")
   outside=$(grep '^outside ' <<<"$sorted" || true)
   left=$(find "$person" -mindepth 1 -type f | grep -vE '/\.config/fyne/|/\.cache/(fontindex|go-text|font)' || true)
   echo "session $session: commands $n"
   echo "  sockets opened: AF_UNIX $unix, others $other; connected to: ${peers:-nothing}"
   echo "  attempts at other families, refused: $refused; connections to anything but AF_UNIX: $abroad"
-  echo "  calls that wrote files: $(grep -c . <<<"$writes" || true); of the toolkit: $(grep -c '^toolkit ' <<<"$sorted" || true); sums of the program's own models beside them: $(grep -c '^sums ' <<<"$sorted" || true); outside: $(grep -c . <<<"$outside" || true)"
+  echo "  calls that wrote files: $(grep -c . <<<"$writes" || true); of the toolkit: $(grep -c '^toolkit ' <<<"$sorted" || true); outside: $(grep -c . <<<"$outside" || true)"
   echo "  files left in the home folder but the toolkit's: $(grep -c . <<<"$left" || true)"
   if [ "$other" != 0 ] || [ "$abroad" != 0 ] || [ -n "$outside" ] || [ -n "$left" ]; then
     printf '%s\n' "$outside" "$left" >&2

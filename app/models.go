@@ -439,6 +439,9 @@ func (m *Models) Verify(ctx context.Context, model Model, p core.Progress) (id s
 	if model.Kind == KindEvidence {
 		return m.verifyEvidence(model)
 	}
+	if !model.Bundled {
+		_ = note(model) // one that was lost, as in a copy of the data folder
+	}
 	folder, err := weights.Open(model.Dir)
 	if err != nil {
 		return "", fmt.Errorf("open model %q: %w", model.Name, err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"kakoi/core"
 	"kakoi/core/weights"
@@ -65,7 +66,69 @@ func TestOldTokenizersAndNotes(t *testing.T) {
 		t.Fatal(err)
 	}
 	hashed := false
-	if _, err := f.ID(context.Background(), func(core.Update) { hashed = true }); err != nil || hashed {
-		t.Errorf("the note was not used: %v", err)
+	id := func() string {
+		t.Helper()
+		hashed = false
+		id, err := f.ID(context.Background(), func(core.Update) { hashed = true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	if id(); hashed {
+		t.Error("the note was not used")
+	}
+
+	// A note that no longer holds is made anew, but for those that were packed; where none is, none is made.
+	touch := func(minute int) {
+		t.Helper()
+		at := time.Date(2026, 1, 2, 3, minute, 0, 0, time.UTC)
+		if err := os.Chtimes(dir+"/vocab.txt", at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	touch(0)
+	whole := id()
+	if !hashed {
+		t.Error("a note of another time was believed")
+	}
+	if again := id(); hashed || again != whole {
+		t.Errorf("the note was not made anew: %s, before %s", again, whole)
+	}
+	if err := os.Remove(note); err != nil {
+		t.Fatal(err)
+	}
+	beside := func() (names []string) {
+		t.Helper()
+		all, err := os.ReadDir(filepath.Dir(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range all {
+			if e.Name() != "model" {
+				names = append(names, e.Name())
+			}
+		}
+		return names
+	}
+	if again := id(); !hashed || again != whole || beside() != nil {
+		t.Errorf("without a note: ID %s, beside the folder %q", again, beside())
+	}
+	if err := f.Pack(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if again := id(); hashed || again != whole {
+		t.Errorf("the packed note was not used: %s", again)
+	}
+	packed := filepath.Join(filepath.Dir(dir), ".model.packed.sha256.json")
+	before, err := os.ReadFile(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	touch(1)
+	again := id()
+	after, err := os.ReadFile(packed)
+	if err != nil || !hashed || again != whole || !bytes.Equal(before, after) || len(beside()) != 1 {
+		t.Errorf("a packed note of another time: %v, ID %s, beside the folder %q", err, again, beside())
 	}
 }

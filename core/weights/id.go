@@ -71,13 +71,21 @@ func (f *Folder) Files() ([]File, error) {
 	return files, nil
 }
 
+func bytesOf(files []File) (n int64) {
+	for _, x := range files {
+		n += x.Size
+	}
+	return n
+}
+
 func globEscape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
 }
 
 // ID is 16 hex digits over names, sizes and contents of Files: it changes when the model does, and only then.
-// Stage "hash" reports bytes. For a large folder the hashes are kept in a hidden file beside it, where that may be
-// written, and believed as long as sizes and times stay the same.
+// Stage "hash" reports bytes. For a large folder the hashes are read from a hidden file beside it, and believed as long
+// as sizes and times stay the same. Who made the folder makes that file (Note, Pack); only one of Note's is renewed, so
+// that nothing is written beside folders that are not ours.
 func (f *Folder) ID(ctx context.Context, p core.Progress) (string, error) {
 	_, id, err := f.Hashed(ctx, p)
 	return id, err
@@ -116,21 +124,18 @@ func contentID(files []File) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// hashFiles fills in SHA256, from the note where it holds.
+// hashFiles fills in SHA256, from a note where one holds.
 func (f *Folder) hashFiles(ctx context.Context, files []File, p core.Progress) error {
-	var total int64
-	for _, x := range files {
-		total += x.Size
-	}
-	note := notePath(f.dir)
-	if total >= cacheFrom && recall(note, files) {
+	total := bytesOf(files)
+	if total >= cacheFrom && recall(f.dir, files) {
 		return nil
 	}
 	if err := hashAll(ctx, f.dir, files, total, p); err != nil {
 		return err
 	}
-	if total >= cacheFrom {
-		remember(note, files)
+	note := notePath(f.dir, kept)
+	if _, err := os.Lstat(note); err == nil && total >= cacheFrom {
+		_ = remember(note, files) // not being able to only costs time
 	}
 	return nil
 }
@@ -142,17 +147,28 @@ func (f *Folder) Note(sums map[string]string) error {
 	if err != nil {
 		return err
 	}
-	var total int64
 	for i, x := range files {
 		if files[i].SHA256 = sums[x.Name]; files[i].SHA256 == "" {
 			return nil
 		}
-		total += x.Size
 	}
-	if total >= cacheFrom {
-		remember(notePath(f.dir), files)
+	if bytesOf(files) < cacheFrom {
+		return nil
 	}
-	return nil
+	return remember(notePath(f.dir, kept), files)
+}
+
+// Pack hashes a folder that is to be carried elsewhere and makes its note, which nobody renews: it is one of the files
+// that are carried, whose sums are known.
+func (f *Folder) Pack(ctx context.Context) error {
+	files, _, err := f.Hashed(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if bytesOf(files) < cacheFrom {
+		return nil
+	}
+	return remember(notePath(f.dir, packed), files)
 }
 
 // IDFrom is ID for a folder whose hashes are known (hex SHA-256 by file name); false if those of a file are missing.
@@ -237,16 +253,26 @@ func hashFile(ctx context.Context, path string, advance func(int64)) (string, er
 	}
 }
 
-func notePath(dir string) string {
+// How the notes of hashes beside a folder end.
+const (
+	kept   = ".sha256.json"        // Note's
+	packed = ".packed.sha256.json" // Pack's
+)
+
+func notePath(dir, end string) string {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		abs = dir
 	}
-	return filepath.Join(filepath.Dir(abs), "."+filepath.Base(abs)+".sha256.json")
+	return filepath.Join(filepath.Dir(abs), "."+filepath.Base(abs)+end)
 }
 
-// recall fills the hashes from a note of the same files, sizes and times.
-func recall(path string, files []File) bool {
+// recall fills the hashes from one of the notes beside a folder, if it is of the same files, sizes and times.
+func recall(dir string, files []File) bool {
+	return readNote(notePath(dir, kept), files) || readNote(notePath(dir, packed), files)
+}
+
+func readNote(path string, files []File) bool {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return false
@@ -266,14 +292,18 @@ func recall(path string, files []File) bool {
 	return true
 }
 
-// remember keeps the hashes if it can; not being able to only costs time.
-func remember(path string, files []File) {
+// remember keeps the hashes.
+func remember(path string, files []File) error {
 	b, err := json.Marshal(files)
 	if err != nil {
-		return
+		return fmt.Errorf("encode hashes: %w", err)
 	}
 	tmp := path + ".new"
-	if os.WriteFile(tmp, b, 0o600) == nil {
-		_ = os.Rename(tmp, path)
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return fmt.Errorf("keep hashes: %w", err)
 	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("keep hashes: %w", err)
+	}
+	return nil
 }

@@ -346,7 +346,7 @@ func Quantize(ctx context.Context, src, dst string, p core.Progress) (err error)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	id := ""
-	if files, ferr := f.Files(); ferr == nil && recall(notePath(f.dir), files) {
+	if files, ferr := f.Files(); ferr == nil && recall(f.dir, files) {
 		id = contentID(files)
 	}
 	return f.Quantize(ctx, dst, id, p)
@@ -473,7 +473,7 @@ func Made4BitOf(dir string, f *Folder) bool {
 	}
 	// Copied or touched: the contents may still be the same, if their hashes are known without reading everything.
 	files, err := f.Files()
-	return err == nil && c.Source.ID != "" && recall(notePath(f.dir), files) && contentID(files) == c.Source.ID
+	return err == nil && c.Source.ID != "" && recall(f.dir, files) && contentID(files) == c.Source.ID
 }
 
 // Open4BitOf opens the 4-bit form of f in the folder dir. core.ErrNotFound: there is none of f as it is now; the errors of Open are those of
