@@ -49,8 +49,8 @@ training() { # what both kinds of session do with commands
 
 plain() {
   step add add --samples
-  step ask ask "試用期間は何か月ですか" --receipt "$exports/receipt.json"
-  step search search "trial period"
+  step ask ask "始業時刻を教えてください。" --receipt "$exports/receipt.json"
+  step search search "始業時刻"
   training
   step report doctor --report "$exports/report.json"
 }
@@ -59,11 +59,11 @@ passphrase() {
   step add add --samples
   step "set the passphrase" passphrase set --yes --passphrase-file "$work/pass"
   unlock=(--unlock-file "$work/pass")
-  step ask ask "試用期間は何か月ですか" --receipt "$exports/receipt.json"
+  step ask ask "始業時刻を教えてください。" --receipt "$exports/receipt.json"
   training
   step "change the passphrase" passphrase change --passphrase-file "$work/pass2"
   unlock=(--unlock-file "$work/pass2")
-  step search search "trial period"
+  step search search "始業時刻"
   step "remove the passphrase" passphrase remove --yes
   unlock=()
   step report doctor --report "$exports/report.json"
