@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"os"
@@ -124,7 +125,7 @@ func listFolder(dir string, key []byte) (f *folder, err error) {
 		}
 		return f, nil
 	}
-	listed, state, end := readManifest(dir)
+	listed, dropped, state, end := readManifest(dir)
 	named := map[string]bool{}
 	for _, id := range listed {
 		name := filepath.Base(table.NewFilename(id, dir))
@@ -135,9 +136,13 @@ func listFolder(dir string, key []byte) (f *folder, err error) {
 	}
 	missing := slices.ContainsFunc(listed, func(id uint64) bool { return !there[filepath.Base(table.NewFilename(id, dir))] })
 	// A whole table that is not named may be of a line that was lost, unless there are logs: a kill leaves such tables beside the logs that have what is in them.
-	// All tables together are right in either case.
-	unnamed := (state == manifestTorn || len(f.logs) == 0) && slices.ContainsFunc(f.tables, func(name string) bool { return !named[name] && wholeTable(filepath.Join(dir, name)) })
-	if state == manifestDamaged || state == manifestTorn && missing || unnamed { // Badger would delete the tables that it does not name
+	// All tables together are right in either case. Badger's Close compacts when the logs are gone: a kill leaves what it makes beside what that is made of, and then,
+	// when the list has changed, what it was made of.
+	unnamed := slices.DeleteFunc(slices.Clone(f.tables), func(name string) bool {
+		return named[name] || dropped[name] || state != manifestTorn && len(f.logs) > 0 || !wholeTable(filepath.Join(dir, name))
+	})
+	lost := len(unnamed) > 0 && state != manifestDamaged && !f.spare(unnamed, slices.DeleteFunc(slices.Clone(f.tables), func(name string) bool { return !named[name] }))
+	if state == manifestDamaged || state == manifestTorn && missing || lost { // Badger would delete the tables that it does not name
 		f.odd = append(f.odd, badger.ManifestFilename)
 		return f, nil
 	}
@@ -146,6 +151,37 @@ func listFolder(dir string, key []byte) (f *folder, err error) {
 	}
 	f.tables = slices.DeleteFunc(f.tables, func(name string) bool { return !named[name] })
 	return f, nil
+}
+
+// spare says whether all that some tables hold stands in others, too.
+func (f *folder) spare(tables, others []string) bool {
+	seed := maphash.MakeSeed()
+	var buf []byte
+	sum := func(e rawEntry) uint64 {
+		buf = binary.BigEndian.AppendUint64(append(buf[:0], e.key...), e.version)
+		return maphash.Bytes(seed, buf)
+	}
+	left := map[uint64]struct{}{}
+	for _, name := range tables {
+		holes, _, err := scanFile(f.dir, name, f.keys, func(e rawEntry) error {
+			left[sum(e)] = struct{}{}
+			return nil
+		})
+		if err != nil || len(holes) > 0 {
+			return false
+		}
+	}
+	slices.Sort(others)
+	for _, name := range slices.Backward(others) { // the newest are what the last compactions were of
+		if len(left) == 0 {
+			break
+		}
+		_, _, _ = scanFile(f.dir, name, f.keys, func(e rawEntry) error { // what is in a hole is not found
+			delete(left, sum(e))
+			return nil
+		})
+	}
+	return len(left) == 0
 }
 
 // wholeTable says whether a table has its index, which is written last.
@@ -164,12 +200,13 @@ const (
 	manifestDamaged // it cannot be read, from some line on
 )
 
-// readManifest gives the numbers of the tables that a library has, as far as its list of changes can be read, and where that ends: the list begins with 8
-// bytes, each line is a length, a CRC-32C and a protobuf.
-func readManifest(dir string) (ids []uint64, state int, end int64) {
+// readManifest gives the numbers of the tables that a library has, as far as its list of changes can be read, the names of those that it had, and where the list
+// ends: it begins with 8 bytes, each line is a length, a CRC-32C and a protobuf.
+func readManifest(dir string) (ids []uint64, dropped map[string]bool, state int, end int64) {
+	dropped = map[string]bool{}
 	text, err := os.ReadFile(filepath.Join(dir, badger.ManifestFilename))
 	if err != nil || len(text) < 8 || string(text[:4]) != "Bdgr" || binary.BigEndian.Uint32(text[4:]) != manifestVersion {
-		return nil, manifestDamaged, 0
+		return nil, dropped, manifestDamaged, 0
 	}
 	at := 8
 	for at < len(text) {
@@ -178,21 +215,24 @@ func readManifest(dir string) (ids []uint64, state int, end int64) {
 		n, ok := lineAt(rest)
 		if !ok || proto.Unmarshal(rest[8:8+n], &set) != nil {
 			if tornLine(rest) {
-				return ids, manifestTorn, int64(at)
+				return ids, dropped, manifestTorn, int64(at)
 			}
-			return ids, manifestDamaged, int64(at)
+			return ids, dropped, manifestDamaged, int64(at)
 		}
 		for _, c := range set.Changes {
+			name := filepath.Base(table.NewFilename(c.Id, dir))
 			if c.Op == pb.ManifestChange_DELETE {
 				ids = slices.DeleteFunc(ids, func(id uint64) bool { return id == c.Id })
+				dropped[name] = true
 			} else {
 				ids = append(ids, c.Id)
+				delete(dropped, name)
 			}
 		}
 		at += 8 + n
 	}
 	slices.Sort(ids)
-	return ids, manifestWhole, int64(at)
+	return ids, dropped, manifestWhole, int64(at)
 }
 
 // manifestVersion is Badger's 8 under no magic number of ours.

@@ -176,7 +176,7 @@ func tableEnd(data []byte) (end int, indexed bool) {
 	}
 	at -= 4
 	length := int(binary.BigEndian.Uint32(data[at:]))
-	if length > at || !checks(data[at-length:at], &sum) {
+	if length == 0 || length > at || !checks(data[at-length:at], &sum) { // zeros have a right checksum
 		return len(data), false
 	}
 	return at - length, true
