@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -112,6 +113,17 @@ var sentinels = []struct {
 	{fs.ErrNotExist, "error.sentinel.notexist"},
 	{fs.ErrPermission, "error.sentinel.permission"},
 }
+
+// WithHint puts a hint behind a sentence; Japanese has no space there.
+func WithHint(sentence, hint string) string {
+	if sentence == "" || hint == "" || strings.HasSuffix(sentence, "。") {
+		return sentence + hint
+	}
+	return sentence + " " + hint
+}
+
+// ErrorLine is both parts of ErrorText in one line.
+func ErrorLine(lang string, err error) string { return WithHint(ErrorText(lang, err)) }
 
 // ErrorText is what a person reads of err: one sentence and one hint. The outermost core.UserError
 // of the chain that has a text decides, then the sentinels, then a general sentence with err's own words.

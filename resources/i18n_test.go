@@ -171,6 +171,19 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
+func TestWithHint(t *testing.T) {
+	for _, c := range [][3]string{
+		{"That is wrong.", "Try again.", "That is wrong. Try again."}, {"違います。", "もう一度。", "違います。もう一度。"}, {"That is wrong.", "", "That is wrong."}, {"", "Try again.", "Try again."},
+	} {
+		if got := WithHint(c[0], c[1]); got != c[2] {
+			t.Errorf("%q and %q: %q", c[0], c[1], got)
+		}
+	}
+	if got := ErrorLine("ja", core.ErrBusy); strings.Contains(got, "。 ") || strings.Count(got, "。") < 2 {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestMergePartsRefusesTwiceDefinedKey(t *testing.T) {
 	part := []byte(`{"error.x": {"en": "x", "ja": "x"}}`)
 	_, err := mergeParts(fstest.MapFS{"p/a.json": {Data: part}, "p/b.json": {Data: part}}, "p")

@@ -111,7 +111,7 @@ func (c *call) addOptions() (app.AddOptions, *bar) {
 				return // in the summary
 			}
 			b.clear()
-			fmt.Fprintf(c.Err, "%s: %s\n", sanitize(f.Path, false), withHint(sanitize(f.Reason, false), sanitize(f.Hint, false)))
+			fmt.Fprintf(c.Err, "%s: %s\n", sanitize(f.Path, false), resources.WithHint(sanitize(f.Reason, false), sanitize(f.Hint, false)))
 		},
 	}, b
 }
@@ -120,7 +120,7 @@ func (c *call) addOptions() (app.AddOptions, *bar) {
 func (c *call) pictures(n int) {
 	c.say("cli.add.pictures", n)
 	if _, err := c.host.library.Tesseract(context.Background()); errors.Is(err, core.ErrNotFound) && !c.quiet {
-		fmt.Fprintln(c.Out, withHint(resources.ErrorText(c.lang, err)))
+		fmt.Fprintln(c.Out, resources.WithHint(resources.ErrorText(c.lang, err)))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"kakoi/app/record"
 	"kakoi/core"
 	"kakoi/core/dataset"
+	"kakoi/resources"
 )
 
 // datasetArgs as help shows them.
@@ -247,7 +248,7 @@ func (c *call) described(s record.Dataset) {
 		fmt.Fprintln(c.Out, c.text("cli.dataset.held", sanitize(strings.Join(held, ", "), false)))
 	}
 	for _, key := range s.Warnings {
-		fmt.Fprintln(c.Out, withHint(c.text(key), c.text(key+".hint")))
+		fmt.Fprintln(c.Out, resources.WithHint(c.text(key), c.text(key+".hint")))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"kakoi/app"
 	"kakoi/core"
+	"kakoi/resources"
 )
 
 type folderOptions struct {
@@ -80,7 +81,7 @@ func folderList(ctx context.Context, c *call) error {
 		}
 		fmt.Fprintln(c.Out, c.text("cli.folder.line", sanitize(one.Path, false), sanitize(one.Collection, false), watched, checked))
 		if one.Problem != "" {
-			fmt.Fprintln(c.Out, "  "+withHint(sanitize(one.Problem, false), sanitize(one.Hint, false)))
+			fmt.Fprintln(c.Out, "  "+resources.WithHint(sanitize(one.Problem, false), sanitize(one.Hint, false)))
 		}
 	}
 	return nil

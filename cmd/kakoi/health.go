@@ -63,7 +63,7 @@ func runHealth(ctx context.Context, c *call) error {
 			last = e.Document.ID
 			fmt.Fprintf(c.Out, "%s  %s\n", e.Document.ID, sanitize(e.Document.Source, false))
 		}
-		fmt.Fprintf(c.Out, "%s%s\n", strings.Repeat(" ", 18), withHint(sanitize(sentence, false), sanitize(hint, false)))
+		fmt.Fprintf(c.Out, "%s%s\n", strings.Repeat(" ", 18), resources.WithHint(sanitize(sentence, false), sanitize(hint, false)))
 	}
 	if report.Well == report.Documents {
 		c.say("cli.health.well", report.Documents)
@@ -80,7 +80,7 @@ func runHealth(ctx context.Context, c *call) error {
 	case errors.Is(err, core.ErrNotFound):
 		c.say("cli.health.unread.missing", report.Unread, len(report.UnreadIn))
 		if sentence, hint := resources.ErrorText(c.lang, err); !c.json && !c.quiet {
-			fmt.Fprintln(c.Out, withHint(sentence, hint))
+			fmt.Fprintln(c.Out, resources.WithHint(sentence, hint))
 		}
 	default:
 		return err

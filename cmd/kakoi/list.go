@@ -11,6 +11,7 @@ import (
 	"kakoi/app"
 	"kakoi/app/amount"
 	"kakoi/core"
+	"kakoi/resources"
 )
 
 type listOptions struct{ collection string }
@@ -60,7 +61,7 @@ func runList(ctx context.Context, c *call) error {
 		}
 		fmt.Fprintln(c.Out, line)
 		if d.Reason != "" {
-			fmt.Fprintf(c.Out, "%s%s\n", strings.Repeat(" ", 18), withHint(sanitize(d.Reason, false), sanitize(d.Hint, false)))
+			fmt.Fprintf(c.Out, "%s%s\n", strings.Repeat(" ", 18), resources.WithHint(sanitize(d.Reason, false), sanitize(d.Hint, false)))
 		}
 		for i, r := range relatives[d.ID] {
 			const most = 3

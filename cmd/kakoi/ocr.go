@@ -111,7 +111,7 @@ func recognise(ctx context.Context, c *call, plan app.OCRPlan) error {
 		}
 	} else {
 		for _, f := range summary.Failed {
-			fmt.Fprintf(c.Err, "%s: %s\n", sanitize(f.Path, false), withHint(sanitize(f.Reason, false), sanitize(f.Hint, false)))
+			fmt.Fprintf(c.Err, "%s: %s\n", sanitize(f.Path, false), resources.WithHint(sanitize(f.Reason, false), sanitize(f.Hint, false)))
 		}
 		c.say("cli.ocr.done", summary.Pages, summary.Documents, summary.Confidence, summary.Nothing, amount.Clock(time.Duration(summary.Seconds*float64(time.Second))))
 		if summary.Cancelled {

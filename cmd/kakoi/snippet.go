@@ -142,11 +142,3 @@ func (c *call) show(head, text, query string) string {
 	}
 	return line
 }
-
-// withHint puts a hint behind a sentence; Japanese has no space there.
-func withHint(sentence, hint string) string {
-	if hint == "" || strings.HasSuffix(sentence, "。") {
-		return sentence + hint
-	}
-	return sentence + " " + hint
-}

@@ -16,6 +16,7 @@ import (
 	"kakoi/app/job"
 	"kakoi/app/record"
 	"kakoi/core"
+	"kakoi/resources"
 )
 
 const trainArgs = "[--preset recommended|techlab] [--dataset DATASET] [--plan] [--plan-file FILE] | --resume RUN | --keep RUN | --list | --remove RUN"
@@ -271,7 +272,7 @@ func (c *call) printPlan(plan app.TrainingPlan) {
 		c.say("cli.train.adapted", c.text("train.adapted."+what))
 	}
 	for _, key := range plan.Warnings {
-		fmt.Fprintln(c.Out, withHint(c.text(key), c.text(key+".hint")))
+		fmt.Fprintln(c.Out, resources.WithHint(c.text(key), c.text(key+".hint")))
 	}
 }
 

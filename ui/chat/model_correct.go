@@ -182,8 +182,7 @@ func (c *Correction) record() record.Correction {
 // the window's notices.
 func (c *Correction) Save(saved func(), failed func(text string)) {
 	refused := func(err error) {
-		sentence, hint := resources.ErrorText(c.m.shell.Lang(), err)
-		failed(strings.TrimSpace(sentence + " " + hint))
+		failed(resources.ErrorLine(c.m.shell.Lang(), err))
 	}
 	k := c.record()
 	if err := k.Validate(); err != nil {

@@ -66,8 +66,7 @@ func (v *sourcesView) refresh() {
 	case !ready:
 		return // the one before stays until the new one is there
 	case err != nil:
-		sentence, hint := resources.ErrorText(s.p.Shell.Lang(), err)
-		v.page.SetPage(widget.Page{Key: "error", First: true, Last: true, Note: sentence + " " + hint})
+		v.page.SetPage(widget.Page{Key: "error", First: true, Last: true, Note: resources.ErrorLine(s.p.Shell.Lang(), err)})
 	default:
 		key := fmt.Sprintf("%s %d %d-%d", view.Document.ID, view.Number, at.Start, at.End)
 		v.page.SetPage(s.pageOf(view, key))

@@ -11,6 +11,7 @@ import (
 	"kakoi/app/amount"
 	"kakoi/app/job"
 	"kakoi/core"
+	"kakoi/resources"
 )
 
 // unfinishedOCR is a text recognition that did not end and does not run.
@@ -74,7 +75,7 @@ func (h *health) offered() (title, text string, can bool) {
 	title = m.Text("documents.ocr.title", h.report.Unread)
 	if h.readerErr != nil {
 		sentence, hint := m.explain(h.readerErr)
-		return title, sentence + " " + hint, false
+		return title, resources.WithHint(sentence, hint), false
 	}
 	return title, m.Text("documents.ocr.text", len(h.report.UnreadIn), h.reader.Version, strings.Join(h.reader.Best(), ", ")), true
 }
@@ -128,7 +129,7 @@ func (o *opened) wellness() string {
 			continue // a fact of its own
 		}
 		sentence, hint := e.Said(o.m.Text)
-		lines = append(lines, strings.TrimSpace(sentence+" "+hint))
+		lines = append(lines, resources.WithHint(sentence, hint))
 	}
 	if len(lines) == 0 {
 		return o.m.Text("documents.fact.health.well")

@@ -176,12 +176,13 @@ func (f *Form) refresh() {
 
 // Dialog is a Form in a panel over the window.
 type Dialog struct {
-	Canvas fyne.Canvas
-	Title  string
-	Lines  []string // what is to be known before
-	Yes    string
-	Danger bool
-	Form   FormParams // Changed, Submit and Escape are the dialog's
+	Canvas  fyne.Canvas
+	Title   string
+	Lines   []string // what is to be known before
+	Yes     string
+	Danger  bool
+	Problem string     // what went wrong before, if it is asked again
+	Form    FormParams // Changed, Submit and Escape are the dialog's
 	// Then takes what was typed; the dialog is closed, unless it says why it could not be: then it stays, empty. done may be called later,
 	// on the window's goroutine; nothing can be pressed until then.
 	Then func(old, pass []byte, done func(problem string))
@@ -243,4 +244,5 @@ func (d Dialog) Show() {
 		Size: fyne.NewSize(w, content.HeightFor(w-40)+130*scale),
 	})
 	panel.OnClosed = form.Leave
+	panel.Say(d.Problem)
 }

@@ -138,15 +138,11 @@ func (m *model) says() (text string, bad bool) {
 	case m.busy:
 		return m.host.Text("lock.opening"), false
 	case n > 0:
-		return m.host.Text("lock.wrong") + " " + m.host.Text("lock.wait", n), true
+		return resources.WithHint(m.host.Text("lock.wrong"), m.host.Text("lock.wait", n)), true
 	case errors.Is(m.failed, vault.ErrPassphrase):
 		return m.host.Text("lock.wrong"), true
 	case m.failed != nil:
-		sentence, hint := resources.ErrorText(m.host.Lang(), m.failed)
-		if hint != "" {
-			sentence += " " + hint
-		}
-		return sentence, true
+		return resources.ErrorLine(m.host.Lang(), m.failed), true
 	case m.caps:
 		return m.host.Text("lock.caps"), false
 	case m.behind:

@@ -72,8 +72,7 @@ func (m *model) runOr(work func(ctx context.Context, listen func(job.State)) (st
 			case errors.Is(err, context.Canceled):
 				m.keeping.said = m.host.Text("settings.backup.stopped")
 			case err != nil:
-				sentence, hint := resources.ErrorText(m.host.Lang(), err)
-				m.keeping.said = strings.TrimSpace(sentence + " " + hint)
+				m.keeping.said = resources.ErrorLine(m.host.Lang(), err)
 				if failed != nil {
 					failed(err)
 				}

@@ -75,8 +75,7 @@ func (m *model) dailySays() (text string, well bool) {
 	t := m.host.Text
 	switch {
 	case m.keptErr != nil:
-		sentence, hint := resources.ErrorText(m.host.Lang(), m.keptErr)
-		return strings.TrimSpace(sentence + " " + hint), false
+		return resources.ErrorLine(m.host.Lang(), m.keptErr), false
 	case m.kept == nil:
 		return "", true
 	}

@@ -142,6 +142,5 @@ func (m *model) engineTrouble() string {
 	if m.engineErr == nil {
 		return ""
 	}
-	sentence, hint := resources.ErrorText(m.host.Lang(), m.engineErr)
-	return strings.TrimSpace(sentence + " " + hint)
+	return resources.ErrorLine(m.host.Lang(), m.engineErr)
 }

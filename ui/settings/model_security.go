@@ -2,7 +2,6 @@ package settings
 
 import (
 	"context"
-	"strings"
 
 	"kakoi/resources"
 )
@@ -42,7 +41,7 @@ func (m *model) protection() string {
 	case !m.vault.Protected():
 		return m.host.Text("settings.security.open")
 	case m.vault.HasRecovery():
-		return m.host.Text("settings.security.kept") + " " + m.host.Text("settings.security.coded")
+		return resources.WithHint(m.host.Text("settings.security.kept"), m.host.Text("settings.security.coded"))
 	}
 	return m.host.Text("settings.security.kept")
 }
@@ -53,8 +52,7 @@ func (m *model) ask(work func(ctx context.Context) error, done func(problem stri
 		err := work(ctx)
 		m.host.Post(func() {
 			if err != nil {
-				sentence, hint := resources.ErrorText(m.host.Lang(), err)
-				done(strings.TrimSpace(sentence + " " + hint))
+				done(resources.ErrorLine(m.host.Lang(), err))
 				return
 			}
 			done("")

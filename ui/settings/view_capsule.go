@@ -103,11 +103,7 @@ func (s *Screen) compareCapsule(keys guard, path, problem string) {
 func (s *Screen) capsulePass(key string, keys guard, path, problem string, then func(pass []byte)) {
 	f := s.form(keys)
 	f.Old = s.shell.Text("lock.field")
-	lines := []string{path}
-	if problem != "" {
-		lines = append(lines, problem)
-	}
-	s.dialog(key, f, false, lines, func(pass, _ []byte, done func(string)) {
+	s.dialogAgain(key, f, false, []string{path}, problem, func(pass, _ []byte, done func(string)) {
 		done("")
 		then(pass)
 	})
@@ -118,8 +114,9 @@ func (s *Screen) showText(text string) {
 	var panel *widget.Panel
 	end := widget.NewButton(s.shell.Text("settings.close"), nil, func() { panel.Close() })
 	copied := widget.NewButton(s.shell.Text("settings.copy"), nil, func() { s.shell.Clipboard(text) })
+	content := widget.NewInset(4, 2, 8, 2, nil, s.prose(s.ink.body, widget.Run{Text: text})) // the sheet cuts what goes to its edge
 	panel = widget.ShowPanel(widget.PanelParams{
 		Canvas: s.shell.Window().Canvas(), Title: s.shell.Text("settings.capsule.compare.title"), Buttons: []*widget.Button{copied, end},
-		Content: widget.NewSheet(0, s.prose(s.ink.body, widget.Run{Text: text})), Size: fyne.NewSize(760, 520),
+		Content: widget.NewSheet(0, content), Size: fyne.NewSize(760, min(520, content.HeightFor(720)+130*s.ink.scale)),
 	})
 }

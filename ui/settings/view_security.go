@@ -28,6 +28,7 @@ func (s *Screen) securityGroup() (parts []fyne.CanvasObject, update func()) {
 	t := s.shell.Text
 	state := s.prose(s.ink.body)
 	begin := s.button("settings.security.set", func() { s.setPassphrase(window) })
+	begin.Importance = fynewidget.HighImportance
 	now := s.button("lock.now", window.Lock)
 	change := s.button("settings.security.change", func() { s.changePassphrase(window) })
 	code := s.button("settings.security.code", func() { s.recoveryCode(window) })
@@ -43,7 +44,6 @@ func (s *Screen) securityGroup() (parts []fyne.CanvasObject, update func()) {
 			color = fynetheme.ColorNameSuccess
 		}
 		set(state, s.m.protection(), color)
-		begin.Importance = fynewidget.HighImportance
 		begin.Hidden = kept
 		for _, b := range []*widget.Button{now, change, code, remove} {
 			b.Hidden = !kept
@@ -60,8 +60,14 @@ func (s *Screen) form(window guard) lock.FormParams {
 }
 
 func (s *Screen) dialog(key string, form lock.FormParams, danger bool, lines []string, then func(old, pass []byte, done func(string))) {
+	s.dialogAgain(key, form, danger, lines, "", then)
+}
+
+// dialogAgain is dialog that begins with what went wrong before; "" for nothing.
+func (s *Screen) dialogAgain(key string, form lock.FormParams, danger bool, lines []string, problem string, then func(old, pass []byte, done func(string))) {
 	lock.Dialog{
-		Canvas: s.shell.Window().Canvas(), Title: s.shell.Text(key + ".title"), Yes: s.shell.Text(key + ".yes"), Lines: lines, Danger: danger, Form: form, Then: then,
+		Problem: problem,
+		Canvas:  s.shell.Window().Canvas(), Title: s.shell.Text(key + ".title"), Yes: s.shell.Text(key + ".yes"), Lines: lines, Danger: danger, Form: form, Then: then,
 	}.Show()
 }
 

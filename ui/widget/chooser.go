@@ -2,6 +2,9 @@ package widget
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -112,6 +115,9 @@ func newChooserView(p ChooserParams, c *chooser) *chooserView {
 		Canvas: v.canvas, Title: p.Title, Content: container.NewBorder(container.NewVBox(top, v.hint), foot, nil, nil, split),
 		Buttons: []*Button{v.no, v.yes}, Focus: focus, Size: fyne.NewSize(900, 620),
 	})
+	if v.name != nil { // another name under the same ending is typed at once
+		v.name.Select(utf8.RuneCountInString(strings.TrimSuffix(c.name, filepath.Ext(c.name))))
+	}
 	return v
 }
 

@@ -142,6 +142,22 @@ func TestChooserSaveAsks(t *testing.T) {
 	}
 }
 
+// TestChooserSaveUnderAnotherName: what is typed takes the place of the proposal, and its ending stays.
+func TestChooserSaveUnderAnotherName(t *testing.T) {
+	dir := tree(t, "old.md")
+	v, canvas, chosen := chooserWindow(t, ChooserParams{Mode: ChooseSave, Name: "鍵 2026.kakoi-capsule", Start: dir}, dir)
+	if canvas.Focused() != v.name || v.name.SelectedText() != "鍵 2026" {
+		t.Fatalf("focus on %T, %q is selected", canvas.Focused(), v.name.SelectedText())
+	}
+	for _, r := range "mine" {
+		canvas.Focused().TypedRune(r)
+	}
+	press(canvas, fyne.KeyReturn)
+	if want := []string{filepath.Join(dir, "mine.kakoi-capsule")}; !slices.Equal(*chosen, want) {
+		t.Fatalf("chose %q, want %q", *chosen, want)
+	}
+}
+
 func TestChooserPlacesByKeyboard(t *testing.T) {
 	home := tree(t, "Documents/x.txt", "other/")
 	t.Setenv("XDG_CONFIG_HOME", home)

@@ -44,6 +44,17 @@ func (e *Entry) SetCaret(row, column int) {
 	e.Refresh()
 }
 
+// Select selects the first letters of a field of one line: what is typed takes their place.
+func (e *Entry) Select(letters int) {
+	e.SetCaret(0, 0)
+	shift := &fyne.KeyEvent{Name: desktop.KeyShiftLeft}
+	e.Entry.KeyDown(shift)
+	for range letters {
+		e.Entry.TypedKey(&fyne.KeyEvent{Name: fyne.KeyRight})
+	}
+	e.Entry.KeyUp(shift)
+}
+
 // NewEntry makes a field of one line.
 func NewEntry() *Entry {
 	e := &Entry{}
