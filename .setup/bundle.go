@@ -190,6 +190,9 @@ func notes(models string, when time.Time) error {
 		if err != nil {
 			return err
 		}
+		if _, err := os.Stat(filepath.Join(dir, "config.json")); errors.Is(err, fs.ErrNotExist) {
+			continue // an adapter, which is small
+		}
 		folder, err := weights.Open(dir)
 		if err != nil {
 			return err
