@@ -129,10 +129,10 @@ func (s *Screen) showCode(code string) {
 	label.SizeName = fynetheme.SizeNameSubHeadingText
 	end := widget.NewButton(s.shell.Text("settings.security.code.kept"), nil, func() { panel.Close() })
 	copied := widget.NewButton(s.shell.Text("settings.copy"), fynetheme.ContentCopyIcon(), func() { s.shell.Clipboard(code) })
-	content := widget.NewColumn(10, s.prose(s.ink.body, widget.Run{Text: s.shell.Text("settings.security.code.show")}), label)
+	content := widget.NewInset(4, 2, 8, 2, nil, widget.NewColumn(10, s.prose(s.ink.body, widget.Run{Text: s.shell.Text("settings.security.code.show")}), label))
 	panel = widget.ShowPanel(widget.PanelParams{
 		Canvas: s.shell.Window().Canvas(), Title: s.shell.Text("settings.security.code.title"), Buttons: []*widget.Button{copied, end}, Focus: end,
-		Content: widget.NewSheet(0, content), Size: fyne.NewSize(560*s.ink.scale, 280*s.ink.scale),
+		Content: widget.NewSheet(0, content), Size: fyne.NewSize(560*s.ink.scale, 210*s.ink.scale),
 	})
 	panel.OnClosed = func() { label.SetText("") }
 }

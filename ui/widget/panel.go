@@ -15,6 +15,8 @@ type Panel struct {
 	before fyne.Focusable
 	typed  func(*fyne.KeyEvent) // of the window before
 	said   *Prose
+	around *Box      // of said
+	size   fyne.Size // without it
 	closed bool
 	// OnClosed is called once, however it was closed. nil is allowed.
 	OnClosed func()
@@ -43,16 +45,18 @@ func ShowPanel(p PanelParams) *Panel {
 		row.Add(b)
 	}
 	panel.said = NewProse(NewRuler(fynetheme.TextSize()))
-	panel.said.Hide()
-	foot := NewColumn(fynetheme.Padding(), panel.said, row)
+	panel.around = NewInset(4, 0, 4, 0, nil, panel.said)
+	panel.around.Hide()
+	foot := NewColumn(fynetheme.Padding(), panel.around, row)
 	content := container.NewPadded(container.NewBorder(title, foot, nil, nil, p.Content))
 	panel.popup = fynewidget.NewModalPopUp(container.NewPadded(content), p.Canvas)
 	room := p.Canvas.Size()
 	least := panel.popup.MinSize()
-	panel.popup.Resize(fyne.NewSize(
+	panel.size = fyne.NewSize(
 		max(least.Width, min(p.Size.Width, room.Width-40)),
 		max(least.Height, min(p.Size.Height, room.Height-40)),
-	))
+	)
+	panel.popup.Resize(panel.size)
 	panel.popup.Show()
 	panel.typed = p.Canvas.OnTypedKey()
 	p.Canvas.SetOnTypedKey(func(k *fyne.KeyEvent) { // nothing in the Panel has the focus
@@ -88,9 +92,13 @@ func (p *Panel) Close() {
 // Say shows above the buttons what went wrong with what a person did in the Panel; "" takes it away.
 func (p *Panel) Say(text string) {
 	p.said.SetRuns([]Run{{Text: text, Color: fynetheme.ColorNameError}})
-	show(p.said, text != "")
-	size := p.popup.Content.Size()
+	show(p.around, text != "")
+	size := p.size
+	if text != "" {
+		size.Height += p.around.HeightFor(p.popup.Content.Size().Width) + fynetheme.Padding()
+		size.Height = max(p.size.Height, min(size.Height, p.canvas.Size().Height-40)) // without room the words take theirs from the content
+	}
 	p.popup.Refresh()
-	p.popup.Content.Resize(size) // the words take their room from the content
+	p.popup.Resize(size)
 	p.popup.Content.Refresh()
 }
