@@ -410,18 +410,30 @@ func TestReportFromTheProof(t *testing.T) {
 		s, q := openShell(t, language)
 		failed := []string{"engine", "memory"}
 		var path, lang string
+		going := make(chan bool)
 		s.services.Report = func(_ context.Context, p, l string) ([]string, error) {
 			path, lang = p, l
+			<-going
 			return failed, nil
 		}
+		waits := func() bool { return strings.Contains(seen(s), string([]rune(s.Text("proof.writing"))[:12])) }
 		s.writeReport("/usb/report")
-		q.until(t, "the report is told", func() bool { return strings.Contains(seen(s), s.Text("proof.report.title")) })
+		if !waits() {
+			t.Errorf("nothing says that the report is written: %s", seen(s))
+		}
+		going <- true
+		q.until(t, "the report is told", func() bool { return strings.Contains(seen(s), s.Text("proof.report.title")) && !waits() })
 		if path != "/usb/report.pdf" || lang != language {
 			t.Errorf("written to %q in %q", path, lang)
 		}
 		press(s, fyne.KeyEscape)
 		failed = nil
 		s.writeReport("/usb/report.json")
+		press(s, fyne.KeyEscape) // a person need not wait
+		if s.window.Canvas().Overlays().Top() != nil {
+			t.Error("what says that it is written cannot be closed")
+		}
+		going <- true
 		q.until(t, "the report is told", func() bool { return s.window.Canvas().Overlays().Top() != nil })
 		if path != "/usb/report.json" {
 			t.Errorf("written to %q", path)

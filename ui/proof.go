@@ -51,14 +51,22 @@ func (s *Shell) writeReport(path string) {
 		path += ".pdf"
 	}
 	report, lang := s.services.Report, s.Lang()
-	s.Toast(s.Text("proof.writing"))
+	var panel *widget.Panel // it takes seconds, on a busy machine a minute; closed, it goes on
+	end := widget.NewButton(s.Text("ui.close"), nil, func() { panel.Close() })
+	panel = widget.ShowPanel(widget.PanelParams{
+		Canvas: s.window.Canvas(), Title: s.Text("proof.report.title"), Buttons: []*widget.Button{end}, Focus: end, Size: fyne.NewSize(560, 0),
+		Content: container.NewVBox(paragraph(s.Text("proof.writing"), 520, ""), fynewidget.NewProgressBarInfinite()),
+	})
 	s.Go(func(ctx context.Context) {
 		failed, err := report(ctx, path, lang)
+		s.Post(func() {
+			if panel.Close(); err == nil {
+				s.showReport(path, failed)
+			}
+		})
 		if err != nil {
 			s.ShowError(err)
-			return
 		}
-		s.Post(func() { s.showReport(path, failed) })
 	})
 }
 
