@@ -91,7 +91,7 @@ func (d *desk) answers() {
 	if a.Refused || len(a.Citations) == 0 || !strings.Contains(a.Citations[0].Document, "KX-200") {
 		d.fail("answer to %s: %+v", tank, a)
 	}
-	marked := func() bool { n, _ := d.Count(d.sources(), colorMark, 12); return n > 60 }
+	marked := func() bool { n, _ := d.Count(d.sources(), colorMark, 12); return n > 20 }
 	d.until("the passage is marked on its page", 20*time.Second, marked)
 	d.shots("chat", "ja")
 

@@ -146,7 +146,7 @@ func (d *desk) keyboardAlone() {
 		d.fail("answer to %s: %+v", question, got.Answers[0].Answer)
 	}
 	d.Keys("ctrl+1")
-	d.until("the source is marked", 20*time.Second, func() bool { n, _ := d.Count(d.sources(), colorMark, 12); return n > 60 })
+	d.until("the source is marked", 20*time.Second, func() bool { n, _ := d.Count(d.sources(), colorMark, 12); return n > 20 })
 	before := len(d.guest("chat", "corrections"))
 	d.Keys("ctrl+shift+w")
 	d.rests()
