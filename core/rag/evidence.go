@@ -30,6 +30,9 @@ var reading = struct {
 	perRune                   float64 // logit that each character of a clause, or of an answer, costs: short ones are wanted
 	underWhole                float64 // logit by which the best clause may be worse than the best stretch before that is read as it is
 	underClause               float64 // logit by which the model's answer may be worse than its clause before that is quoted
+	trims                     int     // rounds in which words are taken off a long clause that is quoted; 0: it is quoted whole
+	longJa, longEn            int     // characters above which a clause is long
+	perTrimmed                float64 // logit that each character costs there
 	ofStretch, ofClause, plus float64 // of the logits of the best stretch and the best clause, in that of there being an answer
 	said                      float64 // probability at least, where one line or sentence has all content words of the question
 	words                     int     // content n-grams that such a question has at least
@@ -42,14 +45,15 @@ var reading = struct {
 }{
 	hits: 8, window: 3, whole: 300, most: 120, noCode: 2,
 	places: 2, overOne: 1.5, perRune: 0.05, underWhole: 2, underClause: 0.5,
-	ofStretch: 0.53, ofClause: 0.31, plus: -0.83,
+	trims: 3, longJa: 30, longEn: 80, perTrimmed: 0.02,
+	ofStretch: 0.55, ofClause: 0.32, plus: -0.27,
 	said: 0.6, words: 3,
 	shown: 1, share: 0.5, heading: true,
 	ofOdds: 1, ofOwnOdds: 0, bound: 0.5,
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 3
+const Reading = 4
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
@@ -198,12 +202,12 @@ func preferred(all []candidate, over float64) candidate {
 
 // briefest is the clause, or the two, that answer best for their length. The first of equals.
 func briefest(all []candidate) candidate {
-	return slices.MaxFunc(all, func(x, y candidate) int { return cmp.Compare(x.worth(), y.worth()) })
+	return slices.MaxFunc(all, func(x, y candidate) int { return cmp.Compare(x.worth(reading.perRune), y.worth(reading.perRune)) })
 }
 
 // worth is a clause's logit less what its length costs.
-func (c candidate) worth() float64 {
-	return c.logit - reading.perRune*float64(utf8.RuneCountInString(c.stretch.text))
+func (c candidate) worth(perRune float64) float64 {
+	return c.logit - perRune*float64(utf8.RuneCountInString(c.stretch.text))
 }
 
 // placesOf are the best stretches of different places, best first.

@@ -75,7 +75,7 @@ func TestBriefest(t *testing.T) {
 	before := reading
 	defer func() { reading = before }()
 	reading.perRune = 0.25
-	if got := of("十日間", 2).worth(); got != 1.25 {
+	if got := of("十日間", 2).worth(0.25); got != 1.25 {
 		t.Errorf("three characters at a quarter: %v, want 1.25", got)
 	}
 	reading.perRune = 0
@@ -172,6 +172,62 @@ func TestSaysAll(t *testing.T) {
 		f := focusOn(question, []core.Passage{p})
 		if got := f != nil && f.saysAll(3); got != want {
 			t.Errorf("%s: %v", question, got)
+		}
+	}
+}
+
+// TestTrims: words go off the end or the beginning; Japanese ones end where the script changes, marks at the new ends go, too.
+func TestTrims(t *testing.T) {
+	for text, want := range map[string][]string{
+		"in at most ten days, or": {"in", "in at", "in at most", "in at most ten", "in at most ten days", "at most ten days, or", "most ten days, or", "ten days, or", "days, or", "or"},
+		"受付は平日の9時まで。":             {"受付", "受付は", "受付は平日", "受付は平日の", "受付は平日の9", "受付は平日の9時", "受付は平日の9時まで", "は平日の9時まで", "平日の9時まで", "の9時まで", "9時まで", "時まで", "まで"},
+		"カード（再発行）":                {"カード", "カード（", "カード（再発行", "（再発行）", "再発行）"},
+		"total":                   nil,
+		"":                        nil,
+	} {
+		if got := trims(text); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestTrimmed: words are taken off a long clause as long as what is left answers about as well, in as many rounds as there are; a short one stays.
+func TestTrimmed(t *testing.T) {
+	before := reading
+	defer func() { reading = before }()
+	reading.longEn = 12
+	c := candidate{stretch: stretch{text: "The card costs ten euros a month"}, within: "The card costs ten euros a month and is free for children."}
+	s := scored{"The card costs ten euros a month": 3, "The card costs ten euros": 3, "ten euros": 3, "card costs ten euros": 2.9, "euros": 2, "ten": -1}
+	for _, step := range []struct {
+		rounds, long int
+		want         string
+	}{{3, 12, "ten euros"}, {1, 12, "The card costs ten euros"}, {0, 12, "The card costs ten euros a month"}, {3, 32, "The card costs ten euros a month"}} {
+		reading.trims, reading.longEn = step.rounds, step.long
+		got, err := (&Asker{Evidence: s}).trimmed(t.Context(), "How much is it?", c)
+		if err != nil || got.within != c.within || got.stretch.text != step.want {
+			t.Errorf("%d rounds while longer than %d: %+v, %v, want %q", step.rounds, step.long, got, err, step.want)
+		}
+	}
+	s["The card costs ten euros"] = 1
+	reading.trims, reading.longEn = 3, 12
+	if got, err := (&Asker{Evidence: s}).trimmed(t.Context(), "How much is it?", c); err != nil || got.stretch.text == "The card costs ten euros" {
+		t.Errorf("a worse one: %+v, %v", got, err)
+	}
+}
+
+// TestSided: the yes or no of an answer is the one that the sentence says, in the question's language; an answer without one gets none.
+func TestSided(t *testing.T) {
+	s := scored{"Yes": -1, "No": 2, "はい": 3, "いいえ": 1}
+	for _, c := range []struct{ question, lead, want string }{
+		{"May I?", "Yes", "No"}, {"May I?", "no", "No"}, {"よいですか", "いいえ", "はい"}, {"May I?", "", ""},
+		{"May I now?", "yes", "yes"}, {"May I now?", "No", "No"},
+	} {
+		if strings.Contains(c.question, "now") {
+			s = scored{}
+		}
+		got, err := (&Asker{Evidence: s}).sided(t.Context(), c.question, c.lead, "It is forbidden.")
+		if err != nil || got != c.want {
+			t.Errorf("%q, %q: %q, %v, want %q", c.question, c.lead, got, err, c.want)
 		}
 	}
 }

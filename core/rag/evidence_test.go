@@ -197,6 +197,8 @@ func TestEvidenceVerified(t *testing.T) {
 		{"Yes, $90.", "Yes, The hotel limit is $180 per night.", 9, true},
 		{"No.", "No, The hotel limit is $180 per night.", 9, true},
 		{"No, $180 per night.", "No, $180 per night.", 3, false},
+		{"Yes, $180 per night.", "No, The hotel limit is $180 per night.", 3, true}, // the other side
+		{"no, $90.", "Yes, The hotel limit is $180 per night.", 9, true},
 		{"Nobody.", "The hotel limit is $180 per night.", 9, true},
 	} {
 		t.Run(c.say, func(t *testing.T) {
@@ -211,6 +213,8 @@ func TestEvidenceVerified(t *testing.T) {
 				delete(r.fixed, strings.TrimRight(rest, ".")+" |")
 			}
 			r.fixed["Travel is paid by card. "+clause] = -9
+			side, _, _ := strings.Cut(strings.TrimRight(c.want, "."), ",")
+			r.fixed[side+" |"] = 3 // the yes or no that the sentence says
 			opt := rag.Recommended()
 			opt.Given = given
 			var told []string

@@ -28,26 +28,71 @@ func (a *Asker) verified(ctx context.Context, q asked, said string, shown []core
 		}
 	}
 	c := q.evidence.chosen[of]
+	inside := stands(answer, c.sentence())
+	text, err = a.held(ctx, q.question, said, lead, answer, inside, c)
 	switch {
-	case !stands(answer, c.sentence()):
-	case bare(answer) == bare(withoutCopula(c.stretch.text)):
-		return said, false, of, nil
-	default:
-		both := []candidate{c, c}
-		both[0].within, both[1].within = c.sentence(), c.sentence()
-		both[1].stretch.text = answer
-		if err := a.compare(ctx, q.question, both, 0); err != nil {
-			if ctx.Err() != nil {
-				return "", false, of, err
-			}
-			slog.Warn("the answer cannot be held against its evidence: it stays", "error", err)
-			return said, false, of, nil
-		}
-		if both[1].worth() >= both[0].worth()-reading.underClause {
-			return said, false, of, nil
-		}
+	case err == nil:
+		return text, text != said, of, nil
+	case ctx.Err() != nil:
+		return "", false, of, err
 	}
-	return quote(lead, shown[of].Text), true, of, nil
+	slog.Warn("the answer cannot be held against its evidence", "error", err)
+	if inside {
+		return said, false, of, nil
+	}
+	return quote(lead, c.stretch.text), true, of, nil
+}
+
+// held is what was said, if its answer is inside its clause's sentence and answers about as well; else the clause, quoted. A yes or no that the sentence does not say is turned.
+func (a *Asker) held(ctx context.Context, question, said, lead, answer string, inside bool, c candidate) (string, error) {
+	side, err := a.sided(ctx, question, lead, c.sentence())
+	if err != nil {
+		return "", err
+	}
+	brief, err := a.trimmed(ctx, question, c)
+	if err != nil {
+		return "", err
+	}
+	if !inside || !strings.EqualFold(side, lead) {
+		return quote(side, brief.stretch.text), nil
+	}
+	if bare(answer) == bare(withoutCopula(brief.stretch.text)) {
+		return said, nil
+	}
+	both := []candidate{brief, brief}
+	both[1].stretch.text = answer
+	if err := a.compare(ctx, question, both, 0); err != nil {
+		return "", err
+	}
+	if both[1].worth(reading.perRune) >= both[0].worth(reading.perRune)-reading.underClause {
+		return said, nil
+	}
+	return quote(lead, brief.stretch.text), nil
+}
+
+// sided is the yes or no that an answer begins with, as the cross-encoder reads it in the sentence; "" stays.
+func (a *Asker) sided(ctx context.Context, question, lead, sentence string) (string, error) {
+	if lead == "" {
+		return "", nil
+	}
+	sides := [2]string{"Yes", "No"}
+	if Language(question) == "ja" {
+		sides = [2]string{"はい", "いいえ"}
+	}
+	var both []candidate
+	for _, side := range sides {
+		both = append(both, candidate{stretch: stretch{text: side}, within: sentence})
+	}
+	if err := a.compare(ctx, question, both, 0); err != nil {
+		return "", err
+	}
+	switch {
+	case both[0].logit > both[1].logit:
+		return sides[0], nil
+	case both[1].logit > both[0].logit:
+		return sides[1], nil
+	}
+	return lead, nil
 }
 
 // sentence is what a clause is of; of another stretch, itself.
@@ -90,6 +135,11 @@ func quote(lead, clause string) string {
 			text += "."
 		}
 	}
+	return led(lead, text)
+}
+
+// led is a text behind a yes or no.
+func led(lead, text string) string {
 	switch {
 	case lead == "":
 		return text

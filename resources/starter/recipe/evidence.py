@@ -16,8 +16,10 @@ import numpy as np
 
 MOST = 160  # tokens of a stretch in training
 GROUP = 8  # stretches a question
-SHORTER = 0.7  # so much less in logits is a shorter clause allowed
-CHUNK = 256  # pairs of like length that run together
+MEASURED = 2000  # held-back questions a language that are measured
+JA = 0.45  # share of Japanese questions
+RUNE = 0.05  # a logit that each character of an answer costs, as in the product (rag.reading.perRune)
+CHUNK = 512  # pairs of like length that run together
 CLAUSE = 0.35  # share of groups that are clauses of a sentence
 PARTS = ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "intermediate.dense", "output.dense")
 SENT = re.compile(r"[^。\n]*?(?:。|\n|[.!?](?=\s)|$)\s*")
@@ -68,9 +70,31 @@ def windows(s):
     return [("".join(cs[i : i + n]).strip(" 、，,;；"), i, i + n) for n in (1, 2) for i in range(len(cs) - n + 1) if n < len(cs)]
 
 
+WORD = re.compile("[\u3041-\u309f]+|[\u30a0-\u30ff]+|[\u3400-\u9fff々〆ヶ]+|[^\\s\u3040-\u30ff\u3400-\u9fff、。，．・（）「」『』()]+|[^\\s]")
+
+
+def words(s):
+    """Where an answer may begin and end: English words, Japanese runs of one script -> [(first, last)]"""
+    ja = bool(re.search("[\u3040-\u30ff\u4e00-\u9fff]", s))
+    return [m.span() for m in (WORD if ja else re.compile(r"\S+")).finditer(s)]
+
+
+def trims(s):
+    """A clause less some words at its end, or at its beginning."""
+    ws = words(s)
+    got = [s[:b] for _, b in ws[:-1]] + [s[a:] for a, _ in ws[1:]]
+    return list(dict.fromkeys(t for t in (g.strip(" 、，,;；。.") for g in got) if len(t) > 1))
+
+
 def beside(clause, sentence):
     """What the model reads of a clause."""
     return clause + " | " + sentence
+
+
+def polarity(answer):
+    """True and False of an answer that begins with yes and no, else None."""
+    m = re.match("(はい|いいえ|Yes|No)\\b", answer)
+    return m and m[1] in ("はい", "Yes")
 
 
 def flat(s):
@@ -164,19 +188,26 @@ class Pairs:
         self.docs = []
         for r in pool:
             self.add(r)
-        self.unanswered = [k for k, x in enumerate(self.items) if not x[1]]
+        self.of = {l: [k for k, x in enumerate(self.items) if self.rows.is_ja(x[0]) == (l == "ja")] for l in ("ja", "en")}
+        self.sides = {l: [k for k in self.of[l] if self.items[k][4] is not None and self.items[k][1][0] >= 0] for l in ("ja", "en")}
+        self.unanswered = {l: [k for k in self.of[l] if not self.items[k][1]] for l in ("ja", "en")}
 
     def add(self, r):
         ss = sentences(r["text"])
         n = len(self.docs)
-        self.docs.append(dict(said=[self.rows.core(x["a"]) for x in r["qa"] if self.rows.core(x["a"])], ss=ss, head=[h for h in (r.get("heading"), r.get("title")) if h], text=r["text"], lang=r["lang"]))
+        self.docs.append(dict(said=[c for c in map(self.told, r["qa"]) if c], ss=ss, head=[h for h in (r.get("heading"), r.get("title")) if h], text=r["text"], lang=r["lang"]))
         for x in r["qa"]:
-            hold = [i for i, s in enumerate(ss) if flat(self.rows.core(x["a"])) in flat(s)] if len(self.rows.core(x["a"])) > 1 else []
-            if not hold and self.rows.core(x["a"]) and x["a"][:2] not in ("はい", "いい", "Ye", "No") and flat(self.rows.core(x["a"])) in flat(r["text"]):
+            c = self.told(x)
+            hold = [i for i, s in enumerate(ss) if flat(c) in flat(s)] if len(c) > 1 else []
+            if not hold and c and x["a"][:2] not in ("はい", "いい", "Ye", "No") and flat(c) in flat(r["text"]):
                 hold = [-1]  # over the border of two
-            self.items.append((x["q"], hold or [-2], n, x["a"]))
+            self.items.append((x["q"], hold or [-2], n, c or x["a"], polarity(x["a"])))
         for q in r.get("absent", []):
-            self.items.append((q, [], n, ""))
+            self.items.append((q, [], n, "", None))
+
+    def told(self, x):
+        """The words of the passage that answer: "e" where the answer is counted or compared, else the answer itself."""
+        return x.get("e") or self.rows.core(x["a"])
 
     def ids(self, text):
         got = self.seen.get(text)
@@ -200,11 +231,34 @@ class Pairs:
         i = at - R.randrange(n)
         return max(0, i), min(len(d["ss"]), max(0, i) + n)
 
+    def both(self, q):
+        """Yes and no in the language of a question."""
+        return (("はい", True), ("いいえ", False)) if self.rows.is_ja(q) else (("Yes", True), ("No", False))
+
+    def around(self, sentence, core, R):
+        """Stretches of whole words that begin and end near where the answer does, with all of it or not: what an answer is trimmed to."""
+        ws = words(sentence)
+        at = sentence.lower().find(core) if core else -1
+        if at < 0:
+            first = last = R.randrange(len(ws)) if ws else 0
+        else:
+            first = max([i for i, (a, _) in enumerate(ws) if a <= at], default=0)
+            last = min([i for i, (_, b) in enumerate(ws) if b >= at + len(core)], default=len(ws) - 1)
+        out = []
+        for _ in range(GROUP):
+            i, j = first + R.choice([-6, -4, -3, -2, -1, 0, 0, 0, 1, 2]), last + R.choice([-2, -1, 0, 0, 0, 1, 2, 3, 4, 6])
+            i, j = max(0, i), min(len(ws) - 1, j)
+            if i <= j:
+                out.append(sentence[ws[i][0] : ws[j][1]].strip(" 、，,;；。."))
+        return [t for t in dict.fromkeys(out) if t]
+
     def cut(self, sentence, core, others, R, answer="", spans=()):
         """Clauses of a sentence, those with the answer and those without, and clauses of other sentences. Now and then answers as a model gives
         them: the right one, those to other questions (spans), stretches that begin or end anywhere."""
         ws = windows(sentence) + [(sentence, 0, 9)]
-        if R.random() < 0.6:
+        if R.random() < 0.4:
+            ws += [(t, 0, 0) for t in self.around(sentence, core, R)]
+        elif R.random() < 0.6:
             ws += [(answer, 0, 0)] * bool(answer) + [(x, 0, 0) for x in spans]
             for _ in range(2):
                 a = R.randrange(len(sentence))
@@ -226,20 +280,24 @@ class Pairs:
 
     def written(self, R, near):
         """-> question, [(text, label)]"""
-        k = R.choice(self.unanswered) if R.random() < 0.2 else R.randrange(len(self.items))
-        q, hold, n, answer = self.items[k]
+        lang, r = "ja" if R.random() < JA else "en", R.random()
+        k = R.choice((self.unanswered if r < 0.2 else self.sides if r < 0.3 else self.of)[lang])
+        q, hold, n, answer, yes = self.items[k]
         d = self.docs[n]
         ss = d["ss"]
         out = []
         best = near["hold"].get(k) if near else None
-        if R.random() < CLAUSE:
+        if R.random() < CLAUSE or 0.2 <= r < 0.3:
             at = (best if best is not None else R.choice(hold)) if hold and hold[0] >= 0 else None
             if at is None and not hold:  # of what is not answered: the sentence that looks most like it
                 at = near["own"][k][R.choice([0, 0, 1])] if near and len(near["own"][k]) > 1 else R.randrange(len(ss))
             if at is not None:
                 right = self.rows.core(answer) if hold else ""
                 spans = [x for x in d["said"] if flat(x) in flat(ss[at]) and flat(x) != flat(right)]
-                return q, self.cut(ss[at], flat(right) if hold else None, [ss[i] for i in range(len(ss)) if i not in hold and i != at], R, right, R.sample(spans, min(3, len(spans))))
+                got = self.cut(ss[at], flat(right) if hold else None, [ss[i] for i in range(len(ss)) if i not in hold and i != at], R, right, R.sample(spans, min(3, len(spans))))
+                if yes is not None and hold:  # what stands there says yes, or no
+                    got[1:1] = [(beside(w, ss[at]), int(is_yes == yes)) for w, is_yes in self.both(q)]
+                return q, got[:GROUP]
         if hold and hold[0] >= 0:
             at = best if best is not None else R.choice(hold)
             a, b = self.stretch(d, at, R)
@@ -253,7 +311,7 @@ class Pairs:
             order = near["own"].get(k)
             if order is not None and R.random() < 0.7:
                 free = [i for i in order if i not in banned][:4] + free
-        for i in list(dict.fromkeys(free))[: 4 if hold else 5]:
+        for i in list(dict.fromkeys(free))[: 4 + (not hold)]:
             a, b = self.stretch(d, i, R)
             if any(x in banned for x in range(a, b)):
                 a, b = i, i + 1
@@ -393,7 +451,7 @@ def hard(pack, pairs, device):
     E = embed(t, pairs.tk, "passage", texts).to(device)
     Q = embed(t, pairs.tk, "query", [x[0] for x in pairs.items]).to(device)
     near = {"hold": {}, "own": {}, "far": {}}
-    for k, (q, hold, n, _) in enumerate(pairs.items):
+    for k, (q, hold, n, _, _) in enumerate(pairs.items):
         own = (E[start[n] : start[n + 1]] @ Q[k]).cpu()
         near["own"][k] = own.argsort(descending=True).tolist()
         if hold and hold[0] >= 0:
@@ -406,17 +464,17 @@ def hard(pack, pairs, device):
     return near
 
 
-def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=96):
+def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=192):
     import torch
     import torch.nn.functional as F
 
     seconds, rank, rate, drop = float(seconds), int(rank), float(rate), float(drop)
-    dev = "cuda" if torch.cuda.is_available() else "cpu"
+    me, people = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))  # with torchrun: one process a GPU
     pairs = Pairs(pack, written)
     log("questions", len(pairs.items), "documents", len(pairs.docs))
     ctx = mp.get_context("fork")
     made = ctx.Queue(maxsize=64)
-    go, near_file = ctx.Event(), state + ".near"
+    go, near_file = ctx.Event(), "%s.near%d" % (state, me)
 
     def worker(seed):
         import pickle
@@ -428,11 +486,15 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=96
         while True:
             made.put(pairs.batch(R, near, groups, (0.62, 0.26, 0.12)))
 
-    people = [ctx.Process(target=worker, args=(i,), daemon=True) for i in range(int(os.environ.get("WORKERS", 8)))]
-    for p in people:
+    workers = [ctx.Process(target=worker, args=(1000 * me + i,), daemon=True) for i in range(int(os.environ.get("WORKERS", 8)))]
+    for p in workers:
         p.start()
     import pickle
 
+    dev = "cuda" if torch.cuda.is_available() else "cpu"  # after the workers have gone their ways
+    if people > 1:
+        torch.cuda.set_device(me)
+        torch.distributed.init_process_group("nccl")
     pickle.dump(hard(pack, pairs, dev), open(near_file, "wb"))
     go.set()
     log("hard stretches found")
@@ -445,10 +507,8 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=96
     head = [v for k, v in ps.items() if "lora" not in k]
     opt = torch.optim.AdamW([{"params": lora, "weight_decay": 0.01, "lr0": rate}, {"params": head, "weight_decay": 0.01, "lr0": rate / 2}], lr=rate, betas=(0.9, 0.98))
     begun, step, total, seen = time.time(), 0, 0.0, 0
-    while True:
-        p = (time.time() - begun) / seconds
-        if p >= 1:
-            break
+    p = 0.0
+    while p < 1:
         parts, back, y, w = made.get()
         share = min(1, (step + 1) / 100) * max(0.02, 1 - p)
         for g in opt.param_groups:
@@ -464,6 +524,14 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=96
         loss = ((bce + 0.5 * choose) * w).mean()
         opt.zero_grad(set_to_none=True)
         loss.backward()
+        p = (time.time() - begun) / seconds
+        if people > 1:  # the mean of the gradients, and of the time, so that all stop at once
+            each = torch.cat([v.grad.reshape(-1) for v in lora + head] + [torch.tensor([p], device=dev)])
+            torch.distributed.all_reduce(each)
+            each /= people
+            for v, g in zip(lora + head, each[:-1].split([v.numel() for v in lora + head])):
+                v.grad.copy_(g.view_as(v))
+            p = each[-1].item()
         torch.nn.utils.clip_grad_norm_(lora + head, 1.0)
         opt.step()
         step += 1
@@ -472,8 +540,10 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=96
         if step % 500 == 0:
             log("step %d at %.2f loss %.4f, %.1fk pairs/s, %d waiting" % (step, p, total / 50, seen / (time.time() - begun) / 1e3, made.qsize()))
             total = 0.0
-    for q in people:
+    for q in workers:
         q.kill()
+    if me:
+        os._exit(0)
     torch.save({"train": {k: v.detach().cpu() for k, v in ps.items()}, "rank": rank, "alpha": net.alpha}, state)
     log("saved after step", step)
     measure(pack, written, state, net, pairs)
@@ -533,12 +603,29 @@ def choose(net, pairs, asked):
     z2s = score(net, pairs, second)
     out = []
     for (cand, zs, z1), z2 in zip(keep, z2s):
-        best = int(z2.argmax())
-        near = [i for i in range(len(cand)) if z2[i] > z2[best] - SHORTER]
-        pick = min(near, key=lambda i: (len(cand[i][0]), -z2[i]))
-        w, s, k = cand[pick]
-        out.append(dict(sentence=s, clause=w, z1=z1, zs=zs[k], z2=float(z2[best])))
+        w, s, k = cand[max(range(len(cand)), key=lambda i: z2[i] - RUNE * len(cand[i][0]))]
+        out.append(dict(sentence=s, clause=w, z1=z1, zs=zs[k], z2=float(z2.max())))
+    for (q, _), g, z in zip(asked, out, trimmed(net, pairs, [(q, g["clause"], g["sentence"]) for (q, _), g in zip(asked, out)])):
+        g["short"] = z
     return out
+
+
+def trimmed(net, pairs, asked, rounds=3, rune=0.02, least=50):
+    """[(question, clause, sentence)] -> the clause without words that it can do without: as long as what is left answers better for its length, the best of its trims"""
+    best = [c for _, c, _ in asked]
+    open_ = list(range(len(asked)))
+    for _ in range(rounds):
+        open_ = [k for k in open_ if len(best[k]) > least]
+        cands = [[best[k]] + trims(best[k]) for k in open_]
+        zs = score(net, pairs, [(asked[k][0], [beside(t, asked[k][2]) for t in c]) for k, c in zip(open_, cands)])
+        still = []
+        for k, c, z in zip(open_, cands, zs):
+            t = max(range(len(c)), key=lambda i: z[i] - rune * len(c[i]))
+            if t:
+                best[k] = c[t]
+                still.append(k)
+        open_ = still
+    return best
 
 
 def bare_of(text, ps):
@@ -570,35 +657,34 @@ def measure(pack, written, state, net=None, pairs=None):
     for lang in ("ja", "en"):
         docs = pairs.data.dev[lang]
         asked, gold = [], []
-        for r in docs:
-            for q, a in [(x["q"], x["a"]) for x in r["qa"]] + [(q, None) for q in r.get("absent", [])]:
-                o = [r] + R.sample([x for x in docs if x is not r], 2)
-                asked.append((q, [(d["text"], d.get("heading") or d.get("title") or "") for d in o]))
-                gold.append(a)
+        said = [(x["q"], x["a"], next((s for s in sentences(r["text"]) if flat(pairs.told(x)) in flat(s)), None)) for r in docs for x in r["qa"] if polarity(x["a"]) is not None][:MEASURED]
+        said = [x for x in said if x[2]]
+        zs = score(net, pairs, [(q, [beside(w, s) for w, _ in pairs.both(q)]) for q, _, s in said])
+        log("%s: yes or no of %d: %.3f right (%.3f are yes)" % (lang, len(said), sum((z[0] > z[1]) == polarity(a) for (_, a, _), z in zip(said, zs)) / max(1, len(said)), sum(polarity(a) for _, a, _ in said) / max(1, len(said))))
+        all_ = [(r, x["q"], pairs.told(x)) for r in docs for x in r["qa"] if x.get("kind") != "keyword"] + [(r, q, None) for r in docs for q in r.get("absent", [])]
+        for r, q, a in R.sample(all_, min(len(all_), MEASURED)):
+            o = [r] + R.sample([x for x in docs if x is not r], 2)
+            asked.append((q, [(d["text"], d.get("heading") or d.get("title") or "") for d in o]))
+            gold.append(a)
         got = choose(net, pairs, asked)
-        n = s1 = s2 = s3 = size = 0
         pos, neg = [], []
         for a, g in zip(gold, got):
             dump.append(dict(lang=lang, a=a, **g))
-            top = (g["z1"], g["z2"], max(g["z1"], g["z2"]), g["z1"] + g["z2"])
-            if a is None:
-                neg.append(top)
-                continue
-            pos.append(top)
-            c = flat(pairs.rows.core(a))
-            if not c or c in ("はい", "いいえ", "yes", "no"):
-                continue
-            n += 1
-            s1 += c in flat(g["sentence"])
-            s2 += c in flat(g["clause"])
-            s3 += c in flat(g["clause"]) and len(g["clause"]) <= 3 * len(c) + 40
-            size += len(g["clause"])
+            (neg if a is None else pos).append((g["z1"], g["z2"], g["z1"] + g["z2"]))
         pos, neg = np.array(pos), np.array(neg)
-        for k, name in enumerate(("stretch", "clause", "max", "sum")):
+        for k, name in enumerate(("stretch", "clause", "sum")):
             x, y = pos[:, k], neg[:, k]
             bound = np.quantile(y, 0.85)
             log("%s by %s: AUC %.3f, at 85%% refused false refusals %.3f; at 0: refused %.3f, false %.3f" % (lang, name, float((x[:, None] > y[None]).mean()), float((x <= bound).mean()), float((y < 0).mean()), float((x < 0).mean())))
-        log("%s: %d questions with a literal answer, in the sentence %.3f, in the clause %.3f, and the clause short enough %.3f (%.0f characters)" % (lang, n, s1 / n, s2 / n, s3 / n, size / n))
+        rows = [(flat(a), g) for a, g in zip(gold, got) if a is not None and flat(a) not in ("", "はい", "いいえ", "yes", "no")]
+        holds = lambda of: sum(c in flat(g[of]) for c, g in rows) / len(rows)
+        brief = lambda of: sum(c in flat(t) and len(t) <= 3 * len(c) + 40 for (c, _), t in zip(rows, of)) / len(rows)
+        log("%s: %d questions, in the sentence %.3f, in the clause %.3f, and that short enough %.3f" % (lang, len(rows), holds("sentence"), holds("clause"), brief([g["clause"] for _, g in rows])))
+        asks = [(q, g["clause"], g["sentence"]) for (q, _), a, g in zip(asked, gold, got) if a is not None and flat(a) not in ("", "はい", "いいえ", "yes", "no")]
+        for rune, least in ((0.01, 20 if lang == "ja" else 50), (0.02, 20 if lang == "ja" else 50), (0.02, 30 if lang == "ja" else 80), (0.035, 30 if lang == "ja" else 80)):
+            short = trimmed(net, pairs, asks, 3, rune, least)
+            log("%s: trimmed at %.3f a character while longer than %d: holds it %.3f, short enough %.3f, %.0f characters where the answers have %.0f" % (
+                lang, rune, least, sum(c in flat(t) for (c, _), t in zip(rows, short)) / len(rows), brief(short), sum(map(len, short)) / len(rows), sum(len(c) for c, _ in rows) / len(rows)))
     json.dump(dump, open(state + ".measure.json", "w"), ensure_ascii=False)
 
 
