@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"kakoi/core"
@@ -25,6 +24,7 @@ var reading = struct {
 	whole                     int     // characters up to which a passage is a stretch as it is
 	most                      int     // stretches that are compared at most: those with most of the question's words, the better hits first
 	noCode                    float64 // taken off logits where the question names a code that stands nowhere
+	ownWords                  float64 // added to those of a stretch that has all of the question's content words; less, down to none at half of them
 	places                    int     // sentences whose clauses are compared
 	overOne                   float64 // logit by which several sentences together must be better than the best one, to stand for it
 	perRune                   float64 // logit that each character of a clause, or of an answer, costs: short ones are wanted
@@ -43,17 +43,17 @@ var reading = struct {
 	ofOwnOdds                 float64 // weight of the log-odds of the model's own refusal; 0: it is not asked where the evidence refuses
 	bound                     float64 // of the refusal, where none was calibrated
 }{
-	hits: 8, window: 3, whole: 300, most: 120, noCode: 2,
+	hits: 8, window: 3, whole: 300, most: 120, noCode: 2, ownWords: 2,
 	places: 2, overOne: 1.5, perRune: 0.05, underWhole: 2, underClause: 0.5,
 	trims: 3, longJa: 30, longEn: 80, perTrimmed: 0.02,
 	ofStretch: 0.55, ofClause: 0.32, plus: -0.27,
-	said: 0.6, words: 3,
+	said: 0.9, words: 3,
 	shown: 1, share: 0.5, heading: true,
 	ofOdds: 1, ofOwnOdds: 0, bound: 0.5,
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 4
+const Reading = 5
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
@@ -63,6 +63,7 @@ type candidate struct {
 	stretch
 	heading string
 	within  string // of a clause: the sentence
+	bonus   float64
 	logit   float64
 }
 
@@ -96,6 +97,7 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	if len(all) == 0 {
 		return nil, nil
 	}
+	addBonus(question, all)
 	less := 0.0
 	if !coded {
 		less = reading.noCode
@@ -146,7 +148,7 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 func (f *focus) saysAll(least int) bool {
 	own, n := newProfile(f.passage.Text), 0
 	for g := range f.asked.isContent {
-		if strings.ContainsFunc(g, func(r rune) bool { return unicode.Is(unicode.Hiragana, r) }) {
+		if joinsWords(g) {
 			continue
 		}
 		if n++; !own.has(g) {
@@ -173,7 +175,7 @@ func (a *Asker) compare(ctx context.Context, question string, all []candidate, l
 		if math.IsNaN(float64(l)) || math.IsInf(float64(l), 0) {
 			return fmt.Errorf("read %d stretches as evidence: score %d is %v: %w", len(texts), i, l, core.ErrCorrupt)
 		}
-		all[i].logit = float64(l) - less
+		all[i].logit = float64(l) + all[i].bonus - less
 	}
 	return nil
 }
@@ -234,14 +236,14 @@ func (c candidate) parts(of core.Passage, codes map[string]bool) []candidate {
 	var out []candidate
 	for i := range spans {
 		for n := 1; n <= 2 && i+n <= len(spans); n++ {
-			p := candidate{stretch: stretch{passage: c.passage, lines: n}, heading: c.heading, within: c.stretch.text}
+			p := candidate{stretch: stretch{passage: c.passage, lines: n}, heading: c.heading, within: c.stretch.text, bonus: c.bonus}
 			p.span = Span{c.span.Start + spans[i].Start, c.span.Start + spans[i+n-1].End}
 			p.stretch.text = string(rs[p.span.Start:p.span.End])
 			out = append(out, p)
 		}
 	}
 	if len(spans) <= 1 {
-		p := candidate{stretch: c.stretch, heading: c.heading, within: c.stretch.text}
+		p := candidate{stretch: c.stretch, heading: c.heading, within: c.stretch.text, bonus: c.bonus}
 		p.lines = 1
 		return []candidate{p}
 	}

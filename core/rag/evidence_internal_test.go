@@ -220,6 +220,7 @@ func TestSided(t *testing.T) {
 	s := scored{"Yes": -1, "No": 2, "はい": 3, "いいえ": 1}
 	for _, c := range []struct{ question, lead, want string }{
 		{"May I?", "Yes", "No"}, {"May I?", "no", "No"}, {"よいですか", "いいえ", "はい"}, {"May I?", "", ""},
+		{"Who is it?", "Yes", ""}, {"鍵はどこですか", "はい", ""}, {"Is it said who pays?", "Yes", "No"},
 		{"May I now?", "yes", "yes"}, {"May I now?", "No", "No"},
 	} {
 		if strings.Contains(c.question, "now") {
@@ -229,5 +230,32 @@ func TestSided(t *testing.T) {
 		if err != nil || got != c.want {
 			t.Errorf("%q, %q: %q, %v, want %q", c.question, c.lead, got, err, c.want)
 		}
+	}
+}
+
+// TestBonus: what is asked in the document's own words counts for more, down to nothing at half of them; words that ask and n-grams that join two words are none.
+func TestBonus(t *testing.T) {
+	bonus := func(question string, texts ...string) []float64 {
+		all := make([]candidate, len(texts))
+		for i, text := range texts {
+			all[i].stretch = stretch{text: text, lines: 1}
+		}
+		addBonus(question, all)
+		out := make([]float64, len(all))
+		for i, c := range all {
+			out[i] = c.bonus
+		}
+		return out
+	}
+	got := bonus("夏季休暇は何日ですか", "第13条 夏季休暇は3日とする。", "年次有給休暇は、1時間単位で取得できる。", "The lamp is not waterproof.")
+	if got[0] != reading.ownWords || got[1] >= got[0]/2 || got[2] != 0 {
+		t.Errorf("ja: %v", got)
+	}
+	got = bonus("What is the hotel limit?", "The hotel limit is $180.", "Rooms cost at most $180.")
+	if got[0] != reading.ownWords || got[1] != 0 {
+		t.Errorf("en: %v", got)
+	}
+	if got := bonus("これは何ですか", "これは箱です。"); got[0] != 0 {
+		t.Errorf("no words of its own: %v", got)
 	}
 }

@@ -3,6 +3,8 @@ package rag
 import (
 	"cmp"
 	"slices"
+	"strings"
+	"unicode"
 
 	"kakoi/core"
 	"kakoi/core/outline"
@@ -55,6 +57,30 @@ func candidatesOf(question string, passages []core.Passage) (all []candidate, co
 		some[i] = all[o.at]
 	}
 	return some, coded
+}
+
+// addBonus gives stretches that have most of the question's content words a bonus. The cross-encoder learned from questions in other words than their
+// documents', whose near misses share more of them: by itself it trusts what is asked in the document's own words too little.
+func addBonus(question string, all []candidate) {
+	stretches := make([]stretch, len(all))
+	for i, c := range all {
+		stretches[i] = c.stretch
+		stretches[i].profile = newProfile(c.stretch.text)
+	}
+	f := newFocus(question, stretches)
+	for g := range f.weights {
+		if joinsWords(g) || strings.ContainsAny(g, "何誰") {
+			delete(f.weights, g)
+		}
+	}
+	for i := range all {
+		all[i].bonus = reading.ownWords * max(0, 2*f.share(stretches[i].profile)-1)
+	}
+}
+
+// joinsWords says whether an n-gram joins two words, with hiragana between them.
+func joinsWords(gram string) bool {
+	return strings.ContainsFunc(gram, func(r rune) bool { return unicode.Is(unicode.Hiragana, r) })
 }
 
 // stretchesFor are the sentences and lines of a passage, two and three of them together, and all of a short one, each with the heading above it.

@@ -98,7 +98,8 @@ func TestAskFromEvidence(t *testing.T) {
 			t.Errorf("stretch %d %+v, document has %q", i, s, got)
 		}
 		logits, err := r.Rerank(t.Context(), ans.Question, []string{s.Text + " | 第13条　夏季休暇は3日とし、7月から9月までの間に取得する。"})
-		if err != nil || math.Abs(s.Probability-1/(1+math.Exp(-float64(logits[0])))) > 1e-6 {
+		// Its sentence has all of the question's words: 2 more.
+		if err != nil || math.Abs(s.Probability-1/(1+math.Exp(-float64(logits[0])-2))) > 1e-6 {
 			t.Errorf("stretch %d has the probability %v, the reader's logit %v", i, s.Probability, logits)
 		}
 	}
@@ -198,6 +199,7 @@ func TestEvidenceVerified(t *testing.T) {
 		{"No.", "No, The hotel limit is $180 per night.", 9, true},
 		{"No, $180 per night.", "No, $180 per night.", 3, false},
 		{"Yes, $180 per night.", "No, The hotel limit is $180 per night.", 3, true}, // the other side
+		{"Yes, $180 per night.", "The hotel limit is $180 per night.", 3, true}, // no side is asked for
 		{"no, $90.", "Yes, The hotel limit is $180 per night.", 9, true},
 		{"Nobody.", "The hotel limit is $180 per night.", 9, true},
 	} {
@@ -218,7 +220,11 @@ func TestEvidenceVerified(t *testing.T) {
 			opt := rag.Recommended()
 			opt.Given = given
 			var told []string
-			ans, err := a.Ask(t.Context(), "What is the hotel limit per night?", opt, func(d core.Delta) error { told = append(told, d.Text); return nil })
+			question := "What is the hotel limit per night?"
+			if side == "Yes" || side == "No" {
+				question = "Is the hotel limit per night higher?"
+			}
+			ans, err := a.Ask(t.Context(), question, opt, func(d core.Delta) error { told = append(told, d.Text); return nil })
 			if err != nil || ans.Text != c.want || ans.Quoted != c.quoted || !slices.Equal(told, []string{c.want}) || len(heard.prompts) != 1 {
 				t.Fatalf("%+v, %v, told %q", ans, err, told)
 			}

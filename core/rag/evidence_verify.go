@@ -70,9 +70,12 @@ func (a *Asker) held(ctx context.Context, question, said, lead, answer string, i
 	return quote(lead, brief.stretch.text), nil
 }
 
-// sided is the yes or no that an answer begins with, as the cross-encoder reads it in the sentence; "" stays.
+// asksWhich finds questions that ask for something: yes and no are no answers to them.
+var asksWhich = regexp.MustCompile(`(?i)^\s*(?:who|whom|whose|what|when|where|which|how|why)\b|何|誰|いつ|どこ|どれ|どの|どう|どち|いくら|いくつ|なぜ`)
+
+// sided is the yes or no that an answer begins with, as the cross-encoder reads it in the sentence; "" stays, and what a question does not ask for goes.
 func (a *Asker) sided(ctx context.Context, question, lead, sentence string) (string, error) {
-	if lead == "" {
+	if lead == "" || asksWhich.MatchString(question) {
 		return "", nil
 	}
 	sides := [2]string{"Yes", "No"}
