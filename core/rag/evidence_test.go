@@ -199,7 +199,7 @@ func TestEvidenceVerified(t *testing.T) {
 		{"No.", "No, The hotel limit is $180 per night.", 9, true},
 		{"No, $180 per night.", "No, $180 per night.", 3, false},
 		{"Yes, $180 per night.", "No, The hotel limit is $180 per night.", 3, true}, // the other side
-		{"Yes, $180 per night.", "The hotel limit is $180 per night.", 3, true}, // no side is asked for
+		{"Yes, $180 per night.", "The hotel limit is $180 per night.", 3, true},     // no side is asked for
 		{"no, $90.", "Yes, The hotel limit is $180 per night.", 9, true},
 		{"Nobody.", "The hotel limit is $180 per night.", 9, true},
 	} {
