@@ -6,7 +6,6 @@ package kakoi
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,13 +13,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf16"
-
-	"golang.org/x/text/encoding/japanese"
 
 	"kakoi/app"
 	"kakoi/app/record"
 	"kakoi/core"
+	"kakoi/index/store/storetest"
 )
 
 // secrets are looked for in every file and name below a folder, as they may be written there.
@@ -31,21 +28,9 @@ func (s secrets) plant(t *testing.T, word string) string {
 	if len(word) < 9 {
 		t.Fatal("too short to be told from noise")
 	}
-	little, big := []byte{}, []byte{}
-	for _, u := range utf16.Encode([]rune(word)) {
-		little, big = append(little, byte(u), byte(u>>8)), append(big, byte(u>>8), byte(u))
-	}
-	all := [][]byte{[]byte(word), []byte(strings.ToLower(word)), little, big}
-	for i := range 3 { // base64 of it, wherever it begins in a group
-		raw := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", i) + word))
-		all = append(all, []byte(raw[4:len(raw)-4]))
-	}
-	for _, e := range []interface{ Bytes([]byte) ([]byte, error) }{japanese.ShiftJIS.NewEncoder(), japanese.EUCJP.NewEncoder()} {
-		b, err := e.Bytes([]byte(word))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, b)
+	all := [][]byte{[]byte(strings.ToLower(word))}
+	for _, w := range storetest.Writings(t, word) {
+		all = append(all, w)
 	}
 	s[word] = all
 	return word

@@ -120,7 +120,7 @@ func (c *call) addOptions() (app.AddOptions, *bar) {
 func (c *call) pictures(n int) {
 	c.say("cli.add.pictures", n)
 	if _, err := c.host.library.Tesseract(context.Background()); errors.Is(err, core.ErrNotFound) && !c.quiet {
-		fmt.Fprintln(c.Out, resources.WithHint(resources.ErrorText(c.lang, err)))
+		fmt.Fprintln(c.Out, resources.ErrorLine(c.lang, err))
 	}
 }
 

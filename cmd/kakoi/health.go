@@ -79,8 +79,8 @@ func runHealth(ctx context.Context, c *call) error {
 		c.say("cli.health.unread", report.Unread, len(report.UnreadIn), sanitize(reader.Version, false), strings.Join(reader.Best(), ", "))
 	case errors.Is(err, core.ErrNotFound):
 		c.say("cli.health.unread.missing", report.Unread, len(report.UnreadIn))
-		if sentence, hint := resources.ErrorText(c.lang, err); !c.json && !c.quiet {
-			fmt.Fprintln(c.Out, resources.WithHint(sentence, hint))
+		if !c.json && !c.quiet {
+			fmt.Fprintln(c.Out, resources.ErrorLine(c.lang, err))
 		}
 	default:
 		return err

@@ -15,6 +15,7 @@ import (
 	"kakoi/core/ingest/ingesttest"
 	"kakoi/core/ocr/ocrtest"
 	"kakoi/core/vault"
+	"kakoi/index/store/storetest"
 )
 
 // passFile is a file with a passphrase.
@@ -242,7 +243,7 @@ func TestNothingToBeRead(t *testing.T) {
 	words := planted(50)
 	needles := map[string][]byte{}
 	for _, word := range words {
-		for name, needle := range writings(t, word) {
+		for name, needle := range storetest.Writings(t, word) {
 			if name == "UTF-8" {
 				needle = needle[2:9] // its ends may be part of a repetition, which a packed table refers to
 			}
@@ -422,7 +423,7 @@ func TestPassphraseKilled(t *testing.T) {
 	w.stock(12)
 	w.want(0, "chat", "ask", "new", "Where is lamp number 203?")
 	want := w.state()
-	needles := writings(t, "lamp number")
+	needles := storetest.Writings(t, "lamp number")
 	one, two := w.passFile("twelve green bottles"), w.passFile("thirteen blue bottles")
 	r := rand.New(rand.NewPCG(9, uint64(time.Now().UnixNano())))
 	set := w.timed("passphrase", "set", "--yes", "--passphrase-file", one)

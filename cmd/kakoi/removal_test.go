@@ -2,48 +2,18 @@ package main
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf16"
-
-	"golang.org/x/text/encoding/japanese"
 
 	"kakoi/core/ingest/ingesttest"
 	"kakoi/core/ocr/ocrtest"
+	"kakoi/index/store/storetest"
 )
-
-// writings are the ways in which a text may lie in a file.
-func writings(t *testing.T, text string) map[string][]byte {
-	t.Helper()
-	out := map[string][]byte{"UTF-8": []byte(text)}
-	var little, big []byte
-	escaped := ""
-	for _, u := range utf16.Encode([]rune(text)) {
-		little, big = binary.LittleEndian.AppendUint16(little, u), binary.BigEndian.AppendUint16(big, u)
-		escaped += fmt.Sprintf(`\u%04x`, u)
-	}
-	out["UTF-16LE"], out["UTF-16BE"], out["JSON escapes"] = little, big, []byte(escaped)
-	for name, e := range map[string]interface{ Bytes([]byte) ([]byte, error) }{"Shift_JIS": japanese.ShiftJIS.NewEncoder(), "EUC-JP": japanese.EUCJP.NewEncoder()} {
-		b, err := e.Bytes([]byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[name] = b
-	}
-	for i := range 3 { // base64 of it, wherever it begins in a group
-		raw := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", i) + text))
-		out[fmt.Sprint("base64 ", i)] = []byte(raw[4 : len(raw)-4])
-	}
-	return out
-}
 
 // holding are the files of the data folder with any of the needles.
 func (w *world) holding(needles map[string][]byte) (found []string) {
@@ -95,7 +65,7 @@ func TestRemovalOfPicturesRead(t *testing.T) {
 	w := newWorld(t)
 	// Tables are compressed: bytes that are also somewhere before ("scan") would be a reference there, and the text not to be found in one piece.
 	const secret = "Zq8Xv92Kw"
-	needles := writings(t, secret)
+	needles := storetest.Writings(t, secret)
 	fake := ocrtest.Fake(t, ocrtest.Options{Languages: []string{"eng"}, Lines: []string{secret}, Try: "sleep 0.3"})
 	w.env = append(w.env, "PATH="+fake+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	var sheets []string
@@ -144,8 +114,8 @@ func TestRemovalLeavesNoBytes(t *testing.T) {
 	w.stock(6)
 	before := w.answers(6)
 	const secret, edited = "鰯鯖鮪鰹鯛鱧鮎鯉鱒鯰Zq7-Xv91", "梟鷹鷲鴉鶴鷺鴨雁鶉雉Wk3-Jp58"
-	needles := writings(t, secret)
-	for name, needle := range writings(t, edited) {
+	needles := storetest.Writings(t, secret)
+	for name, needle := range storetest.Writings(t, edited) {
 		needles["edited, "+name] = needle
 	}
 	path := w.file("secret.txt", "表紙です。\n\n"+edited+"\n\n"+secret+" という暗号です。\n")

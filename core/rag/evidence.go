@@ -62,8 +62,8 @@ func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
 type candidate struct {
 	stretch
 	heading string
-	within  string // of a clause: the sentence
-	bonus   float64
+	within  string  // of a clause: the sentence
+	bonus   float64 // part of the logit, for the question's own words
 	logit   float64
 }
 
@@ -127,7 +127,7 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	var read []candidate
 	start := 0
 	for _, end := range ends {
-		read = append(read, briefest(parts[start:end]))
+		read = append(read, briefest(parts[start:end], reading.perRune))
 		start = end
 	}
 	slices.SortStableFunc(read, func(x, y candidate) int { return byLogit(y, x) })
@@ -202,9 +202,9 @@ func preferred(all []candidate, over float64) candidate {
 	return all[best]
 }
 
-// briefest is the clause, or the two, that answer best for their length. The first of equals.
-func briefest(all []candidate) candidate {
-	return slices.MaxFunc(all, func(x, y candidate) int { return cmp.Compare(x.worth(reading.perRune), y.worth(reading.perRune)) })
+// briefest is the clause, or the two, that answer best for their length, of which each character costs perRune. The first of equals.
+func briefest(all []candidate, perRune float64) candidate {
+	return slices.MaxFunc(all, func(x, y candidate) int { return cmp.Compare(x.worth(perRune), y.worth(perRune)) })
 }
 
 // worth is a clause's logit less what its length costs.

@@ -68,7 +68,7 @@ func TestBriefest(t *testing.T) {
 		{[]candidate{of("十日間の有給休暇", 1), of("ten days", 1)}, "十日間の有給休暇"},
 		{[]candidate{of("only", -8)}, "only"},
 	} {
-		if got := briefest(c.all); got.stretch.text != c.want {
+		if got := briefest(c.all, reading.perRune); got.stretch.text != c.want {
 			t.Errorf("%d: %q, want %q", i, got.stretch.text, c.want)
 		}
 	}
@@ -79,7 +79,7 @@ func TestBriefest(t *testing.T) {
 		t.Errorf("three characters at a quarter: %v, want 1.25", got)
 	}
 	reading.perRune = 0
-	if got := briefest([]candidate{of("ten days", 1), of("ten days of paid leave", 1.1)}); got.logit != 1.1 {
+	if got := briefest([]candidate{of("ten days", 1), of("ten days of paid leave", 1.1)}, reading.perRune); got.logit != 1.1 {
 		t.Errorf("where length costs nothing: %+v", got)
 	}
 }

@@ -28,11 +28,7 @@ func candidatesOf(question string, passages []core.Passage) (all []candidate, co
 	for i, p := range passages {
 		profiled(all, i, p)
 	}
-	stretches := make([]stretch, len(all))
-	for i, c := range all {
-		stretches[i] = c.stretch
-	}
-	f := newFocus(question, stretches)
+	f := focusOf(question, all)
 	with := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return !f.hasCodes(c.stretch) })
 	if coded = len(with) > 0; coded {
 		all = with
@@ -62,20 +58,29 @@ func candidatesOf(question string, passages []core.Passage) (all []candidate, co
 // addBonus gives stretches that have most of the question's content words a bonus. The cross-encoder learned from questions in other words than their
 // documents', whose near misses share more of them: by itself it trusts what is asked in the document's own words too little.
 func addBonus(question string, all []candidate) {
-	stretches := make([]stretch, len(all))
-	for i, c := range all {
-		stretches[i] = c.stretch
-		stretches[i].profile = newProfile(c.stretch.text)
+	for i := range all {
+		if all[i].profile.grams == nil { // candidatesOf looked at few of them closely
+			all[i].profile = newProfile(all[i].stretch.text)
+		}
 	}
-	f := newFocus(question, stretches)
+	f := focusOf(question, all)
 	for g := range f.weights {
 		if joinsWords(g) || strings.ContainsAny(g, "何誰") {
 			delete(f.weights, g)
 		}
 	}
 	for i := range all {
-		all[i].bonus = reading.ownWords * max(0, 2*f.share(stretches[i].profile)-1)
+		all[i].bonus = reading.ownWords * max(0, 2*f.share(all[i].profile)-1)
 	}
+}
+
+// focusOf weighs the question's words by the profiles of stretches.
+func focusOf(question string, all []candidate) *focus {
+	stretches := make([]stretch, len(all))
+	for i, c := range all {
+		stretches[i] = c.stretch
+	}
+	return newFocus(question, stretches)
 }
 
 // joinsWords says whether an n-gram joins two words, with hiragana between them.

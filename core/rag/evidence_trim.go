@@ -1,9 +1,7 @@
 package rag
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -31,7 +29,7 @@ func (a *Asker) trimmed(ctx context.Context, question string, c candidate) (cand
 		if err := a.compare(ctx, question, all, 0); err != nil {
 			return best, err
 		}
-		shorter := slices.MaxFunc(all, func(x, y candidate) int { return cmp.Compare(x.worth(reading.perTrimmed), y.worth(reading.perTrimmed)) })
+		shorter := briefest(all, reading.perTrimmed)
 		if shorter.stretch.text == best.stretch.text {
 			return shorter, nil
 		}
@@ -111,7 +109,7 @@ func scriptOf(r rune) script {
 		return scriptHiragana
 	case unicode.Is(unicode.Katakana, r) || r == 'ー':
 		return scriptKatakana
-	case unicode.Is(unicode.Han, r) || r == '々' || r == '〆' || r == 'ヶ':
+	case unicode.Is(unicode.Han, r) || r == '々' || r == '〆':
 		return scriptKanji
 	case strings.ContainsRune("、。，．・（）「」『』()", r):
 		return scriptMark

@@ -254,12 +254,8 @@ func TestFlippedBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
-	if err != nil || len(tables) == 0 {
-		t.Fatal("no tables", err)
-	}
 	panics, tried := 0, 0
-	for _, path := range tables {
+	for _, path := range tables(t, dir) {
 		sound, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -1,15 +1,22 @@
-// Package storetest copies the files of libraries for tests.
+// Package storetest is for tests of the files of libraries: it copies them, and knows how a text may lie in them.
 package storetest
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf16"
+
+	"golang.org/x/text/encoding/japanese"
 )
 
 // Copy copies a library, anew where a file of an open one goes meanwhile, without the empty space at the ends of its files, and without its lock file.
@@ -88,4 +95,29 @@ func Content(t testing.TB, path string) (data []byte, size int64) {
 			return bytes.TrimRight(data, "\x00"), info.Size()
 		}
 	}
+}
+
+// Writings are the ways in which a text may lie in a file.
+func Writings(t testing.TB, text string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{"UTF-8": []byte(text)}
+	var little, big []byte
+	escaped := ""
+	for _, u := range utf16.Encode([]rune(text)) {
+		little, big = binary.LittleEndian.AppendUint16(little, u), binary.BigEndian.AppendUint16(big, u)
+		escaped += fmt.Sprintf(`\u%04x`, u)
+	}
+	out["UTF-16LE"], out["UTF-16BE"], out["JSON escapes"] = little, big, []byte(escaped)
+	for name, e := range map[string]interface{ Bytes([]byte) ([]byte, error) }{"Shift_JIS": japanese.ShiftJIS.NewEncoder(), "EUC-JP": japanese.EUCJP.NewEncoder()} {
+		b, err := e.Bytes([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[name] = b
+	}
+	for i := range 3 { // base64 of it, wherever it begins in a group
+		raw := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", i) + text))
+		out[fmt.Sprint("base64 ", i)] = []byte(raw[4 : len(raw)-4])
+	}
+	return out
 }

@@ -254,7 +254,7 @@ class Pairs:
 
     def cut(self, sentence, core, others, R, answer="", spans=()):
         """Clauses of a sentence, those with the answer and those without, and clauses of other sentences. Now and then answers as a model gives
-        them: the right one, those to other questions (spans), stretches that begin or end anywhere."""
+        them: the right one, those to other questions (spans), stretches that begin or end anywhere, or near its ends (around)."""
         ws = windows(sentence) + [(sentence, 0, 9)]
         if R.random() < 0.4:
             ws += [(t, 0, 0) for t in self.around(sentence, core, R)]
@@ -605,13 +605,11 @@ def choose(net, pairs, asked):
     for (cand, zs, z1), z2 in zip(keep, z2s):
         w, s, k = cand[max(range(len(cand)), key=lambda i: z2[i] - RUNE * len(cand[i][0]))]
         out.append(dict(sentence=s, clause=w, z1=z1, zs=zs[k], z2=float(z2.max())))
-    for (q, _), g, z in zip(asked, out, trimmed(net, pairs, [(q, g["clause"], g["sentence"]) for (q, _), g in zip(asked, out)])):
-        g["short"] = z
     return out
 
 
-def trimmed(net, pairs, asked, rounds=3, rune=0.02, least=50):
-    """[(question, clause, sentence)] -> the clause without words that it can do without: as long as what is left answers better for its length, the best of its trims"""
+def trimmed(net, pairs, asked, rounds, rune, least):
+    """[(question, clause, sentence)] -> the clause without words that it can do without: while it has more than least characters, the best of its trims for its length, if that is better"""
     best = [c for _, c, _ in asked]
     open_ = list(range(len(asked)))
     for _ in range(rounds):
