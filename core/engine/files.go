@@ -50,6 +50,11 @@ func FilesOf(p Places) landlock.Rules {
 		}
 	}
 	r.Run = append(r.Run, systemLibraries...)
+	if exists(p.Libraries, "libtorch_cuda.so") { // where this libtorch's own RPATH leads, also when it computes on the CPU
+		for _, dir := range real(p.Libraries) {
+			r.Run = append(r.Run, filepath.Join(dir, "..", "..", "nvidia"))
+		}
+	}
 	r.Read = slices.Clone(systemFiles)
 	for _, dir := range p.Read {
 		r.Read = append(r.Read, linked(dir, 2)...)
@@ -64,11 +69,6 @@ func FilesOf(p Places) landlock.Rules {
 		r.Use = append(r.Use, gpuDevices...)
 		cards, _ := filepath.Glob("/dev/nvidia[0-9]*") // the pattern is sound
 		r.Use = append(r.Use, cards...)
-		if p.Libraries != "" { // where libtorch's own RPATH leads
-			for _, dir := range real(p.Libraries) {
-				r.Run = append(r.Run, filepath.Join(dir, "..", "..", "nvidia"))
-			}
-		}
 	}
 	for _, list := range []*[]string{&r.Run, &r.Read, &r.Write, &r.Use} {
 		*list = tidy(*list)

@@ -180,3 +180,32 @@ func TestRulesFollowLinks(t *testing.T) {
 		}
 	}
 }
+
+// libtorch for NVIDIA GPUs finds NVIDIA's libraries beside it; it needs them to start, also where there is no GPU.
+func TestRulesLeadToLibrariesOfNVIDIA(t *testing.T) {
+	dir := t.TempDir()
+	for _, sub := range []string{"cuda/torch/lib", "cuda/nvidia/cu13/lib", "lib"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(dir, "cuda/torch/lib/libtorch_cuda.so"), "x")
+	write(t, filepath.Join(dir, "lib/libtorch_cpu.so"), "x")
+	if err := os.Symlink("cuda/torch/lib", filepath.Join(dir, "lib-cuda")); err != nil {
+		t.Fatal(err)
+	}
+	for _, gpu := range []bool{true, false} {
+		r := engine.FilesOf(engine.Places{Program: filepath.Join(dir, "engine"), Libraries: filepath.Join(dir, "lib-cuda"), Own: filepath.Join(dir, "own"), GPU: gpu})
+		for _, want := range []string{"cuda/torch/lib", "cuda/nvidia"} {
+			if !slices.Contains(r.Run, filepath.Join(dir, want)) {
+				t.Errorf("with a GPU %v, %s is out of reach: %v", gpu, want, r.Run)
+			}
+		}
+	}
+	r := engine.FilesOf(engine.Places{Program: filepath.Join(dir, "engine"), Libraries: filepath.Join(dir, "lib"), Own: filepath.Join(dir, "own")})
+	for _, p := range r.Run {
+		if filepath.Base(p) == "nvidia" {
+			t.Errorf("the set for CPUs opens %s", p)
+		}
+	}
+}
