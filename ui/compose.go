@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"context"
 	"log/slog"
 	"path/filepath"
 
@@ -24,16 +23,14 @@ import (
 // makeScreens puts the screens together, in the order of the rail.
 func (s *Shell) makeScreens() {
 	v := s.services
-	var kept interface {
-		Status(ctx context.Context) (app.BackupsStatus, error)
-	}
-	if v.Backups != nil {
-		kept = v.Backups
-	}
-	s.documents = library.New(library.Params{
-		Shell: s, Library: v.Library, Folders: v.Folders, Pages: v.Pages, Quotes: v.Conversations, Backups: kept, Bus: v.Bus, Samples: resources.Samples, SamplesDir: filepath.Join(s.p.Data, "samples"),
+	documents := library.Params{
+		Shell: s, Library: v.Library, Folders: v.Folders, Pages: v.Pages, Quotes: v.Conversations, Bus: v.Bus, Samples: resources.Samples, SamplesDir: filepath.Join(s.p.Data, "samples"),
 		Repairs: app.Keep{Data: s.p.Data},
-	})
+	}
+	if v.Backups != nil { // else the screen would have an interface that holds nil
+		documents.Backups = v.Backups
+	}
+	s.documents = library.New(documents)
 	s.entries = []*entry{
 		{name: place.Chat, icon: chatIcon, screen: chat.New(chat.Params{
 			Shell: s, Conversations: v.Conversations, Models: v.Models, Adapters: v.Adapters, Receipts: &app.Receipts{Conversations: v.Conversations}, Refusing: v.Chat, Library: v.Library, Pages: v.Pages, Bus: v.Bus, Samples: s.addSamples,
