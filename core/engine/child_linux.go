@@ -18,8 +18,8 @@ import (
 // childWord is the first argument of a process that is to become the engine.
 const childWord = "become-engine"
 
-// Descriptors of the engine process: the socket, and its own folder in /proc, which is held open since a rule on such a folder ends
-// when the kernel forgets the folder's entry for lack of memory.
+// Descriptors of the engine process: the socket, and the folder of its threads in /proc, which is held open, and with it the one above, since a rule
+// on such a folder ends when the kernel forgets the folder's entry for lack of memory.
 const (
 	socketFD = 3
 	selfFD   = 4
@@ -62,7 +62,7 @@ func become(raw string) error {
 		return fmt.Errorf("close what was left open: %w", err)
 	}
 	own := "/proc/" + strconv.Itoa(os.Getpid())
-	fd, err := unix.Open(own, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
+	fd, err := unix.Open(own+"/task", unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return fmt.Errorf("open the own folder in /proc: %w", err)
 	}

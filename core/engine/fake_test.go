@@ -255,11 +255,32 @@ func misbehave(prompt string) error {
 		select {} // as native code does: no ctx
 	case "error":
 		return core.Explain(fmt.Errorf("prefill 3 of 4: %w", core.ErrOutOfMemory), "error.test.memory", "cuda:0", 12)
+	case "threads":
+		return nameThreads()
 	case "plain":
 		return errors.New("something \xff else")
 	}
 	time.Sleep(10 * time.Second)
 	return fmt.Errorf("%s had no effect", prompt)
+}
+
+// nameThreads names every thread of this process from one of them, as NVIDIA's driver does when it starts.
+func nameThreads() error {
+	files, err := filepath.Glob("/proc/self/task/*/comm")
+	if err != nil || len(files) < 2 {
+		return fmt.Errorf("threads %v: %w", files, errors.ErrUnsupported)
+	}
+	for _, file := range files {
+		f, err := os.OpenFile(file, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString("named")
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // serveTest is the engine process of these tests.

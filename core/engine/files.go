@@ -36,6 +36,9 @@ var (
 	gpuRun     = []string{"/usr/local/nvidia", "/usr/local/cuda", "/opt/cuda", "/usr/bin/nvidia-modprobe"}
 	gpuWrite   = []string{"/dev/shm", "/tmp/nvidia-mps"}
 	gpuDevices = []string{"/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset", "/dev/nvidia-caps", "/dev/nvidia-caps-imex-channels", "/dev/nvidiactl", "/dev/dxg", "/dev/dri"}
+
+	// The driver names its threads by /proc/self/task/THREAD/comm since version 570; without, cuInit answers 304. Of the engine alone: the child that becomes it opens the path.
+	gpuOwn = []string{"/proc/self/task"}
 )
 
 // FilesOf are the Landlock rules of an engine process: its program, libraries, models, runs and its own folder, and the devices it needs.
@@ -66,7 +69,7 @@ func FilesOf(p Places) landlock.Rules {
 		r.Run = append(r.Run, gpuRun...)
 		r.Run = append(r.Run, driverFolders...)
 		r.Write = append(r.Write, gpuWrite...)
-		r.Use = append(r.Use, gpuDevices...)
+		r.Use = append(append(r.Use, gpuDevices...), gpuOwn...)
 		cards, _ := filepath.Glob("/dev/nvidia[0-9]*") // the pattern is sound
 		r.Use = append(r.Use, cards...)
 	}

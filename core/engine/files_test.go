@@ -108,6 +108,22 @@ func TestEngineReachesNoDocuments(t *testing.T) {
 	}
 }
 
+// NVIDIA's driver names threads through /proc and does not start where it cannot. Only the engine's own are opened for it, and only with a GPU.
+func TestEngineNamesItsThreads(t *testing.T) {
+	for _, gpu := range []bool{false, true} {
+		c, _, model := closedIn(t, func(p *engine.Params) {
+			p.Files.Use = append(p.Files.Use, engine.FilesOf(engine.Places{GPU: gpu}).Use...)
+		})
+		_, err := ask(t, generator(t, c, model), "#threads", 1)
+		switch {
+		case gpu && err != nil:
+			t.Errorf("with a GPU: %v", err)
+		case !gpu && landlock.ABI() != 0 && (err == nil || !strings.Contains(err.Error(), "permission denied")):
+			t.Errorf("without: %v", err)
+		}
+	}
+}
+
 // An engine that is started without rules says why, whatever its environment claims.
 func TestEngineWithoutRulesSaysSo(t *testing.T) {
 	t.Setenv("KAKOI_LANDLOCK", `{"on":true,"abi":7}`)
@@ -174,7 +190,7 @@ func TestRulesFollowLinks(t *testing.T) {
 			t.Errorf("CUDA needs %s", want)
 		}
 	}
-	for _, want := range []string{"/dev/nvidia-uvm", "/dev/nvidiactl"} {
+	for _, want := range []string{"/dev/nvidia-uvm", "/dev/nvidiactl", "/proc/self/task"} {
 		if !slices.Contains(gpu.Use, want) {
 			t.Errorf("CUDA needs %s", want)
 		}

@@ -10,7 +10,7 @@ type Rules struct {
 	Run   []string `json:"run"`   // read, list and run
 	Read  []string `json:"read"`  // read and list
 	Write []string `json:"write"` // read, list, write, make, move and remove
-	Use   []string `json:"use"`   // devices: read, write, and commands to the device
+	Use   []string `json:"use"`   // devices, and files of /proc: read, write, and commands to the device
 }
 
 // Kinds of access, as a State lists them.
