@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -181,6 +182,38 @@ func TestPDF(t *testing.T) {
 			}
 			if pages != 2 || !bytes.HasPrefix(out.Bytes(), []byte("%PDF-")) || out.Len() < 20_000 {
 				t.Errorf("%s: plain pages %d, %d bytes", role, pages, out.Len())
+			}
+		}
+	}
+}
+
+// A grant in /proc is the engine's own entry there, and no device.
+func TestGrantsAreNamed(t *testing.T) {
+	grants := map[landlock.Grant]string{
+		{Path: "/lib", Access: landlock.AccessRun}:               "run",
+		{Path: "/proc", Access: landlock.AccessRead}:             "read",
+		{Path: "/runs", Access: landlock.AccessWrite}:            "write",
+		{Path: "/dev/nvidia0", Access: landlock.AccessUse}:       "use",
+		{Path: "/proc/self/task", Access: landlock.AccessUse}:    "own",
+		{Path: "/proc/7/clear_refs", Access: landlock.AccessUse}: "own",
+	}
+	r := collect(t, "closed")
+	for g, want := range grants {
+		r.Engine.Proof.Files.Grants = []landlock.Grant{g}
+		var asked []string
+		_, err := proof.PlainPages(io.Discard, r, fonts(t), "en", func(lang, key string, args ...any) string {
+			asked = append(asked, key)
+			return resources.Format(lang, key, args...)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := slices.Index(asked, "report.files.grants"); i < 0 || asked[i+1] != "report.access."+want {
+			t.Errorf("%s of %s is not called %s", g.Access, g.Path, want)
+		}
+		for _, lang := range []string{"ja", "en"} {
+			if _, ok := resources.Text(lang, "report.access."+want); !ok {
+				t.Errorf("%s: no text for %s", lang, want)
 			}
 		}
 	}

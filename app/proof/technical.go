@@ -8,6 +8,7 @@ import (
 
 	"kakoi/app/amount"
 	"kakoi/core/closed"
+	"kakoi/core/closed/landlock"
 )
 
 // WritePDF writes the report: a plain page in Japanese, one in English, and the technical part in lang ("ja" or "en"). fonts is the
@@ -200,12 +201,20 @@ func (t *technical) files() {
 	t.put(bodyStyle, 0, t.text("files.on", f.ABI, t.text(yes(f.TCP)), t.text(yes(f.Abstract)), t.text(yes(f.Signals)), t.text(yes(f.Devices))))
 	t.put(subStyle, 0, t.text("files.grants", len(f.Grants)))
 	for _, g := range f.Grants {
-		t.row(codeStyle, []float64{0, 110}, t.text("access."+g.Access), g.Path)
+		t.row(codeStyle, []float64{0, 110}, t.access(g), g.Path)
 	}
 	t.put(subStyle, 0, t.text("files.attempts", len(f.Attempts), f.Refusals()))
 	for _, a := range f.Attempts {
 		t.attempt(a.What, a.Refused, a.Error)
 	}
+}
+
+// access says what a grant allows. Devices and the engine's own files in /proc are granted alike, but a reader should not take one for the other.
+func (t *technical) access(g landlock.Grant) string {
+	if g.Access == landlock.AccessUse && strings.HasPrefix(g.Path, "/proc/") {
+		return t.text("access.own")
+	}
+	return t.text("access." + g.Access)
 }
 
 func (t *technical) pdf() {
