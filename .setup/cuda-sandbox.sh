@@ -172,12 +172,13 @@ kakoi settings engine_files open >/dev/null
 ask "without the rules"
 same=$(python3 - "$work" <<'PY'
 import json, sys
-def tokens(name):
+def answer(name): # its text, and its tokens where the receipt has them
     try:
-        return json.load(open(f"{sys.argv[1]}/{name}.json"))["receipt"].get("tokens")
+        a = json.load(open(f"{sys.argv[1]}/{name}.json"))
+        return a["answer"], a["receipt"].get("tokens")
     except (OSError, ValueError, KeyError):
         return name
-print("yes" if tokens("with the rules") == tokens("without the rules") else "no")
+print("yes" if answer("with the rules") == answer("without the rules") else "no")
 PY
 )
 [ "$same" = yes ] || bad "the answers with and without the rules are not the same"
