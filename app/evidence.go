@@ -28,7 +28,7 @@ type evidenceNote struct {
 	Format int    `json:"format"` // evidenceFormat
 }
 
-const evidenceFormat = 1
+const evidenceFormat = 2 // since format 2 it reads stretches in their places, between marks
 
 // readEvidence reads evidence.json of a folder: fs.ErrNotExist in a folder of another kind.
 func readEvidence(dir string) (evidenceNote, error) {

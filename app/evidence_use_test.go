@@ -19,7 +19,7 @@ func (b *bench) withEvidence() {
 	b.Helper()
 	dir := filepath.Join(b.models.Bundled, settings.EvidenceModel)
 	err := os.MkdirAll(dir, 0o700)
-	for name, text := range map[string]string{"adapter_config.json": "{}", "adapter_model.safetensors": "x", "evidence.json": `{"base": "multilingual-e5-small", "format": 1}`} {
+	for name, text := range map[string]string{"adapter_config.json": "{}", "adapter_model.safetensors": "x", "evidence.json": `{"base": "multilingual-e5-small", "format": 2}`} {
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)
 		}

@@ -11,7 +11,7 @@ import (
 	"kakoi/core/engine"
 )
 
-// LoadReranker makes a reranker that takes the shortest text for the best one; of an adapter, one that goes by the words that a text has of the question.
+// LoadReranker makes a reranker that takes the shortest text for the best one; of an adapter, one that goes by the words that the marked stretch's sentence has of the question, and less by those around it.
 func (c *Client) LoadReranker(_ context.Context, dir string, opt engine.ModelOptions, _ core.Progress) (core.Reranker, error) {
 	if opt.Base == "" {
 		return shortest{filepath.Base(dir)}, nil
@@ -46,15 +46,43 @@ func (w words) Rerank(ctx context.Context, question string, texts []string) ([]f
 	asked := fieldsOf(question)
 	out := make([]float32, len(texts))
 	for i, text := range texts {
-		shared := 0
+		sentence, stretch := inSentence(text)
+		shared, has, around := float32(0), fieldsOf(sentence), fieldsOf(text)
 		for _, f := range asked {
-			if slices.Contains(fieldsOf(text), f) {
+			switch {
+			case slices.Contains(has, f):
 				shared++
+			case slices.Contains(around, f):
+				shared += 0.6
 			}
 		}
-		out[i] = 8*float32(shared)/float32(max(1, len(asked))) - 1 - 0.01*float32(len(text))
+		out[i] = 8*shared/float32(max(1, len(asked))) - 1 - 0.01*float32(len(stretch))
+		if !strings.ContainsAny(stretch, "。.,、") {
+			out[i] -= 4 // a heading
+		}
 	}
 	return out, ctx.Err()
+}
+
+// inSentence is the stretch that is marked in a text (rag's evidence), and its sentence; the whole text where nothing is.
+func inSentence(text string) (sentence, stretch string) {
+	before, rest, ok := strings.Cut(text, "« ")
+	if !ok {
+		return text, text
+	}
+	stretch, after, _ := strings.Cut(rest, " »")
+	for _, end := range []string{"\n", "。", ". "} {
+		if i := strings.LastIndex(before, end); i >= 0 {
+			before = before[i+len(end):]
+		}
+		if !strings.HasSuffix(stretch, strings.TrimSpace(end)) {
+			after, _, _ = strings.Cut(after, end)
+		}
+	}
+	if strings.HasSuffix(stretch, "。") || strings.HasSuffix(stretch, ".") {
+		after = ""
+	}
+	return before + stretch + after, stretch
 }
 
 // fieldsOf are the words of a text, in Japanese its pairs of characters.

@@ -20,11 +20,11 @@ import (
 // reading are the numbers of this way of asking. Logits are the cross-encoder's.
 var reading = struct {
 	hits                      int     // best hits whose passages are looked through
-	window                    int     // sentences or lines of a stretch at most, but of a whole passage
-	whole                     int     // characters up to which a passage is a stretch as it is
+	window                    int     // sentences or lines of a stretch at most
+	beforeJa, beforeEn        int     // characters before a stretch that are read with it, and
+	afterJa, afterEn          int     // behind it
 	most                      int     // stretches that are compared at most: those with most of the question's words, the better hits first
 	noCode                    float64 // taken off logits where the question names a code that stands nowhere
-	ownWords                  float64 // added to those of a stretch that has all of the question's content words; less, down to none at half of them
 	places                    int     // sentences whose clauses are compared
 	overOne                   float64 // logit by which several sentences together must be better than the best one, to stand for it
 	perRune                   float64 // logit that each character of a clause, or of an answer, costs: short ones are wanted
@@ -34,8 +34,6 @@ var reading = struct {
 	longJa, longEn            int     // characters above which a clause is long
 	perTrimmed                float64 // logit that each character costs there
 	ofStretch, ofClause, plus float64 // of the logits of the best stretch and the best clause, in that of there being an answer
-	said                      float64 // probability at least, where one line or sentence has all content words of the question
-	words                     int     // content n-grams that such a question has at least
 	shown                     int     // stretches that the model reads at most, of different places
 	share                     float64 // of the best one's probability that another must have to be read, too
 	heading                   bool    // the heading line above a stretch goes into the prompt
@@ -43,17 +41,16 @@ var reading = struct {
 	ofOwnOdds                 float64 // weight of the log-odds of the model's own refusal; 0: it is not asked where the evidence refuses
 	bound                     float64 // of the refusal, where none was calibrated
 }{
-	hits: 8, window: 3, whole: 300, most: 120, noCode: 2, ownWords: 2,
+	hits: 8, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, noCode: 2,
 	places: 2, overOne: 1.5, perRune: 0.05, underWhole: 2, underClause: 0.5,
 	trims: 3, longJa: 30, longEn: 80, perTrimmed: 0.02,
-	ofStretch: 0.55, ofClause: 0.32, plus: -0.27,
-	said: 0.9, words: 3,
+	ofStretch: 0.37, ofClause: 0.5, plus: -0.02,
 	shown: 1, share: 0.5, heading: true,
 	ofOdds: 1, ofOwnOdds: 0, bound: 0.5,
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 5
+const Reading = 6
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
@@ -61,18 +58,20 @@ func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
 // candidate is a stretch with what the cross-encoder reads of it.
 type candidate struct {
 	stretch
+	of      []rune // the text of its passage
 	heading string
-	within  string  // of a clause: the sentence
-	bonus   float64 // part of the logit, for the question's own words
+	within  Span   // of a clause: the sentence
+	side    string // a yes or no: whether the stretch says it is what is read
 	logit   float64
 }
 
 // text is what is put to the cross-encoder.
 func (c candidate) text() string {
-	if c.within != "" {
-		return c.stretch.text + " | " + c.within
+	text := marked(c.of, c.span, c.heading)
+	if c.side != "" {
+		return c.side + " | " + text
 	}
-	return headed(c.heading, c.stretch.text)
+	return text
 }
 
 func headed(heading, text string) string {
@@ -82,11 +81,15 @@ func headed(heading, text string) string {
 	return heading + "\n" + text
 }
 
+// logits are what the cross-encoder said of texts, so that none is read twice for a question.
+type logits map[string]float32
+
 // evidence is what a narrow model is asked with.
 type evidence struct {
 	passages []core.Passage // those looked through
 	id       string
 	read     int
+	seen     logits
 	best     float64     // probability that the documents answer
 	chosen   []candidate // best first
 }
@@ -97,33 +100,27 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	if len(all) == 0 {
 		return nil, nil
 	}
-	addBonus(question, all)
+	seen := logits{}
 	less := 0.0
 	if !coded {
 		less = reading.noCode
 	}
-	if err := a.compare(ctx, question, all, less); err != nil {
+	if err := a.compare(ctx, question, seen, all, less); err != nil {
 		return nil, err
 	}
 	places, codes := placesOf(all), newProfile(question).codes
 	var parts []candidate
 	ends := make([]int, len(places)) // of the parts of each
 	for i, p := range places {
-		parts = append(parts, p.parts(passages[p.passage], codes)...)
+		parts = append(parts, p.parts(codes)...)
 		ends[i] = len(parts)
 	}
-	if err := a.compare(ctx, question, parts, less); err != nil {
+	if err := a.compare(ctx, question, seen, parts, less); err != nil {
 		return nil, err
 	}
 	top, topPart := slices.MaxFunc(all, byLogit).logit, slices.MaxFunc(parts, byLogit).logit
-	e := &evidence{passages: passages, id: a.Evidence.Info().ID, read: len(all) + len(parts)}
+	e := &evidence{passages: passages, id: a.Evidence.Info().ID, read: len(seen), seen: seen}
 	e.best = fromOdds(reading.ofStretch*top + reading.ofClause*topPart + reading.plus)
-	// What stands there in the question's own words may be a row or a rule whose clauses say little by themselves.
-	if e.best < reading.said {
-		if f := focusOn(question, passages); f != nil && f.saysAll(reading.words) {
-			e.best = reading.said
-		}
-	}
 	var read []candidate
 	start := 0
 	for _, end := range ends {
@@ -143,39 +140,33 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	return e, nil
 }
 
-// saysAll says whether the focus itself has all content n-grams of the question, of which there are so many at least. Those with hiragana join two words and count
-// for nothing here.
-func (f *focus) saysAll(least int) bool {
-	own, n := newProfile(f.passage.Text), 0
-	for g := range f.asked.isContent {
-		if joinsWords(g) {
-			continue
-		}
-		if n++; !own.has(g) {
-			return false
-		}
-	}
-	return n >= least
-}
-
-// compare has the cross-encoder read the question with each of some texts.
-func (a *Asker) compare(ctx context.Context, question string, all []candidate, less float64) error {
+// compare has the cross-encoder read the question with each of some texts that it has not seen.
+func (a *Asker) compare(ctx context.Context, question string, seen logits, all []candidate, less float64) error {
 	texts := make([]string, len(all))
+	var unseen []string
 	for i, c := range all {
 		texts[i] = c.text()
-	}
-	logits, err := a.Evidence.Rerank(ctx, question, texts)
-	if err != nil {
-		return fmt.Errorf("read %d stretches as evidence: %w", len(texts), err)
-	}
-	if len(logits) != len(texts) {
-		return fmt.Errorf("read %d stretches as evidence: %d scores: %w", len(texts), len(logits), core.ErrCorrupt)
-	}
-	for i, l := range logits {
-		if math.IsNaN(float64(l)) || math.IsInf(float64(l), 0) {
-			return fmt.Errorf("read %d stretches as evidence: score %d is %v: %w", len(texts), i, l, core.ErrCorrupt)
+		if _, ok := seen[texts[i]]; !ok && !slices.Contains(unseen, texts[i]) {
+			unseen = append(unseen, texts[i])
 		}
-		all[i].logit = float64(l) + all[i].bonus - less
+	}
+	if len(unseen) > 0 {
+		said, err := a.Evidence.Rerank(ctx, question, unseen)
+		if err != nil {
+			return fmt.Errorf("read %d stretches as evidence: %w", len(unseen), err)
+		}
+		if len(said) != len(unseen) {
+			return fmt.Errorf("read %d stretches as evidence: %d scores: %w", len(unseen), len(said), core.ErrCorrupt)
+		}
+		for i, l := range said {
+			if math.IsNaN(float64(l)) || math.IsInf(float64(l), 0) {
+				return fmt.Errorf("read %d stretches as evidence: score %d is %v: %w", len(unseen), i, l, core.ErrCorrupt)
+			}
+			seen[unseen[i]] = l
+		}
+	}
+	for i, text := range texts {
+		all[i].logit = float64(seen[text]) - less
 	}
 	return nil
 }
@@ -230,20 +221,22 @@ func placesOf(all []candidate) []candidate {
 
 // parts are the clauses of a stretch, and each two that follow each other; the stretch itself where it has only one. Where some have all codes that are asked for, they
 // are those.
-func (c candidate) parts(of core.Passage, codes map[string]bool) []candidate {
-	rs := []rune(of.Text)
-	spans := clauses(c.stretch.text)
+func (c candidate) parts(codes map[string]bool) []candidate {
+	text := c.stretch.text
+	if c.lines == 1 {
+		text = strings.ReplaceAll(text, "\n", " ") // one sentence in several lines
+	}
+	spans := clauses(text)
 	var out []candidate
 	for i := range spans {
 		for n := 1; n <= 2 && i+n <= len(spans); n++ {
-			p := candidate{stretch: stretch{passage: c.passage, lines: n}, heading: c.heading, within: c.stretch.text, bonus: c.bonus}
-			p.span = Span{c.span.Start + spans[i].Start, c.span.Start + spans[i+n-1].End}
-			p.stretch.text = string(rs[p.span.Start:p.span.End])
+			p := c.part(Span{spans[i].Start, spans[i+n-1].End})
+			p.lines = n
 			out = append(out, p)
 		}
 	}
 	if len(spans) <= 1 {
-		p := candidate{stretch: c.stretch, heading: c.heading, within: c.stretch.text, bonus: c.bonus}
+		p := c.part(Span{0, c.span.End - c.span.Start})
 		p.lines = 1
 		return []candidate{p}
 	}
@@ -263,6 +256,23 @@ func (c candidate) parts(of core.Passage, codes map[string]bool) []candidate {
 		return coded
 	}
 	return out
+}
+
+// part is a span within a sentence.
+func (c candidate) part(s Span) candidate {
+	p := candidate{stretch: stretch{passage: c.passage, lines: 1}, of: c.of, heading: c.heading, within: c.span}
+	p.span = Span{c.span.Start + s.Start, c.span.Start + s.End}
+	p.stretch.text = string(c.of[p.span.Start:p.span.End])
+	return p
+}
+
+// whole is what a clause is of; of another stretch, itself.
+func (c candidate) whole() candidate {
+	if c.within != (Span{}) {
+		c.span, c.within = c.within, Span{}
+		c.stretch.text = string(c.of[c.span.Start:c.span.End])
+	}
+	return c
 }
 
 // meets says whether two stretches share text.
@@ -299,6 +309,9 @@ func (a *Asker) evidencePrompt(ctx context.Context, q asked) (shown []core.Passa
 		read := slices.Clone(all[:f.n])
 		for j := range read {
 			// Each cell of a table's row stands on a line of its own, which small models read better.
+			if e.chosen[j].lines == 1 {
+				read[j].Text = inOneLine(read[j].Text)
+			}
 			read[j].Text = strings.ReplaceAll(read[j].Text, " | ", "\n")
 			if f.heading {
 				read[j].Text = headed(e.chosen[j].heading, read[j].Text)

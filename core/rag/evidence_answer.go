@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kakoi/core"
+	"kakoi/core/calibrate"
 )
 
 // look finds what a narrow model is asked with: evidence in the passages, or one sentence of them. A cross-encoder that fails costs no answer.
@@ -87,11 +88,14 @@ func (a *Asker) answerFromEvidence(ctx context.Context, lanes []lane, q asked) e
 
 // settle makes of what the model said the answer, with its place.
 func (a *Asker) settle(ctx context.Context, ans *core.Answer, q asked, shown []core.Passage) error {
-	if Refused(ans.Text, q.template) || insists(ans.Text, q.template) {
-		ans.Refused, ans.Text = true, q.template.Refusal()
-		return nil
-	}
 	said := ans.Text
+	if Refused(said, q.template) || insists(said, q.template) {
+		if ans.Receipt.Evidence.Mode == string(calibrate.Off) {
+			ans.Refused, ans.Text = true, q.template.Refusal()
+			return nil
+		}
+		said = "" // the evidence has decided that there is an answer: it is quoted
+	}
 	ans.Text = ""
 	text, quoted, of, err := a.verified(ctx, q, said, shown)
 	if err != nil {

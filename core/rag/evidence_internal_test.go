@@ -56,7 +56,7 @@ func TestPreferred(t *testing.T) {
 // TestBriefest: of clauses that answer about as well the shorter goes before, by characters and not bytes; one that answers better by more than its length costs stays.
 func TestBriefest(t *testing.T) {
 	of := func(text string, logit float64) candidate {
-		return candidate{stretch: stretch{text: text}, within: "a sentence, whose length costs nothing", logit: logit}
+		return candidate{stretch: stretch{text: text}, logit: logit}
 	}
 	for i, c := range []struct {
 		all  []candidate
@@ -93,19 +93,26 @@ func (s scored) Rerank(_ context.Context, _ string, texts []string) ([]float32, 
 	out := make([]float32, len(texts))
 	for i, text := range texts {
 		out[i] = -9
-		if l, ok := s[text]; ok {
+		if side, _, ok := strings.Cut(text, " | "); ok {
+			out[i] = s[side]
+		} else if l, ok := s[between(text)]; ok {
 			out[i] = l
-		} else if head, _, ok := strings.Cut(text, " | "); ok && s[head] != 0 {
-			out[i] = s[head]
 		}
 	}
 	return out, nil
 }
 
+// between is the marked part of a text.
+func between(text string) string {
+	_, after, _ := strings.Cut(text, markOpen)
+	stretch, _, _ := strings.Cut(after, markClose)
+	return stretch
+}
+
 // TestEvidenceChosen: the clause that answers is read, of the better sentence; a sentence whose clauses are much worse is read whole; where several
 // stretches may be read, the ones of other places that are not much less likely.
 func TestEvidenceChosen(t *testing.T) {
-	passages := []core.Passage{{Document: "x", Text: "The permit costs twelve dollars a month, and is valid for one car only. Visitors park behind the house for free."}}
+	passages := []core.Passage{{Document: "x", Text: "The permit costs twelve dollars a month, and is valid for one car only. Visitors park behind the house, which is free of charge."}}
 	read := func(s scored) []string {
 		t.Helper()
 		e, err := (&Asker{Evidence: s}).evidenceIn(t.Context(), "How much is it?", passages)
@@ -121,14 +128,14 @@ func TestEvidenceChosen(t *testing.T) {
 		}
 		return out
 	}
-	permit, visitors := "The permit costs twelve dollars a month, and is valid for one car only.", "Visitors park behind the house for free."
+	permit, visitors, free := "The permit costs twelve dollars a month, and is valid for one car only.", "Visitors park behind the house, which is free of charge.", "which is free of charge."
 	if got := read(scored{permit: 2, "The permit costs twelve dollars a month,": 2.5, visitors: 1}); !slices.Equal(got, []string{"The permit costs twelve dollars a month,"}) {
 		t.Errorf("read %q", got)
 	}
 	if got := read(scored{permit: 5, "The permit costs twelve dollars a month,": 2.5}); !slices.Equal(got, []string{permit}) {
 		t.Errorf("with clauses that are worse %q", got)
 	}
-	if got := read(scored{permit: 1, visitors + " | " + visitors: 4, visitors: 0.5}); !slices.Equal(got, []string{visitors}) {
+	if got := read(scored{permit: 1, visitors: 0.5, free: 4}); !slices.Equal(got, []string{free}) {
 		t.Errorf("with a clause of the second sentence %q", got)
 	}
 	before := reading
@@ -165,27 +172,21 @@ func TestEvidenceRefusal(t *testing.T) {
 	}
 }
 
-// TestSaysAll: a row with all words of the question counts, whatever joins them there; one that lacks a word, or a question of one word, does not.
-func TestSaysAll(t *testing.T) {
-	p := core.Passage{Text: "2. 仕様\n\n項目: 消費電力 | KX-200: 28W\n項目: タンク容量 | KX-200: 2.4L"}
-	for question, want := range map[string]bool{"KX-200のタンク容量はいくらですか。": true, "KX-200のタンク素材は何ですか。": false, "容量は?": false} {
-		f := focusOn(question, []core.Passage{p})
-		if got := f != nil && f.saysAll(3); got != want {
-			t.Errorf("%s: %v", question, got)
-		}
-	}
-}
-
 // TestTrims: words go off the end or the beginning; Japanese ones end where the script changes, marks at the new ends go, too.
 func TestTrims(t *testing.T) {
 	for text, want := range map[string][]string{
 		"in at most ten days, or": {"in", "in at", "in at most", "in at most ten", "in at most ten days", "at most ten days, or", "most ten days, or", "ten days, or", "days, or", "or"},
 		"受付は平日の9時まで。":             {"受付", "受付は", "受付は平日", "受付は平日の", "受付は平日の9", "受付は平日の9時", "受付は平日の9時まで", "は平日の9時まで", "平日の9時まで", "の9時まで", "9時まで", "時まで", "まで"},
 		"カード（再発行）":                {"カード", "カード（", "カード（再発行", "（再発行）", "再発行）"},
+		"入れないでくだ\nさい":            {"れないでくだ\nさい"},
 		"total":                   nil,
 		"":                        nil,
 	} {
-		if got := trims(text); !slices.Equal(got, want) {
+		var got []string
+		for _, s := range trims(text) {
+			got = append(got, string([]rune(text)[s.Start:s.End]))
+		}
+		if !slices.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -196,21 +197,22 @@ func TestTrimmed(t *testing.T) {
 	before := reading
 	defer func() { reading = before }()
 	reading.longEn = 12
-	c := candidate{stretch: stretch{text: "The card costs ten euros a month"}, within: "The card costs ten euros a month and is free for children."}
+	text := []rune("Cards are for all. The card costs ten euros a month and is free for children.")
+	c := candidate{stretch: stretch{span: Span{19, len(text)}, text: string(text[19:])}, of: text}.part(Span{0, 32})
 	s := scored{"The card costs ten euros a month": 3, "The card costs ten euros": 3, "ten euros": 3, "card costs ten euros": 2.9, "euros": 2, "ten": -1}
 	for _, step := range []struct {
 		rounds, long int
 		want         string
 	}{{3, 12, "ten euros"}, {1, 12, "The card costs ten euros"}, {0, 12, "The card costs ten euros a month"}, {3, 32, "The card costs ten euros a month"}} {
 		reading.trims, reading.longEn = step.rounds, step.long
-		got, err := (&Asker{Evidence: s}).trimmed(t.Context(), "How much is it?", c)
+		got, err := (&Asker{Evidence: s}).trimmed(t.Context(), "How much is it?", logits{}, c)
 		if err != nil || got.within != c.within || got.stretch.text != step.want {
 			t.Errorf("%d rounds while longer than %d: %+v, %v, want %q", step.rounds, step.long, got, err, step.want)
 		}
 	}
 	s["The card costs ten euros"] = 1
 	reading.trims, reading.longEn = 3, 12
-	if got, err := (&Asker{Evidence: s}).trimmed(t.Context(), "How much is it?", c); err != nil || got.stretch.text == "The card costs ten euros" {
+	if got, err := (&Asker{Evidence: s}).trimmed(t.Context(), "How much is it?", logits{}, c); err != nil || got.stretch.text == "The card costs ten euros" {
 		t.Errorf("a worse one: %+v, %v", got, err)
 	}
 }
@@ -219,43 +221,31 @@ func TestTrimmed(t *testing.T) {
 func TestSided(t *testing.T) {
 	s := scored{"Yes": -1, "No": 2, "はい": 3, "いいえ": 1}
 	for _, c := range []struct{ question, lead, want string }{
-		{"May I?", "Yes", "No"}, {"May I?", "no", "No"}, {"よいですか", "いいえ", "はい"}, {"May I?", "", ""},
+		{"May I?", "Yes", "No"}, {"May I?", "no", "No"}, {"よいですか", "いいえ", "はい"}, {"May I?", "", "No"}, {"It says so.", "", ""}, {"休めますか", "", "はい"}, {"料金は？", "", ""},
 		{"Who is it?", "Yes", ""}, {"鍵はどこですか", "はい", ""}, {"Is it said who pays?", "Yes", "No"},
 		{"May I now?", "yes", "yes"}, {"May I now?", "No", "No"},
 	} {
 		if strings.Contains(c.question, "now") {
 			s = scored{}
 		}
-		got, err := (&Asker{Evidence: s}).sided(t.Context(), c.question, c.lead, "It is forbidden.")
+		text := []rune("It is forbidden.")
+		got, err := (&Asker{Evidence: s}).sided(t.Context(), c.question, logits{}, c.lead, candidate{stretch: stretch{span: Span{0, len(text)}, text: string(text)}, of: text})
 		if err != nil || got != c.want {
 			t.Errorf("%q, %q: %q, %v, want %q", c.question, c.lead, got, err, c.want)
 		}
 	}
 }
 
-// TestBonus: what is asked in the document's own words counts for more, down to nothing at half of them; words that ask and n-grams that join two words are none.
-func TestBonus(t *testing.T) {
-	bonus := func(question string, texts ...string) []float64 {
-		all := make([]candidate, len(texts))
-		for i, text := range texts {
-			all[i].stretch = stretch{text: text, lines: 1}
+// TestAsksSide: questions that ask for a yes or no are told from those that ask for a thing, or for one of two.
+func TestAsksSide(t *testing.T) {
+	for question, want := range map[string]bool{
+		"Can I bring a dog?": true, "If it rains, is the tour held?": true, "And do I pay for it?": true, "The material is oak, right?": true, "Must visitors sign in?": true,
+		"Is it red or blue?": false, "Can you tell me when it opens?": false, "What is it?": false, "the opening hours": false, "If it rains, what happens?": false,
+		"犬を連れて行けますか": true, "雨でも開催されますか？": true, "土曜も開いてる?": true, "領収書は必要でしょうか。": true, "前払いなの？": true,
+		"料金は？": false, "締切はいつですか": false, "現金ですか、カードですか": false, "連絡先を教えて": false, "定員は何人ですか": false, "担当者": false,
+	} {
+		if got := asksSide(question); got != want {
+			t.Errorf("%s: %v", question, got)
 		}
-		addBonus(question, all)
-		out := make([]float64, len(all))
-		for i, c := range all {
-			out[i] = c.bonus
-		}
-		return out
-	}
-	got := bonus("夏季休暇は何日ですか", "第13条 夏季休暇は3日とする。", "年次有給休暇は、1時間単位で取得できる。", "The lamp is not waterproof.")
-	if got[0] != reading.ownWords || got[1] >= got[0]/2 || got[2] != 0 {
-		t.Errorf("ja: %v", got)
-	}
-	got = bonus("What is the hotel limit?", "The hotel limit is $180.", "Rooms cost at most $180.")
-	if got[0] != reading.ownWords || got[1] != 0 {
-		t.Errorf("en: %v", got)
-	}
-	if got := bonus("これは何ですか", "これは箱です。"); got[0] != 0 {
-		t.Errorf("no words of its own: %v", got)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"kakoi/core"
 	"kakoi/core/outline"
@@ -18,8 +17,9 @@ func candidatesOf(question string, passages []core.Passage) (all []candidate, co
 	}
 	seen := map[string]bool{}
 	all = slices.DeleteFunc(all, func(c candidate) bool {
-		twice := seen[c.text()]
-		seen[c.text()] = true
+		text := c.text()
+		twice := seen[text]
+		seen[text] = true
 		return twice
 	})
 	if len(newProfile(question).codes) == 0 && len(all) <= reading.most {
@@ -55,25 +55,6 @@ func candidatesOf(question string, passages []core.Passage) (all []candidate, co
 	return some, coded
 }
 
-// addBonus gives stretches that have most of the question's content words a bonus. The cross-encoder learned from questions in other words than their
-// documents', whose near misses share more of them: by itself it trusts what is asked in the document's own words too little.
-func addBonus(question string, all []candidate) {
-	for i := range all {
-		if all[i].profile.grams == nil { // candidatesOf looked at few of them closely
-			all[i].profile = newProfile(all[i].stretch.text)
-		}
-	}
-	f := focusOf(question, all)
-	for g := range f.weights {
-		if joinsWords(g) || strings.ContainsAny(g, "何誰") {
-			delete(f.weights, g)
-		}
-	}
-	for i := range all {
-		all[i].bonus = reading.ownWords * max(0, 2*f.share(all[i].profile)-1)
-	}
-}
-
 // focusOf weighs the question's words by the profiles of stretches.
 func focusOf(question string, all []candidate) *focus {
 	stretches := make([]stretch, len(all))
@@ -83,26 +64,23 @@ func focusOf(question string, all []candidate) *focus {
 	return newFocus(question, stretches)
 }
 
-// joinsWords says whether an n-gram joins two words, with hiragana between them.
-func joinsWords(gram string) bool {
-	return strings.ContainsFunc(gram, func(r rune) bool { return unicode.Is(unicode.Hiragana, r) })
-}
-
-// stretchesFor are the sentences and lines of a passage, two and three of them together, and all of a short one, each with the heading above it.
+// stretchesFor are the sentences and lines of a passage, and two or three of them together of which but the last neither end nor are followed by an empty line, each with the heading above it.
 func stretchesFor(i int, p core.Passage) []candidate {
 	rs := []rune(p.Text)
 	spans := Sentences(p.Text)
 	headings := headingsAbove(p.Text, spans)
+	spans, headings = unwrapped(rs, spans, headings)
 	var out []candidate
 	for j, s := range spans {
 		add := func(end, n int) {
-			out = append(out, candidate{heading: headings[j], stretch: stretch{passage: i, span: Span{s.Start, end}, text: string(rs[s.Start:end]), lines: n}})
+			out = append(out, candidate{of: rs, heading: headings[j], stretch: stretch{passage: i, span: Span{s.Start, end}, text: string(rs[s.Start:end]), lines: n}})
 		}
 		for n := 1; n <= reading.window && j+n <= len(spans); n++ {
-			add(spans[j+n-1].End, n)
-		}
-		if j == 0 && len(spans) > reading.window && len(rs) <= reading.whole {
-			add(spans[len(spans)-1].End, len(spans))
+			last := spans[j+n-1].End
+			add(last, n)
+			if strings.ContainsRune("。．.!?！？:：;；」）)", rs[last-1]) || j+n < len(spans) && strings.Contains(string(rs[last:spans[j+n].Start]), "\n\n") {
+				break
+			}
 		}
 	}
 	return out

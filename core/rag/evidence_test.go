@@ -15,7 +15,7 @@ import (
 	"kakoi/core/receipt"
 )
 
-// reader is a cross-encoder of the crudest kind: a text answers as far as it has the question's pairs of characters, the shorter the better.
+// reader is a cross-encoder of the crudest kind: a stretch answers as far as its lines have the question's pairs of characters, the shorter the better.
 type reader struct {
 	texts [][]string // of each call
 	err   error
@@ -34,15 +34,19 @@ func (r *reader) Rerank(ctx context.Context, question string, texts []string) ([
 	out := make([]float32, len(texts))
 	for i, text := range texts {
 		shared := 0
+		before, stretch, _ := strings.Cut(text, "« ")
+		stretch, after, _ := strings.Cut(stretch, " »")
+		after, _, _ = strings.Cut(after, "\n")
+		lines := before[strings.LastIndexByte(before, '\n')+1:] + stretch + after
 		for _, p := range asked {
-			if strings.Contains(strings.ToLower(text), p) {
+			if strings.Contains(strings.ToLower(lines), p) {
 				shared++
 			}
 		}
-		logit := 10*float64(shared)/float64(max(1, len(asked))) - 2 - 0.02*float64(len([]rune(text))) + r.add
+		logit := 10*float64(shared)/float64(max(1, len(asked))) - 2 - 0.02*float64(len([]rune(stretch))) + r.add
 		for part, l := range r.fixed {
-			if strings.Contains(text, part) {
-				logit = l - 0.001*float64(len(text))
+			if strings.Contains(stretch, part) || strings.ContainsAny(part, "«|") && strings.Contains(text, part) {
+				logit = l - 0.001*float64(len(stretch))
 			}
 		}
 		out[i] = float32(logit)
@@ -90,16 +94,18 @@ func TestAskFromEvidence(t *testing.T) {
 	if e == nil || e.ID != "e1" || e.Read != len(r.texts[0])+len(r.texts[1]) || e.Refused || e.Mode != "balanced" || e.Bound != 0.5 || ans.Receipt.Prompt != heard.prompts[0] {
 		t.Fatalf("receipt %+v", e)
 	}
-	if !slices.Contains(r.texts[1], "第13条　夏季休暇は3日とし、 | 第13条　夏季休暇は3日とし、7月から9月までの間に取得する。") {
+	if !slices.ContainsFunc(r.texts[1], func(text string) bool {
+		return strings.Contains(text, "取得できる。\n« 第13条　夏季休暇は3日とし、 »7月から9月までの間に取得する。\n第15条")
+	}) {
 		t.Errorf("of clauses it read %q", r.texts[1])
 	}
 	for i, s := range e.Stretches {
 		if got := string([]rune(docs[s.Document])[s.Start:s.End]); got != s.Text || !strings.Contains(heard.prompts[0], s.Text) {
 			t.Errorf("stretch %d %+v, document has %q", i, s, got)
 		}
-		logits, err := r.Rerank(t.Context(), ans.Question, []string{s.Text + " | 第13条　夏季休暇は3日とし、7月から9月までの間に取得する。"})
-		// Its sentence has all of the question's words: 2 more.
-		if err != nil || math.Abs(s.Probability-1/(1+math.Exp(-float64(logits[0])-2))) > 1e-6 {
+		read := slices.IndexFunc(r.texts[1], func(text string) bool { return strings.Contains(text, "« "+s.Text+" »") })
+		logits, err := r.Rerank(t.Context(), ans.Question, r.texts[1][max(0, read):][:1])
+		if err != nil || math.Abs(s.Probability-1/(1+math.Exp(-float64(logits[0])))) > 1e-6 {
 			t.Errorf("stretch %d has the probability %v, the reader's logit %v", i, s.Probability, logits)
 		}
 	}
@@ -168,13 +174,23 @@ func TestEvidenceRefuses(t *testing.T) {
 	}
 }
 
-// TestEvidenceInsists: a model that gets around the refusal that it may not begin with has refused.
+// TestEvidenceInsists: where the evidence says that there is an answer it is quoted, although the model refuses; where the model decides, it has refused, also when it gets
+// around the refusal that it may not begin with.
 func TestEvidenceInsists(t *testing.T) {
-	a, _, gen, _ := newReading(t, "en")
-	gen.say = "The The documents do not say."
-	ans, err := a.Ask(t.Context(), "What is the hotel limit per night?", rag.Recommended(), nil)
-	if err != nil || !ans.Refused || ans.Text != "The documents do not say." || ans.Receipt.Evidence.Refused || ans.Receipt.Prompt == "" {
-		t.Errorf("%+v, %v", ans, err)
+	for _, say := range []string{"The The documents do not say.", "The documents do not say."} {
+		a, _, gen, r := newReading(t, "en")
+		gen.say = say
+		r.fixed = map[string]float64{"hotel limit is": 5, "Parking": -9}
+		opt := rag.Recommended()
+		ans, err := a.Ask(t.Context(), "What is the hotel limit per night?", opt, nil)
+		if err != nil || ans.Refused || !ans.Quoted || !strings.Contains(ans.Text, "The hotel limit is $180") || len(ans.Citations) != 1 || ans.Receipt.Reply != say {
+			t.Errorf("%q: %+v, %v", say, ans, err)
+		}
+		opt.Refusal = calibrate.Off
+		ans, err = a.Ask(t.Context(), "What is the hotel limit per night?", opt, nil)
+		if err != nil || !ans.Refused || ans.Text != "The documents do not say." || ans.Receipt.Evidence.Refused || ans.Receipt.Prompt == "" {
+			t.Errorf("%q, the model decides: %+v, %v", say, ans, err)
+		}
 	}
 }
 
@@ -210,11 +226,11 @@ func TestEvidenceVerified(t *testing.T) {
 				rest = c.say
 			}
 			gen.say = c.say
-			r.add, r.fixed = -4, map[string]float64{clause + " |": 3, strings.TrimRight(rest, ".") + " |": c.logit}
+			r.add, r.fixed = -4, map[string]float64{"« " + clause + " »": 3, "« " + strings.TrimRight(rest, ".") + " »": c.logit}
 			if strings.HasPrefix(clause, rest[:len(rest)-1]) && c.logit < 0 {
-				delete(r.fixed, strings.TrimRight(rest, ".")+" |")
+				delete(r.fixed, "« "+strings.TrimRight(rest, ".")+" »")
 			}
-			r.fixed["Travel is paid by card. "+clause] = -9
+			r.fixed["« Travel is paid by card. »"] = -9
 			side, _, _ := strings.Cut(strings.TrimRight(c.want, "."), ",")
 			r.fixed[side+" |"] = 3 // the yes or no that the sentence says
 			opt := rag.Recommended()
@@ -256,8 +272,9 @@ func TestEvidenceCodes(t *testing.T) {
 		t.Fatalf("%+v, %v, sent %q", ans, err, heard.prompts)
 	}
 	likely := ans.Receipt.Evidence.Answerable
+	r.texts = nil
 	ans, err = a.Ask(t.Context(), "How much does the KX-900 weigh?", opt, nil)
-	if err != nil || ans.Receipt.Evidence.Answerable >= likely || len(r.texts[2]) != 2 {
+	if err != nil || ans.Receipt.Evidence.Answerable >= likely || len(r.texts[0]) != 2 {
 		t.Errorf("%+v, %v", ans.Receipt.Evidence, err)
 	}
 }
@@ -282,7 +299,7 @@ func TestEvidenceOfGivenPassages(t *testing.T) {
 	if h := ans.Receipt.Evidence.Stretches[0].Heading; !strings.Contains(h, "Travel") || !strings.Contains(heard.prompts[0], "-\n"+h+"\nThe hotel limit is $180 per night.\n-") {
 		t.Errorf("heading %q, sent %q", h, heard.prompts[0])
 	}
-	if !slices.Contains(r.texts[0], "■ Cards\nA replacement card costs $15.") || !slices.Contains(r.texts[1], "A lost card is the hotel's one | A lost card is the hotel's one") {
+	if !slices.Contains(r.texts[0], "■ Travel\n\nThe hotel limit is $180 per night.\nA taxi is paid after ten at night.\n\n■ Cards\n\n« A replacement card costs $15. »\n") || !slices.Contains(r.texts[0], "« A lost card is the hotel's one »") {
 		t.Errorf("read %q", r.texts)
 	}
 	// A heading that has no room is left out.
@@ -297,7 +314,7 @@ func TestEvidenceBudget(t *testing.T) {
 	a, _, gen, r := newReading(t, "en")
 	gen.say = "$180."
 	var text strings.Builder
-	for i := range 90 {
+	for i := range 140 {
 		fmt.Fprintf(&text, "Nothing of use stands in line %d of it.\n", i)
 		if i == 60 {
 			text.WriteString("The hotel limit is $180 per night.\n")
@@ -311,13 +328,15 @@ func TestEvidenceBudget(t *testing.T) {
 	}
 	at := 0
 	for _, s := range r.texts[0] {
+		_, s, _ = strings.Cut(s, "« ")
+		s, _, _ = strings.Cut(s, " »")
 		i := strings.Index(text.String()[at:], s)
 		if i < 0 {
 			t.Fatalf("%q does not stand behind the one before it", s)
 		}
 		at += i
 	}
-	if !slices.Contains(r.texts[0], "The hotel limit is $180 per night.") {
+	if !slices.ContainsFunc(r.texts[0], func(text string) bool { return strings.Contains(text, "« The hotel limit is $180 per night. »") }) {
 		t.Error("the sentence that answers is not compared")
 	}
 }

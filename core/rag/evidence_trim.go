@@ -2,6 +2,7 @@ package rag
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,22 +12,22 @@ import (
 // left answers about as well: a greedy search, since a clause of n words has n(n+1)/2 stretches of them and each that is read costs time.
 
 // trimmed is a clause with the words taken off that it can do without; c itself where it is short, or nothing less answers as well.
-func (a *Asker) trimmed(ctx context.Context, question string, c candidate) (candidate, error) {
-	best := c
-	best.within = c.sentence()
+func (a *Asker) trimmed(ctx context.Context, question string, seen logits, c candidate) (candidate, error) {
+	best, all := c, []candidate(nil)
+	from := c.whole()
 	for range reading.trims {
 		if !best.isLong() {
 			return best, nil
 		}
-		all := []candidate{best}
-		for _, text := range trims(best.stretch.text) {
-			all = append(all, best)
-			all[len(all)-1].stretch.text = text
+		all = append(all[:0], best)
+		for _, s := range trims(best.stretch.text) {
+			at := best.span.Start - from.span.Start
+			all = append(all, from.part(Span{at + s.Start, at + s.End}))
 		}
 		if len(all) == 1 {
 			return best, nil
 		}
-		if err := a.compare(ctx, question, all, 0); err != nil {
+		if err := a.compare(ctx, question, seen, all, 0); err != nil {
 			return best, err
 		}
 		shorter := briefest(all, reading.perTrimmed)
@@ -46,24 +47,28 @@ func (c candidate) isLong() bool {
 	return utf8.RuneCountInString(c.stretch.text) > most
 }
 
-// trims are a text less some words at its end, and less some at its beginning, without repeats; none of a single word.
-func trims(text string) []string {
+// trims are the places of a text less some words at its end, and less some at its beginning, without repeats; none of a single word.
+func trims(text string) []Span {
 	rs := []rune(text)
 	ws := words(rs)
-	var out []string
-	seen := map[string]bool{}
-	add := func(part []rune) {
-		t := strings.TrimRight(strings.Trim(string(part), " 、，,;；。."), " ")
-		if len([]rune(t)) > 1 && t != text && !seen[t] {
-			seen[t] = true
-			out = append(out, t)
+	var out []Span
+	add := func(s Span) {
+		const marks = " 、，,;；。.\n"
+		for s.Start < s.End && strings.ContainsRune(marks, rs[s.Start]) {
+			s.Start++
+		}
+		for s.Start < s.End && strings.ContainsRune(marks, rs[s.End-1]) {
+			s.End--
+		}
+		if s.End-s.Start > 1 && s.End-s.Start < len(rs) && !slices.Contains(out, s) {
+			out = append(out, s)
 		}
 	}
 	for i := 0; i+1 < len(ws); i++ {
-		add(rs[:ws[i].End])
+		add(Span{0, ws[i].End})
 	}
 	for i := 1; i < len(ws); i++ {
-		add(rs[ws[i].Start:])
+		add(Span{ws[i].Start, len(rs)})
 	}
 	return out
 }
@@ -74,6 +79,9 @@ func words(rs []rune) []Span {
 	var out []Span
 	last := scriptSpace
 	for i, r := range rs {
+		if japanese && r == '\n' {
+			continue // a word may go on in the next line
+		}
 		is := scriptOf(r)
 		if !japanese && is != scriptSpace {
 			is = scriptOther

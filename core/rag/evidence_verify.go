@@ -22,14 +22,14 @@ func (a *Asker) verified(ctx context.Context, q asked, said string, shown []core
 	lead, rest := yesNo(said)
 	answer := strings.TrimRight(strings.TrimSpace(withoutCopula(rest)), "、，,;；")
 	for i := range shown {
-		if stands(answer, q.evidence.chosen[i].sentence()) {
+		if stands(answer, q.evidence.chosen[i].whole().stretch.text) {
 			of = i
 			break
 		}
 	}
 	c := q.evidence.chosen[of]
-	inside := stands(answer, c.sentence())
-	text, err = a.held(ctx, q.question, said, lead, answer, inside, c)
+	inside := stands(answer, c.whole().stretch.text)
+	text, err = a.held(ctx, q, said, lead, answer, inside, c)
 	switch {
 	case err == nil:
 		return text, text != said, of, nil
@@ -44,12 +44,12 @@ func (a *Asker) verified(ctx context.Context, q asked, said string, shown []core
 }
 
 // held is what was said, if its answer is inside its clause's sentence and answers about as well; else the clause, quoted. A yes or no that the sentence does not say is turned.
-func (a *Asker) held(ctx context.Context, question, said, lead, answer string, inside bool, c candidate) (string, error) {
-	side, err := a.sided(ctx, question, lead, c.sentence())
+func (a *Asker) held(ctx context.Context, q asked, said, lead, answer string, inside bool, c candidate) (string, error) {
+	side, err := a.sided(ctx, q.question, q.evidence.seen, lead, c.whole())
 	if err != nil {
 		return "", err
 	}
-	brief, err := a.trimmed(ctx, question, c)
+	brief, err := a.trimmed(ctx, q.question, q.evidence.seen, c)
 	if err != nil {
 		return "", err
 	}
@@ -59,9 +59,13 @@ func (a *Asker) held(ctx context.Context, question, said, lead, answer string, i
 	if bare(answer) == bare(withoutCopula(brief.stretch.text)) {
 		return said, nil
 	}
-	both := []candidate{brief, brief}
-	both[1].stretch.text = answer
-	if err := a.compare(ctx, question, both, 0); err != nil {
+	from := c.whole()
+	at, ok := placeIn(answer, from.stretch.text)
+	if !ok {
+		return quote(lead, brief.stretch.text), nil
+	}
+	both := []candidate{brief, from.part(at)}
+	if err := a.compare(ctx, q.question, q.evidence.seen, both, 0); err != nil {
 		return "", err
 	}
 	if both[1].worth(reading.perRune) >= both[0].worth(reading.perRune)-reading.underClause {
@@ -73,9 +77,29 @@ func (a *Asker) held(ctx context.Context, question, said, lead, answer string, i
 // asksWhich finds questions that ask for something: yes and no are no answers to them.
 var asksWhich = regexp.MustCompile(`(?i)^\s*(?:who|whom|whose|what|when|where|which|how|why)\b|何|誰|いつ|どこ|どれ|どの|どう|どち|いくら|いくつ|なぜ`)
 
-// sided is the yes or no that an answer begins with, as the cross-encoder reads it in the sentence; "" stays, and what a question does not ask for goes.
-func (a *Asker) sided(ctx context.Context, question, lead, sentence string) (string, error) {
-	if lead == "" || asksWhich.MatchString(question) {
+// Questions that ask for a yes or no: English ones by their verb, at the beginning or behind a clause, or by "right?"; Japanese ones by their end, but for those that
+// name a thing alone (料金は？) or two to choose from.
+var (
+	asksSideEn = regexp.MustCompile(`(?i)^(?:(?:and|but|so|then|if|when|in|for|with|after|as|while|once|since|at|on)\b[^?]*,\s*|(?:and|but|so|then)\s+)?(?:is|are|was|were|am|do|does|did|can|could|may|might|must|should|shall|will|would|has|have|had)\b|,\s*(?:right|correct|yes|ok)\s*\?\s*$`)
+	asksSideJa = regexp.MustCompile(`(?:(?:ます|です|でしょう|ません|した|よい|いい|る|た|ない|の|る)か|[ますでしょ]?よね|かな|[るたいすくむうぬぐぶつの])\s*[。？?]?\s*$`)
+	asksEither = regexp.MustCompile(`(?i)\b(?:or|who|whom|whose|what|when|where|which|how|why)\b|それとも|または|もしくは|か、|[はをもって]\s*[？?]?\s*$|教えて`)
+)
+
+// asksSide says whether a question asks for a yes or no.
+func asksSide(question string) bool {
+	if asksWhich.MatchString(question) || asksEither.MatchString(question) {
+		return false
+	}
+	if Language(question) == "ja" {
+		return asksSideJa.MatchString(question)
+	}
+	return asksSideEn.MatchString(question)
+}
+
+// sided is the yes or no that an answer begins with, as the cross-encoder reads it in the sentence, and the one that it should begin with where the question asks for one.
+// What a question does not ask for goes.
+func (a *Asker) sided(ctx context.Context, question string, seen logits, lead string, sentence candidate) (string, error) {
+	if lead == "" && !asksSide(question) || asksWhich.MatchString(question) {
 		return "", nil
 	}
 	sides := [2]string{"Yes", "No"}
@@ -84,9 +108,10 @@ func (a *Asker) sided(ctx context.Context, question, lead, sentence string) (str
 	}
 	var both []candidate
 	for _, side := range sides {
-		both = append(both, candidate{stretch: stretch{text: side}, within: sentence})
+		sentence.side = side
+		both = append(both, sentence)
 	}
-	if err := a.compare(ctx, question, both, 0); err != nil {
+	if err := a.compare(ctx, question, seen, both, 0); err != nil {
 		return "", err
 	}
 	switch {
@@ -96,14 +121,6 @@ func (a *Asker) sided(ctx context.Context, question, lead, sentence string) (str
 		return sides[1], nil
 	}
 	return lead, nil
-}
-
-// sentence is what a clause is of; of another stretch, itself.
-func (c candidate) sentence() string {
-	if c.within != "" {
-		return c.within
-	}
-	return c.stretch.text
 }
 
 // stands says whether an answer is in a sentence word for word, with its numbers. An empty one is in none.
@@ -129,7 +146,7 @@ func Quoted(context string) string {
 
 // quote is a clause as a sentence of its own, behind a yes or no.
 func quote(lead, clause string) string {
-	text := leadMarks.ReplaceAllString(strings.Join(strings.Fields(clause), " "), "")
+	text := leadMarks.ReplaceAllString(strings.Join(strings.Fields(inOneLine(clause)), " "), "")
 	text = strings.TrimRight(strings.TrimSpace(text), "、，,;；：: ")
 	if end := strings.TrimRight(text, "。．.!！?？"); end == text {
 		if Language(text) == "ja" {

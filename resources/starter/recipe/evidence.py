@@ -3,23 +3,23 @@
 usage: evidence.py train PACK_DIR WRITTEN_DIR STATE.pt SECONDS [RANK [RATE [DROP]]]    on one GPU
        evidence.py measure PACK_DIR WRITTEN_DIR STATE.pt                 figures on held-back documents
        evidence.py exam PACK_DIR STATE.pt EXAM.jsonl OUT.jsonl           exam.py's rows with the evidence in the passages' place
-       evidence.py verify PACK_DIR STATE.pt ANSWERS.jsonl OUT.jsonl NEW.jsonl   whether it agrees with a model's answers to them
        evidence.py export PACK_DIR STATE.pt FOLDER                       a PEFT adapter folder
 
 multilingual-e5-small (MIT, as teacher.py packs it) reads question and stretch together (Nogueira and Cho 2019, arXiv 1901.04085); learned are
-LoRA factors on every linear layer of it (Hu et al. 2021, arXiv 2106.09685), the pooler and one output. A stretch is one, two or three
-sentences, or a short passage, with or without its heading; it counts as evidence when the answer stands in it.
+LoRA factors on every linear layer of it (Hu et al. 2021, arXiv 2106.09685), the pooler and one output. A stretch is a sentence, a few, or a
+clause, marked within what stands around it, with or without its heading; it counts as evidence when the answer stands in it.
 """
 import json, math, os, random, re, sys, time
 import multiprocessing as mp
 import numpy as np
 
-MOST = 160  # tokens of a stretch in training
+MOST = 224  # tokens of a stretch and what stands around it, in training
+BEFORE = {"ja": 130, "en": 300}  # characters before a stretch that are read with it, and behind it, as in the product (rag.reading)
+AFTER = {"ja": 40, "en": 100}
 GROUP = 8  # stretches a question
-MEASURED = 2000  # held-back questions a language that are measured
+MEASURED = int(os.environ.get("MEASURED", 2000))  # held-back questions a language that are measured
 JA = 0.45  # share of Japanese questions
 RUNE = 0.05  # a logit that each character of an answer costs, as in the product (rag.reading.perRune)
-CHUNK = 512  # pairs of like length that run together
 CLAUSE = 0.35  # share of groups that are clauses of a sentence
 PARTS = ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "intermediate.dense", "output.dense")
 SENT = re.compile(r"[^。\n]*?(?:。|\n|[.!?](?=\s)|$)\s*")
@@ -30,19 +30,23 @@ def log(*a):
     print("%6.1f" % (time.time() - T0), *a, flush=True)
 
 
-def sentences(text):
-    """As the product's stretches: sentences and lines, very short ones with the next."""
-    out, left = [], ""
-    for s in SENT.findall(text):
-        left += s
-        if len(left.strip()) >= 6:
-            out.append(left.strip())
-            left = ""
-    if left.strip():
-        out.append(left.strip())
+def sentence_spans(text):
+    """As the product's stretches: sentences and lines, very short ones with the next -> [(first, last)]"""
+    out, start = [], 0
+    for m in SENT.finditer(text):
+        s = text[start : m.end()]
+        if len(s.strip()) >= 6 or m.end() == len(text) and s.strip():
+            a = start + len(s) - len(s.lstrip())
+            out.append((a, a + len(s.strip())))
+            start = m.end()
     return out
 
 
+def sentences(text):
+    return [text[a:b] for a, b in sentence_spans(text)]
+
+
+END = re.compile(r"[。．.!?！？:：;；」）)]$")
 JA_CUT = re.compile(r"(?<=[、，；：。])|(?<=[,;] )|(?=[（(])|(?<=[）)])")
 EN_CUT = re.compile(r"(?<=[,;:] )|(?<= - )|(?= (?:and|or|but) )")
 
@@ -64,10 +68,25 @@ def clauses(s):
     return out
 
 
-def windows(s):
-    """One or two clauses in a row, not the whole sentence -> [(text, first, last)]"""
+def window_spans(s):
+    """One or two clauses in a row, not the whole sentence -> [(first, last)]"""
     cs = clauses(s)
-    return [("".join(cs[i : i + n]).strip(" 、，,;；"), i, i + n) for n in (1, 2) for i in range(len(cs) - n + 1) if n < len(cs)]
+    at = np.cumsum([0] + [len(c) for c in cs])
+    return [inner(s, at[i], at[i + n]) for n in (1, 2) for i in range(len(cs) - n + 1) if n < len(cs)]
+
+
+def inner(s, a, b, marks=" 、，,;；\n"):
+    """A span without spaces and marks at its ends"""
+    while a < b and s[a] in marks:
+        a += 1
+    while a < b and s[b - 1] in marks:
+        b -= 1
+    return int(a), int(b)
+
+
+def windows(s):
+    """The same -> [(text, first, last)]"""
+    return [(s[a:b], a, b) for a, b in window_spans(s)]
 
 
 WORD = re.compile("[\u3041-\u309f]+|[\u30a0-\u30ff]+|[\u3400-\u9fff々〆ヶ]+|[^\\s\u3040-\u30ff\u3400-\u9fff、。，．・（）「」『』()]+|[^\\s]")
@@ -80,15 +99,28 @@ def words(s):
 
 
 def trims(s):
-    """A clause less some words at its end, or at its beginning."""
+    """A clause less some words at its end, or at its beginning -> [(first, last)]"""
     ws = words(s)
-    got = [s[:b] for _, b in ws[:-1]] + [s[a:] for a, _ in ws[1:]]
-    return list(dict.fromkeys(t for t in (g.strip(" 、，,;；。.") for g in got) if len(t) > 1))
+    got = [inner(s, 0, b, " 、，,;；。.\n") for _, b in ws[:-1]] + [inner(s, a, len(s), " 、，,;；。.\n") for a, _ in ws[1:]]
+    return [(a, b) for a, b in dict.fromkeys(got) if b - a > 1]
 
 
-def beside(clause, sentence):
-    """What the model reads of a clause."""
-    return clause + " | " + sentence
+def marked(text, a, b, head="", share=1.0):
+    """What the model reads of a stretch: what stands before it, the stretch between marks, what follows; share is how much of that."""
+    ja = bool(re.search("[\u3040-\u30ff\u4e00-\u9fff]", text))
+    lang = "ja" if ja else "en"
+    s, e = max(0, a - int(share * BEFORE[lang])), min(len(text), b + int(share * AFTER[lang]))
+    if s and not ja:  # whole words
+        s = a - len(text[s:a].partition(" ")[2])
+    if e < len(text) and not ja:
+        e = b + len(text[b:e].rpartition(" ")[0])
+    plain = lambda t: t.replace("«", '"').replace("»", '"')
+    return (head + "\n" if head and head not in text[s:a] else "") + plain(text[s:a]) + "« " + plain(text[a:b]) + " »" + plain(text[b:e])
+
+
+def side(word, text):
+    """A yes or no before the sentence, as marked, that says it or not."""
+    return word + " | " + text
 
 
 def polarity(answer):
@@ -99,6 +131,22 @@ def polarity(answer):
 
 def flat(s):
     return re.sub(r"\s+", " ", s).strip().lower()
+
+
+def layer(x, of, lin, nor, drop):
+    """One layer of the encoder. lin and nor: weight and bias of PARTS and of both norms. x is [N, L, 384] and of their mask [N, 1, 1, L], or, without
+    padding, [T, 384] and of where each begins and ends [N + 1] and the longest one's length: memory-efficient attention with a mask took a third of the time."""
+    import torch.nn.functional as F
+
+    q, k, v = (F.linear(x, *lin[i]).unflatten(-1, (12, 32)) for i in range(3))
+    if len(of) == 2:
+        from torch.nn.attention.varlen import varlen_attn
+
+        a = varlen_attn(q, k, v, of[0], of[0], of[1], of[1])
+    else:
+        a = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=of[0]).transpose(1, 2)
+    x = F.layer_norm(x + F.dropout(F.linear(a.flatten(-2), *lin[3]), drop, drop > 0), (384,), *nor[0], 1e-12)
+    return F.layer_norm(x + F.dropout(F.linear(F.gelu(F.linear(x, *lin[4])), *lin[5]), drop, drop > 0), (384,), *nor[1], 1e-12)
 
 
 class Net:
@@ -127,6 +175,7 @@ class Net:
         self.train["classifier.weight"] = torch.randn(1, 384, generator=g) * 0.02
         self.train["classifier.bias"] = torch.zeros(1)
         self.train = {k: v.to(device).requires_grad_() for k, v in self.train.items()}
+        self.layer = torch.compile(layer, dynamic=True) if os.environ.get("COMPILE") else layer
 
     def merged(self):
         """Every linear layer's weight with its factors added, in the number format of the device."""
@@ -138,24 +187,30 @@ class Net:
         return out
 
     def __call__(self, ids, lens, drop=0.0, eff=None):
-        """ids [N, L], lens [N] -> logits [N]"""
+        """ids [T] of N texts, one behind the other, lens [N] -> logits [N]"""
         import torch
         import torch.nn.functional as F
 
-        w, n, t = self.small, ids.shape[1], self.dtype
+        w, dev = self.small, ids.device
         eff = eff or self.merged()
-        linear = lambda x, k: F.linear(x, eff[k], w[k + ".bias"])
         norm = lambda x, k: F.layer_norm(x, (384,), w[k + ".weight"], w[k + ".bias"], 1e-12)
-        x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.position_embeddings.weight"][:n] + w["embeddings.token_type_embeddings.weight"][0]
+        longest = int(lens.max())
+        if dev.type == "cuda" and self.dtype == torch.bfloat16:
+            ends = F.pad(lens.cumsum(0), (1, 0)).int()
+            place = torch.arange(len(ids), device=dev) - ends[:-1].repeat_interleave(lens)
+            of, first = (ends, longest), ends[:-1].long()
+        else:
+            ids = torch.nn.utils.rnn.pad_sequence(ids.split(lens.tolist()), True, 1)
+            place = torch.arange(longest, device=dev)
+            of, first = ((place[None] < lens[:, None])[:, None, None],), (slice(None), 0)
+        x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.position_embeddings.weight"][place] + w["embeddings.token_type_embeddings.weight"][0]
         x = F.dropout(norm(x, "embeddings.LayerNorm"), drop, drop > 0)
-        mask = (torch.arange(n, device=ids.device)[None] < lens[:, None])[:, None, None]
         for i in range(12):
             p = "encoder.layer.%d." % i
-            q, k, v = (linear(x, p + "attention.self." + s).view(*x.shape[:2], 12, 32).transpose(1, 2) for s in ("query", "key", "value"))
-            a = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(x.shape)
-            x = norm(x + F.dropout(linear(a, p + "attention.output.dense"), drop, drop > 0), p + "attention.output.LayerNorm")
-            x = norm(x + F.dropout(linear(F.gelu(linear(x, p + "intermediate.dense")), p + "output.dense"), drop, drop > 0), p + "output.LayerNorm")
-        h = torch.tanh(F.linear(x[:, 0].float(), self.train["pooler.dense.weight"], self.train["pooler.dense.bias"]))
+            lin = [(eff[p + k], w[p + k + ".bias"]) for k in PARTS]
+            nor = [(w[p + k + ".weight"], w[p + k + ".bias"]) for k in ("attention.output.LayerNorm", "output.LayerNorm")]
+            x = self.layer(x, of, lin, nor, drop)
+        h = torch.tanh(F.linear(x[first].float(), self.train["pooler.dense.weight"], self.train["pooler.dense.bias"]))
         return F.linear(F.dropout(h, drop, drop > 0), self.train["classifier.weight"], self.train["classifier.bias"])[:, 0]
 
     def folder(self, path):
@@ -165,6 +220,17 @@ class Net:
         sd = load_file(path + "/adapter_model.safetensors")
         for k, v in self.train.items():
             v.data.copy_(sd["base_model.model." + ("" if k.startswith("classifier") else "bert.") + k + (".weight" if "lora" in k else "")].float())
+
+
+def literal(answer, text):
+    """An answer as it stands in a text: without です that is only said."""
+    return answer[:-2] if answer.endswith("です") and flat(answer) not in flat(text) else answer
+
+
+def place(text, head=()):
+    """A text with its sentences and their spans."""
+    sp = sentence_spans(text)
+    return dict(text=text, sp=sp, ss=[text[a:b] for a, b in sp], head=head)
 
 
 class Pairs:
@@ -189,13 +255,15 @@ class Pairs:
         for r in pool:
             self.add(r)
         self.of = {l: [k for k, x in enumerate(self.items) if self.rows.is_ja(x[0]) == (l == "ja")] for l in ("ja", "en")}
+        self.vague = {k for k, x in enumerate(self.items) if wording.vague(x[0])}
         self.sides = {l: [k for k in self.of[l] if self.items[k][4] is not None and self.items[k][1][0] >= 0] for l in ("ja", "en")}
         self.unanswered = {l: [k for k in self.of[l] if not self.items[k][1]] for l in ("ja", "en")}
 
     def add(self, r):
-        ss = sentences(r["text"])
-        n = len(self.docs)
-        self.docs.append(dict(said=[c for c in map(self.told, r["qa"]) if c], ss=ss, head=[h for h in (r.get("heading"), r.get("title")) if h], text=r["text"], lang=r["lang"]))
+        d = place(r["text"], [h for h in (r.get("heading"), r.get("title")) if h])
+        ss, n = d["ss"], len(self.docs)
+        d["said"] = [c for c in map(self.told, r["qa"]) if c]
+        self.docs.append(d)
         for x in r["qa"]:
             c = self.told(x)
             hold = [i for i, s in enumerate(ss) if flat(c) in flat(s)] if len(c) > 1 else []
@@ -220,16 +288,23 @@ class Pairs:
     def pair(self, q, t):
         return np.concatenate(([0], self.ids(q)[:80], [2, 2], self.ids(t)[:MOST], [2])).astype(np.int32)
 
-    def head(self, d, text, R):
-        if d["head"] and R.random() < 0.5:
-            return R.choice(d["head"]) + "\n" + text
-        return text
+    def mark(self, d, a, b, R):
+        """A span of a document as it is read. A document has one heading as long as a group is made (headed)."""
+        return marked(d["text"], a, b, d.get("now", ""), R.choice((1, 1, 1, 1, 1, 1, 0.5, 0)))
+
+    def headed(self, d, R):
+        d["now"] = R.choice(d["head"]) if d["head"] and R.random() < 0.5 else ""
+        return d
 
     def stretch(self, d, at, R):
-        """A window of 1 to 3 sentences around at -> (first, last)"""
-        n = R.choice([1, 1, 1, 2, 2, 3])
-        i = at - R.randrange(n)
-        return max(0, i), min(len(d["ss"]), max(0, i) + n)
+        """One to three sentences with the at-th -> (first, last) of them"""
+        n = R.choice((1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3))
+        i = max(0, at - R.randrange(n))
+        return i, min(len(d["sp"]), i + n)
+
+    def whole(self, d, i, R, j=None):
+        """The i-th sentence, or those from the i-th to before the j-th, as it is read"""
+        return self.mark(d, d["sp"][i][0], d["sp"][(j or i + 1) - 1][1], R)
 
     def both(self, q):
         """Yes and no in the language of a question."""
@@ -249,41 +324,55 @@ class Pairs:
             i, j = first + R.choice([-6, -4, -3, -2, -1, 0, 0, 0, 1, 2]), last + R.choice([-2, -1, 0, 0, 0, 1, 2, 3, 4, 6])
             i, j = max(0, i), min(len(ws) - 1, j)
             if i <= j:
-                out.append(sentence[ws[i][0] : ws[j][1]].strip(" 、，,;；。."))
-        return [t for t in dict.fromkeys(out) if t]
+                out.append(inner(sentence, ws[i][0], ws[j][1], " 、，,;；。."))
+        return [t for t in dict.fromkeys(out) if t[1] > t[0]]
 
-    def cut(self, sentence, core, others, R, answer="", spans=()):
-        """Clauses of a sentence, those with the answer and those without, and clauses of other sentences. Now and then answers as a model gives
-        them: the right one, those to other questions (spans), stretches that begin or end anywhere, or near its ends (around)."""
-        ws = windows(sentence) + [(sentence, 0, 9)]
+    def cut(self, d, at, core, others, R, answer="", spans=()):
+        """Clauses of a sentence, those with the answer and those without, and clauses of other sentences [(document, sentence)]. Now and then answers as a
+        model gives them: the right one, those to other questions (spans), stretches that begin or end anywhere, or near its ends (around)."""
+        sentence, from_ = d["ss"][at], d["sp"][at][0]
+        ws = window_spans(sentence) + [(0, len(sentence))]
         if R.random() < 0.4:
-            ws += [(t, 0, 0) for t in self.around(sentence, core, R)]
+            ws += self.around(sentence, core, R)
         elif R.random() < 0.6:
-            ws += [(answer, 0, 0)] * bool(answer) + [(x, 0, 0) for x in spans]
+            for x in [answer] * bool(answer) + list(spans):
+                k = sentence.lower().find(x.lower())
+                ws += [(k, k + len(x))] * (k >= 0)
             for _ in range(2):
                 a = R.randrange(len(sentence))
                 b = a + R.choice([4, 8, 12, 20, 30])
                 if not re.search("[\u3040-\u30ff\u4e00-\u9fff]", sentence):  # whole words
                     a, b = sentence.rfind(" ", 0, a + 1) + 1, len(sentence) if sentence.find(" ", b + 8) < 0 else sentence.find(" ", b + 8)
-                if sentence[a:b].strip():
-                    ws.append((sentence[a:b].strip(), 0, 0))
-        got = [(beside(w, sentence), int(bool(core) and core in flat(w))) for w, _, _ in ws]
+                ws.append(inner(sentence, a, min(b, len(sentence))))
+        got = [(self.mark(d, from_ + a, from_ + b, R), int(bool(core) and core in flat(sentence[a:b]))) for a, b in dict.fromkeys(ws) if a < b]
         yes, no = [g for g in got if g[1]], [g for g in got if not g[1]]
         R.shuffle(yes)
         R.shuffle(no)
         out = yes[: R.choice([1, 2, 2])] + no[:5]
         while len(out) < GROUP:
-            s = R.choice(others) if others and R.random() < 0.6 else R.choice(R.choice(self.docs)["ss"])
-            w = R.choice(windows(s) + [(s, 0, 0)])[0]
-            out.append((beside(w, s), 0 if not core or core not in flat(s) else -1))
+            if others and R.random() < 0.6:
+                o, i = R.choice(others)
+            else:
+                o = self.headed(R.choice(self.docs), R)
+                i = R.randrange(len(o["ss"]))
+            s = o["ss"][i]
+            a, b = R.choice(window_spans(s) + [(0, len(s))])
+            out.append((self.mark(o, o["sp"][i][0] + a, o["sp"][i][0] + b, R), 0 if not core or core not in flat(s) else -1))
         return out[:GROUP]
+
+    def sided(self, q, d, at, yes, R):
+        """What stands in a sentence says yes, or no."""
+        text = self.whole(d, at, R)
+        return [(side(w, text), int(is_yes == yes)) for w, is_yes in self.both(q)]
 
     def written(self, R, near):
         """-> question, [(text, label)]"""
         lang, r = "ja" if R.random() < JA else "en", R.random()
         k = R.choice((self.unanswered if r < 0.2 else self.sides if r < 0.3 else self.of)[lang])
+        if k in self.vague and R.random() < 0.7:
+            return None
         q, hold, n, answer, yes = self.items[k]
-        d = self.docs[n]
+        d = self.headed(self.docs[n], R)
         ss = d["ss"]
         out = []
         best = near["hold"].get(k) if near else None
@@ -294,16 +383,16 @@ class Pairs:
             if at is not None:
                 right = self.rows.core(answer) if hold else ""
                 spans = [x for x in d["said"] if flat(x) in flat(ss[at]) and flat(x) != flat(right)]
-                got = self.cut(ss[at], flat(right) if hold else None, [ss[i] for i in range(len(ss)) if i not in hold and i != at], R, right, R.sample(spans, min(3, len(spans))))
-                if yes is not None and hold:  # what stands there says yes, or no
-                    got[1:1] = [(beside(w, ss[at]), int(is_yes == yes)) for w, is_yes in self.both(q)]
+                got = self.cut(d, at, flat(right) if hold else None, [(d, i) for i in range(len(ss)) if i not in hold and i != at], R, right, R.sample(spans, min(3, len(spans))))
+                if yes is not None and hold:
+                    got[1:1] = self.sided(q, d, at, yes, R)
                 return q, got[:GROUP]
         if hold and hold[0] >= 0:
             at = best if best is not None else R.choice(hold)
             a, b = self.stretch(d, at, R)
-            out.append((self.head(d, " ".join(ss[a:b]) if d["lang"] == "en" else "".join(ss[a:b]), R), 1))
-        elif hold:
-            out.append((self.head(d, d["text"][:450], R), 1 if len(d["text"]) <= 450 else -1))
+            out.append((self.whole(d, a, R, b), 1))
+        if R.random() < 0.15 and (not hold or hold[0] >= 0 and best is not None and d["sp"][best][1] <= 450):  # a passage as it is: the model orders those, too
+            out.append(((d["now"] + "\n" if d["now"] else "") + d["text"][:450], int(bool(hold))))
         banned = set(hold)
         free = [i for i in range(len(ss)) if i not in banned] if not hold or hold[0] >= 0 else []
         R.shuffle(free)
@@ -311,13 +400,11 @@ class Pairs:
             order = near["own"].get(k)
             if order is not None and R.random() < 0.7:
                 free = [i for i in order if i not in banned][:4] + free
-        for i in list(dict.fromkeys(free))[: 4 + (not hold)]:
+        for i in list(dict.fromkeys(free))[: 5 + (not hold)]:
             a, b = self.stretch(d, i, R)
             if any(x in banned for x in range(a, b)):
                 a, b = i, i + 1
-            out.append((self.head(d, (" " if d["lang"] == "en" else "").join(ss[a:b]), R), 0))
-        if not hold and R.random() < 0.3:
-            out.append((self.head(d, d["text"][:450], R), 0))
+            out.append((self.whole(d, a, R, b), 0))
         while len(out) < GROUP:
             if near and k in near["far"] and R.random() < 0.6:
                 o, i = R.choice(near["far"][k])
@@ -325,39 +412,40 @@ class Pairs:
                 o = R.randrange(len(self.docs))
                 i = R.randrange(len(self.docs[o]["ss"]))
             if o != n:
-                e = self.docs[o]
+                e = self.headed(self.docs[o], R)
                 a, b = self.stretch(e, i, R)
-                out.append((self.head(e, (" " if e["lang"] == "en" else "").join(e["ss"][a:b]), R), 0))
+                out.append((self.whole(e, a, R, b), 0))
         return q, out[:GROUP]
 
     def invented(self, R):
+        """A question to an invented document, in which other things have the same properties"""
         import invent
 
-        lang = "ja" if R.random() < 0.5 else "en"
-        d = invent.document(lang)
+        d = invent.document("ja" if R.random() < 0.5 else "en")
         if not d or not d[1]:
             return None
         ps, qa, absent = d
         q, a = R.choice(qa + [(x, None) for x in absent[:4]])
-        ss = [s for p in ps for s in sentences(p)]
-        c = flat(self.rows.core(a)) if a else None
-        if a and a[:2] in ("はい", "いい", "Ye", "No"):
+        d, yes = place("\n\n".join(ps)), polarity(a) if a else None
+        d["now"] = ""
+        a = literal(self.rows.core(a), d["text"]) if a else None
+        c = flat(a) if a else None
+        hold = [i for i, s in enumerate(d["ss"]) if c and c in flat(s)]
+        if a and len(hold) != 1 or not d["ss"]:
             return None
-        hold = [i for i, s in enumerate(ss) if c and c in flat(s)]
-        out = []
-        if a:
-            if len(hold) != 1:
-                return None
-            out.append((ss[hold[0]], 1))
-        free = [i for i in range(len(ss)) if i not in hold]
+        free = [i for i in range(len(d["ss"])) if i not in hold]
         R.shuffle(free)
-        if ss and R.random() < CLAUSE:
-            return q, self.cut(ss[hold[0]] if hold else R.choice(ss), c, [ss[i] for i in free], R, self.rows.core(a) if a else "")
-        out += [(ss[i], 0) for i in free[: GROUP - len(out)]]
+        if R.random() < CLAUSE:
+            at = hold[0] if hold else R.choice(free)
+            got = self.cut(d, at, c, [(d, i) for i in free], R, a or "")
+            if yes is not None:
+                got[1:1] = self.sided(q, d, at, yes, R)
+            return q, got[:GROUP]
+        out = [(self.whole(d, i, R), 1) for i in hold] + [(self.whole(d, i, R), 0) for i in free[: GROUP - 1]]
         while len(out) < GROUP:
-            e = R.choice(self.docs)
-            out.append((R.choice(e["ss"]), 0))
-        return q, out
+            e = self.headed(R.choice(self.docs), R)
+            out.append((self.whole(e, R.randrange(len(e["ss"])), R), 0))
+        return q, out[:GROUP]
 
     def real(self, R):
         lang = "ja" if R.random() < 0.5 else "en"
@@ -369,26 +457,28 @@ class Pairs:
         q, a, k = R.choice(p["qa"])
         if k in ("label", "row", "yes") or len(self.rows.core(a)) < 2:
             return None
-        ss = sentences(p["text"])
+        d = place(p["text"])
+        ss = d["ss"]
         c = flat(self.rows.core(a))
         hold = [j for j, s in enumerate(ss) if c in flat(s)]
         if len(hold) != 1:
             return None
-        out = [(ss[hold[0]], 1)]
         free = [j for j in range(len(ss)) if j != hold[0]]
         R.shuffle(free)
         if R.random() < CLAUSE:
-            return q, self.cut(ss[hold[0]], c, [ss[j] for j in free], R, self.rows.core(a))
-        out += [(ss[j], 0) for j in free[:4]]
+            return q, self.cut(d, hold[0], c, [(d, j) for j in free], R, self.rows.core(a))
+        out = [(self.whole(d, hold[0], R), 1)] + [(self.whole(d, j, R), 0) for j in free[:4]]
         while len(out) < GROUP:
             o = pool[min(len(pool) - 1, max(0, i + R.randrange(-3, 4)))] if R.random() < 0.5 else R.choice(pool)
-            s = R.choice(sentences(o["text"]) or ["-"])
-            if c not in flat(s):
-                out.append((s, 0))
+            e = place(o["text"])
+            if e["ss"]:
+                j = R.randrange(len(e["ss"]))
+                if c not in flat(e["ss"][j]):
+                    out.append((self.whole(e, j, R), 0))
         return q, out
 
     def batch(self, R, near, groups, shares):
-        """-> ids [groups * GROUP, L], lens, labels [groups, GROUP], weight [groups]"""
+        """-> ids of groups * GROUP texts, their lengths, labels [groups, GROUP], weight [groups]"""
         seqs, ys, ws = [], [], []
         while len(ys) < groups:
             r = R.random()
@@ -401,19 +491,8 @@ class Pairs:
                 q = wording.vary(q, self.rows.is_ja(q), kind > 0)
             seqs += [self.pair(q, t) for t, _ in ts]
             ys.append([y for _, y in ts])
-            ws.append((1.0, 0.6, 0.3)[kind])
-        order = sorted(range(len(seqs)), key=lambda i: len(seqs[i]))
-        parts = []
-        for a in range(0, len(order), CHUNK):
-            ix = order[a : a + CHUNK]
-            lens = np.array([len(seqs[i]) for i in ix])
-            ids = np.ones((len(ix), int(-(-lens.max() // 16) * 16)), np.int32)
-            for j, i in enumerate(ix):
-                ids[j, : len(seqs[i])] = seqs[i]
-            parts.append((ids, lens))
-        back = np.empty(len(order), np.int64)
-        back[order] = np.arange(len(order))
-        return parts, back, np.array(ys, np.float32), np.array(ws, np.float32)
+            ws.append((1.0, 0.8, 0.3)[kind])
+        return np.concatenate(seqs), np.array([len(x) for x in seqs]), np.array(ys, np.float32), np.array(ws, np.float32)
 
 
 def embed(t, tk, kind, texts, size=256):
@@ -474,7 +553,7 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=19
     log("questions", len(pairs.items), "documents", len(pairs.docs))
     ctx = mp.get_context("fork")
     made = ctx.Queue(maxsize=64)
-    go, near_file = ctx.Event(), "%s.near%d" % (state, me)
+    go, near_file = ctx.Event(), "%s.near%d" % (os.environ.get("NEAR", state), me)  # what a run before this one found
 
     def worker(seed):
         import pickle
@@ -484,7 +563,7 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=19
         R = random.Random(seed)
         pairs.rows.R.seed(seed)
         while True:
-            made.put(pairs.batch(R, near, groups, (0.62, 0.26, 0.12)))
+            made.put(pairs.batch(R, near, groups, (0.58, 0.32, 0.1)))
 
     workers = [ctx.Process(target=worker, args=(1000 * me + i,), daemon=True) for i in range(int(os.environ.get("WORKERS", 8)))]
     for p in workers:
@@ -495,7 +574,8 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=19
     if people > 1:
         torch.cuda.set_device(me)
         torch.distributed.init_process_group("nccl")
-    pickle.dump(hard(pack, pairs, dev), open(near_file, "wb"))
+    if not ("NEAR" in os.environ and os.path.exists(near_file)):
+        pickle.dump(hard(pack, pairs, dev), open(near_file, "wb"))
     go.set()
     log("hard stretches found")
     net = Net(pack, rank, dev)
@@ -509,14 +589,11 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=19
     begun, step, total, seen = time.time(), 0, 0.0, 0
     p = 0.0
     while p < 1:
-        parts, back, y, w = made.get()
+        ids, lens, y, w = (torch.from_numpy(x).to(dev) for x in made.get())
         share = min(1, (step + 1) / 100) * max(0.02, 1 - p)
         for g in opt.param_groups:
             g["lr"] = g["lr0"] * share
-        y, w, back = (torch.from_numpy(x).to(dev) for x in (y, w, back))
-        eff = net.merged()
-        z = torch.cat([net(torch.from_numpy(i).to(dev).long(), torch.from_numpy(n).to(dev), drop, eff) for i, n in parts])
-        z = z[back].view(y.shape)
+        z = net(ids.long(), lens, drop).view(y.shape)
         ok = (y >= 0).float()
         bce = (F.binary_cross_entropy_with_logits(z, y.clamp_min(0) * 0.98 + 0.01, reduction="none") * ok * (1 + 3 * (y > 0))).sum(1) / GROUP
         pos = (y > 0).any(1)
@@ -536,7 +613,7 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=19
         opt.step()
         step += 1
         total += loss.item() if step % 10 == 0 else 0
-        seen += len(back)
+        seen += len(lens)
         if step % 500 == 0:
             log("step %d at %.2f loss %.4f, %.1fk pairs/s, %d waiting" % (step, p, total / 50, seen / (time.time() - begun) / 1e3, made.qsize()))
             total = 0.0
@@ -546,16 +623,17 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=19
         os._exit(0)
     torch.save({"train": {k: v.detach().cpu() for k, v in ps.items()}, "rank": rank, "alpha": net.alpha}, state)
     log("saved after step", step)
-    measure(pack, written, state, net, pairs)
+    net.layer = layer
+    if MEASURED:
+        measure(pack, written, state, net, pairs)
     os._exit(0)
 
 
-def stretches(text, head=""):
-    """(text, first, last) of all windows of 1 to 3 sentences, and of a short passage."""
-    ss = sentences(text)
-    gap = "" if re.search("[\u3040-\u30ff]", text) else " "
-    out = [(gap.join(ss[i : i + n]), i, i + n) for n in (1, 2, 3) for i in range(len(ss) - n + 1)]
-    return [((head + "\n" + t) if head else t, a, b) for t, a, b in out], ss
+def stretches(text):
+    """Every sentence, and two or three of which but the last neither end nor are followed by an empty line -> [(first, last, sentences)]"""
+    sp = sentence_spans(text)
+    ends = [bool(END.search(text[a:b])) or i + 1 < len(sp) and "\n\n" in text[b : sp[i + 1][0]] for i, (a, b) in enumerate(sp)]
+    return [(sp[i][0], sp[i + n - 1][1], n) for n in (1, 2, 3) for i in range(len(sp) - n + 1) if not any(ends[i : i + n - 1])]
 
 
 def score(net, pairs, qs, size=512):
@@ -571,9 +649,7 @@ def score(net, pairs, qs, size=512):
         for s in range(0, len(order), size):
             ix = order[s : s + size]
             lens = torch.tensor([len(flatten[i]) for i in ix])
-            ids = torch.ones(len(ix), int(lens.max()), dtype=torch.long)
-            for j, i in enumerate(ix):
-                ids[j, : len(flatten[i])] = torch.from_numpy(flatten[i])
+            ids = torch.from_numpy(np.concatenate([flatten[i] for i in ix])).long()
             out[ix] = net(ids.to(dev), lens.to(dev), 0.0, eff).float().cpu()
     res, at = [], 0
     for q, ts in qs:
@@ -586,52 +662,45 @@ def choose(net, pairs, asked):
     """[(question, [(passage, heading)])] -> for each: sentence, clause, their logits z1 (best stretch), zs (sentence), z2 (clause)
 
     First the stretches of all passages; then the clauses of the two best sentences, read beside these."""
-    first = []
-    for q, ps in asked:
-        first.append([(t, b - a) for p, h in ps for t, a, b in stretches(p, h)[0]])
-    got = score(net, pairs, [(q, [t for t, _ in ts]) for (q, _), ts in zip(asked, first)])
+    first = [[(t, h, *x) for t, h in ps for x in stretches(t)] for _, ps in asked]
+    got = score(net, pairs, [(q, [marked(t, a, b, h) for t, h, a, b, _ in ts]) for (q, _), ts in zip(asked, first)])
     second, keep = [], []
     for (q, ps), ts, z in zip(asked, first, got):
-        one = sorted((i for i, t in enumerate(ts) if t[1] == 1), key=lambda i: -z[i])[:2]
+        one = sorted((i for i, t in enumerate(ts) if t[4] == 1), key=lambda i: -z[i])[:2]
         top = int(z.argmax())
         if z[one[0]] < z[top] - 1.5:
             one = [top]
-        bare = [bare_of(ts[i][0], ps) for i in one]
-        cand = [(w, s, k) for k, s in enumerate(bare) for w, _, _ in windows(s)] + [(s, s, k) for k, s in enumerate(bare)]
-        second.append((q, [beside(w, s) for w, s, _ in cand]))
-        keep.append((cand, [float(z[i]) for i in one], float(z[top])))
+        cand = [(ts[i][0], ts[i][1], ts[i][2] + a, ts[i][2] + b, k) for k, i in enumerate(one) for s in [ts[i][0][ts[i][2] : ts[i][3]]] for a, b in window_spans(s) + [(0, len(s))]]
+        second.append((q, [marked(t, a, b, h) for t, h, a, b, _ in cand]))
+        keep.append((cand, [ts[i] for i in one], [float(z[i]) for i in one], float(z[top])))
     z2s = score(net, pairs, second)
     out = []
-    for (cand, zs, z1), z2 in zip(keep, z2s):
-        w, s, k = cand[max(range(len(cand)), key=lambda i: z2[i] - RUNE * len(cand[i][0]))]
-        out.append(dict(sentence=s, clause=w, z1=z1, zs=zs[k], z2=float(z2.max())))
+    for (cand, one, zs, z1), z2 in zip(keep, z2s):
+        t, h, a, b, k = cand[max(range(len(cand)), key=lambda i: z2[i] - RUNE * (cand[i][3] - cand[i][2]))]
+        _, _, sa, sb, _ = one[k]
+        out.append(dict(sentence=t[sa:sb], clause=t[a:b], z1=z1, zs=zs[k], z2=float(z2.max()), at=(t, h, a, b)))
     return out
 
 
 def trimmed(net, pairs, asked, rounds, rune, least):
-    """[(question, clause, sentence)] -> the clause without words that it can do without: while it has more than least characters, the best of its trims for its length, if that is better"""
-    best = [c for _, c, _ in asked]
+    """[(question, (text, heading, first, last))] -> the clause without words that it can do without: while it has more than least characters, the best of its trims for its length, if that is better"""
+    best = [(a, b) for _, (_, _, a, b) in asked]
     open_ = list(range(len(asked)))
     for _ in range(rounds):
-        open_ = [k for k in open_ if len(best[k]) > least]
-        cands = [[best[k]] + trims(best[k]) for k in open_]
-        zs = score(net, pairs, [(asked[k][0], [beside(t, asked[k][2]) for t in c]) for k, c in zip(open_, cands)])
+        open_ = [k for k in open_ if best[k][1] - best[k][0] > least]
+        cands = []
+        for k in open_:
+            a, b = best[k]
+            cands.append([(a, b)] + [(a + x, a + y) for x, y in trims(asked[k][1][0][a:b])])
+        zs = score(net, pairs, [(asked[k][0], [marked(asked[k][1][0], a, b, asked[k][1][1]) for a, b in c]) for k, c in zip(open_, cands)])
         still = []
         for k, c, z in zip(open_, cands, zs):
-            t = max(range(len(c)), key=lambda i: z[i] - rune * len(c[i]))
+            t = max(range(len(c)), key=lambda i: z[i] - rune * (c[i][1] - c[i][0]))
             if t:
                 best[k] = c[t]
                 still.append(k)
         open_ = still
-    return best
-
-
-def bare_of(text, ps):
-    """A stretch without the heading line that stands before it."""
-    for _, h in ps:
-        if h and text.startswith(h + "\n"):
-            return text[len(h) + 1 :]
-    return text
+    return [t[a:b] for (a, b), (_, (t, _, _, _)) in zip(best, asked)]
 
 
 def loaded(pack, written, state):
@@ -647,43 +716,58 @@ def loaded(pack, written, state):
 
 
 def measure(pack, written, state, net=None, pairs=None):
-    """Held-back documents: each question with its passage and two others; is the answer in the best sentence, in the clause; are absent ones told apart."""
+    """Held-back documents: each question with its passage and two others; is the answer in the best sentence, in the clause; are absent ones told apart. Then
+    invented documents of what was held back there, and yes or no."""
+    import invent
+
     if net is None:
         net, pairs = loaded(pack, written, state)
     R = random.Random(4)
+    invent.R.seed(4)
     dump = []
     for lang in ("ja", "en"):
         docs = pairs.data.dev[lang]
-        asked, gold = [], []
-        said = [(x["q"], x["a"], next((s for s in sentences(r["text"]) if flat(pairs.told(x)) in flat(s)), None)) for r in docs for x in r["qa"] if polarity(x["a"]) is not None][:MEASURED]
-        said = [x for x in said if x[2]]
-        zs = score(net, pairs, [(q, [beside(w, s) for w, _ in pairs.both(q)]) for q, _, s in said])
-        log("%s: yes or no of %d: %.3f right (%.3f are yes)" % (lang, len(said), sum((z[0] > z[1]) == polarity(a) for (_, a, _), z in zip(said, zs)) / max(1, len(said)), sum(polarity(a) for _, a, _ in said) / max(1, len(said))))
-        all_ = [(r, x["q"], pairs.told(x)) for r in docs for x in r["qa"] if x.get("kind") != "keyword"] + [(r, q, None) for r in docs for q in r.get("absent", [])]
-        for r, q, a in R.sample(all_, min(len(all_), MEASURED)):
+        of = [(x["q"], x["a"], place(r["text"]), flat(pairs.told(x))) for r in docs for x in r["qa"] if polarity(x["a"]) is not None]
+        said = [(q, polarity(a), d["text"], d["sp"][i]) for q, a, d, c in of for i in [next((i for i, s in enumerate(d["ss"]) if c in flat(s)), None)] if i is not None][:MEASURED]
+        zs = score(net, pairs, [(q, [side(w, marked(t, *at)) for w, _ in pairs.both(q)]) for q, _, t, at in said])
+        log("%s: yes or no of %d: %.3f right (%.3f are yes)" % (lang, len(said), sum((z[0] > z[1]) == y for (_, y, _, _), z in zip(said, zs)) / max(1, len(said)), sum(y for _, y, _, _ in said) / max(1, len(said))))
+        rows = [(r, x["q"], pairs.told(x)) for r in docs for x in r["qa"] if x.get("kind") != "keyword"] + [(r, q, None) for r in docs for q in r.get("absent", [])]
+        rows = [x for x in rows if not wording.vague(x[1])]
+        asked = []
+        for r, q, a in R.sample(rows, min(len(rows), MEASURED)):
             o = [r] + R.sample([x for x in docs if x is not r], 2)
-            asked.append((q, [(d["text"], d.get("heading") or d.get("title") or "") for d in o]))
-            gold.append(a)
-        got = choose(net, pairs, asked)
-        pos, neg = [], []
-        for a, g in zip(gold, got):
-            dump.append(dict(lang=lang, a=a, **g))
-            (neg if a is None else pos).append((g["z1"], g["z2"], g["z1"] + g["z2"]))
-        pos, neg = np.array(pos), np.array(neg)
-        for k, name in enumerate(("stretch", "clause", "sum")):
-            x, y = pos[:, k], neg[:, k]
-            bound = np.quantile(y, 0.85)
-            log("%s by %s: AUC %.3f, at 85%% refused false refusals %.3f; at 0: refused %.3f, false %.3f" % (lang, name, float((x[:, None] > y[None]).mean()), float((x <= bound).mean()), float((y < 0).mean()), float((x < 0).mean())))
-        rows = [(flat(a), g) for a, g in zip(gold, got) if a is not None and flat(a) not in ("", "はい", "いいえ", "yes", "no")]
-        holds = lambda of: sum(c in flat(g[of]) for c, g in rows) / len(rows)
-        brief = lambda of: sum(c in flat(t) and len(t) <= 3 * len(c) + 40 for (c, _), t in zip(rows, of)) / len(rows)
-        log("%s: %d questions, in the sentence %.3f, in the clause %.3f, and that short enough %.3f" % (lang, len(rows), holds("sentence"), holds("clause"), brief([g["clause"] for _, g in rows])))
-        asks = [(q, g["clause"], g["sentence"]) for (q, _), a, g in zip(asked, gold, got) if a is not None and flat(a) not in ("", "はい", "いいえ", "yes", "no")]
-        for rune, least in ((0.01, 20 if lang == "ja" else 50), (0.02, 20 if lang == "ja" else 50), (0.02, 30 if lang == "ja" else 80), (0.035, 30 if lang == "ja" else 80)):
-            short = trimmed(net, pairs, asks, 3, rune, least)
-            log("%s: trimmed at %.3f a character while longer than %d: holds it %.3f, short enough %.3f, %.0f characters where the answers have %.0f" % (
-                lang, rune, least, sum(c in flat(t) for (c, _), t in zip(rows, short)) / len(rows), brief(short), sum(map(len, short)) / len(rows), sum(len(c) for c, _ in rows) / len(rows)))
+            asked.append((q, [(d["text"], d.get("heading") or d.get("title") or "") for d in o], a))
+        figures(lang, lang, net, pairs, asked, dump)
+        asked = []
+        while len(asked) < MEASURED * 2 // 5:
+            d = invent.document(lang, held=True)
+            if d and d[1]:
+                ps = [("\n\n".join(d[0]), "")] + [(x["text"], "") for x in R.sample(docs, 2)]
+                asked += [(q, ps, literal(pairs.rows.core(a), ps[0][0])) for q, a in R.sample(d[1], min(4, len(d[1])))] + [(q, ps, None) for q in d[2][:2]]
+        figures(lang + ", invented", lang, net, pairs, asked, dump)
     json.dump(dump, open(state + ".measure.json", "w"), ensure_ascii=False)
+
+
+def figures(name, lang, net, pairs, asked, dump):
+    """Of questions with passages and their answers, None where there is none."""
+    got = choose(net, pairs, [(q, ps) for q, ps, _ in asked])
+    pos, neg = [], []
+    for (q, _, a), g in zip(asked, got):
+        dump.append(dict(set=name, lang=lang, q=q, a=a, **{k: v for k, v in g.items() if k != "at"}))
+        (neg if a is None else pos).append((g["z1"], g["z2"], g["z1"] + g["z2"]))
+    pos, neg = np.array(pos), np.array(neg)
+    for k, by in enumerate(("stretch", "clause", "sum")):
+        x, y = pos[:, k], neg[:, k]
+        bound = np.quantile(y, 0.85)
+        log("%s by %s: AUC %.3f, at 85%% refused false refusals %.3f; at 0: refused %.3f, false %.3f" % (name, by, float((x[:, None] > y[None]).mean()), float((x <= bound).mean()), float((y < 0).mean()), float((x < 0).mean())))
+    some = [(q, flat(a), g) for (q, _, a), g in zip(asked, got) if a is not None and flat(a) not in ("", "はい", "いいえ", "yes", "no")]
+    holds = lambda of: sum(c in flat(g[of]) for _, c, g in some) / len(some)
+    brief = lambda of: sum(c in flat(t) and len(t) <= 3 * len(c) + 40 for (_, c, _), t in zip(some, of)) / len(some)
+    log("%s: %d questions, in the sentence %.3f, in the clause %.3f, and that short enough %.3f" % (name, len(some), holds("sentence"), holds("clause"), brief([g["clause"] for _, _, g in some])))
+    least = 30 if lang == "ja" else 80
+    short = trimmed(net, pairs, [(q, g["at"]) for q, _, g in some], 3, 0.02, least)
+    log("%s: trimmed at 0.02 a character while longer than %d: holds it %.3f, short enough %.3f, %.0f characters where the answers have %.0f" % (
+        name, least, sum(c in flat(t) for (_, c, _), t in zip(some, short)) / len(some), brief(short), sum(map(len, short)) / len(some), sum(len(c) for _, c, _ in some) / len(some)))
 
 
 def exam(pack, state, rows_file, out):
@@ -693,20 +777,9 @@ def exam(pack, state, rows_file, out):
     got = choose(net, pairs, [(r["q"], [(p, "") for p in r["ctx"].split("\n\n")]) for r in rs])
     with open(out, "w") as f:
         for r, g in zip(rs, got):
-            r.update(g)
+            r.update({k: v for k, v in g.items() if k != "at"})
             r["ctx"] = g["clause"]
             f.write(json.dumps(r, ensure_ascii=False) + "\n")
-
-
-def verify(pack, state, answers, asked, out):
-    """What exam.py's model answered from the clause: its logit beside the sentence, and the clause's."""
-    net, pairs = loaded(pack, os.devnull, state)
-    rs = [(json.loads(a), json.loads(b)) for a, b in zip(open(answers), open(asked))]
-    trim = lambda t: re.sub(r"(です)?[。.]$", "", re.sub(r"^(はい|いいえ|Yes|No)[、,]\s*", "", t.strip()))
-    got = score(net, pairs, [(x["q"], [beside(trim(a["alt"]), x["sentence"]), beside(x["ctx"], x["sentence"])] + [beside(w, x["sentence"]) for w, _, _ in windows(x["sentence"])]) for a, x in rs])
-    with open(out, "w") as f:
-        for (a, x), z in zip(rs, got):
-            f.write(json.dumps(dict(a, clause=x["ctx"], sentence=x["sentence"], written=float(z[0]), quoted=float(z[1]), best=float(z[1:].max()), windows=[(w, float(y)) for (w, _, _), y in zip(windows(x["sentence"]), z[2:])]), ensure_ascii=False) + "\n")
 
 
 def export(pack, state, folder):
@@ -727,8 +800,8 @@ def export(pack, state, folder):
     cfg = dict(peft_type="LORA", task_type="SEQ_CLS", base_model_name_or_path="intfloat/multilingual-e5-small", r=s["rank"], lora_alpha=s["alpha"], lora_dropout=0.0, bias="none", fan_in_fan_out=False, inference_mode=True,
                init_lora_weights=True, target_modules=r"bert\.encoder\.layer\.\d+\.(attention\.self\.(query|key|value)|attention\.output\.dense|intermediate\.dense|output\.dense)", modules_to_save=["pooler", "classifier"])
     json.dump(cfg, open(folder + "/adapter_config.json", "w"), indent=2)
-    json.dump({"base": "multilingual-e5-small", "format": 1}, open(folder + "/evidence.json", "w"), indent=2)
+    json.dump({"base": "multilingual-e5-small", "format": 2}, open(folder + "/evidence.json", "w"), indent=2)
 
 
 if __name__ == "__main__":
-    {"train": train, "measure": measure, "exam": exam, "verify": verify, "export": export}[sys.argv[1]](*sys.argv[2:])
+    {"train": train, "measure": measure, "exam": exam, "export": export}[sys.argv[1]](*sys.argv[2:])

@@ -14,6 +14,14 @@ def heldout(text, one_in):
     return int(hashlib.md5(text.encode()).hexdigest(), 16) % one_in == 0
 
 
+def rows(path, texts):
+    """The rows of a file of written documents. Those of the packages' passages have only their passage's id in "source", unless they are held back: texts has these, by id."""
+    for line in (lzma.open(path, "rt") if path.endswith(".xz") else open(path)):
+        r = json.loads(line)
+        r["passage"] = r["passage"] or texts[r["source"]]
+        yield r
+
+
 def documents(written, lang):
     """The written documents of a language that are held back."""
     for line in lzma.open(os.path.join(written, lang + ".jsonl.xz"), "rt"):

@@ -1,65 +1,111 @@
 """Questions in the product's own form (`kakoi exam --questions`) on what no model learned from.
 
-usage: natural.py WORK_DIR OUT_DIR [N]    -> OUT_DIR/{held,families}-{ja,en}/*.md, OUT_DIR/questions.jsonl
+usage: natural.py make WORK_DIR OUT_DIR [N]       -> OUT_DIR/SET/*.md, a collection each, and OUT_DIR/questions.jsonl
+       natural.py figures RESULT.json...          of `kakoi exam --questions OUT_DIR/questions.jsonl -o RESULT.json`
 
-held: the written documents that were held back (held.py). families: invented documents of relations and fields of life that were held back
-(invent.HELD, invent.HELD_DOMAINS). N questions a set and language at most, a third of them unanswered. "absent" must hold words that stand in no
-document; an unanswered question's own text serves.
+held-ja, held-en: the written documents that were held back (held.py). families-ja-01 ...: an invented document of relations and fields of life that were held
+back (invent.HELD, invent.HELD_DOMAINS), beside two of the held-back written ones: its things are of one kind, and other invented documents would have things of
+the same names. N questions a language and kind at most, a third of them unanswered. "absent" must hold words that stand in no document; an unanswered question's
+own text serves.
 """
-import json, os, random, sys
-import evidence, invent
+import json, math, os, random, sys
+import evidence, invent, wording
 from held import documents
 from rows import core, is_ja
 
 
 def held(lang):
     for r in documents("written", lang):
-        yield r["title"], r["passage"], [(x["q"], x["a"]) for x in r["qa"]], r.get("absent", [])
+        yield r["title"], "# %s\n\n%s\n" % (r["title"], r["passage"]), [(x["q"], x["a"]) for x in r["qa"]], r.get("absent", [])
 
 
-def families(lang, n):
-    made = 0
-    while made < n:
+def families(lang):
+    while True:
         d = invent.document(lang, held=True)
-        if d and d[1]:
-            made += 1
-            ps, qa, absent = d
-            yield "document", "\n\n".join(ps), qa, absent
+        if d and len(d[1]) > 1:
+            yield "document", "\n\n".join(d[0]) + "\n", d[1], d[2]
 
 
-def main(work, out, most=150):
+def write(folder, name, text):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "w") as f:
+        f.write(text)
+
+
+def asked(name, lang, file, text, qa, absent, seen):
+    """-> lines that the document answers, and lines that it does not"""
+    yes, no = [], []
+    for q, a in qa:
+        c = evidence.literal(core(a), text)
+        at = [s for s in evidence.sentences(text) if c and c in s]
+        if q in seen or is_ja(q) != (lang == "ja") or not at or wording.vague(q):
+            continue
+        seen.add(q)
+        say = a.split("、")[0].split(",")[0].strip("。.") if a[:2] in ("はい", "いい", "Ye", "No") else c
+        yes.append(dict(set=name, lang=lang, kind="yesno" if say != c else "fact", question=q, accept=[say], gold=[dict(document=file, text=at[0])]))
+    for q in absent:
+        if q not in seen and is_ja(q) == (lang == "ja") and not wording.vague(q):
+            seen.add(q)
+            no.append(dict(set=name, lang=lang, kind="fact", question=q, absent=[q]))
+    return yes, no
+
+
+def make(work, out, most=150):
     invent.load_words(os.path.join(work, "pack", "words.json"))
     random.seed(21)
-    lines = []
+    lines, yes_most, no_most = [], int(most) * 2 // 3, int(most) // 3
     for lang in ("ja", "en"):
-        for kind, docs in (("held", held(lang)), ("families", families(lang, 60))):
-            name = kind + "-" + lang
-            os.makedirs(os.path.join(out, name), exist_ok=True)
-            yes, no, seen = [], [], set()
-            for n, (title, text, qa, absent) in enumerate(docs, 1):
-                file = "%s %03d.md" % (name, n)
-                with open(os.path.join(out, name, file), "w") as f:
-                    f.write("# %s\n\n%s\n" % (title, text) if kind == "held" else text + "\n")
-                for q, a in qa:
-                    c = core(a)
-                    at = [s for s in evidence.sentences(text) if c and c in s]
-                    if q in seen or is_ja(q) != (lang == "ja") or not at:
-                        continue
-                    seen.add(q)
-                    say = a.split("、")[0].split(",")[0].strip("。.") if a[:2] in ("はい", "いい", "Ye", "No") else c
-                    yes.append(dict(set=name, lang=lang, kind="yesno" if say != c else "fact", question=q, accept=[say], gold=[dict(document=file, text=at[0])]))
-                for q in absent:
-                    if q not in seen and is_ja(q) == (lang == "ja"):
-                        seen.add(q)
-                        no.append(dict(set=name, lang=lang, kind="fact", question=q, absent=[q]))
-            random.shuffle(yes)
-            random.shuffle(no)
-            lines += yes[: int(most) * 2 // 3] + no[: int(most) // 3]
-            print(name, len(yes), len(no))
+        yes, no, seen, texts = [], [], set(), []
+        for n, (_, text, qa, absent) in enumerate(held(lang), 1):
+            file = "held-%s %03d.md" % (lang, n)
+            write(os.path.join(out, "held-" + lang), file, text)
+            texts.append(text)
+            y, x = asked("held-" + lang, lang, file, text, qa, absent, seen)
+            yes += y
+            no += x
+        random.shuffle(yes)
+        random.shuffle(no)
+        lines += yes[:yes_most] + no[:no_most]
+        yes, no = [], []
+        for n, (_, text, qa, absent) in enumerate(families(lang), 1):
+            name = "families-%s-%02d" % (lang, n)
+            y, x = asked(name, lang, name + ".md", text, qa, absent, set())
+            if not y:
+                continue
+            write(os.path.join(out, name), name + ".md", text)
+            for i, other in enumerate(random.sample(texts, 2), 1):
+                write(os.path.join(out, name), "other %d.md" % i, other)
+            yes += random.sample(y, min(3, len(y)))
+            no += random.sample(x, min(2, len(x)))
+            if len(yes) >= yes_most and len(no) >= no_most:
+                break
+        lines += yes[:yes_most] + no[:no_most]
     with open(os.path.join(out, "questions.jsonl"), "w") as f:
         for x in lines:
             f.write(json.dumps(x, ensure_ascii=False) + "\n")
+    print(len(lines), "questions")
+
+
+def share(k, n):
+    """Percent with Wilson's 95% interval."""
+    if not n:
+        return "-"
+    p, z = k / n, 1.96
+    mid, half = (p + z * z / 2 / n) / (1 + z * z / n), z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n) / (1 + z * z / n)
+    return "%d/%d %.1f%% (%.1f-%.1f)" % (k, n, 100 * p, 100 * (mid - half), 100 * (mid + half))
+
+
+def figures(*results):
+    for path in results:
+        rows = json.load(open(path))["answers"]
+        for setting in dict.fromkeys(r["setting"] for r in rows):
+            for kind in ("held-ja", "held-en", "families-ja", "families-en"):
+                of = [r for r in rows if r["setting"] == setting and r["set"].startswith(kind)]
+                yes, no = [r for r in of if r.get("accept")], [r for r in of if not r.get("accept")]
+                refused = lambda rs: sum(bool(r.get("refused")) for r in rs)
+                print("%-8s %-12s right %s; refused what is there %s; refused what is not %s; evidence holds %s" % (
+                    setting, kind, share(sum(bool(r.get("right")) for r in yes), len(yes)), share(refused(yes), len(yes)), share(refused(no), len(no)), share(sum(bool(r.get("evident")) for r in yes), len(yes))))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    {"make": make, "figures": figures}[sys.argv[1]](*sys.argv[2:])

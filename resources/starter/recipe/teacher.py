@@ -50,13 +50,17 @@ def make(e5, pack):
     from safetensors.torch import load_file
     from tokenizers import Tokenizer
 
+    import evidence
+    from held import rows
+
     sd = {k.removeprefix("bert."): v.float() for k, v in load_file(e5 + "/model.safetensors").items()}
     tk = Tokenizer.from_file(e5 + "/tokenizer.json")
     count = np.zeros(sd["embeddings.word_embeddings.weight"].shape[0], np.int64)
-    texts = []
+    texts, of = [], {}
     rnd = np.random.default_rng(1)
     for line in lzma.open(pack + "/real.jsonl.xz", "rt"):
         p = json.loads(line)
+        of[p["id"]] = p["text"]
         if p["lang"] == "ja" or rnd.random() < 0.4:
             texts.append(p["text"])
     w = json.load(open(pack + "/words.json"))
@@ -64,9 +68,9 @@ def make(e5, pack):
     import glob
 
     for path in glob.glob("written/*.xz"):
-        for line in lzma.open(path, "rt"):
-            r = json.loads(line)
+        for r in rows(path, of):
             texts += [r["passage"]] * 3 + [x["q"] + " " + x["a"] for x in r["qa"]] * 3
+            texts += [evidence.marked(r["passage"], *at) for at in evidence.sentence_spans(r["passage"])[::2]]
     texts += [" ".join(words[i : i + 50]) for i in range(0, len(words), 50)] * 2
     tk.no_padding()
     tk.no_truncation()

@@ -5,9 +5,10 @@ usage: tokenizer.py REAL.jsonl WORDS.json WRITTEN_DIR OUT_DIR
 No normalisation, byte fallback, digits one by one, no dummy prefix, the line end its own piece, all JIS level 1 kanji. The word lists
 teach everyday words that manuals do not have. tokenizer.json gives the same pieces to the tokenizers library.
 """
-import glob, json, lzma, os, random, re, sys
+import glob, json, os, random, re, sys
 import sentencepiece as spm
 import invent
+from held import rows
 
 SIZE = 16384
 # Pieces end where kanji, hiragana and katakana meet: else whole phrases of the invented documents become pieces ("の料金は").
@@ -16,15 +17,15 @@ MEET = re.compile("(?<=[一-鿿々ァ-ヺー])(?=[ぁ-ゖ])|(?<=[ぁ-ゖ])(?=[�
 
 
 def texts(real, words, written):
-    rnd = random.Random(1)
+    rnd, of = random.Random(1), {}
     for line in open(real):
         p = json.loads(line)
+        of[p["id"]] = p["text"]
         if p["lang"] == "ja" or rnd.random() < 0.09:
             yield p["title"] + " " + p["heading"]
             yield from p["text"].split("\n")
     for path in sorted(glob.glob(written + "/**/*.jsonl*", recursive=True)):
-        for line in lzma.open(path, "rt") if path.endswith(".xz") else open(path):
-            r = json.loads(line)
+        for r in rows(path, of):
             for _ in range(2):
                 yield from r["passage"].split("\n")
                 yield from [x["q"] + " " + x["a"] for x in r["qa"]]

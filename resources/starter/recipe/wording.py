@@ -10,6 +10,21 @@ EN = [("How do I", ["How can I", "How to", "How do you", "What do I have to do t
 SYN = {"ja": {}, "en": {}}
 
 
+PLAIN = set(
+    "a an the is are was were be been being do does did done have has had can could may might must shall should will would i me my we us our you your he she it its they them their there here this that these those "
+    "what which who whom whose when where why how if of in on at to for from by with without and or but not no any all some so then than too also else other another one ones thing things case happens happen mean "
+    "means need needs get gets got give gives use used want wants make makes made go goes take takes tell say says called kind sort way ways many much long often still ever just only about into out up down both same "
+    "first last again instead really actually exactly please know work works".split()
+)
+
+
+def vague(q):
+    """Whether a question says so little of what it is about that nobody could answer it without its passage: "Why is that risky?" """
+    if re.search("[\u3040-\u30ff\u4e00-\u9fff]", q):
+        return bool(re.match("(それ|これ|その|この|そこ|ここ|あれ|彼)", q)) and len(re.findall("[\u4e00-\u9fff]{2,}|[\u30a0-\u30ff]{3,}|[A-Za-z_]{3,}", q)) < 2
+    return len([w for w in re.findall("[a-z0-9_][a-z0-9_./-]*", q.lower()) if w not in PLAIN]) < 2
+
+
 def load(words):
     SYN["en"] = {k: v for k, v in json.load(open(words))["synonyms"].items() if len(k) > 3}
     path = os.path.join(HERE, "written", "synonyms_ja.txt")
