@@ -178,7 +178,7 @@ func TestTrims(t *testing.T) {
 		"in at most ten days, or": {"in", "in at", "in at most", "in at most ten", "in at most ten days", "at most ten days, or", "most ten days, or", "ten days, or", "days, or", "or"},
 		"受付は平日の9時まで。":             {"受付", "受付は", "受付は平日", "受付は平日の", "受付は平日の9", "受付は平日の9時", "受付は平日の9時まで", "は平日の9時まで", "平日の9時まで", "の9時まで", "9時まで", "時まで", "まで"},
 		"カード（再発行）":                {"カード", "カード（", "カード（再発行", "（再発行）", "再発行）"},
-		"入れないでくだ\nさい":            {"れないでくだ\nさい"},
+		"入れないでくだ\nさい":             {"れないでくだ\nさい"},
 		"total":                   nil,
 		"":                        nil,
 	} {
@@ -222,7 +222,7 @@ func TestSided(t *testing.T) {
 	s := scored{"Yes": -1, "No": 2, "はい": 3, "いいえ": 1}
 	for _, c := range []struct{ question, lead, want string }{
 		{"May I?", "Yes", "No"}, {"May I?", "no", "No"}, {"よいですか", "いいえ", "はい"}, {"May I?", "", "No"}, {"It says so.", "", ""}, {"休めますか", "", "はい"}, {"料金は？", "", ""},
-		{"Who is it?", "Yes", ""}, {"鍵はどこですか", "はい", ""}, {"Is it said who pays?", "Yes", "No"},
+		{"Who is it?", "Yes", ""}, {"鍵はどこですか", "はい", ""}, {"応募できるのはどんな人ですか", "いいえ", ""}, {"Is it said who pays?", "Yes", "No"}, {"For guests, When is it open?", "No", ""}, {"Is it held, when it rains, in the hall?", "Yes", "No"},
 		{"May I now?", "yes", "yes"}, {"May I now?", "No", "No"},
 	} {
 		if strings.Contains(c.question, "now") {
@@ -246,6 +246,17 @@ func TestAsksSide(t *testing.T) {
 	} {
 		if got := asksSide(question); got != want {
 			t.Errorf("%s: %v", question, got)
+		}
+	}
+}
+
+// TestQuote: a clause becomes a sentence of its own: without the marks before it and the comma behind, in one line.
+func TestQuote(t *testing.T) {
+	for _, c := range []struct{ lead, clause, want string }{
+		{"", "・受付は9時から、", "受付は9時から。"}, {"", ": 1km 16円", "1km 16円。"}, {"はい", "入れないでくだ\nさい。", "はい、入れないでください。"}, {"No", "- it is\n closed;", "No, it is closed."}, {"", "Is it?", "Is it?"},
+	} {
+		if got := quote(c.lead, c.clause); got != c.want {
+			t.Errorf("%q: %q, want %q", c.clause, got, c.want)
 		}
 	}
 }

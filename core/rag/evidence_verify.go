@@ -14,7 +14,7 @@ import (
 
 var (
 	yesNoLead = regexp.MustCompile(`(?i)^\s*(はい|いいえ|yes\b|no\b)[\s、。，,.!！]*`)
-	leadMarks = regexp.MustCompile(`^(?:[-*•・■●○◆※]\s*)+`)
+	leadMarks = regexp.MustCompile(`^(?:[-*•・■●○◆※:：、，,;；]\s*)+`)
 )
 
 // verified is an answer to show: the model's own, or the clause that it was asked with. quoted says which; of is the place of the clause among the shown ones.
@@ -74,8 +74,8 @@ func (a *Asker) held(ctx context.Context, q asked, said, lead, answer string, in
 	return quote(lead, brief.stretch.text), nil
 }
 
-// asksWhich finds questions that ask for something: yes and no are no answers to them.
-var asksWhich = regexp.MustCompile(`(?i)^\s*(?:who|whom|whose|what|when|where|which|how|why)\b|何|誰|いつ|どこ|どれ|どの|どう|どち|いくら|いくつ|なぜ`)
+// asksWhich finds questions that ask for something, also behind a clause ("For guests, when is it open?"): yes and no are no answers to them.
+var asksWhich = regexp.MustCompile(`(?i)^\s*(?:who|whom|whose|what|when|where|which|how|why)\b|[,:]\s*(?:who|whom|what|when|where|which|how|why)\s+(?:is|are|was|were|do|does|did|can|could|should|must|will|would|has|have|had|much|many|long|often)\b|何|誰|だれ|どなた|いつ|どこ|どれ|どの|どん|どう|どち|いくら|いくつ|なぜ`)
 
 // Questions that ask for a yes or no: English ones by their verb, at the beginning or behind a clause, or by "right?"; Japanese ones by their end, but for those that
 // name a thing alone (料金は？) or two to choose from.
