@@ -5,6 +5,7 @@ package kakoi
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,10 @@ func TestWindowProtects(t *testing.T) {
 	d.Keys("Return") // the sample collection
 	d.at(0)
 	d.until("ten documents can be searched", 60*time.Second, func() bool { return len(d.documents()) == 10 })
+	d.until("nothing is added any more", 60*time.Second, func() bool { // else the window asks before it ends
+		out, _, code := kakoi(t, d.data, "--json", "status")
+		return code == 0 && strings.Contains(out, `"unfinished":[]`)
+	})
 	d.rests()
 	d.Keys("ctrl+shift+l")
 	d.until("it is locked", 60*time.Second, func() bool {
