@@ -163,13 +163,7 @@ func runsOn(line string) bool {
 	if strings.ContainsRune("。！？.!?", rs[len(rs)-1]) {
 		return false
 	}
-	width := 0
-	for _, r := range rs {
-		if width++; isCJK(r) {
-			width++
-		}
-	}
-	return width >= 40 || len(newProfile(line).numbers) == 0
+	return width(rs) >= 40 || len(newProfile(line).numbers) == 0
 }
 
 // rankSupports scores every stretch that has the sentence's numbers and codes, best first.
