@@ -13,13 +13,12 @@ import (
 
 // trimmed is a clause with the words taken off that it can do without; c itself where it is short, or nothing less answers as well.
 func (a *Asker) trimmed(ctx context.Context, question string, seen logits, c candidate) (candidate, error) {
-	best, all := c, []candidate(nil)
-	from := c.whole()
+	best, from := c, c.whole()
 	for range reading.trims {
 		if !best.isLong() {
 			return best, nil
 		}
-		all = append(all[:0], best)
+		all := []candidate{best}
 		for _, s := range trims(best.stretch.text) {
 			at := best.span.Start - from.span.Start
 			all = append(all, from.part(Span{at + s.Start, at + s.End}))

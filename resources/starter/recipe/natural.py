@@ -16,14 +16,14 @@ from rows import core, is_ja
 
 def held(lang):
     for r in documents("written", lang):
-        yield r["title"], "# %s\n\n%s\n" % (r["title"], r["passage"]), [(x["q"], x["a"]) for x in r["qa"]], r.get("absent", [])
+        yield "# %s\n\n%s\n" % (r["title"], r["passage"]), [(x["q"], x["a"]) for x in r["qa"]], r.get("absent", [])
 
 
 def families(lang):
     while True:
         d = invent.document(lang, held=True)
         if d and len(d[1]) > 1:
-            yield "document", "\n\n".join(d[0]) + "\n", d[1], d[2]
+            yield "\n\n".join(d[0]) + "\n", d[1], d[2]
 
 
 def write(folder, name, text):
@@ -56,7 +56,7 @@ def make(work, out, most=150):
     lines, yes_most, no_most = [], int(most) * 2 // 3, int(most) // 3
     for lang in ("ja", "en"):
         yes, no, seen, texts = [], [], set(), []
-        for n, (_, text, qa, absent) in enumerate(held(lang), 1):
+        for n, (text, qa, absent) in enumerate(held(lang), 1):
             file = "held-%s %03d.md" % (lang, n)
             write(os.path.join(out, "held-" + lang), file, text)
             texts.append(text)
@@ -67,7 +67,7 @@ def make(work, out, most=150):
         random.shuffle(no)
         lines += yes[:yes_most] + no[:no_most]
         yes, no = [], []
-        for n, (_, text, qa, absent) in enumerate(families(lang), 1):
+        for n, (text, qa, absent) in enumerate(families(lang), 1):
             name = "families-%s-%02d" % (lang, n)
             y, x = asked(name, lang, name + ".md", text, qa, absent, set())
             if not y:
