@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 // CalibrationPlan says for which model bounds of refusals are looked for, and with which questions. The zero value is allowed.
 type CalibrationPlan struct {
 	Model      string   // a chat model by name; "": the one in use
-	Datasets   []string // whose rows are asked, as Datasets.Find takes them; none: rows are made of the collection's documents and not kept
+	Datasets   []string // whose rows are asked, as Datasets.Find takes them, but for questions with a word changed; none: rows are made of the collection's documents and not kept
 	Collection string   // of the documents; "": as Library.Collection
 	Rows       int      // at most; 0: calibrationRows
 	Draft      bool     // only look: the bounds are not kept
@@ -86,7 +87,7 @@ func (d *Datasets) calibrating(ctx context.Context, plan CalibrationPlan, model 
 			}
 			rows, names = append(append(rows, train...), held...), append(names, set.Name)
 		}
-		return spread(rows, plan.Rows), strings.Join(names, ", "), nil
+		return spread(slices.DeleteFunc(rows, changed), plan.Rows), strings.Join(names, ", "), nil
 	}
 	c, err := d.Chat.Library.Collection(ctx, plan.Collection)
 	if err != nil {
@@ -105,6 +106,10 @@ func (d *Datasets) calibrating(ctx context.Context, plan CalibrationPlan, model 
 	result, err := dataset.Build(ctx, dataset.Params{Settings: set, Documents: documents, Retriever: retriever, Progress: p})
 	return result.Rows, c.Name, err
 }
+
+// changed says whether a row's question has a word changed. A model learns much from those; but nobody asks so, the passages answer many of them all the same, and bounds
+// found on them refuse what people ask.
+func changed(r core.Row) bool { return r.Origin == core.RowContrast }
 
 // spread is at most n of the rows, evenly; 0: all.
 func spread(rows []core.Row, n int) []core.Row {

@@ -178,6 +178,39 @@ func TestCalibrate(t *testing.T) {
 	}
 }
 
+// TestCalibrateOnDataset: every row of a dataset is asked but those whose question has a word changed.
+func TestCalibrateOnDataset(t *testing.T) {
+	k := newSchool(t, nil)
+	set, err := k.Build(t.Context(), app.DatasetPlan{Seed: 4}, app.DatasetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	asked := map[string]bool{}
+	k.client.Refusing = func(q core.GenerateRequest) float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[q.Prompt] = true
+		return float64(len(q.Prompt)%17) / 17
+	}
+	if _, err := k.Calibrate(t.Context(), app.CalibrationPlan{Datasets: []string{set.ID}, Draft: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	contrasts := 0
+	for _, r := range k.rows(set.ID) {
+		contrast := r.Origin == core.RowContrast
+		if contrast {
+			contrasts++
+		}
+		if asked[r.Inputs] == contrast {
+			t.Errorf("%s row %q: asked %v", r.Origin, r.Question, asked[r.Inputs])
+		}
+	}
+	if contrasts == 0 {
+		t.Error("no row with a word changed")
+	}
+}
+
 // TestExamFindsBounds: an exam tells what bounds would come to, asks once more only what was refused and is there, and gives the adapter its bounds.
 func TestExamFindsBounds(t *testing.T) {
 	c := newCourse(t)

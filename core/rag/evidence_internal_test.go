@@ -176,9 +176,10 @@ func TestEvidenceRefusal(t *testing.T) {
 func TestTrims(t *testing.T) {
 	for text, want := range map[string][]string{
 		"in at most ten days, or": {"in", "in at", "in at most", "in at most ten", "in at most ten days", "at most ten days, or", "most ten days, or", "ten days, or", "days, or", "or"},
-		"受付は平日の9時まで。":             {"受付", "受付は", "受付は平日", "受付は平日の", "受付は平日の9", "受付は平日の9時", "受付は平日の9時まで", "は平日の9時まで", "平日の9時まで", "の9時まで", "9時まで", "時まで", "まで"},
+		"受付は平日の9時まで。":             {"受付", "受付は", "受付は平日", "受付は平日の", "受付は平日の9時", "受付は平日の9時まで", "平日の9時まで", "9時まで"},
+		"部屋は 3号館":                 {"部屋", "部屋は", "3号館"},
 		"カード（再発行）":                {"カード", "カード（", "カード（再発行", "（再発行）", "再発行）"},
-		"入れないでくだ\nさい":             {"れないでくだ\nさい"},
+		"入れないでくだ\nさい":             nil,
 		"total":                   nil,
 		"":                        nil,
 	} {

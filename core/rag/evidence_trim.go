@@ -46,7 +46,8 @@ func (c candidate) isLong() bool {
 	return utf8.RuneCountInString(c.stretch.text) > most
 }
 
-// trims are the places of a text less some words at its end, and less some at its beginning, without repeats; none of a single word.
+// trims are the places of a text less some words at its end, and less some at its beginning, without repeats; none of a single word. Japanese ones begin at no particle and in no
+// compound (after hiragana, a mark or a space alone), and end behind no number whose unit follows.
 func trims(text string) []Span {
 	rs := []rune(text)
 	ws := words(rs)
@@ -64,12 +65,32 @@ func trims(text string) []Span {
 		}
 	}
 	for i := 0; i+1 < len(ws); i++ {
-		add(Span{0, ws[i].End})
+		if !endsInNumber(rs, ws[i].End) {
+			add(Span{0, ws[i].End})
+		}
 	}
 	for i := 1; i < len(ws); i++ {
-		add(Span{ws[i].Start, len(rs)})
+		if !beginsInside(rs, ws[i].Start) {
+			add(Span{ws[i].Start, len(rs)})
+		}
 	}
 	return out
+}
+
+// beginsInside says whether what begins at i goes on a Japanese word: the particle or the ending of the one before, or the rest of a compound, a number's unit.
+func beginsInside(rs []rune, i int) bool {
+	switch before, is := scriptOf(rs[i-1]), scriptOf(rs[i]); before {
+	case scriptSpace, scriptMark, scriptHiragana:
+		return false
+	default:
+		return is != scriptMark
+	}
+}
+
+// endsInNumber says whether what ends before i leaves a number without its unit.
+func endsInNumber(rs []rune, i int) bool {
+	is := scriptOf(rs[i])
+	return unicode.IsDigit(rs[i-1]) && (is == scriptKanji || is == scriptKatakana)
 }
 
 // words are where an answer may begin and end: what stands between spaces, in a text with Japanese the runs of one script, and each mark.

@@ -98,10 +98,14 @@ def words(s):
     return [m.span() for m in (WORD if ja else re.compile(r"\S+")).finditer(s)]
 
 
+INSIDE = re.compile(r"[^\s\u3041-\u309f、。，．・（）「」『』()][^\s、。，．・（）「」『』()]")  # a particle, an ending, the rest of a compound
+UNIT = re.compile("[0-9０-９][\u30a0-\u30ff\u3400-\u9fff]")
+
+
 def trims(s):
-    """A clause less some words at its end, or at its beginning -> [(first, last)]"""
+    """A clause less some words at its end, or at its beginning -> [(first, last)], as the product's"""
     ws = words(s)
-    got = [inner(s, 0, b, " 、，,;；。.\n") for _, b in ws[:-1]] + [inner(s, a, len(s), " 、，,;；。.\n") for a, _ in ws[1:]]
+    got = [inner(s, 0, b, " 、，,;；。.\n") for _, b in ws[:-1] if not UNIT.match(s, b - 1)] + [inner(s, a, len(s), " 、，,;；。.\n") for a, _ in ws[1:] if not INSIDE.match(s, a - 1)]
     return [(a, b) for a, b in dict.fromkeys(got) if b - a > 1]
 
 
