@@ -151,12 +151,10 @@ func surroundings(text []rune, sentences []Span) []surrounding {
 	return out
 }
 
-var listMarker = regexp.MustCompile(`^\s*([-*+・•●○◆■□※]|\(?[0-9０-９]+[.)）．]|[①-⑳])`)
-
 // runsOn says whether a line may go on in the next one: a heading, or the wrapped line of a paragraph; not a row of a
 // table or an item of a list, whose values belong to nothing else.
 func runsOn(line string) bool {
-	if strings.ContainsAny(line, "|\t") || strings.Contains(line, "  ") || listMarker.MatchString(line) {
+	if strings.ContainsAny(line, "|\t") || strings.Contains(line, "  ") || listItem.MatchString(strings.TrimSpace(line)) {
 		return false
 	}
 	rs := []rune(line)

@@ -20,14 +20,18 @@ import (
 // reading are the numbers of this way of asking. Logits are the cross-encoder's.
 var reading = struct {
 	hits                      int     // best hits whose passages are looked through
+	first                     int     // passages that are looked through first, and
+	enough                    float64 // the logit of the best stretch there with which it is left at that
 	window                    int     // sentences or lines of a stretch at most
 	beforeJa, beforeEn        int     // characters before a stretch that are read with it, and
 	afterJa, afterEn          int     // behind it
 	most                      int     // stretches that are compared at most: those with most of the question's words, the better hits first
+	ofHit                     float64 // logit that the search's score of a passage (near 1 of the first hit, near 0 of the last) adds where stretches are put in order
 	noCode                    float64 // taken off logits where the question names a code that stands nowhere
 	places                    int     // sentences whose clauses are compared
 	overOne                   float64 // logit by which several sentences together must be better than the best one, to stand for it
 	perRune                   float64 // logit that each character of a clause, or of an answer, costs: short ones are wanted
+	ofWhole                   float64 // share of a stretch's logit that is added to its clauses' where those of several are put in order
 	underWhole                float64 // logit by which the best clause may be worse than the best stretch before that is read as it is
 	underClause               float64 // logit by which the model's answer may be worse than its clause before that is quoted
 	trims                     int     // rounds in which words are taken off a long clause that is quoted; 0: it is quoted whole
@@ -41,8 +45,8 @@ var reading = struct {
 	ofOwnOdds                 float64 // weight of the log-odds of the model's own refusal; 0: it is not asked where the evidence refuses
 	bound                     float64 // of the refusal, where none was calibrated
 }{
-	hits: 8, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, noCode: 2,
-	places: 2, overOne: 1.5, perRune: 0.05, underWhole: 2, underClause: 0.5,
+	hits: 24, first: 4, enough: 2, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, ofHit: 3.3, noCode: 2,
+	places: 2, overOne: 1.5, perRune: 0.05, ofWhole: 0.75, underWhole: 2, underClause: 0.5,
 	trims: 3, longJa: 30, longEn: 80, perTrimmed: 0.02,
 	ofStretch: 0.37, ofClause: 0.5, plus: -0.02,
 	shown: 1, share: 0.5, heading: true,
@@ -50,7 +54,7 @@ var reading = struct {
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 6
+const Reading = 7
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
@@ -63,6 +67,7 @@ type candidate struct {
 	within  Span   // of a clause: the sentence
 	side    string // a yes or no: whether the stretch says it is what is read
 	logit   float64
+	found   float64 // what is added to that where candidates of several places are put in order: of the search's score of the passage, and of what a clause is of
 }
 
 // text is what is put to the cross-encoder.
@@ -94,18 +99,20 @@ type evidence struct {
 	chosen   []candidate // best first
 }
 
-// evidenceIn reads the question with the stretches of passages; nil when they have none.
-func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core.Passage) (*evidence, error) {
-	all, coded := candidatesOf(question, passages)
-	if len(all) == 0 {
-		return nil, nil
-	}
+// evidenceIn reads the question with the stretches of passages; nil when they have none. Of those that a search found, better ones first, the later ones are read only
+// where the first do not answer well.
+func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core.Passage, found bool) (*evidence, error) {
 	seen := logits{}
-	less := 0.0
-	if !coded {
-		less = reading.noCode
+	lot := passages
+	if found {
+		lot = passages[:min(reading.first, len(passages))]
 	}
-	if err := a.compare(ctx, question, seen, all, less); err != nil {
+	all, less, err := a.stretchesIn(ctx, question, seen, lot, found)
+	if err == nil && len(lot) < len(passages) && (len(all) == 0 || slices.MaxFunc(all, byRank).logit < reading.enough) {
+		lot = passages
+		all, less, err = a.stretchesIn(ctx, question, seen, lot, found)
+	}
+	if err != nil || len(all) == 0 {
 		return nil, err
 	}
 	places, codes := placesOf(all), newProfile(question).codes
@@ -118,8 +125,8 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	if err := a.compare(ctx, question, seen, parts, less); err != nil {
 		return nil, err
 	}
-	top, topPart := slices.MaxFunc(all, byLogit).logit, slices.MaxFunc(parts, byLogit).logit
-	e := &evidence{passages: passages, id: a.Evidence.Info().ID, read: len(seen), seen: seen}
+	top, topPart := slices.MaxFunc(all, byRank).logit, slices.MaxFunc(parts, byRank).logit
+	e := &evidence{passages: lot, id: a.Evidence.Info().ID, read: len(seen), seen: seen}
 	e.best = fromOdds(reading.ofStretch*top + reading.ofClause*topPart + reading.plus)
 	var read []candidate
 	start := 0
@@ -127,7 +134,7 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 		read = append(read, briefest(parts[start:end], reading.perRune))
 		start = end
 	}
-	slices.SortStableFunc(read, func(x, y candidate) int { return byLogit(y, x) })
+	slices.SortStableFunc(read, func(x, y candidate) int { return byRank(y, x) })
 	if topPart < top-reading.underWhole {
 		read = places
 	}
@@ -138,6 +145,20 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 		e.chosen = append(e.chosen, c)
 	}
 	return e, nil
+}
+
+// stretchesIn are the stretches of passages as the cross-encoder reads them with the question, and what is taken off the logits of those and of their clauses.
+func (a *Asker) stretchesIn(ctx context.Context, question string, seen logits, passages []core.Passage, found bool) (all []candidate, less float64, err error) {
+	all, coded := candidatesOf(question, passages)
+	if !coded {
+		less = reading.noCode
+	}
+	if found {
+		for i := range all {
+			all[i].found = reading.ofHit * passages[all[i].passage].Score
+		}
+	}
+	return all, less, a.compare(ctx, question, seen, all, less)
 }
 
 // compare has the cross-encoder read the question with each of some texts that it has not seen.
@@ -171,23 +192,26 @@ func (a *Asker) compare(ctx context.Context, question string, seen logits, all [
 	return nil
 }
 
-func byLogit(x, y candidate) int { return cmp.Compare(x.logit, y.logit) }
+// rank is what stretches of several passages are put in order by.
+func (c candidate) rank() float64 { return c.logit + c.found }
+
+func byRank(x, y candidate) int { return cmp.Compare(x.rank(), y.rank()) }
 
 // preferred is the best of some stretches: one of a single sentence, unless one of several is better by over. The first of equals.
 func preferred(all []candidate, over float64) candidate {
 	best := -1
 	for i, c := range all {
-		if c.lines == 1 && (best < 0 || c.logit > all[best].logit) {
+		if c.lines == 1 && (best < 0 || c.rank() > all[best].rank()) {
 			best = i
 		}
 	}
 	wide := best
 	for i, c := range all {
-		if c.lines > 1 && (wide < 0 || c.logit > all[wide].logit) {
+		if c.lines > 1 && (wide < 0 || c.rank() > all[wide].rank()) {
 			wide = i
 		}
 	}
-	if wide != best && (best < 0 || all[wide].logit > all[best].logit+over) {
+	if wide != best && (best < 0 || all[wide].rank() > all[best].rank()+over) {
 		best = wide
 	}
 	return all[best]
@@ -198,16 +222,16 @@ func briefest(all []candidate, perRune float64) candidate {
 	return slices.MaxFunc(all, func(x, y candidate) int { return cmp.Compare(x.worth(perRune), y.worth(perRune)) })
 }
 
-// worth is a clause's logit less what its length costs.
+// worth is a clause's rank less what its length costs.
 func (c candidate) worth(perRune float64) float64 {
-	return c.logit - perRune*float64(utf8.RuneCountInString(c.stretch.text))
+	return c.rank() - perRune*float64(utf8.RuneCountInString(c.stretch.text))
 }
 
 // placesOf are the best stretches of different places, best first.
 func placesOf(all []candidate) []candidate {
 	out := []candidate{preferred(all, reading.overOne)}
 	singles := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return c.lines > 1 })
-	slices.SortStableFunc(singles, func(x, y candidate) int { return byLogit(y, x) })
+	slices.SortStableFunc(singles, func(x, y candidate) int { return byRank(y, x) })
 	for _, c := range singles {
 		if len(out) >= reading.places {
 			break
@@ -231,13 +255,13 @@ func (c candidate) parts(codes map[string]bool) []candidate {
 	for i := range spans {
 		for n := 1; n <= 2 && i+n <= len(spans); n++ {
 			p := c.part(Span{spans[i].Start, spans[i+n-1].End})
-			p.lines = n
+			p.lines, p.found = n, c.found+reading.ofWhole*c.logit
 			out = append(out, p)
 		}
 	}
 	if len(spans) <= 1 {
 		p := c.part(Span{0, c.span.End - c.span.Start})
-		p.lines = 1
+		p.lines, p.found = 1, c.found+reading.ofWhole*c.logit
 		return []candidate{p}
 	}
 	if len(codes) == 0 {
@@ -260,7 +284,7 @@ func (c candidate) parts(codes map[string]bool) []candidate {
 
 // part is a span within a sentence.
 func (c candidate) part(s Span) candidate {
-	p := candidate{stretch: stretch{passage: c.passage, lines: 1}, of: c.of, heading: c.heading, within: c.span}
+	p := candidate{stretch: stretch{passage: c.passage, lines: 1}, of: c.of, heading: c.heading, within: c.span, found: c.found}
 	p.span = Span{c.span.Start + s.Start, c.span.Start + s.End}
 	p.stretch.text = string(c.of[p.span.Start:p.span.End])
 	return p

@@ -14,9 +14,9 @@ import (
 func (a *Asker) look(ctx context.Context, q *asked, passages []core.Passage) error {
 	if a.Evidence != nil {
 		var err error
-		if q.evidence, err = a.evidenceIn(ctx, q.question, passages); err == nil && q.evidence != nil {
+		if q.evidence, err = a.evidenceIn(ctx, q.question, passages, len(q.opt.Given) == 0); err == nil && q.evidence != nil {
 			if q.opt.OnRead != nil {
-				q.opt.OnRead(passages)
+				q.opt.OnRead(q.evidence.passages)
 			}
 			return nil
 		}

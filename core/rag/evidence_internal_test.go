@@ -2,6 +2,7 @@ package rag
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -109,13 +110,47 @@ func between(text string) string {
 	return stretch
 }
 
+// TestEvidenceReadsOn: of what a search found the first passages are read, and the others where these do not answer well; what was found better wins while it is not
+// much worse. Passages that are given are all read, and their order and scores mean nothing.
+func TestEvidenceReadsOn(t *testing.T) {
+	enough, ofHit := float32(reading.enough), float32(reading.ofHit)
+	last := reading.first
+	for i, c := range []struct {
+		first, last float32 // logits
+		found       bool
+		read, want  int
+	}{
+		{enough, 9, true, last, 0},
+		{enough - 0.1, 9, true, last + 1, last},
+		{1, 1 + 0.3*ofHit, true, last + 1, 0},
+		{1, 1 + 0.9*ofHit, true, last + 1, last},
+		{enough, 9, false, last + 1, last},
+		{1, 1 + 0.3*ofHit, false, last + 1, last},
+	} {
+		s := scored{}
+		var passages []core.Passage
+		for k := range last + 1 {
+			text := fmt.Sprintf("The permit of kind %d costs ten dollars.", k)
+			passages = append(passages, core.Passage{Document: text, Text: text, Score: 1 - 0.8*float64(k)/float64(last)})
+		}
+		s[passages[0].Text], s[passages[last].Text] = c.first, c.last
+		e, err := (&Asker{Evidence: s}).evidenceIn(t.Context(), "How much is it?", passages, c.found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.shownPassages(); len(e.passages) != c.read || e.read != c.read || got[0].Text != passages[c.want].Text {
+			t.Errorf("%d: %d passages, %d stretches, %q", i, len(e.passages), e.read, got[0].Text)
+		}
+	}
+}
+
 // TestEvidenceChosen: the clause that answers is read, of the better sentence; a sentence whose clauses are much worse is read whole; where several
 // stretches may be read, the ones of other places that are not much less likely.
 func TestEvidenceChosen(t *testing.T) {
 	passages := []core.Passage{{Document: "x", Text: "The permit costs twelve dollars a month, and is valid for one car only. Visitors park behind the house, which is free of charge."}}
 	read := func(s scored) []string {
 		t.Helper()
-		e, err := (&Asker{Evidence: s}).evidenceIn(t.Context(), "How much is it?", passages)
+		e, err := (&Asker{Evidence: s}).evidenceIn(t.Context(), "How much is it?", passages, false)
 		if err != nil {
 			t.Fatal(err)
 		}

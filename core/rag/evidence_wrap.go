@@ -11,6 +11,7 @@ import (
 // mostWrapped is how many lines one sentence may have.
 const mostWrapped = 6
 
+// listItem finds a line that is an item of a list; "1.4 kg" is none.
 var listItem = regexp.MustCompile(`^([-*+・•●○◆■□※]|\(?[0-9０-９]+[.)）．]([^0-9]|$)|[①-⑳])`)
 
 // goesOn are English words that no line of a list or a heading ends with.

@@ -70,7 +70,7 @@ def write_json(model, path):
     tk.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse(), decoders.Metaspace(**space)])
     tk.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in ("<unk>", "<s>", "</s>", "<pad>")])
     tk.add_tokens([AddedToken("\n", normalized=False, special=False)])
-    tk.save(path)
+    tk.save(path, pretty=False)  # half the size
     return sp, tk
 
 
