@@ -260,7 +260,7 @@ class Pairs:
             self.add(r)
         self.of = {l: [k for k, x in enumerate(self.items) if self.rows.is_ja(x[0]) == (l == "ja")] for l in ("ja", "en")}
         self.vague = {k for k, x in enumerate(self.items) if wording.vague(x[0])}
-        self.sides = {l: [k for k in self.of[l] if self.items[k][4] is not None and self.items[k][1][0] >= 0] for l in ("ja", "en")}
+        self.sides = {l: [[k for k in self.of[l] if self.items[k][4] == yes and self.items[k][1][0] >= 0] for yes in (True, False)] for l in ("ja", "en")}
         self.unanswered = {l: [k for k in self.of[l] if not self.items[k][1]] for l in ("ja", "en")}
 
     def add(self, r):
@@ -372,7 +372,7 @@ class Pairs:
     def written(self, R, near):
         """-> question, [(text, label)]"""
         lang, r = "ja" if R.random() < JA else "en", R.random()
-        k = R.choice((self.unanswered if r < 0.2 else self.sides if r < 0.3 else self.of)[lang])
+        k = R.choice(R.choice(self.sides[lang]) if 0.2 <= r < 0.3 else (self.unanswered if r < 0.2 else self.of)[lang])  # as many yes as no
         if k in self.vague and R.random() < 0.7:
             return None
         q, hold, n, answer, yes = self.items[k]
