@@ -172,12 +172,9 @@ func (a *Asker) compare(ctx context.Context, question string, seen logits, all [
 		}
 	}
 	if len(unseen) > 0 {
-		said, err := a.Evidence.Rerank(ctx, question, unseen)
+		said, err := scoresOf(ctx, a.Evidence, question, unseen)
 		if err != nil {
 			return fmt.Errorf("read %d stretches as evidence: %w", len(unseen), err)
-		}
-		if len(said) != len(unseen) {
-			return fmt.Errorf("read %d stretches as evidence: %d scores: %w", len(unseen), len(said), core.ErrCorrupt)
 		}
 		for i, l := range said {
 			if math.IsNaN(float64(l)) || math.IsInf(float64(l), 0) {
@@ -251,18 +248,17 @@ func (c candidate) parts(codes map[string]bool) []candidate {
 		text = strings.ReplaceAll(text, "\n", " ") // one sentence in several lines
 	}
 	spans := clauses(text)
+	c.found += reading.ofWhole * c.logit // each part has that of it
 	var out []candidate
 	for i := range spans {
 		for n := 1; n <= 2 && i+n <= len(spans); n++ {
 			p := c.part(Span{spans[i].Start, spans[i+n-1].End})
-			p.lines, p.found = n, c.found+reading.ofWhole*c.logit
+			p.lines = n
 			out = append(out, p)
 		}
 	}
 	if len(spans) <= 1 {
-		p := c.part(Span{0, c.span.End - c.span.Start})
-		p.lines, p.found = 1, c.found+reading.ofWhole*c.logit
-		return []candidate{p}
+		return []candidate{c.part(Span{0, c.span.End - c.span.Start})}
 	}
 	if len(codes) == 0 {
 		return out

@@ -115,11 +115,14 @@ func cutsEn(rs []rune, s Span) []Span {
 }
 
 // trimmed is a span without the white space at its ends.
-func trimmed(rs []rune, s Span) Span {
-	for s.Start < s.End && unicode.IsSpace(rs[s.Start]) {
+func trimmed(rs []rune, s Span) Span { return trimmedFunc(rs, s, unicode.IsSpace) }
+
+// trimmedFunc is a span without the characters at its ends for which drop is true.
+func trimmedFunc(rs []rune, s Span, drop func(rune) bool) Span {
+	for s.Start < s.End && drop(rs[s.Start]) {
 		s.Start++
 	}
-	for s.Start < s.End && unicode.IsSpace(rs[s.End-1]) {
+	for s.Start < s.End && drop(rs[s.End-1]) {
 		s.End--
 	}
 	return s

@@ -49,6 +49,7 @@ func unmarked(rs []rune) string {
 	}, string(rs))
 }
 
+// hasJapanese tells texts as the recipe's evidence.marked does, which the model learned from: "・" alone makes a text Japanese, as it does not for Language.
 func hasJapanese(rs []rune) bool {
 	for _, r := range rs {
 		if '\u3040' <= r && r <= '\u30ff' || '\u4e00' <= r && r <= '\u9fff' {

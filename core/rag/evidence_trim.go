@@ -53,13 +53,7 @@ func trims(text string) []Span {
 	ws := words(rs)
 	var out []Span
 	add := func(s Span) {
-		const marks = " 、，,;；。.\n"
-		for s.Start < s.End && strings.ContainsRune(marks, rs[s.Start]) {
-			s.Start++
-		}
-		for s.Start < s.End && strings.ContainsRune(marks, rs[s.End-1]) {
-			s.End--
-		}
+		s = trimmedFunc(rs, s, func(r rune) bool { return strings.ContainsRune(" 、，,;；。.\n", r) })
 		if s.End-s.Start > 1 && s.End-s.Start < len(rs) && !slices.Contains(out, s) {
 			out = append(out, s)
 		}

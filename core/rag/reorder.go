@@ -21,16 +21,22 @@ func (a *Asker) Reorder(ctx context.Context, question string, hits []core.Hit, n
 	for i, h := range first {
 		texts[i] = h.Chunk.Text
 	}
-	scores, err := a.Reranker.Rerank(ctx, question, texts)
+	scores, err := scoresOf(ctx, a.Reranker, question, texts)
 	if err != nil {
 		return fmt.Errorf("rerank %d passages: %w", len(texts), err)
-	}
-	if len(scores) != len(texts) {
-		return fmt.Errorf("rerank %d passages: %d scores: %w", len(texts), len(scores), core.ErrCorrupt)
 	}
 	for i, s := range scores {
 		first[i].Rerank, first[i].Score = float64(s), 1+1/(1+math.Exp(-float64(s)))
 	}
 	slices.SortStableFunc(first, func(x, y core.Hit) int { return cmp.Compare(y.Rerank, x.Rerank) })
 	return nil
+}
+
+// scoresOf are a reranker's logits, one of each text: core.ErrCorrupt when it gives another number of them.
+func scoresOf(ctx context.Context, r core.Reranker, question string, texts []string) ([]float32, error) {
+	scores, err := r.Rerank(ctx, question, texts)
+	if err == nil && len(scores) != len(texts) {
+		err = fmt.Errorf("%d scores: %w", len(scores), core.ErrCorrupt)
+	}
+	return scores, err
 }

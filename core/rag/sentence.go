@@ -31,15 +31,8 @@ func Sentences(text string) []Span {
 	var out []Span
 	start, depth := 0, 0
 	flush := func(end int) {
-		a, b := start, end
-		for a < b && unicode.IsSpace(rs[a]) {
-			a++
-		}
-		for a < b && unicode.IsSpace(rs[b-1]) {
-			b--
-		}
-		if a < b {
-			out = append(out, Span{a, b})
+		if s := trimmed(rs, Span{start, end}); s.Start < s.End {
+			out = append(out, s)
 		}
 		start, depth = end, 0
 	}
