@@ -9,6 +9,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -29,6 +30,9 @@ const folder = "resources/licences"
 // out is the folder beside it in which the new one grows: folder is exchanged for it when everything is there, so that a failure, and go list, which
 // reads the package that embeds folder, find it whole.
 const out = folder + ".new"
+
+// long is the length in bytes from which a text is packed.
+const long = 64 << 10
 
 // Part has the form of resources.Licence.
 type Part struct {
@@ -182,9 +186,15 @@ func (p *Part) read(dir string) error {
 		if err := errors.Join(err, f.Close()); err != nil {
 			return err
 		}
-		raw = bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
-		sum := sha256.Sum256(raw)
+		text := bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
+		sum := sha256.Sum256(text)
 		name := hex.EncodeToString(sum[:6]) + ".txt"
+		if raw = text; len(text) > long {
+			name += ".gz"
+			if raw, err = packed(text); err != nil {
+				return err
+			}
+		}
 		if slices.Contains(p.Texts, name) {
 			continue
 		}
@@ -193,10 +203,22 @@ func (p *Part) read(dir string) error {
 		}
 		p.Texts = append(p.Texts, name)
 		if p.Licence == "" {
-			p.Licence = nameOf(string(raw))
+			p.Licence = nameOf(string(text))
 		}
 	}
 	return nil
+}
+
+// packed is a text by gzip, as /usr/share/doc has long ones.
+func packed(text []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	_, err = w.Write(text)
+	err = errors.Join(err, w.Close()) // before out is read: closing writes the end
+	return out.Bytes(), err
 }
 
 // nameOf recognises the usual licences.

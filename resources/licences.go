@@ -1,9 +1,14 @@
 package resources
 
 import (
+	"bytes"
+	"compress/gzip"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"path"
 	"strings"
 	"sync"
 )
@@ -39,11 +44,25 @@ var Licences = sync.OnceValues(func() ([]Licence, error) {
 func (l Licence) Text() (string, error) {
 	var texts []string
 	for _, name := range l.Texts {
-		raw, err := licences.ReadFile("licences/" + name)
+		raw, err := licenceText(name)
 		if err != nil {
 			return "", fmt.Errorf("read licence of %s: %w", l.Name, err)
 		}
 		texts = append(texts, strings.ToValidUTF8(string(raw), "?"))
 	}
 	return strings.Join(texts, "\n\n"), nil
+}
+
+// licenceText reads a file of the folder; long ones are packed by gzip.
+func licenceText(name string) ([]byte, error) {
+	raw, err := licences.ReadFile("licences/" + name)
+	if err != nil || path.Ext(name) != ".gz" {
+		return raw, err
+	}
+	r, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(r)
+	return text, errors.Join(err, r.Close())
 }

@@ -22,6 +22,9 @@ func TestLicences(t *testing.T) {
 		if err != nil || l.Licence == "" {
 			t.Errorf("%s: licence %q, %v", l.Name, l.Licence, err)
 		}
+		if strings.Contains(text, "\x00") || strings.Contains(text, "\x1f") {
+			t.Errorf("%s: its text is not text", l.Name)
+		}
 		if l.Kind != "library" {
 			continue
 		}

@@ -271,7 +271,7 @@ class Pairs:
         for x in r["qa"]:
             c = self.told(x)
             hold = [i for i, s in enumerate(ss) if flat(c) in flat(s)] if len(c) > 1 else []
-            if not hold and c and x["a"][:2] not in ("はい", "いい", "Ye", "No") and flat(c) in flat(r["text"]):
+            if not hold and c and polarity(x["a"]) is None and flat(c) in flat(r["text"]):
                 hold = [-1]  # over the border of two
             self.items.append((x["q"], hold or [-2], n, c or x["a"], polarity(x["a"])))
         for q in r.get("absent", []):

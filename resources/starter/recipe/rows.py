@@ -90,7 +90,7 @@ class Data:
         for path in sorted(glob.glob(folder + "/**/*.jsonl*", recursive=True)):
             for r in held_rows(path, texts):
                 r["text"] = r["passage"]
-                r["qa"] = [x for x in r["qa"] if x.get("q") and x.get("a") and (core(x["a"]).lower() in r["text"].lower() or x.get("e") or x["a"][:2] in ("はい", "いい", "Ye", "No") or x.get("kind") in ("count", "compare", "howmany"))]
+                r["qa"] = [x for x in r["qa"] if x.get("q") and x.get("a") and (core(x["a"]).lower() in r["text"].lower() or x.get("e") or evidence.polarity(x["a"]) is not None or x.get("kind") in ("count", "compare", "howmany"))]
                 lang = "ja" if is_ja(r["text"]) and r.get("lang") != "en" else r.get("lang", "en")
                 (self.dev if heldout(r["title"] + r.get("source", ""), 10) else self.written)[lang].append(r)
 
