@@ -296,3 +296,32 @@ func TestQuote(t *testing.T) {
 		}
 	}
 }
+
+// TestUnderOther: what stands under another code of a list is not of the code that is asked for; a code within a line heads nothing, and where the asked one
+// heads no line nothing is left out.
+func TestUnderOther(t *testing.T) {
+	list := "E1 No water.\nRemedy: fill the tank.\n- Error code Ｅ３: it leans.\nRemedy: level ground.\nE10 Broken.\nRemedy: call the shop, unless E3 came before.\nAsk us."
+	inLine := "The KX-200 is white.\nIt differs from the KX-300 in its tank.\nIt takes 100 volts."
+	for _, c := range []struct {
+		question, text string
+		left           []string // one-line stretches that are left out
+	}{
+		{"What to do at E3?", list, []string{"E1 No water.", "Remedy: fill the tank.", "E10 Broken.", "Remedy: call the shop, unless E3 came before.", "Ask us."}},
+		{"What to do at E2?", list, nil},
+		{"E1 or E10?", list, []string{"- Error code Ｅ３: it leans.", "Remedy: level ground."}},
+		{"What to do?", list, nil},
+		{"Which voltage has the KX-200?", inLine, nil},
+	} {
+		all := stretchesFor(0, core.Passage{Text: c.text})
+		other := underOther(all, newProfile(c.question).codes)
+		var left []string
+		for i, s := range all {
+			if s.lines == 1 && other[i] {
+				left = append(left, s.stretch.text)
+			}
+		}
+		if !slices.Equal(left, c.left) {
+			t.Errorf("%s: left out %q, want %q", c.question, left, c.left)
+		}
+	}
+}

@@ -9,8 +9,8 @@ import (
 	"kakoi/core/outline"
 )
 
-// candidatesOf are the stretches that are compared, in reading order. coded says that they have the question's codes, in or around them; where
-// no stretch has, all are compared.
+// candidatesOf are the stretches that are compared, in reading order. coded says that they have the question's codes, in or around them, and stand under no
+// other; where no stretch has, all are compared.
 func candidatesOf(question string, passages []core.Passage) (all []candidate, coded bool) {
 	for i, p := range passages {
 		all = append(all, stretchesFor(i, p)...)
@@ -29,7 +29,13 @@ func candidatesOf(question string, passages []core.Passage) (all []candidate, co
 		profiled(all, i, p)
 	}
 	f := focusOf(question, all)
-	with := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return !f.hasCodes(c.stretch) })
+	var with []candidate
+	other := underOther(all, f.asked.codes)
+	for i, c := range all {
+		if f.hasCodes(c.stretch) && !other[i] {
+			with = append(with, c)
+		}
+	}
 	if coded = len(with) > 0; coded {
 		all = with
 	}
