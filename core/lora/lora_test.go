@@ -2,6 +2,7 @@ package lora_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -26,12 +27,17 @@ type golden map[string]map[string]struct {
 
 func readGolden(t *testing.T) golden {
 	t.Helper()
-	raw, err := os.ReadFile("testdata/golden.json")
+	f, err := os.Open("testdata/golden.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var g golden
-	if err := json.Unmarshal(raw, &g); err != nil {
+	if err := json.NewDecoder(z).Decode(&g); err != nil {
 		t.Fatal(err)
 	}
 	return g

@@ -1,9 +1,9 @@
-"""Writes adapters with PEFT, and golden.json: the change that PEFT itself computes for each matrix. Then loads the folder that Kakoi
+"""Writes adapters with PEFT, and golden.json.gz: the change that PEFT itself computes for each matrix. Then loads the folder that Kakoi
 wrote (kakoi/, the test keeps it the same) and holds PEFT's change against plain arithmetic over its file.
 
     python golden.py        (peft 0.21, transformers 5.17, torch 2.11; CPU)
 """
-import base64, json, pathlib, shutil
+import base64, gzip, json, pathlib, shutil
 import numpy as np, torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
@@ -89,4 +89,4 @@ if ours.exists():
         got = np.frombuffer(base64.b64decode(d["delta"]), "<f4").reshape(d["shape"])
         assert np.abs(got - (d["scale"] * b @ a).numpy()).max() < 1e-6, k
 
-(here / "golden.json").write_text(json.dumps(golden, indent=0, sort_keys=True) + "\n")
+(here / "golden.json.gz").write_bytes(gzip.compress((json.dumps(golden, indent=0, sort_keys=True) + "\n").encode(), 9, mtime=0))
