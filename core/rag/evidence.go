@@ -48,7 +48,7 @@ var reading = struct {
 	hits: 8, first: 4, enough: 2, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, ofHit: 3.3, noCode: 2,
 	places: 2, overOne: 1.5, perRune: 0.05, ofWhole: 0.75, underWhole: 2, underClause: 0.5,
 	trims: 3, longJa: 30, longEn: 80, perTrimmed: 0.02,
-	ofStretch: 0.37, ofClause: 0.5, plus: -0.02,
+	ofStretch: 0.58, ofClause: 0.28, plus: 0.05,
 	shown: 1, share: 0.5, heading: true,
 	ofOdds: 1, ofOwnOdds: 0, bound: 0.5,
 }
