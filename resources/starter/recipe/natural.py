@@ -41,8 +41,9 @@ def asked(name, lang, file, text, qa, absent, seen):
         if q in seen or is_ja(q) != (lang == "ja") or not at or wording.vague(q):
             continue
         seen.add(q)
-        say = a.split("、")[0].split(",")[0].strip("。.") if evidence.polarity(a) is not None else c
-        yes.append(dict(set=name, lang=lang, kind="yesno" if say != c else "fact", question=q, accept=[say], gold=[dict(document=file, text=at[0])]))
+        yesno = evidence.polarity(a) is not None
+        accept = [a.split("、")[0].split(",")[0].strip("。."), a] if yesno else [c]  # a yes or no may have its reason behind it
+        yes.append(dict(set=name, lang=lang, kind="yesno" if yesno else "fact", question=q, accept=accept, gold=[dict(document=file, text=at[0])]))
     for q in absent:
         if q not in seen and is_ja(q) == (lang == "ja") and not wording.vague(q):
             seen.add(q)
