@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kakoi/core/era"
 )
 
 func (s *formatSection) elapsed() bool {
@@ -30,18 +32,6 @@ func serialTime(v float64, from1904 bool, unit time.Duration) time.Time {
 	return epoch.AddDate(0, 0, int(days)).Add(rest)
 }
 
-var eras = []struct {
-	from         time.Time
-	letter, name string
-	year         int // before the first
-}{
-	{time.Date(2019, 5, 1, 0, 0, 0, 0, time.UTC), "R", "令和", 2018},
-	{time.Date(1989, 1, 8, 0, 0, 0, 0, time.UTC), "H", "平成", 1988},
-	{time.Date(1926, 12, 25, 0, 0, 0, 0, time.UTC), "S", "昭和", 1925},
-	{time.Date(1912, 7, 30, 0, 0, 0, 0, time.UTC), "T", "大正", 1911},
-	{time.Date(1868, 1, 1, 0, 0, 0, 0, time.UTC), "M", "明治", 1867},
-}
-
 const weekdays = "日月火水木金土"
 
 func (s *formatSection) showDate(v float64, from1904 bool) string {
@@ -64,9 +54,9 @@ func (s *formatSection) showDate(v float64, from1904 bool) string {
 		digits := strconv.Itoa(n)
 		b.WriteString(strings.Repeat("0", max(0, min(width, 20)-len(digits))) + digits)
 	}
-	era := eras[0]
-	for _, e := range eras {
-		if era = e; !t.Before(e.from) {
+	in := era.Eras[0]
+	for _, e := range era.Eras {
+		if in = e; !t.Before(e.From) {
 			break
 		}
 	}
@@ -115,14 +105,14 @@ func (s *formatSection) showDate(v float64, from1904 bool) string {
 		case 'g':
 			switch {
 			case n == 1:
-				b.WriteString(era.letter)
+				b.WriteString(in.Letter)
 			case n == 2:
-				b.WriteString(string([]rune(era.name)[:1]))
+				b.WriteString(string([]rune(in.Name)[:1]))
 			default:
-				b.WriteString(era.name)
+				b.WriteString(in.Name)
 			}
 		case 'e':
-			if year := t.Year() - era.year; s.gannen && year == 1 {
+			if year := t.Year() - in.Before; s.gannen && year == 1 {
 				b.WriteString("元")
 			} else {
 				number(year, min(n, 2))

@@ -91,6 +91,7 @@ type logits map[string]float32
 
 // evidence is what a narrow model is asked with.
 type evidence struct {
+	question string         // as it is read: with its years as the passages write them
 	passages []core.Passage // those looked through
 	id       string
 	read     int
@@ -102,6 +103,7 @@ type evidence struct {
 // evidenceIn reads the question with the stretches of passages; nil when they have none. Of those that a search found, better ones first, the later ones are read only
 // where the first do not answer well.
 func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core.Passage, found bool) (*evidence, error) {
+	question = asDated(question, passages)
 	seen := logits{}
 	lot := passages
 	if found {
@@ -126,7 +128,7 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 		return nil, err
 	}
 	top, topPart := slices.MaxFunc(all, byRank).logit, slices.MaxFunc(parts, byRank).logit
-	e := &evidence{passages: lot, id: a.Evidence.Info().ID, read: len(seen), seen: seen}
+	e := &evidence{question: question, passages: lot, id: a.Evidence.Info().ID, read: len(seen), seen: seen}
 	e.best = fromOdds(reading.ofStretch*top + reading.ofClause*topPart + reading.plus)
 	var read []candidate
 	start := 0

@@ -325,3 +325,21 @@ func TestUnderOther(t *testing.T) {
 		}
 	}
 }
+
+// TestAsDated: a question's years are read as the passages write them, in either direction, and stay where these name them so or not at all.
+func TestAsDated(t *testing.T) {
+	for _, c := range [][3]string{
+		{"令和7年の来場者は何人?", "開催日: 2025年10月18日", "2025年の来場者は何人?"},
+		{"令和七年度の予算は?", "Budget of 2025 and 2026", "2025年度の予算は?"},
+		{"2026年に何が変わりますか。", "この規則は令和8年4月1日から施行する。", "令和8年に何が変わりますか。"},
+		{"What changes in 2026?", "この規則は令和8年4月1日から施行する。", "What changes in 令和8年?"},
+		{"令和7年と平成30年を比べて", "2025年は5件、2018年は3件", "2025年と2018年を比べて"},
+		{"令和7年は?", "令和7年(2025年)は5件", "令和7年は?"},
+		{"令和6年は?", "2025年は5件", "令和6年は?"},
+		{"何年ですか。", "2025年", "何年ですか。"},
+	} {
+		if got := asDated(c[0], []core.Passage{{Text: c[1]}}); got != c[2] {
+			t.Errorf("%s beside %s: %s, want %s", c[0], c[1], got, c[2])
+		}
+	}
+}

@@ -45,11 +45,11 @@ func (a *Asker) verified(ctx context.Context, q asked, said string, shown []core
 
 // held is what was said, if its answer is inside its clause's sentence and answers about as well; else the clause, quoted. A yes or no that the sentence does not say is turned.
 func (a *Asker) held(ctx context.Context, q asked, said, lead, answer string, inside bool, c candidate) (string, error) {
-	side, err := a.sided(ctx, q.question, q.evidence.seen, lead, c.whole())
+	side, err := a.sided(ctx, q.evidence.question, q.evidence.seen, lead, c.whole())
 	if err != nil {
 		return "", err
 	}
-	brief, err := a.trimmed(ctx, q.question, q.evidence.seen, c)
+	brief, err := a.trimmed(ctx, q.evidence.question, q.evidence.seen, c)
 	if err != nil {
 		return "", err
 	}
@@ -65,7 +65,7 @@ func (a *Asker) held(ctx context.Context, q asked, said, lead, answer string, in
 		return quote(lead, brief.stretch.text), nil
 	}
 	both := []candidate{brief, from.part(at)}
-	if err := a.compare(ctx, q.question, q.evidence.seen, both, 0); err != nil {
+	if err := a.compare(ctx, q.evidence.question, q.evidence.seen, both, 0); err != nil {
 		return "", err
 	}
 	if both[1].worth(reading.perRune) >= both[0].worth(reading.perRune)-reading.underClause {
