@@ -59,8 +59,9 @@ func Years(text string) []Year {
 		case part(3) != "":
 			y.Western = western(part(3), part(4))
 		case part(5) != "":
-			if y.Western = western(part(5), part(6)); text[y.End-1] != "年"[len("年")-1] {
-				y.End = m[13] // the day goes on
+			y.Western = western(part(5), part(6))
+			if !strings.HasSuffix(text[:y.End], "年") {
+				y.End = m[2*6+1] // month and day follow
 			}
 		default:
 			digits := norm.NFKC.String(strings.TrimSuffix(text[m[0]:m[1]], "年"))
