@@ -73,7 +73,7 @@ func TestEvidenceInChats(t *testing.T) {
 	if problems := of.Check(); len(problems) > 0 || of.Evidence == nil || of.Evidence.ID != e.ID {
 		t.Errorf("receipt %+v, %+v", of.Evidence, problems)
 	}
-	no := ask("Wer darf im Hallenbad schwimmen office?")
+	no := ask("Wer darf im Hallenbad am Sonntag schwimmen office?")
 	if !no.Refused || !no.Receipt.Evidence.Refused || no.Receipt.Prompt != "" || len(no.Passages) == 0 {
 		t.Errorf("what is not there: %+v, %+v", no, no.Receipt.Evidence)
 	}
