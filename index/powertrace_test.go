@@ -147,13 +147,14 @@ type camera struct {
 	sums   map[uint64][32]byte
 }
 
-// id is the number of a file, from 1. A file system gives the inode of a deleted log to the table that is made next, so it takes a name to know a file by; what
-// has no ending (MANIFEST) is made under another name and renamed, and keeps its number.
-func (c *camera) id(inode uint64, name string) uint64 {
+// id is the number of a file, from 1. A file system gives the inode of a deleted log to the table that is made next, or to a log of the same name when the library
+// is opened again, so it takes a name and the time when it was made to know a file by; what has no ending (MANIFEST) is made under another name and renamed, and
+// keeps its number.
+func (c *camera) id(st *unix.Statx_t, name string) uint64 {
 	if filepath.Ext(name) == "" {
 		name = ""
 	}
-	key := fmt.Sprint(inode, " ", name)
+	key := fmt.Sprint(st.Ino, " ", st.Btime.Sec, " ", st.Btime.Nsec, " ", name)
 	if c.ids[key] == 0 {
 		c.ids[key] = uint64(len(c.ids) + 1)
 	}
@@ -189,8 +190,8 @@ func (c *camera) look(pid, tid int, regs syscall.PtraceRegs) error {
 	}
 	for _, f := range files {
 		name := filepath.Join(c.dir, f.Name())
-		var st syscall.Stat_t
-		if syscall.Stat(name, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		var st unix.Statx_t
+		if unix.Statx(unix.AT_FDCWD, name, 0, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 			continue
 		}
 		data, err := used(name)
@@ -199,11 +200,11 @@ func (c *camera) look(pid, tid int, regs syscall.PtraceRegs) error {
 		} else if err != nil {
 			return err
 		}
-		id := c.id(st.Ino, f.Name())
+		id := c.id(&st, f.Name())
 		e.names[f.Name()] = id
 		sum := sha256.Sum256(data)
-		if have := c.seen[id]; have == nil || c.sums[id] != sum || have.size != st.Size {
-			c.seen[id], c.sums[id] = &image{data, st.Size}, sum
+		if have := c.seen[id]; have == nil || c.sums[id] != sum || have.size != int64(st.Size) {
+			c.seen[id], c.sums[id] = &image{data, int64(st.Size)}, sum
 		}
 		e.bytes[id] = c.seen[id]
 		if name == path {
