@@ -189,16 +189,17 @@ func (p *Part) read(dir string) error {
 		text := bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
 		sum := sha256.Sum256(text)
 		name := hex.EncodeToString(sum[:6]) + ".txt"
-		if raw = text; len(text) > long {
+		file := text
+		if len(text) > long {
 			name += ".gz"
-			if raw, err = packed(text); err != nil {
+			if file, err = packed(text); err != nil {
 				return err
 			}
 		}
 		if slices.Contains(p.Texts, name) {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(out, name), raw, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(out, name), file, 0o644); err != nil {
 			return err
 		}
 		p.Texts = append(p.Texts, name)

@@ -37,7 +37,7 @@ type Year struct {
 // last is the last Western year that a number of four digits is taken for.
 const last = 2199
 
-var years = regexp.MustCompile(`(令和|平成|昭和|大正|明治)[ 　]?(元|[0-9０-９]{1,2}|[一二三四五六七八九十]{1,4})[ 　]?年` +
+var years = regexp.MustCompile(`(令和|平成|昭和|大正|明治)[ 　]?(元|[0-9０-９]{1,2}|[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九])[ 　]?年` +
 	`|\b(?i:(Reiwa|Heisei|Showa|Taisho|Meiji))\s([0-9]{1,2})\b` +
 	`|\b([RHS])([0-9]{1,2})(?:年|\.[0-9]{1,2}\.[0-9]{1,2}\b)` +
 	`|[0-9０-９]+(年)?`)
@@ -81,15 +81,18 @@ func Years(text string) []Year {
 // western is the n-th year of an era; 0: there is none.
 func western(name, n string) int {
 	year := number(n)
+	if year == 0 {
+		return 0
+	}
 	for _, e := range Eras {
-		if year > 0 && (e.Name == name || e.Letter == name || strings.EqualFold(e.Latin, name)) {
+		if e.Name == name || e.Letter == name || strings.EqualFold(e.Latin, name) {
 			return e.Before + year
 		}
 	}
 	return 0
 }
 
-// number is 1 to 99 as figures or as kanji (元, 七, 十二, 六十三); 0: it is none.
+// number is a year's number as years finds it: in figures or in kanji (元, 七, 十二, 六十三).
 func number(s string) int {
 	if s == "元" {
 		return 1
@@ -97,29 +100,13 @@ func number(s string) int {
 	if n, err := strconv.Atoi(norm.NFKC.String(s)); err == nil {
 		return n
 	}
-	tens, ones, has := strings.Cut(s, "十")
-	if !has {
-		return digit(s)
+	n := 0
+	for _, r := range s {
+		if r == '十' {
+			n = 10 * max(1, n)
+		} else {
+			n += strings.IndexRune("〇一二三四五六七八九", r) / len("〇")
+		}
 	}
-	t, o := 1, 0
-	if tens != "" {
-		t = digit(tens)
-	}
-	if ones != "" {
-		o = digit(ones)
-	}
-	if t == 0 || ones != "" && o == 0 {
-		return 0
-	}
-	return 10*t + o
-}
-
-// digit is 1 to 9 of its kanji; 0: it is none.
-func digit(s string) int {
-	const kanji = "一二三四五六七八九"
-	i := strings.Index(kanji, s)
-	if s == "" || i < 0 || len(s) != len("一") {
-		return 0
-	}
-	return i/len("一") + 1
+	return n
 }

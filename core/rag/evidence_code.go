@@ -1,9 +1,9 @@
 package rag
 
 import (
+	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -23,17 +23,13 @@ func underOther(all []candidate, asked map[string]bool) []bool {
 	}
 	heads := map[int][]codeHead{} // of each passage
 	for i, c := range all {
-		hs, known := heads[c.passage]
-		if !known {
-			hs = codeHeads(c.of, asked)
-			heads[c.passage] = hs
+		if _, known := heads[c.passage]; !known {
+			heads[c.passage] = codeHeads(c.of, asked)
 		}
-		own := slices.IndexFunc(hs, func(h codeHead) bool { return h.start > c.span.Start })
-		if own < 0 {
-			own = len(hs)
-		}
-		if own > 0 && !asked[hs[own-1].code] {
-			out[i] = slices.ContainsFunc(hs, func(h codeHead) bool { return asked[h.code] })
+		for _, h := range heads[c.passage] {
+			if h.start <= c.span.Start {
+				out[i] = !asked[h.code]
+			}
 		}
 	}
 	return out
@@ -45,7 +41,7 @@ type codeHead struct {
 	code  string
 }
 
-// codeHeads are the lines that begin with a code like those asked for, and have no other.
+// codeHeads are the lines that begin with a code like those asked for, and have no other; none where no line begins with one that is asked for.
 func codeHeads(text []rune, asked map[string]bool) []codeHead {
 	family := map[string]bool{}
 	for code := range asked {
@@ -54,7 +50,6 @@ func codeHeads(text []rune, asked map[string]bool) []codeHead {
 	var out []codeHead
 	start := 0
 	for line := range strings.Lines(string(text)) {
-		n := len([]rune(line))
 		var like []string
 		for code := range newProfile(line).codes {
 			if family[digitless(code)] {
@@ -67,23 +62,15 @@ func codeHeads(text []rune, asked map[string]bool) []codeHead {
 				out = append(out, codeHead{start, like[0]})
 			}
 		}
-		start += n
+		start += len([]rune(line))
+	}
+	if !slices.ContainsFunc(out, func(h codeHead) bool { return asked[h.code] }) {
+		return nil
 	}
 	return out
 }
 
+var digits = regexp.MustCompile(`\p{Nd}+`)
+
 // digitless is a code with one mark for each run of digits: "kx-200" and "kx-1000" are alike.
-func digitless(code string) string {
-	var b strings.Builder
-	digits := false
-	for _, r := range code {
-		if d := unicode.IsDigit(r); !d {
-			b.WriteRune(r)
-			digits = false
-		} else if !digits {
-			b.WriteByte('#')
-			digits = true
-		}
-	}
-	return b.String()
-}
+func digitless(code string) string { return digits.ReplaceAllString(code, "#") }

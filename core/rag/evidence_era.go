@@ -15,22 +15,18 @@ func asDated(question string, passages []core.Passage) string {
 	if len(asked) == 0 {
 		return question
 	}
-	type year struct {
-		western  int
-		japanese bool
-	}
-	written := map[year]string{} // as it stands in the first passage that has it
+	written := map[era.Year]string{} // without places; as it stands in the first passage that has it
 	for _, p := range passages {
 		for _, y := range era.Years(p.Text) {
-			k := year{y.Western, y.Japanese}
+			k := era.Year{Western: y.Western, Japanese: y.Japanese}
 			if _, known := written[k]; !known {
 				written[k] = p.Text[y.Start:y.End]
 			}
 		}
 	}
 	for _, y := range slices.Backward(asked) {
-		other, there := written[year{y.Western, !y.Japanese}]
-		if _, same := written[year{y.Western, y.Japanese}]; same || !there {
+		other, there := written[era.Year{Western: y.Western, Japanese: !y.Japanese}]
+		if _, same := written[era.Year{Western: y.Western, Japanese: y.Japanese}]; same || !there {
 			continue
 		}
 		if strings.HasSuffix(question[:y.End], "年") && !strings.HasSuffix(other, "年") {

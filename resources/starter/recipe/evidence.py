@@ -127,9 +127,12 @@ def side(word, text):
     return word + " | " + text
 
 
+YES_NO = re.compile("(はい|いいえ|Yes|No)\\b")  # "None" and "Node" are none
+
+
 def polarity(answer):
     """True and False of an answer that begins with yes and no, else None."""
-    m = re.match("(はい|いいえ|Yes|No)\\b", answer)
+    m = YES_NO.match(answer)
     return m and m[1] in ("はい", "Yes")
 
 

@@ -56,11 +56,9 @@ def refused(s):
 
 
 def right(gold, out):
-    m = re.match("(はい|いいえ|yes|no)", gold, re.I)
-    if m and not re.match(m.group(), out, re.I):
-        return False
+    m = re.match("(はい|いいえ|yes|no)\\b", gold, re.I)
     if m:
-        return True
+        return bool(re.match(m.group(), out, re.I))
     g = re.sub("(です|だ)?[。.]?$", "", gold.strip())
     return squeeze(g) in squeeze(out)
 

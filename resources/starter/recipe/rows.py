@@ -47,7 +47,7 @@ def say(a, lang):
 def echo(text, a):
     """The answer as a short text's own clause where that is short, marked with WHOLE; else a itself."""
     c = core(a)
-    yes = re.match("(はい|いいえ|Yes|No)[、, ]*", a.strip())
+    yes = evidence.YES_NO.match(a.strip())
     if not c or c in ("はい", "いいえ", "Yes", "No"):
         return a
     for s in evidence.sentences(text):
