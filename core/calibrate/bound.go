@@ -26,6 +26,8 @@ var Modes = []Mode{Careful, Balanced, Helpful}
 const (
 	// Allowed is the share of false answers that careful gives at most.
 	Allowed = 0.05
+	// Answerable is the share of a person's questions that the documents answer, as balanced takes it: people mostly ask for what they know to be there.
+	Answerable = 2.0 / 3
 	// Fewest is how many answerable questions, and how many others, a language must have.
 	Fewest = 10
 )
@@ -112,13 +114,13 @@ type point struct {
 	gap float64 // log-odds to the nearest probability
 }
 
-// sum is what balanced makes great.
-func (p point) sum() float64 { return p.Right.Share + 1 - p.FalseAnswers.Share }
+// sum is what balanced makes great: the share of questions that come out right.
+func (p point) sum() float64 { return Answerable*p.Right.Share + (1-Answerable)*(1-p.FalseAnswers.Share) }
 
 // spread is the standard error of sum.
 func (p point) spread() float64 {
-	v := func(r exam.Rate) float64 { return r.Share * (1 - r.Share) / float64(r.Of) }
-	return math.Sqrt(v(p.Right) + v(p.FalseAnswers))
+	v := func(w float64, r exam.Rate) float64 { return w * w * r.Share * (1 - r.Share) / float64(r.Of) }
+	return math.Sqrt(v(Answerable, p.Right) + v(1-Answerable, p.FalseAnswers))
 }
 
 func careful(points []point, balanced point) point {

@@ -38,7 +38,7 @@ func TestFind(t *testing.T) {
 		if careful.Bound > balanced.Bound || balanced.Bound > helpful.Bound {
 			t.Fatalf("seed %d: bounds %v, %v, %v", seed, careful.Bound, balanced.Bound, helpful.Bound)
 		}
-		sum := func(p Point) float64 { return p.Right.Share - p.FalseAnswers.Share }
+		sum := func(p Point) float64 { return (2*p.Right.Share + 1 - p.FalseAnswers.Share) / 3 } // two of three questions are answered by the documents
 		best, spread := -1.0, 0.0
 		for i := range 2001 { // every bound of a fine scale, by log-odds
 			p := At(all, fromOdds(float64(i-1000)/100))
@@ -94,7 +94,7 @@ func TestFindKeepsToTheModel(t *testing.T) {
 				p       float64
 				refusal bool
 				n       int
-			}{{0.02, false, 10}, {0.02, true, 1}, {0.2, false, 2}, {0.2, true, 3}, {0.9, true, 6}, {0.9, false, 1}} {
+			}{{0.02, false, 10}, {0.02, true, 1}, {0.2, false, 2}, {0.2, true, 5}, {0.9, true, 6}, {0.9, false, 1}} {
 				for range x.n {
 					all = append(all, Row{Probability: x.p, Refusal: x.refusal, Right: true})
 				}

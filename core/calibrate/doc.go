@@ -11,8 +11,8 @@
 //
 // Three bounds of the same rows, of each language by itself since each has its own sentence:
 //
-//   - balanced has the greatest sum of the share of answerable questions that are answered rightly and the share of the others that
-//     are refused; of bounds whose sum is less by no more than its standard error it is the one nearest to even odds (the one-standard-error
+//   - balanced has the greatest share of questions that come out right, answered rightly or refused rightly, where Answerable of them (two of three) are answered by
+//     the documents, however many of the rows are; of bounds whose share is less by no more than its standard error it is the one nearest to even odds (the one-standard-error
 //     rule of Breiman et al. 1984): where rows tell nothing, models decide about as they do by themselves.
 //   - careful is not above it, and has a false answer to at most Allowed of the questions that have none, and to at most half as many as
 //     balanced; of such bounds it is the one with most right answers. It keeps at least half of balanced's right answers: where that and the share do not go together, it is

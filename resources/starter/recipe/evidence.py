@@ -19,6 +19,9 @@ AFTER = {"ja": 40, "en": 100}
 GROUP = 8  # stretches a question
 MEASURED = int(os.environ.get("MEASURED", 2000))  # held-back questions a language that are measured
 JA = 0.45  # share of Japanese questions
+FRESH = [int(x) for x in os.environ.get("FRESH", "0,0").split(",")]  # how many documents at the end of the Japanese and the English file are new, and drawn four times as often
+REWORDED = 0.35  # share of questions in which words are said otherwise (wording.concepts), of these a quarter in the other language
+SLIPS = 0.09  # share of questions with a slip of typing, and of these with another
 RUNE = 0.05  # a logit that each character of an answer costs, as in the product (rag.reading.perRune)
 CLAUSE = 0.35  # share of groups that are clauses of a sentence
 PARTS = ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "intermediate.dense", "output.dense")
@@ -261,7 +264,10 @@ class Pairs:
         self.docs = []
         for r in pool:
             self.add(r)
-        self.of = {l: [k for k, x in enumerate(self.items) if self.rows.is_ja(x[0]) == (l == "ja")] for l in ("ja", "en")}
+        ja, en = FRESH
+        fresh = set(range(len(self.data.written["ja"]) - ja, len(self.data.written["ja"]))) | set(range(len(pool) - en, len(pool)))
+        drawn = [k for k, x in enumerate(self.items) for _ in range(4 if x[2] in fresh else 1)]
+        self.of = {l: [k for k in drawn if self.rows.is_ja(self.items[k][0]) == (l == "ja")] for l in ("ja", "en")}
         self.vague = {k for k, x in enumerate(self.items) if wording.vague(x[0])}
         self.sides = {l: [[k for k in self.of[l] if self.items[k][4] == yes and self.items[k][1][0] >= 0] for yes in (True, False)] for l in ("ja", "en")}
         self.unanswered = {l: [k for k in self.of[l] if not self.items[k][1]] for l in ("ja", "en")}
@@ -496,6 +502,10 @@ class Pairs:
             q, ts = g
             if kind or R.random() < 0.3:
                 q = wording.vary(q, self.rows.is_ja(q), kind > 0)
+            if R.random() < REWORDED:
+                q = wording.reworded(q, self.rows.is_ja(q), 0.6, R.random() < 0.25)
+            while R.random() < SLIPS:
+                q = wording.slip(q, self.rows.is_ja(q))
             seqs += [self.pair(q, t) for t, _ in ts]
             ys.append([y for _, y in ts])
             ws.append((1.0, 0.8, 0.3)[kind])

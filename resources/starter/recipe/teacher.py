@@ -51,7 +51,7 @@ def make(e5, pack):
     from tokenizers import Tokenizer
 
     import evidence
-    from held import rows
+    from held import lines, rows
 
     sd = {k.removeprefix("bert."): v.float() for k, v in load_file(e5 + "/model.safetensors").items()}
     tk = Tokenizer.from_file(e5 + "/tokenizer.json")
@@ -67,10 +67,11 @@ def make(e5, pack):
     words = [x for l in w.values() for g in (l.values() if isinstance(l, dict) else [l]) for x in g if isinstance(x, str)]
     import glob
 
-    for path in glob.glob("written/*.xz"):
+    for path in glob.glob("written/*.jsonl.*"):
         for r in rows(path, of):
             texts += [r["passage"]] * 3 + [x["q"] + " " + x["a"] for x in r["qa"]] * 3
             texts += [evidence.marked(r["passage"], *at) for at in evidence.sentence_spans(r["passage"])[::2]]
+    texts += [x for path in glob.glob("written/concepts.txt*") for x in lines(path)] * 3
     texts += [" ".join(words[i : i + 50]) for i in range(0, len(words), 50)] * 2
     tk.no_padding()
     tk.no_truncation()

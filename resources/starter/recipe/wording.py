@@ -1,5 +1,7 @@
 """Small changes of a question: end marks, polite and plain forms, synonyms, slips of typing."""
-import json, os, random as R, re
+import glob, json, os, random as R, re
+
+import held
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 JA = [("方法", ["手順", "やり方"]), ("どうすればよいですか", ["どうしたらいいですか", "どうすればいい", "何をすればいいですか", "どうやるの"]), ("を教えてください", ["は", "を教えて", "を知りたい", "は何ですか", "について知りたいです"]),
@@ -8,6 +10,12 @@ JA = [("方法", ["手順", "やり方"]), ("どうすればよいですか", ["
 EN = [("How do I", ["How can I", "How to", "How do you", "What do I have to do to"]), ("What is the", ["What's the", "Tell me the", "which is the"]), ("What is", ["What's"]), ("How much", ["What amount"]), ("Who ", ["Which person "]),
       ("When ", ["On what date ", "At what time "]), ("Where ", ["In which place "]), ("What happens", ["What will happen", "What is the result"]), ("Why ", ["For what reason ", "How come ", "why "]), ("need", ["have to have", "require"])]
 SYN = {"ja": {}, "en": {}}
+HOMOPHONES = {}  # of words.json
+CONCEPTS = {True: {}, False: {}}  # of written/concepts: a form of Japanese (True) or English -> its lines, (Japanese forms, English forms) each
+LONGEST = {True: 14, False: 4}  # characters, words
+_KANA = "かが きぎ くぐ けげ こご さざ しじ すず せぜ そぞ ただ ちぢ つづっ てで とど はばぱ ひびぴ ふぶぷ へべぺ ほぼぽ やゃ ゆゅ よょ おを".split()
+VOICED = {c: [x for x in g if x != c] for g in _KANA + ["".join(chr(ord(c) + 0x60) for c in g) for g in _KANA] for c in g}
+BESIDE = {c: row[max(0, i - 1) : i] + row[i + 1 : i + 2] for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm") for i, c in enumerate(row)}
 
 
 PLAIN = set(
@@ -26,7 +34,12 @@ def vague(q):
 
 
 def load(words):
-    SYN["en"] = {k: v for k, v in json.load(open(words))["synonyms"].items() if len(k) > 3}
+    lists = json.load(open(words))
+    SYN["en"] = {k: v for k, v in lists["synonyms"].items() if len(k) > 3}
+    for g in lists.get("homophones", ()):
+        HOMOPHONES.update((w, [x for x in g if x != w]) for w in g)
+    for path in glob.glob(os.path.join(HERE, "written", "concepts.txt*")):
+        load_concepts(held.lines(path))
     path = os.path.join(HERE, "written", "synonyms_ja.txt")
     if os.path.exists(path):
         for line in open(path):
@@ -34,6 +47,62 @@ def load(words):
             for w in ws:
                 if len(w) > 1 and len(set(ws)) > 1:
                     SYN["ja"].setdefault(w, []).extend(x for x in set(ws) if x != w)
+
+
+def load_concepts(lines):
+    """Lines "賞与 = ボーナス || bonus = extra pay": forms that mean the same, so that a question may say one for another."""
+    for line in lines:
+        both = [[w.strip() for w in side.split(" = ") if w.strip()] for side in line.strip().split("||")]
+        if len(both) == 2:
+            for ja in (True, False):
+                for w in both[not ja]:
+                    if len(w) > (1 if ja else 2) and not re.fullmatch("[\u3041-\u3093]{2}", w) and not all(x in PLAIN for x in w.lower().split()):
+                        CONCEPTS[ja].setdefault(w if ja else w.lower(), []).append(both)
+
+
+def _joined(a, b, ends):
+    """Whether two neighbours in a Japanese text may be of one word, so that a form does not end between them: kanji at kanji, katakana at katakana;
+    behind hiragana (ends) a form of a verb goes on with ます or たい, a noun with a particle."""
+    kind = lambda c: 1 if "\u4e00" <= c <= "\u9fff" else 2 if "\u30a1" <= c <= "\u30fc" else 3 if "\u3041" <= c <= "\u3093" else 0
+    if kind(a) == 3:
+        return ends and not re.match("ま[すせし]|た[いく]|方|な[いが]|[はがをのにでもとかや、?？。]", b + "。")
+    return kind(a) == kind(b[:1] or " ") and kind(a) > 0
+
+
+def concepts(q, ja):
+    """The forms in a question that stand in lines of concepts, the longest first -> [(begin, end, lines)], from its beginning to its end"""
+    of, out = CONCEPTS[ja], []
+    if ja:
+        i = 0
+        while i < len(q):
+            for n in range(min(LONGEST[True], len(q) - i), 1, -1):
+                lines = of.get(q[i : i + n])
+                if lines and not (i and n < 3 and _joined(q[i - 1], q[i], False)) and not (_joined(q[i + n - 1], q[i + n :], True) and (n < 3 or "\u3041" <= q[i + n - 1] <= "\u3093")):
+                    out.append((i, i + n, lines))
+                    i += n - 1
+                    break
+            i += 1
+        return out
+    ws = [m.span() for m in re.finditer(r"[A-Za-z][A-Za-z'-]*", q)]
+    i = 0
+    while i < len(ws):
+        for n in range(min(LONGEST[False], len(ws) - i), 0, -1):
+            lines = of.get(q[ws[i][0] : ws[i + n - 1][1]].lower())
+            if lines:
+                out.append((ws[i][0], ws[i + n - 1][1], lines))
+                i += n - 1
+                break
+        i += 1
+    return out
+
+
+def reworded(q, ja, share, other):
+    """A question with each form of a concept said another way with probability share, in the other language where other."""
+    for a, b, lines in reversed(concepts(q, ja)):
+        if R.random() < share:
+            w = R.choice(R.choice(lines)[ja == other])
+            q = q[:a] + (w[:1].upper() + w[1:] if a == 0 and not ja else w) + q[b:]
+    return q
 
 
 def synonym(q, ja):
@@ -50,14 +119,26 @@ def synonym(q, ja):
     return q
 
 
-def slip(q):
-    i = R.randrange(len(q))
-    r = R.random()
-    if r < 0.4:
-        return q[:i] + q[i + 1:]
-    if r < 0.7 and i + 1 < len(q):
-        return q[:i] + q[i + 1] + q[i] + q[i + 2:]
-    return q[:i] + q[i] + q[i:]
+def slip(q, ja):
+    """One mistake of typing: in Japanese half of the time another word of the same sound, else kana that are dropped, swapped, doubled or said otherwise; in
+    English letters that are dropped, swapped, doubled, or those beside them on the keyboard. Digits and codes stay: what they mean is another thing then."""
+    if ja and R.random() < 0.5:
+        found = [w for n in (4, 3, 2) for w in (q[i : i + n] for i in range(len(q) - n + 1)) if w in HOMOPHONES]
+        if found:
+            w = R.choice(found)
+            return q.replace(w, R.choice(HOMOPHONES[w]), 1)
+    at = [m.start() for m in re.finditer("[\u3041-\u3093\u30a1-\u30fc]" if ja else "(?<=[A-Za-z])[a-z]", q)]
+    if not at:
+        return q
+    i, r = R.choice(at), R.random()
+    if r < 0.35:
+        return q[:i] + q[i + 1 :]
+    if r < 0.6 and i + 1 in at:
+        return q[:i] + q[i + 1] + q[i] + q[i + 2 :]
+    if r < 0.75:
+        return q[:i] + q[i] + q[i:]
+    near = VOICED.get(q[i]) if ja else BESIDE.get(q[i])
+    return q[:i] + R.choice(near) + q[i + 1 :] if near else q[:i] + q[i + 1 :]
 
 
 def vary(q, ja, rule=False):
@@ -71,7 +152,7 @@ def vary(q, ja, rule=False):
                 q = re.sub("しますか", "するのですか", q, count=1) if b == "るのですか" else q.replace(a, b, 1)
                 break
     if R.random() < 0.03 and len(q) > 10:
-        q = slip(q)
+        q = slip(q, ja)
     r = R.random()
     if ja:
         if r < 0.7:

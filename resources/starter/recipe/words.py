@@ -30,6 +30,16 @@ def japanese(root):
     }
 
 
+def homophones(root):
+    """Words of two or more kanji that are typed the same way, the common ones: what a conversion takes for each other."""
+    rows = [r for name in ("Noun.csv", "Noun.verbal.csv", "Noun.adverbal.csv") for r in ipadic(root, name) if re.fullmatch("[\u4e00-\u9fff]{2,4}", r[0])]
+    rows.sort(key=lambda r: int(r[3]))
+    of = {}
+    for r in rows[:20000]:
+        of.setdefault(r[11], {})[r[0]] = None
+    return [list(ws)[:4] for ws in of.values() if len(ws) > 1]
+
+
 def english(root):
     base = glob.glob(os.path.join(root, "wordnet-base", "**", "index.noun"), recursive=True)[0][:-4]
     out, syn = {}, {}
@@ -62,5 +72,5 @@ def english(root):
 if __name__ == "__main__":
     ja = japanese(sys.argv[1])
     en, syn = english(sys.argv[1])
-    json.dump({"ja": ja, "en": en, "synonyms": syn}, open(sys.argv[2], "w"), ensure_ascii=False, separators=(",", ":"))
+    json.dump({"ja": ja, "en": en, "synonyms": syn, "homophones": homophones(sys.argv[1])}, open(sys.argv[2], "w"), ensure_ascii=False, separators=(",", ":"))
     print({k: (len(v), v[:5]) for k, v in {**ja, **en}.items()}, len(syn))
