@@ -115,7 +115,9 @@ type point struct {
 }
 
 // sum is what balanced makes great: the share of questions that come out right.
-func (p point) sum() float64 { return Answerable*p.Right.Share + (1-Answerable)*(1-p.FalseAnswers.Share) }
+func (p point) sum() float64 {
+	return Answerable*p.Right.Share + (1-Answerable)*(1-p.FalseAnswers.Share)
+}
 
 // spread is the standard error of sum.
 func (p point) spread() float64 {

@@ -20,6 +20,8 @@ import (
 // reading are the numbers of this way of asking. Logits are the cross-encoder's.
 var reading = struct {
 	hits                      int     // best hits whose passages are looked through
+	foreign                   int     // nearest passages in the other script than the question that are looked through, too: the cross-encoder favours no language as the embedder does
+	ofForeign                 float64 // score of the first of those; the others have less in even steps
 	first                     int     // passages that are looked through first, and
 	enough                    float64 // the logit of the best stretch there with which it is left at that
 	window                    int     // sentences or lines of a stretch at most
@@ -45,7 +47,7 @@ var reading = struct {
 	ofOwnOdds                 float64 // weight of the log-odds of the model's own refusal; 0: it is not asked where the evidence refuses
 	bound                     float64 // of the refusal, where none was calibrated
 }{
-	hits: 8, first: 4, enough: 2, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, ofHit: 3.3, noCode: 2,
+	hits: 8, foreign: 8, ofForeign: 0.7, first: 4, enough: 2, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, ofHit: 3.3, noCode: 2,
 	places: 2, overOne: 1.5, perRune: 0.05, ofWhole: 0.75, underWhole: 2, underClause: 0.5,
 	trims: 3, longJa: 30, longEn: 80, perTrimmed: 0.02,
 	ofStretch: 0.63, ofClause: 0.31, plus: -0.07,
@@ -54,7 +56,21 @@ var reading = struct {
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 9
+const Reading = 10
+
+// withForeign are hits and, behind them, those in the other script that are not among them.
+func withForeign(hits, foreign []core.Hit) []core.Hit {
+	out := slices.Clone(hits)
+	for i, h := range foreign {
+		if !slices.ContainsFunc(hits, func(o core.Hit) bool {
+			return o.Chunk.Document == h.Chunk.Document && o.Chunk.Ordinal == h.Chunk.Ordinal
+		}) {
+			h.Score = reading.ofForeign * float64(len(foreign)-i) / float64(len(foreign))
+			out = append(out, h)
+		}
+	}
+	return out
+}
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
