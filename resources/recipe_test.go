@@ -27,7 +27,7 @@ func TestRecipeIsNoPartOfTheModel(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || total == 0 || total > 6<<20 {
+	if err != nil || total == 0 || total > 7<<20 {
 		t.Errorf("%d bytes of recipe, %v", total, err)
 	}
 }
