@@ -20,12 +20,6 @@ func (s Searcher) Dense(ctx context.Context, question string, v core.Vector, emb
 	return r.Dense, err
 }
 
-// Foreign finds the k chunks nearest to a question of those that are written in the other script, Japanese or Latin, than it is.
-func (s Searcher) Foreign(ctx context.Context, question string, v core.Vector, embedder string, k int) ([]core.Hit, error) {
-	r, err := s.Store.Search(ctx, s.Collection, index.Query{Asked: question, Foreign: true, Vector: v, Embedder: embedder, K: k})
-	return r.Dense, err
-}
-
 // Lexical finds the k chunks that share most words with a text.
 func (s Searcher) Lexical(ctx context.Context, text string, k int) ([]core.Hit, error) {
 	r, err := s.Store.Search(ctx, s.Collection, index.Query{Text: text, K: k})

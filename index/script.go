@@ -176,12 +176,7 @@ func (x *Index) denseBoth(ctx context.Context, coll string, l *live, q Query) ([
 			return nil, x.damaged(coll, err)
 		}
 	}
-	if asked := scriptOf(q.Asked); q.Foreign {
-		best := f.best[1-asked]
-		return best[:min(q.K, len(best))], nil
-	} else {
-		return f.matched(asked, q.K), nil
-	}
+	return f.matched(scriptOf(q.Asked), q.K), nil
 }
 
 // scanBoth looks at every vector that is in no graph.

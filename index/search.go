@@ -16,7 +16,6 @@ type Query struct {
 	Vector   core.Vector // L2-normalised
 	Embedder string      // EmbedderInfo.ID of Vector: vectors of others are never compared
 	Asked    string      // what Vector is of: where the collection is also written in another script, its passages are compared fairly; "": by cosine alone
-	Foreign  bool        // with Asked: only passages in the other script than it is written in, by cosine; none where there is one script
 	K        int         // hits of each search; 0: 10
 }
 

@@ -61,9 +61,6 @@ func (s *shelf) Lexical(_ context.Context, text string, k int) ([]core.Hit, erro
 func (s *shelf) Dense(context.Context, string, core.Vector, string, int) ([]core.Hit, error) {
 	return nil, nil
 }
-func (s *shelf) Foreign(context.Context, string, core.Vector, string, int) ([]core.Hit, error) {
-	return nil, nil
-}
 func (s *shelf) Around(_ context.Context, c core.Chunk, n int) ([]core.Chunk, error) {
 	var out []core.Chunk
 	for _, o := range s.chunks {

@@ -30,11 +30,6 @@ func (h hiding) Dense(ctx context.Context, question string, v core.Vector, embed
 	return h.without(hits, k), err
 }
 
-func (h hiding) Foreign(ctx context.Context, question string, v core.Vector, embedder string, k int) ([]core.Hit, error) {
-	hits, err := h.Searcher.Foreign(ctx, question, v, embedder, k+moreHits*len(h.places))
-	return h.without(hits, k), err
-}
-
 func (h hiding) Lexical(ctx context.Context, text string, k int) ([]core.Hit, error) {
 	hits, err := h.Searcher.Lexical(ctx, text, k+moreHits*len(h.places))
 	return h.without(hits, k), err

@@ -15,8 +15,6 @@ import (
 type Searcher interface {
 	Dense(ctx context.Context, question string, v core.Vector, embedder string, k int) ([]core.Hit, error) // embedder: EmbedderInfo.ID
 	Lexical(ctx context.Context, text string, k int) ([]core.Hit, error)
-	// Foreign is Dense among what is written in the other script, Japanese or Latin, than the question; none where there is one script.
-	Foreign(ctx context.Context, question string, v core.Vector, embedder string, k int) ([]core.Hit, error)
 	PageText(ctx context.Context, document string, page int) (string, error)
 	// Around gives the chunks of the same page within n of a chunk, without it, in reading order.
 	Around(ctx context.Context, c core.Chunk, n int) ([]core.Chunk, error)
@@ -118,12 +116,6 @@ func (a *Asker) join(ctx context.Context, hits []core.Hit, n int) ([]core.Passag
 
 // Hits runs dense search (with the embedding before it) and lexical search side by side, k hits each, and fuses them.
 func (a *Asker) Hits(ctx context.Context, question string, k int) ([]core.Hit, error) {
-	hits, _, err := a.hits(ctx, question, k, 0)
-	return hits, err
-}
-
-// hits are those of Hits, and the others nearest by meaning of what is written in the other script than the question is.
-func (a *Asker) hits(ctx context.Context, question string, k, others int) (hits, foreign []core.Hit, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var dense []core.Hit
@@ -143,11 +135,6 @@ func (a *Asker) hits(ctx context.Context, question string, k, others int) (hits,
 			if dense, err = a.Search.Dense(ctx, question, vecs[0], a.Embedder.Info().ID, k); err != nil {
 				return fmt.Errorf("search dense: %w", err)
 			}
-			if others > 0 {
-				if foreign, err = a.Search.Foreign(ctx, question, vecs[0], a.Embedder.Info().ID, others); err != nil {
-					return fmt.Errorf("search what is written otherwise: %w", err)
-				}
-			}
 			return nil
 		}()
 		if err != nil {
@@ -164,9 +151,9 @@ func (a *Asker) hits(ctx context.Context, question string, k, others int) (hits,
 		err = derr // the first failure; the other one only saw the cancel
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return Fuse(question, dense, lexical), foreign, nil
+	return Fuse(question, dense, lexical), nil
 }
 
 // Ask answers a question from the library. emit (may be nil) gets the answer's text as it comes. When the documents do

@@ -108,13 +108,6 @@ func (m *memory) Dense(ctx context.Context, _ string, v core.Vector, embedder st
 	}), ctx.Err()
 }
 
-func (m *memory) Foreign(ctx context.Context, question string, v core.Vector, embedder string, k int) ([]core.Hit, error) {
-	japanese := func(s string) bool { return strings.ContainsAny(s, "のにはをたてとが") }
-	all, err := m.Dense(ctx, question, v, embedder, len(m.chunks))
-	all = slices.DeleteFunc(all, func(h core.Hit) bool { return japanese(h.Chunk.Text) == japanese(question) })
-	return all[:min(k, len(all))], err
-}
-
 func (m *memory) Lexical(ctx context.Context, text string, k int) ([]core.Hit, error) {
 	asked := pairs(text)
 	return m.top(k, func(_ int, h *core.Hit) float64 {

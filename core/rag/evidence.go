@@ -20,9 +20,6 @@ import (
 // reading are the numbers of this way of asking. Logits are the cross-encoder's.
 var reading = struct {
 	hits                      int     // best hits whose passages are looked through
-	foreign                   int     // nearest passages in the other script than the question that are looked through, too: the cross-encoder favours no language as the embedder does
-	ofForeign                 float64 // score of the first of those; the others have less in even steps
-	lessForeign               float64 // taken off the logits of what a search found in the other script: of more that is read, more looks like an answer
 	first                     int     // passages that are looked through first, and
 	enough                    float64 // the logit of the best stretch there with which it is left at that
 	window                    int     // sentences or lines of a stretch at most
@@ -48,7 +45,7 @@ var reading = struct {
 	ofOwnOdds                 float64 // weight of the log-odds of the model's own refusal; 0: it is not asked where the evidence refuses
 	bound                     float64 // of the refusal, where none was calibrated
 }{
-	hits: 8, foreign: 8, ofForeign: 0.7, lessForeign: 1.5, first: 4, enough: 2, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, ofHit: 3.3, noCode: 2,
+	hits: 8, first: 4, enough: 2, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, ofHit: 3.3, noCode: 2,
 	places: 2, overOne: 1.5, perRune: 0.05, ofWhole: 0.75, underWhole: 2, underClause: 0.5,
 	trims: 3, longJa: 30, longEn: 80, perTrimmed: 0.02,
 	ofStretch: 0.63, ofClause: 0.31, plus: -0.07,
@@ -57,21 +54,7 @@ var reading = struct {
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 10
-
-// withForeign are hits and, behind them, those in the other script that are not among them.
-func withForeign(hits, foreign []core.Hit) []core.Hit {
-	out := slices.Clone(hits)
-	for i, h := range foreign {
-		if !slices.ContainsFunc(hits, func(o core.Hit) bool {
-			return o.Chunk.Document == h.Chunk.Document && o.Chunk.Ordinal == h.Chunk.Ordinal
-		}) {
-			h.Score = reading.ofForeign * float64(len(foreign)-i) / float64(len(foreign))
-			out = append(out, h)
-		}
-	}
-	return out
-}
+const Reading = 9
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
@@ -84,7 +67,6 @@ type candidate struct {
 	within  Span   // of a clause: the sentence
 	side    string // a yes or no: whether the stretch says it is what is read
 	logit   float64
-	less    float64 // what is taken off its logit for the script that it is in
 	found   float64 // what is added to that where candidates of several places are put in order: of the search's score of the passage, and of what a clause is of
 }
 
@@ -174,13 +156,8 @@ func (a *Asker) stretchesIn(ctx context.Context, question string, seen logits, p
 		less = reading.noCode
 	}
 	if found {
-		asked := inJapanese(question)
 		for i := range all {
-			p := passages[all[i].passage]
-			all[i].found = reading.ofHit * p.Score
-			if inJapanese(p.Text) != asked {
-				all[i].less = reading.lessForeign
-			}
+			all[i].found = reading.ofHit * passages[all[i].passage].Score
 		}
 	}
 	return all, less, a.compare(ctx, question, seen, all, less)
@@ -209,7 +186,7 @@ func (a *Asker) compare(ctx context.Context, question string, seen logits, all [
 		}
 	}
 	for i, text := range texts {
-		all[i].logit = float64(seen[text]) - less - all[i].less
+		all[i].logit = float64(seen[text]) - less
 	}
 	return nil
 }
@@ -305,7 +282,7 @@ func (c candidate) parts(codes map[string]bool) []candidate {
 
 // part is a span within a sentence.
 func (c candidate) part(s Span) candidate {
-	p := candidate{stretch: stretch{passage: c.passage, lines: 1}, of: c.of, heading: c.heading, within: c.span, less: c.less, found: c.found}
+	p := candidate{stretch: stretch{passage: c.passage, lines: 1}, of: c.of, heading: c.heading, within: c.span, found: c.found}
 	p.span = Span{c.span.Start + s.Start, c.span.Start + s.End}
 	p.stretch.text = string(c.of[p.span.Start:p.span.End])
 	return p

@@ -254,37 +254,6 @@ func TestEvidenceVerified(t *testing.T) {
 	}
 }
 
-// TestEvidenceForeign: where the search puts what is written in the question's language before all else, evidence is looked for among the nearest passages in the other
-// one, too, and they are cited; a wide model is asked with what the search found.
-func TestEvidenceForeign(t *testing.T) {
-	a, heard, gen, r := newReading(t, "en")
-	mixed := map[string]string{"規則.txt": "休暇について。\n結婚した従業員には、慶弔休暇として5日が与えられる。\n届け出は総務課に出す。"}
-	for i := range 8 {
-		mixed[fmt.Sprintf("note-%d.txt", i)] = fmt.Sprintf("Note %d tells how many days of leave a person gets in that year.", i)
-	}
-	asker := *a
-	asker.Search = newMemory(mixed, a.Embedder)
-	r.add, r.fixed = -20, map[string]float64{"慶弔休暇として5日": 6}
-	gen.say = "5日"
-	opt := rag.Recommended()
-	opt.Candidates = 4
-	hits, err := asker.Hits(t.Context(), "How many days of leave does a person get to marry?", opt.Candidates)
-	if err != nil || slices.ContainsFunc(hits, func(h core.Hit) bool { return h.Name == "規則.txt" }) {
-		t.Fatalf("%+v, %v: nothing to show", hits, err)
-	}
-	ans, err := asker.Ask(t.Context(), "How many days of leave does a person get to marry?", opt, nil)
-	if err != nil || ans.Refused || !strings.Contains(ans.Text, "5日") || len(ans.Citations) != 1 || ans.Citations[0].Document != "規則.txt" {
-		t.Fatalf("%+v, %v", ans, err)
-	}
-	if last := heard.prompts[len(heard.prompts)-1]; !strings.Contains(last, "慶弔休暇として5日") {
-		t.Errorf("sent %q", last)
-	}
-	gen.hidden = 4096
-	if ans, err = asker.Ask(t.Context(), "How many days of leave does a person get to marry?", opt, nil); err != nil || strings.Contains(ans.Receipt.Prompt, "慶弔休暇") {
-		t.Errorf("a wide model: %+v, %v", ans, err)
-	}
-}
-
 // TestEvidenceCodes: what has the code of the question goes before what answers better without; where nothing has it, an answer is less likely.
 func TestEvidenceCodes(t *testing.T) {
 	a, heard, _, r := newReading(t, "en")

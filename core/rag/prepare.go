@@ -153,11 +153,7 @@ func (a *Asker) find(ctx context.Context, q *asked) error {
 	if _, _, _, err := Fit(ctx, a.Generator, q.template, nil, q.question, q.room); err != nil {
 		return err
 	}
-	others := 0
-	if a.Evidence != nil && isSmall(q.model) && q.opt.PromptTokens == 0 {
-		others = reading.foreign
-	}
-	hits, foreign, err := a.hits(ctx, q.question, max(q.opt.Candidates, q.opt.Rerank), others)
+	hits, err := a.Hits(ctx, q.question, max(q.opt.Candidates, q.opt.Rerank))
 	if err == nil {
 		err = a.Reorder(ctx, q.question, hits, q.opt.Rerank)
 	}
@@ -184,7 +180,7 @@ func (a *Asker) find(ctx context.Context, q *asked) error {
 	if a.Evidence != nil {
 		n = reading.hits
 	}
-	near, err := a.join(ctx, withForeign(first(hits, max(n, q.opt.Passages)), foreign), 0)
+	near, err := a.join(ctx, hits, max(n, q.opt.Passages))
 	if err != nil {
 		return err
 	}
