@@ -69,27 +69,21 @@ def _joined(a, b, ends):
     return kind(a) == kind(b[:1] or " ") and kind(a) > 0
 
 
+def _within(q, a, b):
+    """Whether a form in a Japanese question, from a to b, is a part of a longer word."""
+    return a > 0 and b - a < 3 and _joined(q[a - 1], q[a], False) or _joined(q[b - 1], q[b:], True) and (b - a < 3 or "\u3041" <= q[b - 1] <= "\u3093")
+
+
 def concepts(q, ja):
     """The forms in a question that stand in lines of concepts, the longest first -> [(begin, end, lines)], from its beginning to its end"""
-    of, out = CONCEPTS[ja], []
-    if ja:
-        i = 0
-        while i < len(q):
-            for n in range(min(LONGEST[True], len(q) - i), 1, -1):
-                lines = of.get(q[i : i + n])
-                if lines and not (i and n < 3 and _joined(q[i - 1], q[i], False)) and not (_joined(q[i + n - 1], q[i + n :], True) and (n < 3 or "\u3041" <= q[i + n - 1] <= "\u3093")):
-                    out.append((i, i + n, lines))
-                    i += n - 1
-                    break
-            i += 1
-        return out
-    ws = [m.span() for m in re.finditer(r"[A-Za-z][A-Za-z'-]*", q)]
-    i = 0
-    while i < len(ws):
-        for n in range(min(LONGEST[False], len(ws) - i), 0, -1):
-            lines = of.get(q[ws[i][0] : ws[i + n - 1][1]].lower())
-            if lines:
-                out.append((ws[i][0], ws[i + n - 1][1], lines))
+    at = [(i, i + 1) for i in range(len(q))] if ja else [m.span() for m in re.finditer(r"[A-Za-z][A-Za-z'-]*", q)]
+    out, i = [], 0
+    while i < len(at):
+        for n in range(min(LONGEST[ja], len(at) - i), 0, -1):
+            a, b = at[i][0], at[i + n - 1][1]
+            lines = CONCEPTS[ja].get(q[a:b] if ja else q[a:b].lower())
+            if lines and not (ja and _within(q, a, b)):
+                out.append((a, b, lines))
                 i += n - 1
                 break
         i += 1
