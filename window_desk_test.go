@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -79,7 +80,10 @@ func (d *desk) left() {
 			d.fail("the window ended with %v\n%s", err, d.out.String())
 		}
 	case <-time.After(60 * time.Second):
-		d.fail("the window does not close")
+		_ = d.cmd.Process.Signal(syscall.SIGQUIT) // says what every goroutine waits for
+		<-d.ended
+		d.cmd = nil
+		d.fail("the window does not close\n%s", d.out.String())
 	}
 }
 
