@@ -215,7 +215,7 @@ func (s *Store) keepRegistry() error {
 	return nil
 }
 
-// encrypts says whether Badger, which was opened with a key, has one to write with.
+// encrypts says whether Badger, which was opened with a key, has one to write with. Of a library that was not closed it may take a log away meanwhile: a table holds what was in it.
 func encrypts(dir string) error {
 	logs, err := filepath.Glob(filepath.Join(dir, "*.mem"))
 	if err != nil {
@@ -223,6 +223,9 @@ func encrypts(dir string) error {
 	}
 	for _, log := range logs {
 		f, err := os.Open(log)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

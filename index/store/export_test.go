@@ -24,9 +24,10 @@ func (o Options) TableSize(bytes int64) int64 { return o.tableSize(bytes) }
 // MostMapped is the limit where the system has none near, OtherFiles what of it is left to the rest of the program.
 const MostMapped, OtherFiles = mostMapped, otherFiles
 
-// CheckClock, Oldest and Rotation keep Badger from writing plain text.
+// CheckClock, Encrypts, Oldest and Rotation keep Badger from writing plain text.
 var (
 	CheckClock = checkClock
+	Encrypts   = encrypts
 	Oldest     = oldest
 )
 

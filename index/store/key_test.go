@@ -152,6 +152,26 @@ func TestNothingReadable(t *testing.T) {
 	})
 }
 
+// TestEncrypts: a log that Badger writes without a key is told, and one that goes between the listing of the folder and the look at it (the name of a file that is not there) is no error.
+func TestEncrypts(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink(filepath.Join(dir, "gone"), filepath.Join(dir, "00001.mem")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "00002.mem"), []byte{0, 0, 0, 0, 0, 0, 0, 1, 5}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Encrypts(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "00003.mem"), make([]byte, 20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Encrypts(dir); !errors.Is(err, core.ErrUnsupported) {
+		t.Fatal(err)
+	}
+}
+
 // TestLostIndex: without their indexes the blocks of encrypted tables are found all the same, and with a block gone beside it what is before and behind.
 func TestLostIndex(t *testing.T) {
 	withKey(t, func(t *testing.T) {
