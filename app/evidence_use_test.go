@@ -139,7 +139,7 @@ func TestEvidenceInRows(t *testing.T) {
 	k.client.Wide = false
 	k.withEvidence()
 	k.unsure(0.4)
-	set, err := k.Build(t.Context(), app.DatasetPlan{Rows: 60}, app.DatasetOptions{})
+	set, err := k.Build(t.Context(), app.DatasetPlan{Rows: 120}, app.DatasetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,7 @@ func BenchmarkSearch(b *testing.B) {
 	}
 	for name, q := range map[string]index.Query{
 		"dense":   {Vector: v, Embedder: index.BenchEmbedder.ID, K: 20},
+		"asked":   {Vector: v, Embedder: index.BenchEmbedder.ID, K: 20, Asked: "When are bonus payments due for staff who joined a department in spring?"},
 		"lexical": {Text: "型番AB-0042は一丁上がりです", K: 20},
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -20,7 +20,8 @@
 // # Languages
 //
 // A dense search that is told the question (Query.Asked) reads the cosines of passages in another script than the question's by their own mean and spread, and
-// needs the segments too, which know the script of each chunk; see script.go.
+// needs the segments too, which know the script of each chunk; see script.go. It looks for the question's words in both languages, by a word list (package gloss,
+// unpacked at the first search: half a second and about 40 MB, kept); see dictionary.go and said.go.
 //
 // # Damage
 //

@@ -216,6 +216,9 @@ func (s scanned) most(terms []queryTerm, names bool) float64 {
 	return sum
 }
 
+// inverse is the inverse document frequency of a term that n of all chunks have.
+func inverse(all, n int) float64 { return math.Log(1 + (float64(all-n)+0.5)/(float64(n)+0.5)) }
+
 // lexicalScan gives the best k chunks for the terms.
 func lexicalScan(ctx context.Context, order []*lexicalDoc, terms []queryTerm, k int) (scanned, error) {
 	type place struct {
@@ -266,7 +269,7 @@ func lexicalScan(ctx context.Context, order []*lexicalDoc, terms []queryTerm, k 
 		for _, c := range counts {
 			n += c[t]
 		}
-		idf[t] = terms[t%len(terms)].weight * math.Log(1+(float64(chunks-n)+0.5)/(float64(n)+0.5))
+		idf[t] = terms[t%len(terms)].weight * inverse(chunks, n)
 	}
 	found.idf = idf[:len(terms)]
 	best := make([]top, len(ranges))

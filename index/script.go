@@ -15,6 +15,8 @@ import (
 // collection comes before what Japanese documents say. Where a question is given with its vector and the collection holds both scripts, the cosines of
 // the script that the question is not written in are therefore read by their own mean and spread: a passage that stands out among the Japanese ones as
 // much as another among the English ones is as near. (Language means taken out: Libovický, Rosa and Fraser 2020. Figures: docs/decisions/0025.)
+//
+// What the question says in other words, or in the other language (said.go), adds to that.
 
 // script is what a text is written in, as far as the searches tell it apart.
 type script uint8
@@ -48,7 +50,7 @@ const (
 	leastKana  = 4
 
 	// fewChunks is how many chunks of the rarer script are believed as much as no correction at all. Tuned, see docs/decisions/0025.
-	fewChunks = 150
+	fewChunks = 50
 )
 
 // kanaHashes are the terms of commonKana.
@@ -149,17 +151,37 @@ type found2 struct {
 	spread [2]spread
 }
 
-// matched gives the k best of both scripts, those of the other one than the question's as they compare with its own: shift is what that adds to their cosine.
-func (f found2) matched(asked script, k int) []scored {
+// What the words of a question that stand in a passage add to its cosine, in deviations of the cosines of its script for each unit of their weight: in its own
+// script, where the words are found by themselves too (rag.Fuse), and in the other. Tuned, see docs/decisions/0025.
+const (
+	ownWords   = 0.2
+	otherWords = 0.25
+)
+
+// matched gives the k best of both scripts, those of the other one than the question's as they compare with its own, and by its words (nil: none is known): shift is
+// what that adds to their cosine.
+func (f found2) matched(asked script, k int, words [2]*said) []scored {
 	own, other := f.spread[asked], f.spread[1-asked]
-	all := slices.Clone(f.best[asked])
 	believed := min(own.n, other.n) / (min(own.n, other.n) + fewChunks)
-	for _, s := range f.best[1-asked] {
-		if own.n > 0 && other.n > 0 && other.deviation() > 0 {
-			s.shift = believed * (own.mean() + own.deviation()*(s.score-other.mean())/other.deviation() - s.score)
-			s.score += s.shift
+	var all []scored
+	for kind, best := range f.best {
+		deviation, each := f.spread[kind].deviation(), ownWords
+		foreign := script(kind) != asked
+		if foreign {
+			each = otherWords
 		}
-		all = append(all, s)
+		for _, s := range best {
+			here := deviation
+			if foreign && own.n > 0 && deviation > 0 {
+				s.shift = believed * (own.mean() + own.deviation()*(s.score-other.mean())/deviation - s.score)
+				here = believed*own.deviation() + (1-believed)*deviation
+			}
+			if w := words[kind]; w != nil {
+				s.shift += here * each * w.sum(s)
+			}
+			s.score += s.shift
+			all = append(all, s)
+		}
 	}
 	slices.SortFunc(all, better)
 	return all[:min(k, len(all))]
@@ -176,7 +198,27 @@ func (x *Index) denseBoth(ctx context.Context, coll string, l *live, q Query) ([
 			return nil, x.damaged(coll, err)
 		}
 	}
-	return f.matched(scriptOf(q.Asked), q.K), nil
+	d, err := loadDictionary()
+	if err != nil {
+		return nil, err
+	}
+	var words [2]*said
+	for kind := range words {
+		in := script(kind)
+		known := d.concepts(q.Asked, in)
+		if len(known) == 0 || f.spread[in].n == 0 {
+			continue
+		}
+		if words[in], err = l.said(ctx, known, in, q.K); err != nil {
+			return nil, err
+		}
+		drawn, err := x.drawn(l, q, words[in], f.best[in])
+		if err != nil {
+			return nil, x.damaged(coll, err)
+		}
+		f.best[in] = append(f.best[in], drawn...)
+	}
+	return f.matched(scriptOf(q.Asked), q.K, words), nil
 }
 
 // scanBoth looks at every vector that is in no graph.

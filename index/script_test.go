@@ -38,7 +38,7 @@ func sided(r *rand.Rand, ja bool, topic core.Vector, nearness float32) core.Vect
 }
 
 // TestOtherScript: asked in English, what stands out among Japanese passages comes before English ones that are near for their language alone, and
-// the other way round; by cosine alone it does not. A collection in one script keeps its order, to the bit.
+// the other way round; by cosine alone it does not. A collection in one script keeps its order, to the bit, where no word of the question is known.
 func TestOtherScript(t *testing.T) {
 	ctx := context.Background()
 	x := indextest.Open(t, t.TempDir())
@@ -85,7 +85,7 @@ func TestOtherScript(t *testing.T) {
 		q.Vector, q.K = sided(rand.New(rand.NewPCG(8, 8)), ja, topic, 0.45), 10
 		return search(t, x, coll, q).Dense
 	}
-	plain, alone := ask(false, index.Query{}), ask(false, index.Query{Asked: "Where do guests go?"})
+	plain, alone := ask(false, index.Query{}), ask(false, index.Query{Asked: "Qwrtz?"}) // no word of it is known
 	for i := range plain {
 		if plain[i].Chunk.Ordinal != alone[i].Chunk.Ordinal || alone[i].Shift != 0 || alone[i].Dense != plain[i].Dense {
 			t.Fatalf("in one script, place %d: %+v, by cosine %+v", i, alone[i], plain[i])
@@ -125,8 +125,8 @@ func TestOtherScript(t *testing.T) {
 			if hits[i].Dense+hits[i].Shift > hits[i-1].Dense+hits[i-1].Shift {
 				t.Errorf("%s: place %d is nearer than the one before it", c.asked, i+1)
 			}
-			if japanese := strings.Contains(hits[i].Chunk.Text, "受付"); japanese == c.ja && hits[i].Shift != 0 {
-				t.Errorf("%s: a passage in its own script is shifted: %+v", c.asked, hits[i])
+			if japanese := strings.Contains(hits[i].Chunk.Text, "受付"); japanese == c.ja && hits[i].Shift > 0.01 {
+				t.Errorf("%s: a passage in its own script is shifted by more than words: %+v", c.asked, hits[i])
 			}
 		}
 	}

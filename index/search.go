@@ -36,6 +36,9 @@ func (x *Index) Search(ctx context.Context, coll string, q Query) (Result, error
 		q.K = 10
 	}
 	terms := queryTerms(q.Text)
+	if len(terms) > 0 {
+		go func() { _, _ = loadDictionary() }() // half a second once: the vectors' search, which a question's vector is made for meanwhile, needs it
+	}
 	l, err := x.ready(ctx, coll, len(q.Vector) > 0, len(terms) > 0 || q.Asked != "")
 	if err != nil {
 		return Result{}, err

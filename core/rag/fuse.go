@@ -26,7 +26,8 @@ const (
 //
 //	1  fusion by scores (the first that is counted)
 //	2  in collections in two scripts each script is searched by meaning and counted by itself
-const Finding = 2
+//	3  words of the question are known in the other language, and by what else they are called
+const Finding = 3
 
 type chunkKey struct {
 	document string

@@ -15,6 +15,7 @@ import (
 	"kakoi/core/ocr"
 	"kakoi/core/ocr/ocrtest"
 	"kakoi/ui/theme"
+	"kakoi/ui/uitest"
 	"kakoi/ui/widget"
 )
 
@@ -106,7 +107,7 @@ func TestHealthLooks(t *testing.T) {
 			if n := len(s.m.health.findings); n != 7 {
 				t.Errorf("%d kinds of findings", n)
 			}
-			looksLike(t, c.name+".png", w.Canvas().Capture())
+			uitest.LooksLike(t, c.name+".png", w.Canvas().Capture())
 		})
 	}
 }

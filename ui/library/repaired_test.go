@@ -9,6 +9,7 @@ import (
 
 	"kakoi/app"
 	"kakoi/ui/theme"
+	"kakoi/ui/uitest"
 )
 
 // mended is a data folder that was repaired by itself.
@@ -42,7 +43,7 @@ func TestRepairedByItself(t *testing.T) {
 		if len(d.toasts) != 1 {
 			t.Errorf("%s: pointed to by %q", lang, d.toasts)
 		}
-		looksLike(t, "repaired_"+lang+".png", w.Canvas().Capture())
+		uitest.LooksLike(t, "repaired_"+lang+".png", w.Canvas().Capture())
 		tabTo(t, w, "the close", buttonCalled(d.Text("documents.close")))
 		key(w, false, fyne.KeyReturn)
 		if m.there || len(s.m.repaired) != 0 {

@@ -17,6 +17,7 @@ import (
 	"kakoi/core"
 	"kakoi/ui/place"
 	"kakoi/ui/theme"
+	"kakoi/ui/uitest"
 	"kakoi/ui/widget"
 )
 
@@ -249,7 +250,7 @@ func TestLooks(t *testing.T) {
 				s.m.list.goTo(1, widget.MoveExtend)
 				s.Focus()
 			}
-			looksLike(t, c.name+".png", w.Canvas().Capture())
+			uitest.LooksLike(t, c.name+".png", w.Canvas().Capture())
 		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"kakoi/app/record"
 	"kakoi/core"
 	"kakoi/ui/theme"
+	"kakoi/ui/uitest"
 	"kakoi/ui/widget"
 )
 
@@ -70,7 +71,7 @@ func press(s *Screen, keys ...fyne.KeyName) {
 
 func (s *Screen) capture(t *testing.T, name string) {
 	t.Helper()
-	test.AssertImageMatches(t, name, s.shell.Window().Canvas().Capture())
+	uitest.LooksLike(t, name, s.shell.Window().Canvas().Capture())
 }
 
 // Every page as it was looked at, in both languages.

@@ -5,7 +5,7 @@ usage: teacher.py make E5_DIR PACK_DIR     -> PACK_DIR/teacher.npz, teacher.json
 
 multilingual-e5-small (MIT). evidence.py trains on it; it was also tried as a teacher of the writer's middle layers (README.md, what was found).
 """
-import json, lzma, sys
+import bz2, json, lzma, sys
 import numpy as np
 
 
@@ -51,7 +51,8 @@ def make(e5, pack):
     from tokenizers import Tokenizer
 
     import evidence
-    from held import lines, rows
+    from held import rows
+    import wording
 
     sd = {k.removeprefix("bert."): v.float() for k, v in load_file(e5 + "/model.safetensors").items()}
     tk = Tokenizer.from_file(e5 + "/tokenizer.json")
@@ -71,7 +72,7 @@ def make(e5, pack):
         for r in rows(path, of):
             texts += [r["passage"]] * 3 + [x["q"] + " " + x["a"] for x in r["qa"]] * 3
             texts += [evidence.marked(r["passage"], *at) for at in evidence.sentence_spans(r["passage"])[::2]]
-    texts += [x for path in glob.glob("written/concepts.txt*") for x in lines(path)] * 3
+    texts += list(bz2.open(wording.LIST, "rt", encoding="utf-8")) * 3
     texts += [" ".join(words[i : i + 50]) for i in range(0, len(words), 50)] * 2
     tk.no_padding()
     tk.no_truncation()

@@ -1,9 +1,8 @@
 """Small changes of a question: end marks, polite and plain forms, synonyms, slips of typing."""
-import glob, json, os, random as R, re
-
-import held
+import bz2, json, os, random as R, re
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+LIST = os.path.join(HERE, "../../../index/gloss/words.txt.bz2")  # words that mean the same in both languages, which the search of documents uses, too
 JA = [("方法", ["手順", "やり方"]), ("どうすればよいですか", ["どうしたらいいですか", "どうすればいい", "何をすればいいですか", "どうやるの"]), ("を教えてください", ["は", "を教えて", "を知りたい", "は何ですか", "について知りたいです"]),
       ("何ですか", ["何でしょうか", "何", "なに", "何になりますか"]), ("ですか", ["でしょうか", "なの", "か"]), ("ますか", ["ますでしょうか", "るのですか", "ますか"]), ("いつ", ["何日に", "いつ"]), ("いくら", ["何円", "いくら", "どれくらいのお金"]),
       ("どこ", ["どちら", "どの場所"]), ("誰", ["どなた", "だれ"]), ("どのくらい", ["どれくらい", "どの程度"]), ("場合", ["とき", "際"]), ("なぜ", ["どうして", "なんで"]), ("どうなりますか", ["どうなるの", "何が起こりますか", "何が起きますか"])]
@@ -11,7 +10,7 @@ EN = [("How do I", ["How can I", "How to", "How do you", "What do I have to do t
       ("When ", ["On what date ", "At what time "]), ("Where ", ["In which place "]), ("What happens", ["What will happen", "What is the result"]), ("Why ", ["For what reason ", "How come ", "why "]), ("need", ["have to have", "require"])]
 SYN = {"ja": {}, "en": {}}
 HOMOPHONES = {}  # of words.json
-CONCEPTS = {True: {}, False: {}}  # of written/concepts: a form of Japanese (True) or English -> its lines, (Japanese forms, English forms) each
+CONCEPTS = {True: {}, False: {}}  # of LIST: a form of Japanese (True) or English -> its lines, (Japanese forms, English forms) each
 LONGEST = {True: 14, False: 4}  # characters, words
 _KANA = "かが きぎ くぐ けげ こご さざ しじ すず せぜ そぞ ただ ちぢ つづっ てで とど はばぱ ひびぴ ふぶぷ へべぺ ほぼぽ やゃ ゆゅ よょ おを".split()
 VOICED = {c: [x for x in g if x != c] for g in _KANA + ["".join(chr(ord(c) + 0x60) for c in g) for g in _KANA] for c in g}
@@ -38,8 +37,7 @@ def load(words):
     SYN["en"] = {k: v for k, v in lists["synonyms"].items() if len(k) > 3}
     for g in lists.get("homophones", ()):
         HOMOPHONES.update((w, [x for x in g if x != w]) for w in g)
-    for path in glob.glob(os.path.join(HERE, "written", "concepts.txt*")):
-        load_concepts(held.lines(path))
+    load_concepts(bz2.open(LIST, "rt", encoding="utf-8"))
     path = os.path.join(HERE, "written", "synonyms_ja.txt")
     if os.path.exists(path):
         for line in open(path):

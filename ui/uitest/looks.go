@@ -1,4 +1,4 @@
-package library
+package uitest
 
 import (
 	"image"
@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// looksLike compares a picture with one of testdata, which has 256 colours to be small (a third of what Fyne's test.AssertImageMatches asks for): the same bounds as there hold for
+// LooksLike compares a picture with one of testdata, which has 256 colours to be small (half of what Fyne's test.AssertImageMatches asks for, or a third): the same bounds as there hold for
 // differences, 30 of 255 at a point and half a step in the mean. One that is not like it is written beside it, in colours of its own.
-func looksLike(t *testing.T, name string, got image.Image) {
+func LooksLike(t *testing.T, name string, got image.Image) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
 	f, err := os.Open(path)
@@ -77,6 +77,9 @@ func few(img image.Image) *image.Paletted {
 		most := -1
 		for c, d := range away {
 			weight := counts[c] * d
+			if d > 25 { // near what alike lets pass
+				weight *= 1000
+			}
 			if weight > most || weight == most && less(c, worst) {
 				worst, most = c, weight
 			}
