@@ -47,7 +47,7 @@ var loadDictionary = sync.OnceValues(func() (*dictionary, error) {
 		}
 		for _, f := range l.Japanese {
 			for _, f := range inflected(f) {
-				if n := len([]rune(f)); n > 1 && n <= mostRunes {
+				if n := len([]rune(f)); n <= mostRunes && !short(f) {
 					key := string(foldRunes(f))
 					d.runs[key] = append(d.runs[key], int32(i))
 				}
@@ -56,6 +56,17 @@ var loadDictionary = sync.OnceValues(func() (*dictionary, error) {
 	}
 	return d, nil
 })
+
+// short says whether a Japanese form is of so few hiragana that it stands in many other words.
+func short(form string) bool {
+	n := 0
+	for _, r := range form {
+		if n++; n > 2 || !unicode.Is(unicode.Hiragana, r) {
+			return false
+		}
+	}
+	return true
+}
 
 func keyOf(words []main) (key [mostWords]uint32) {
 	for i, w := range words {
@@ -85,7 +96,7 @@ var conjugated = map[rune]string{
 	'い': "うわえおっ", 'き': "くかけこい", 'し': "すさせそ", 'ち': "つたてとっ", 'に': "ぬなねのん", 'み': "むまめもん", 'り': "るられろっ", 'ぎ': "ぐがげごい", 'び': "ぶばべぼん",
 }
 
-// irregular are the forms of English words that their stem (Porter's) does not tell, by the word.
+// irregular are the forms of English words that their stem (Porter's) does not tell, by each of them.
 var irregular = func() map[string][]string {
 	out := map[string][]string{}
 	for _, w := range strings.Split(`be was were been,bear bore born borne,beat beaten,become became,begin began begun,bend bent,bind bound,bite bit bitten,bleed bled,blow blew blown,break broke broken,breed bred,
@@ -98,12 +109,18 @@ teach taught,tear tore torn,tell told,think thought,throw threw thrown,wake woke
 man men,woman women,child children,person people,foot feet,tooth teeth,mouse mice,knife knives,leaf leaves,shelf shelves,life lives,half halves,wife wives,criterion criteria,analysis analyses,index indices,
 good better best,bad worse worst,far farther further`, ",") {
 		words := strings.Fields(w)
-		out[words[0]] = words[1:]
+		for i, one := range words {
+			out[one] = append(append(out[one], words[:i]...), words[i+1:]...)
+		}
 	}
 	return out
 }()
 
-// inflected are a form and what else it may be in a text: with an irregular form for its first or last word in English, the other stems of what may be a verb in Japanese.
+// particles stand behind a word of one character, which is looked for with them: most of where it stands without is a part of other words.
+const particles = "はがをのにでとへもやか"
+
+// inflected are a form and what else it may be in a text: with an irregular form for its first or last word in English; in Japanese the other stems of what may be a verb, and the
+// particles behind a single character.
 func inflected(form string) []string {
 	out := []string{form}
 	if form[0] < 0x80 {
@@ -118,6 +135,13 @@ func inflected(form string) []string {
 		return out
 	}
 	rs := []rune(form)
+	if len(rs) == 1 {
+		out = out[:0]
+		for _, r := range particles {
+			out = append(out, form+string(r))
+		}
+		return out
+	}
 	if n := len(rs) - 1; n > 0 && unicode.Is(unicode.Han, rs[n-1]) {
 		for _, r := range conjugated[rs[n]] {
 			out = append(out, string(rs[:n])+string(r))
@@ -161,7 +185,8 @@ func insideRun(runes []rune, from, to int) bool {
 	}
 	before := from > 0 && same(runes[from-1], runes[from])
 	behind := to < len(runes) && same(runes[to-1], runes[to])
-	return katakana(runes[from]) && (before || behind) || to-from < 3 && before && behind
+	single := to-from == 2 && unicode.Is(unicode.Hiragana, runes[to-1]) // a character and its particle
+	return (katakana(runes[from]) || single) && (before || behind) || to-from < 3 && before && behind
 }
 
 func katakana(r rune) bool { return unicode.Is(unicode.Katakana, r) || r == 'ー' }
@@ -175,6 +200,9 @@ func (d *dictionary) formsIn(lines []int32, in script) (out concept) {
 		}
 		for _, f := range forms {
 			for _, f := range inflected(f) {
+				if in == japanese && short(f) {
+					continue
+				}
 				var terms form
 				for _, m := range mains(foldRunes(f)) {
 					if !functionWords[m.hash] {

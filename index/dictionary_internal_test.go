@@ -33,6 +33,10 @@ func TestDictionary(t *testing.T) {
 		{"Where is the fire extinguisher?", japanese, []string{"消火器"}, []string{"火事"}},
 		{"消火器はどこですか。", latin, []string{"fire extinguisher"}, nil},
 		{"ＫＸ－２００のフィルターを洗ってもいい？", latin, []string{"filter", "wash"}, nil},
+		{"Is the window open?", japanese, []string{"窓は"}, []string{"窓"}},
+		{"窓は開きますか。", latin, []string{"window"}, nil},
+		{"天窓は開きますか。", latin, nil, []string{"window"}},
+		{"つかみはどこ?", latin, nil, []string{"paper", "hair"}},
 		{"Is it in the of and?", japanese, nil, []string{"です"}},
 		{"", japanese, nil, nil},
 	} {
@@ -64,7 +68,7 @@ func TestInflected(t *testing.T) {
 	for form, want := range map[string][]string{
 		"払い":  {"払い", "払う", "払わ", "払え", "払お", "払っ"},
 		"提出し": {"提出し", "提出す", "提出さ", "提出せ", "提出そ"},
-		"賞与":  {"賞与"}, "ごみ": {"ごみ"}, "い": {"い"}, "食べ": {"食べ"},
+		"賞与":  {"賞与"}, "ごみ": {"ごみ"}, "窓": {"窓は", "窓が", "窓を", "窓の", "窓に", "窓で", "窓と", "窓へ", "窓も", "窓や", "窓か"}, "食べ": {"食べ"},
 	} {
 		if got := inflected(form); !slices.Equal(got, want) {
 			t.Errorf("%s: %q", form, got)

@@ -155,7 +155,7 @@ type found2 struct {
 // script, where the words are found by themselves too (rag.Fuse), and in the other. Tuned, see docs/decisions/0025.
 const (
 	ownWords   = 0.2
-	otherWords = 0.25
+	otherWords = 0.3
 )
 
 // matched gives the k best of both scripts, those of the other one than the question's as they compare with its own, and by its words (nil: none is known): shift is
