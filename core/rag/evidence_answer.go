@@ -101,6 +101,9 @@ func (a *Asker) settle(ctx context.Context, ans *core.Answer, q asked, shown []c
 	if err != nil {
 		return err
 	}
+	if !quoted {
+		text = finished(text)
+	}
 	ans.Text, ans.Quoted = text, quoted
 	ans.Citations, ans.Unsupported, err = citeAnswer(ctx, ans.Question, text, shown, a.Embedder, true)
 	if err != nil || len(ans.Unsupported) == 0 {

@@ -297,6 +297,18 @@ func TestQuote(t *testing.T) {
 	}
 }
 
+// TestFinished: a model's answer ends as its words do.
+func TestFinished(t *testing.T) {
+	for said, want := range map[string]string{
+		"The test takes 30 minutesです。": "The test takes 30 minutes.", "はい、it is closed on Sundaysです。": "はい、it is closed on Sundays.", "Winter barleyです。": "Winter barleyです。", "契約電力は2kVAです。": "契約電力は2kVAです。",
+		"昨年は4件.": "昨年は4件。", "then goes on alone,.": "then goes on alone.", "No, Cost: 310;.": "No, Cost: 310.", "1.4 kg.": "1.4 kg.", "50分": "50分", "そのほか...": "そのほか...", "Yes.": "Yes.", "。": "。", "": "",
+	} {
+		if got := finished(said); got != want {
+			t.Errorf("%q: %q, want %q", said, got, want)
+		}
+	}
+}
+
 // TestUnderOther: what stands under another code of a list is not of the code that is asked for; a code within a line heads nothing, and where the asked one
 // heads no line nothing is left out.
 func TestUnderOther(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"kakoi/core"
 )
@@ -156,6 +157,26 @@ func quote(lead, clause string) string {
 		}
 	}
 	return led(lead, text)
+}
+
+// finished is a model's answer with the end that its words ask for: no です behind what is English but for a name or two, no comma before the full stop, and the full stop of the
+// language that is quoted.
+func finished(said string) string {
+	lead, rest := yesNo(strings.TrimSpace(said))
+	text := strings.TrimRight(rest, "。．.")
+	if utf8.RuneCountInString(rest[len(text):]) != 1 { // none, or an ellipsis
+		return said
+	}
+	if plain := withoutCopula(text); Language(plain) != "ja" && len(strings.Fields(plain)) > 2 {
+		text = plain
+	}
+	if text = strings.TrimRight(text, "、，,;；：: "); text == "" {
+		return said
+	}
+	if Language(text) == "ja" {
+		return led(lead, text+"。")
+	}
+	return led(lead, text+".")
 }
 
 // led is a text behind a yes or no.
