@@ -63,7 +63,7 @@ func runExam(ctx context.Context, c *call) error {
 	case o.remove != "":
 		return examRemove(ctx, c, o)
 	}
-	if natural, err := o.natural(c); err != nil || natural {
+	if natural, err := o.natural(ctx, c); err != nil || natural {
 		if err != nil {
 			return err
 		}

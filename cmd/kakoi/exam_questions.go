@@ -40,7 +40,7 @@ func (o *naturalOptions) register(fs *flag.FlagSet) {
 func (o naturalOptions) given() bool { return o != naturalOptions{} }
 
 // natural says whether the exam is one on natural questions (package core/exam) rather than of an adapter.
-func (o *examOptions) natural(c *call) (bool, error) {
+func (o *examOptions) natural(ctx context.Context, c *call) (bool, error) {
 	switch {
 	case o.plan.Questions == "" && o.given():
 		return false, core.Explain(fmt.Errorf("exam without --questions: %w", core.ErrUsage), "error.questions.flags")
@@ -50,6 +50,13 @@ func (o *examOptions) natural(c *call) (bool, error) {
 	path := c.path(o.plan.Questions)
 	_, err := os.Stat(path) // one that is not there is said to be missing, with an adapter or without
 	natural := o.given() || err != nil || app.IsQuestionFile(path)
+	if !natural && o.plan.Adapter == "" {
+		adapters, err := c.host.adapters.List(ctx)
+		if err != nil {
+			return false, err
+		}
+		natural = len(adapters) == 0 // what is wrong with the file is told, not that there is no adapter
+	}
 	if natural && (o.plan.Against != "" || o.plan.Dataset != "" || o.resume != "") {
 		return false, core.Explain(fmt.Errorf("natural questions with a flag of adapters: %w", core.ErrUsage), "error.questions.adapters")
 	}

@@ -56,6 +56,8 @@ func TestExamQuestions(t *testing.T) {
 		t.Error(r.out)
 	}
 	w.file("bad.jsonl", officeQuestions+"{\"set\": \"main\"}\n")
+	w.file("garbage.jsonl", "no questions at all\n")
+	w.file("empty.jsonl", "")
 	for _, c := range []struct {
 		code int
 		says string
@@ -63,6 +65,8 @@ func TestExamQuestions(t *testing.T) {
 	}{
 		{exitUsage, "In line 5 of the question file “question” is missing", []string{"--questions", "bad.jsonl"}},
 		{exitFailed, "none.jsonl", []string{"--questions", "none.jsonl"}},
+		{exitUsage, "Line 1 of the question file", []string{"--questions", "garbage.jsonl"}}, // not: there is no adapter
+		{exitUsage, "has no questions", []string{"--questions", "empty.jsonl"}},
 		{exitUsage, "need a file of questions", []string{"--gold"}},
 		{exitUsage, "asked of one model", []string{"--questions", "q.jsonl", "--against", "none"}},
 		{exitUsage, "--refusal", []string{"--questions", "q.jsonl", "--refusal", "bold"}},
