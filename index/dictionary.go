@@ -30,11 +30,16 @@ const (
 	mostRunes = 14 // of a Japanese one
 )
 
+// loadDictionary makes it once, at the first search.
 var loadDictionary = sync.OnceValues(func() (*dictionary, error) {
 	lines, err := gloss.Lines()
 	if err != nil {
 		return nil, err
 	}
+	return newDictionary(lines), nil
+})
+
+func newDictionary(lines []gloss.Line) *dictionary {
 	d := &dictionary{lines, make(map[[mostWords]uint32][]int32, 2*len(lines)), make(map[string][]int32, 3*len(lines))}
 	for i, l := range lines {
 		for _, f := range l.English {
@@ -54,8 +59,8 @@ var loadDictionary = sync.OnceValues(func() (*dictionary, error) {
 			}
 		}
 	}
-	return d, nil
-})
+	return d
+}
 
 // short says whether a Japanese form is of so few hiragana that it stands in many other words.
 func short(form string) bool {

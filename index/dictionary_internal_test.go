@@ -1,8 +1,11 @@
 package index
 
 import (
+	"runtime"
 	"slices"
 	"testing"
+
+	"kakoi/index/gloss"
 )
 
 // formed is the form that words have.
@@ -74,4 +77,25 @@ func TestInflected(t *testing.T) {
 			t.Errorf("%s: %q", form, got)
 		}
 	}
+}
+
+// BenchmarkDictionary is what the first search makes of the unpacked word list, and what stays of it with the list.
+func BenchmarkDictionary(b *testing.B) {
+	held := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := held()
+	lines, err := gloss.Lines()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var d *dictionary
+	for b.Loop() {
+		d = newDictionary(lines)
+	}
+	b.ReportMetric(float64(held()-before)/1e6, "MB")
+	runtime.KeepAlive(d)
 }

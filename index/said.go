@@ -69,7 +69,8 @@ func (l *live) said(ctx context.Context, words []concept, in script, k int) (*sa
 	return out, nil
 }
 
-// drawn is what has most of the words in a script and is not among what was found there yet, with its cosines.
+// drawn is what has most of the words in a script and is not among what was found there yet, with its cosines. What has no vectors of the question's embedder is left out. The
+// caller holds l.mu.
 func (x *Index) drawn(l *live, q Query, s *said, found []scored) ([]scored, error) {
 	g := l.graphs[q.Embedder]
 	var out, ofGraph []scored
@@ -78,7 +79,9 @@ func (x *Index) drawn(l *live, q Query, s *said, found []scored) ([]scored, erro
 			continue
 		}
 		if g != nil && g.docs[b.document] != nil {
-			ofGraph = append(ofGraph, b)
+			if g.docs[b.document].gen == b.gen {
+				ofGraph = append(ofGraph, b)
+			}
 			continue
 		}
 		at, ok := slices.BinarySearchFunc(l.dense.docs, b.document, func(d *denseDoc, id string) int { return compare(d.id, id) })

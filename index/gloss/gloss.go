@@ -24,12 +24,20 @@ type Line struct {
 
 // Lines are all of them. Not to be changed.
 var Lines = sync.OnceValues(func() ([]Line, error) {
+	text, err := unpack()
+	if err != nil {
+		return nil, err
+	}
+	return parse(text)
+})
+
+func unpack() (string, error) {
 	text, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(packed)))
 	if err != nil {
-		return nil, fmt.Errorf("unpack word list: %w: %w", core.ErrCorrupt, err)
+		return "", fmt.Errorf("unpack word list: %w: %w", core.ErrCorrupt, err)
 	}
-	return parse(string(text))
-})
+	return string(text), nil
+}
 
 // parse reads lines like "賞与 = ボーナス || bonus = extra pay".
 func parse(text string) ([]Line, error) {

@@ -52,6 +52,19 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// BenchmarkUnpack is what the first search waits for first.
+func BenchmarkUnpack(b *testing.B) {
+	for b.Loop() {
+		text, err := unpack()
+		if err == nil {
+			_, err = parse(text)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	lines, err := parse("賞与 = ボーナス || bonus = extra pay\n机 || desk\n")
 	if err != nil || len(lines) != 2 || !slices.Equal(lines[0].Japanese, []string{"賞与", "ボーナス"}) || !slices.Equal(lines[0].English, []string{"bonus", "extra pay"}) || !slices.Equal(lines[1].English, []string{"desk"}) {

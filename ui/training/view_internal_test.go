@@ -97,7 +97,10 @@ func TestLooks(t *testing.T) {
 		d.until(t, "it runs", s.m.training)
 		w.gate <- struct{}{}
 	}
-	d.until(t, "25 steps", func() bool { return len(s.m.live.loss.Train) == 25 })
+	d.until(t, "25 steps", func() bool { // the curve may have been read from the run's folder before its last news is heard
+		r, _ := s.m.currentRun()
+		return len(s.m.live.loss.Train) == 25 && r.Step == 25
+	})
 	s.capture(t, "run-en-dark.png")
 	s.m.pause()
 	d.drain(t)

@@ -1,12 +1,14 @@
 """Questions in the product's own form (`kakoi exam --questions`) on what no model learned from.
 
 usage: natural.py make WORK_DIR OUT_DIR [N]       -> OUT_DIR/SET/*.md, a collection each, and OUT_DIR/questions.jsonl
+       natural.py mixed OUT_DIR                   -> OUT_DIR/mixed/*.md, a collection in both languages, OUT_DIR/questions.jsonl, and OUT_DIR/{cross,own}-{ja,en}.jsonl
+                                                  (questions in the other or the documents' own language, for `kakoi bench retrieval`)
        natural.py figures RESULT.json...          of `kakoi exam --questions OUT_DIR/questions.jsonl -o RESULT.json`
 
 held-ja, held-en: the written documents that were held back (held.py). families-ja-01 ...: an invented document of relations and fields of life that were held
 back (invent.HELD, invent.HELD_DOMAINS), beside two of the held-back written ones: its things are of one kind, and other invented documents would have things of
 the same names. N questions a language and kind at most, a third of them unanswered. "absent" must hold words that stand in no document; an unanswered question's
-own text serves.
+own text serves. mixed: 60 held-back documents a language that tell of things of their own, not passages of packages.
 """
 import json, math, os, random, sys
 import evidence, invent, wording
@@ -87,6 +89,40 @@ def make(work, out, most=150):
     print(len(lines), "questions")
 
 
+def mixed(out, each=60, crossed=45):
+    """Documents of both languages in one collection: two questions a document in the other language (of those that have some), and two of every other one in its own; one of each that it does not answer."""
+    rnd, lines = random.Random(11), []
+    for lang in ("ja", "en"):
+        docs = [d for d in documents("written", lang) if d["passage"] and d["source"] == "written"]
+        foreign = lambda q: is_ja(q) != (lang == "ja")
+        cross = [d for d in docs if sum(foreign(x["q"]) for x in d["qa"]) > 1]
+        rest = [d for d in docs if d not in cross]
+        rnd.shuffle(cross)
+        rnd.shuffle(rest)
+        for i, d in enumerate(cross[:crossed] + rest[: each - crossed]):
+            file = "mixed-%s-%03d.md" % (lang, i)
+            heading = "## %s\n\n" % d["heading"] if d.get("heading") and d["heading"] != d["title"] else ""
+            write(os.path.join(out, "mixed"), file, "# %s\n\n%s%s\n" % (d["title"], heading, d["passage"]))
+            for kind, some in (("cross", [x for x in d["qa"] if foreign(x["q"])]), ("own", [x for x in d["qa"] if not foreign(x["q"]) and x.get("kind") != "keyword" and not wording.vague(x["q"])])):
+                some = [x for x in some if not x.get("e") and evidence.polarity(x["a"]) is None and evidence.flat(x["a"]) in evidence.flat(d["passage"])]
+                if kind == "own" and i % 2 == 0:
+                    continue
+                for x in rnd.sample(some, min(2, len(some))):
+                    at = [t for t in evidence.sentences(d["passage"]) if evidence.flat(x["a"]) in evidence.flat(t)]
+                    if len(at) == 1:
+                        asked = ("en" if lang == "ja" else "ja") if kind == "cross" else lang
+                        lines.append(dict(set="mixed", lang=asked, kind=kind, question=x["q"], accept=[x["a"]], gold=[dict(document=file, text=at[0].strip())]))
+            for kind, other in (("cross", True), ("own", False)):
+                for q in [q for q in d["absent"] if foreign(q) == other][:1]:
+                    lines.append(dict(set="mixed", lang=("en" if lang == "ja" else "ja") if other else lang, kind=kind, question=q, absent=[q]))
+    write(out, "questions.jsonl", "".join(json.dumps(x | {"kind": x["kind"].replace("own", "fact")}, ensure_ascii=False) + "\n" for x in lines))
+    for kind in ("cross", "own"):
+        for lang in ("ja", "en"):
+            found = [dict(question=x["question"], document=x["gold"][0]["document"], text=x["gold"][0]["text"]) for x in lines if x.get("gold") and (x["kind"], x["lang"]) == (kind, lang)]
+            write(out, "%s-%s.jsonl" % (kind, lang), "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in found))
+    print(len(lines), "questions")
+
+
 def share(k, n):
     """Percent with Wilson's 95% interval."""
     if not n:
@@ -100,8 +136,9 @@ def figures(*results):
     for path in results:
         rows = json.load(open(path))["answers"]
         for setting in dict.fromkeys(r["setting"] for r in rows):
-            for kind in ("held-ja", "held-en", "families-ja", "families-en"):
-                of = [r for r in rows if r["setting"] == setting and r["set"].startswith(kind)]
+            group = lambda r: "mixed-%s-%s" % (r["kind"], r["lang"]) if r["set"] == "mixed" else "-".join(r["set"].split("-")[:2])
+            for kind in dict.fromkeys(group(r) for r in rows):
+                of = [r for r in rows if r["setting"] == setting and group(r) == kind]
                 yes, no = [r for r in of if r.get("accept")], [r for r in of if not r.get("accept")]
                 refused = lambda rs: sum(bool(r.get("refused")) for r in rs)
                 print("%-8s %-12s right %s; refused what is there %s; refused what is not %s; evidence holds %s" % (
@@ -109,4 +146,4 @@ def figures(*results):
 
 
 if __name__ == "__main__":
-    {"make": make, "figures": figures}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "mixed": mixed, "figures": figures}[sys.argv[1]](*sys.argv[2:])
