@@ -155,14 +155,14 @@ func inflected(form string) []string {
 	return out
 }
 
-// concepts gives the words of a question that the dictionary knows, by their forms in a language. The longest go first, and no word is in two.
-func (d *dictionary) concepts(question string, in script) (out []concept) {
+// known gives the words of a question that the dictionary knows, by their lines. The longest go first, and no word is in two.
+func (d *dictionary) known(question string) (out [][]int32) {
 	runes := foldRunes(question)
 	if scriptOf(question) == japanese {
 		for i := 0; i < len(runes); i++ {
 			for n := min(mostRunes, len(runes)-i); n > 1; n-- {
 				if lines := d.runs[string(runes[i:i+n])]; lines != nil && !insideRun(runes, i, i+n) {
-					out = append(out, d.formsIn(lines, in))
+					out = append(out, lines)
 					i += n - 1
 					break
 				}
@@ -174,11 +174,20 @@ func (d *dictionary) concepts(question string, in script) (out []concept) {
 	for i := 0; i < len(words); i++ {
 		for n := min(mostWords, len(words)-i); n > 0; n-- {
 			if lines := d.words[keyOf(words[i:i+n])]; lines != nil {
-				out = append(out, d.formsIn(lines, in))
+				out = append(out, lines)
 				i += n - 1
 				break
 			}
 		}
+	}
+	return out
+}
+
+// concepts are known words by their forms in a language.
+func (d *dictionary) concepts(known [][]int32, in script) []concept {
+	out := make([]concept, len(known))
+	for i, lines := range known {
+		out[i] = d.formsIn(lines, in)
 	}
 	return out
 }

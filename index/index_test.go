@@ -65,6 +65,12 @@ func file(name string, texts ...string) (core.Document, []core.Page, []core.Chun
 // add puts a document in whole and says how many chunks had to be embedded.
 func add(t testing.TB, x *index.Index, coll, name string, texts ...string) (core.Document, int) {
 	t.Helper()
+	return addAs(t, x, coll, name, func(i int) core.Vector { return embed(texts[i]) }, texts...)
+}
+
+// addAs is add with vectors of one's own, by the place of the text.
+func addAs(t testing.TB, x *index.Index, coll, name string, vector func(i int) core.Vector, texts ...string) (core.Document, int) {
+	t.Helper()
 	doc, pages, chunks := file(name, texts...)
 	d, err := x.Begin(context.Background(), coll, doc, pages, chunks, embedder)
 	if err != nil {
@@ -73,7 +79,7 @@ func add(t testing.TB, x *index.Index, coll, name string, texts ...string) (core
 	missing := d.Missing()
 	var vecs []core.Vector
 	for _, o := range missing {
-		vecs = append(vecs, embed(texts[o]))
+		vecs = append(vecs, vector(o))
 	}
 	if err := d.PutVectors(context.Background(), missing, vecs); err != nil {
 		t.Fatalf("put vectors of %s: %v", name, err)

@@ -105,12 +105,7 @@ func (x *Index) drawn(l *live, q Query, s *said, found []scored) ([]scored, erro
 func (d *lexicalDoc) having(words []concept, in script) (with [][]int, n int) {
 	with = make([][]int, len(words))
 	kinds := d.scripts()
-	for _, kind := range kinds {
-		if kind == in {
-			n++
-		}
-	}
-	if n == 0 {
+	if n = d.script.n[in]; n == 0 {
 		return with, 0
 	}
 	for i := range d.segments {

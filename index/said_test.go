@@ -3,7 +3,6 @@ package index_test
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -22,27 +21,8 @@ func TestSaid(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 5))
 	topic := unit(r)
 	topic[0], topic[1], topic[2] = 0, 0, 0
-	// As of sided, but the languages lie no farther apart than an embedder has them: about two deviations.
-	vector := func(r *rand.Rand, ja bool, nearness float32) core.Vector {
-		v := unit(r)
-		for i := range v {
-			v[i] = v[i]*0.4 + nearness*topic[i]
-		}
-		v[2]++
-		if ja {
-			v[1] += 0.25
-		} else {
-			v[0] += 0.25
-		}
-		n := float32(0)
-		for _, f := range v {
-			n += f * f
-		}
-		for i := range v {
-			v[i] /= float32(math.Sqrt(float64(n)))
-		}
-		return v
-	}
+	// The languages lie no farther apart than an embedder has them: about two deviations.
+	vector := func(ja bool, nearness float32) core.Vector { return apart(r, ja, topic, nearness, 0.4, 0.25) }
 	inJapanese := func(text string) bool { return strings.ContainsAny(text, "はの") }
 	put := func(coll, name string, nearness float32, other, asked string) {
 		t.Helper()
@@ -50,22 +30,7 @@ func TestSaid(t *testing.T) {
 		for i := range 40 {
 			texts = append(texts, fmt.Sprintf(other, i))
 		}
-		doc, pages, chunks := file(name, append(texts, asked)...)
-		d, err := x.Begin(ctx, coll, doc, pages, chunks, embedder)
-		if err != nil {
-			t.Fatal(err)
-		}
-		missing := d.Missing()
-		vecs := make([]core.Vector, len(missing))
-		for i, o := range missing {
-			vecs[i] = vector(r, inJapanese(asked), map[bool]float32{o == 40: nearness}[true])
-		}
-		if err := d.PutVectors(ctx, missing, vecs); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := d.Commit(ctx); err != nil {
-			t.Fatal(err)
-		}
+		addAs(t, x, coll, name, func(i int) core.Vector { return vector(inJapanese(asked), map[bool]float32{i == 40: nearness}[true]) }, append(texts, asked)...)
 	}
 	garden := "庭の花は%d番目の鉢に植えてあります。水は朝にやることになっています。"
 	window := "The window number %d of the hall looks out on the garden."
@@ -94,7 +59,7 @@ func TestSaid(t *testing.T) {
 			if c.both {
 				put(made.ID, "rules.txt", near["rules.txt"], garden, bonus)
 			}
-			v := vector(r, inJapanese(c.question), 0.3)
+			v := vector(inJapanese(c.question), 0.3)
 			ask := func(asked string) []core.Hit {
 				t.Helper()
 				return search(t, x, made.ID, index.Query{Asked: asked, Vector: v, K: 10}).Dense
@@ -143,3 +108,6 @@ func TestSaid(t *testing.T) {
 		}
 	}
 }
+
+// TestGraphSaid: the same where the vectors are in a graph.
+func TestGraphSaid(t *testing.T) { withGraph(t, TestSaid) }

@@ -66,12 +66,14 @@ var kanaHashes = func() []uint32 {
 type scripts struct {
 	once sync.Once
 	of   []script
+	n    [2]int // chunks of each
 }
 
 // scripts of the chunks. [chunks]
 func (d *lexicalDoc) scripts() []script {
 	d.script.once.Do(func() {
 		d.script.of = make([]script, d.chunks)
+		d.script.n[latin] = d.chunks
 		for _, s := range d.segments {
 			kana := make([]uint8, len(s.lengths))
 			for _, hash := range kanaHashes {
@@ -81,6 +83,8 @@ func (d *lexicalDoc) scripts() []script {
 			for i, n := range kana {
 				if n >= leastKana {
 					d.script.of[s.first+i] = japanese
+					d.script.n[latin]--
+					d.script.n[japanese]++
 				}
 			}
 		}
@@ -202,14 +206,14 @@ func (x *Index) denseBoth(ctx context.Context, coll string, l *live, q Query) ([
 	if err != nil {
 		return nil, err
 	}
+	known := d.known(q.Asked)
 	var words [2]*said
 	for kind := range words {
 		in := script(kind)
-		known := d.concepts(q.Asked, in)
 		if len(known) == 0 || f.spread[in].n == 0 {
 			continue
 		}
-		if words[in], err = l.said(ctx, known, in, q.K); err != nil {
+		if words[in], err = l.said(ctx, d.concepts(known, in), in, q.K); err != nil {
 			return nil, err
 		}
 		drawn, err := x.drawn(l, q, words[in], f.best[in])

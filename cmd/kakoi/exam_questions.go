@@ -49,15 +49,16 @@ func (o *examOptions) natural(ctx context.Context, c *call) (bool, error) {
 	}
 	path := c.path(o.plan.Questions)
 	_, err := os.Stat(path) // one that is not there is said to be missing, with an adapter or without
+	forAdapter := o.plan.Against != "" || o.plan.Dataset != "" || o.resume != ""
 	natural := o.given() || err != nil || app.IsQuestionFile(path)
-	if !natural && o.plan.Adapter == "" {
+	if !natural && o.plan.Adapter == "" && !forAdapter {
 		adapters, err := c.host.adapters.List(ctx)
 		if err != nil {
 			return false, err
 		}
 		natural = len(adapters) == 0 // what is wrong with the file is told, not that there is no adapter
 	}
-	if natural && (o.plan.Against != "" || o.plan.Dataset != "" || o.resume != "") {
+	if natural && forAdapter {
 		return false, core.Explain(fmt.Errorf("natural questions with a flag of adapters: %w", core.ErrUsage), "error.questions.adapters")
 	}
 	return natural, nil

@@ -148,13 +148,9 @@ func Quoted(context string) string {
 // quote is a clause as a sentence of its own, behind a yes or no.
 func quote(lead, clause string) string {
 	text := leadMarks.ReplaceAllString(strings.Join(strings.Fields(inOneLine(clause)), " "), "")
-	text = strings.TrimRight(strings.TrimSpace(text), "、，,;；：: ")
+	text = strings.TrimRight(strings.TrimSpace(text), dangling)
 	if end := strings.TrimRight(text, "。．.!！?？"); end == text {
-		if Language(text) == "ja" {
-			text += "。"
-		} else {
-			text += "."
-		}
+		text = stopped(text)
 	}
 	return led(lead, text)
 }
@@ -170,13 +166,21 @@ func finished(said string) string {
 	if plain := withoutCopula(text); Language(plain) != "ja" && len(strings.Fields(plain)) > 2 {
 		text = plain
 	}
-	if text = strings.TrimRight(text, "、，,;；：: "); text == "" {
+	if text = strings.TrimRight(text, dangling); text == "" {
 		return said
 	}
+	return led(lead, stopped(text))
+}
+
+// dangling are the marks that no sentence ends with.
+const dangling = "、，,;；：: "
+
+// stopped is a text with the full stop of its language.
+func stopped(text string) string {
 	if Language(text) == "ja" {
-		return led(lead, text+"。")
+		return text + "。"
 	}
-	return led(lead, text+".")
+	return text + "."
 }
 
 // led is a text behind a yes or no.
