@@ -68,3 +68,68 @@ func TestDamagedDocument(t *testing.T) {
 		}
 	}
 }
+
+// TestHarmedUntilRead: a document of which only the name was left is listed by every repair until its new version is there, also after one that ended
+// between its text and its vectors.
+func TestHarmedUntilRead(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	x, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x.EnsureCollection(ctx, "c")
+	if err == nil {
+		err = x.Synthesize(ctx, c.ID, 500, 1, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := x.Documents(ctx, c.ID)
+	if err != nil || len(docs) != 3 {
+		t.Fatal(len(docs), err)
+	}
+	doc := docs[1]
+	err = x.store.Write(func(w *store.Writer) error { return w.Delete(headKey(c.ID, doc.ID)) })
+	for _, kind := range store.GenerationKinds {
+		err = errors.Join(err, x.store.Erase(store.DocumentPrefix(kind, c.ID, doc.ID)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, chunks := []core.Page{{Number: 1, Text: "ab"}}, []core.Chunk{{Page: 1, Text: "a", End: 1}, {Page: 1, Text: "b", Start: 1, End: 2}}
+	for round := range 3 {
+		m, err := x.Mend(ctx, nil)
+		if err != nil || len(m.Harmed) != 1 || m.Harmed[0].Document.ID != doc.ID {
+			t.Fatalf("repair %d: %+v, %v", round, m.Harmed, err)
+		}
+		d, err := x.Begin(ctx, c.ID, m.Harmed[0].Document, pages, chunks, BenchEmbedder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if round == 2 {
+			s := synth{r: rand.New(rand.NewPCG(1, 1))}
+			err := d.PutVectors(ctx, d.Missing(), []core.Vector{s.vector(BenchEmbedder.Dimension), s.vector(BenchEmbedder.Dimension)})
+			if err == nil {
+				_, err = d.Commit(ctx)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if x, err = Open(dir, Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if problems, err := x.Verify(ctx, nil); err != nil || len(problems) != 0 {
+		t.Errorf("after the repair: %v, %v", problems, err)
+	}
+	if docs, err = x.Documents(ctx, c.ID); err != nil || len(docs) != 3 || docs[1].State != core.DocumentReady {
+		t.Errorf("documents %+v, %v", docs, err)
+	}
+	if err := x.Close(); err != nil {
+		t.Error(err)
+	}
+}

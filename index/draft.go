@@ -181,8 +181,8 @@ func (x *Index) finishTexts(w *store.Writer, d *Draft, before stored, drafts []u
 			return err
 		}
 	}
-	if before.head.Generation != 0 {
-		return nil // the current version stays what it is
+	if before.head.Generation != 0 || before.doc.State == core.DocumentReady {
+		return nil // the current version stays what it is; one that Mend adopted without its data stays harmed, for the next repair
 	}
 	doc := d.doc
 	doc.State = core.DocumentPending
