@@ -12,8 +12,8 @@
 // Three bounds of the same rows, of each language by itself since each has its own sentence:
 //
 //   - balanced has the greatest share of questions that come out right, answered rightly or refused rightly, where Answerable of them (two of three) are answered by
-//     the documents, however many of the rows are; of bounds whose share is less by no more than its standard error it is the one nearest to even odds (the one-standard-error
-//     rule of Breiman et al. 1984): where rows tell nothing, models decide about as they do by themselves.
+//     the documents, however many of the rows are. It is the mean of the bounds that have it in samples of the rows, drawn with replacement (bagging, Breiman 1996): the one of
+//     the rows as they are hangs on a few of them.
 //   - careful is not above it, and has a false answer to at most Allowed of the questions that have none, and to at most half as many as
 //     balanced; of such bounds it is the one with most right answers. It keeps at least half of balanced's right answers: where that and the share do not go together, it is
 //     the one with the fewest false answers.
@@ -21,5 +21,5 @@
 //     right refusals. It keeps at least half of balanced's right refusals: where that and the share do not go together, it is the one with
 //     the fewest false refusals.
 //
-// Bounds lie in the middle, by log-odds, between two probabilities that were seen. CrossFit tells what they come to on questions that they were not found on.
+// The bounds of careful and helpful lie in the middle, by log-odds, between two probabilities that were seen. CrossFit tells what they come to on questions that they were not found on.
 package calibrate

@@ -33,6 +33,7 @@ const (
 	keyPrefix       = "base_model.model."
 	keyA            = ".lora_A.weight"
 	keyB            = ".lora_B.weight"
+	keyScale        = ".scale" // of int8 rows
 )
 
 // Read reads an adapter's folder as PEFT writes it. Numbers of any float type become float32. Only what needs no model is checked;

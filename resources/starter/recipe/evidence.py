@@ -3,7 +3,8 @@
 usage: evidence.py train PACK_DIR WRITTEN_DIR STATE.pt SECONDS [RANK [RATE [DROP]]]    on one GPU
        evidence.py measure PACK_DIR WRITTEN_DIR STATE.pt                 figures on held-back documents
        evidence.py exam PACK_DIR STATE.pt EXAM.jsonl OUT.jsonl           exam.py's rows with the evidence in the passages' place
-       evidence.py export PACK_DIR STATE.pt FOLDER                       a PEFT adapter folder
+       evidence.py export PACK_DIR STATE.pt FOLDER                       an adapter as PEFT has it, its halves in int8 rows
+       evidence.py plain FOLDER OUT                                      the same in fp32: PEFT reads it
 
 multilingual-e5-small (MIT, as teacher.py packs it) reads question and stretch together (Nogueira and Cho 2019, arXiv 1901.04085); learned are
 LoRA factors on every linear layer of it (Hu et al. 2021, arXiv 2106.09685), the pooler and one output. A stretch is a sentence, a few, or a
@@ -225,9 +226,7 @@ class Net:
 
     def folder(self, path):
         """What export wrote."""
-        from safetensors.torch import load_file
-
-        sd = load_file(path + "/adapter_model.safetensors")
+        sd = halves(path)
         for k, v in self.train.items():
             v.data.copy_(sd["base_model.model." + ("" if k.startswith("classifier") else "bert.") + k + (".weight" if "lora" in k else "")].float())
 
@@ -799,6 +798,34 @@ def exam(pack, state, rows_file, out):
             f.write(json.dumps(r, ensure_ascii=False) + "\n")
 
 
+def stored(name, value):
+    """What a tensor is stored as: halves of adapters as int8 rows, which is half the room: row r is weight[r] * scale[r]."""
+    import torch
+
+    if "lora_" not in name:
+        return {name: value.half().contiguous()}
+    scale = (value.float().abs().amax(1) / 127).clamp_min(1e-7).half()
+    return {name: torch.round(value.float() / scale.float()[:, None]).clamp(-127, 127).to(torch.int8), name + ".scale": scale}
+
+
+def halves(folder):
+    """The tensors of what export wrote, or PEFT, in float32."""
+    from safetensors.torch import load_file
+
+    sd = load_file(folder + "/adapter_model.safetensors")
+    return {k: v.float() * sd[k + ".scale"].float()[:, None] if k + ".scale" in sd else v.float() for k, v in sd.items() if not k.endswith(".weight.scale")}
+
+
+def plain(folder, out):
+    """Copies what export wrote as a folder that PEFT reads, in fp32."""
+    import shutil
+    from safetensors.torch import save_file
+
+    os.makedirs(out, exist_ok=True)
+    save_file(halves(folder), out + "/adapter_model.safetensors", metadata={"format": "pt"})
+    shutil.copy(folder + "/adapter_config.json", out)
+
+
 def export(pack, state, folder):
     import torch
     from safetensors.torch import save_file
@@ -807,12 +834,7 @@ def export(pack, state, folder):
     os.makedirs(folder, exist_ok=True)
     out = {}
     for k, v in s["train"].items():
-        if "lora" in k:
-            out["base_model.model.bert.%s.weight" % k] = v.half().contiguous()
-        elif k.startswith("pooler"):
-            out["base_model.model.bert." + k] = v.half().contiguous()
-        else:
-            out["base_model.model." + k] = v.half().contiguous()
+        out.update(stored("base_model.model.%s%s%s" % ("" if k.startswith("classifier") else "bert.", k, ".weight" if "lora" in k else ""), v))
     save_file(out, folder + "/adapter_model.safetensors", metadata={"format": "pt"})
     cfg = dict(peft_type="LORA", task_type="SEQ_CLS", base_model_name_or_path="intfloat/multilingual-e5-small", r=s["rank"], lora_alpha=s["alpha"], lora_dropout=0.0, bias="none", fan_in_fan_out=False, inference_mode=True,
                init_lora_weights=True, target_modules=r"bert\.encoder\.layer\.\d+\.(attention\.self\.(query|key|value)|attention\.output\.dense|intermediate\.dense|output\.dense)", modules_to_save=["pooler", "classifier"])
@@ -821,4 +843,4 @@ def export(pack, state, folder):
 
 
 if __name__ == "__main__":
-    {"train": train, "measure": measure, "exam": exam, "export": export}[sys.argv[1]](*sys.argv[2:])
+    {"train": train, "measure": measure, "exam": exam, "export": export, "plain": plain}[sys.argv[1]](*sys.argv[2:])
