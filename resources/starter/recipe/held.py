@@ -2,7 +2,7 @@
 
 usage: held.py WRITTEN_DIR OUT_DIR    -> OUT_DIR/{ja,en}/NAME.md, OUT_DIR/{ja,en}.jsonl (question, answer, refusal)
 
-One in ten documents is held back, by a hash of its name; MOST of them are used. Two questions of each are taken that it answers, and one that it does not: the evidence of each is read, which takes most of a second.
+One in ten documents is held back, by a hash of its name; MOST of them are used, and those of plain questions. Two questions of each are taken that it answers, and one that it does not: the evidence of each is read, which takes most of a second.
 """
 import hashlib, json, lzma, os, re, struct, sys
 
@@ -53,6 +53,11 @@ def documents(written, lang):
             yield r
 
 
+def plain(written, lang):
+    """The documents of a language that were written for plain questions (natural.py) and that no model learns from."""
+    return [r for r in map(json.loads, lines(os.path.join(written, "plain.jsonl.ppmd"))) if r["lang"] == lang]
+
+
 def some(docs):
     """MOST of some documents, by a hash of their names, in their order."""
     docs = list(docs)
@@ -64,7 +69,7 @@ def main(written, out):
     for lang in ("ja", "en"):
         os.makedirs(os.path.join(out, lang), exist_ok=True)
         asked, n = [], 0
-        for n, r in enumerate(some(documents(written, lang)), 1):
+        for n, r in enumerate(some(documents(written, lang)) + plain(written, lang), 1):
             name = "%03d %s.md" % (n, re.sub(r"[^\w .-]", " ", r["title"])[:60].strip())
             with open(os.path.join(out, lang, name), "w") as f:
                 f.write("# %s\n\n%s%s\n" % (r["title"], "## %s\n\n" % r["heading"] if r.get("heading") and r["heading"] != r["title"] else "", r["passage"]))

@@ -3,15 +3,18 @@
 usage: natural.py make WORK_DIR OUT_DIR [N]       -> OUT_DIR/SET/*.md, a collection each, and OUT_DIR/questions.jsonl
        natural.py mixed OUT_DIR                   -> OUT_DIR/mixed/*.md, a collection in both languages, OUT_DIR/questions.jsonl, and OUT_DIR/{cross,own}-{ja,en}.jsonl
                                                   (questions in the other or the documents' own language, for `kakoi bench retrieval`)
+       natural.py plain OUT_DIR                   -> OUT_DIR/plain-{ja,en}/*.md, a collection each, and OUT_DIR/questions.jsonl: questions as people ask who know nothing yet
        natural.py figures RESULT.json...          of `kakoi exam --questions OUT_DIR/questions.jsonl -o RESULT.json`
 
 held-ja, held-en: the written documents that were held back (held.py). families-ja-01 ...: an invented document of relations and fields of life that were held
 back (invent.HELD, invent.HELD_DOMAINS), beside two of the held-back written ones: its things are of one kind, and other invented documents would have things of
 the same names. N questions a language and kind at most, a third of them unanswered. "absent" must hold words that stand in no document; an unanswered question's
-own text serves. mixed: 60 held-back documents a language that tell of things of their own, not passages of packages.
+own text serves. mixed: 60 held-back documents a language that tell of things of their own, not passages of packages. plain: 20 documents a language, written for this alone (written/plain.jsonl.ppmd),
+whose questions are shorter and more general than the sentences that answer them ("How many days of leave?" on "Annual leave is 20 days").
 """
 import json, math, os, random, sys
 import evidence, invent, wording
+import held as back
 from held import documents
 from rows import core, is_ja
 
@@ -123,6 +126,19 @@ def mixed(out, each=60, crossed=45):
     print(len(lines), "questions")
 
 
+def plain(out):
+    lines, n, seen = [], {}, set()
+    for r in back.plain("written", "ja") + back.plain("written", "en"):
+        name = "plain-" + r["lang"]
+        n[name] = n.get(name, 0) + 1
+        file = "%02d.md" % n[name]
+        write(os.path.join(out, name), file, "# %s\n\n## %s\n\n%s\n" % (r["title"], r["heading"], r["passage"]))
+        for some in asked(name, r["lang"], file, r["passage"], [(x["q"], x["a"]) for x in r["qa"]], r["absent"], seen):
+            lines += some
+    write(out, "questions.jsonl", "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines))
+    print(len(lines), "questions")
+
+
 def share(k, n):
     """Percent with Wilson's 95% interval."""
     if not n:
@@ -146,4 +162,4 @@ def figures(*results):
 
 
 if __name__ == "__main__":
-    {"make": make, "mixed": mixed, "figures": figures}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "mixed": mixed, "plain": plain, "figures": figures}[sys.argv[1]](*sys.argv[2:])
