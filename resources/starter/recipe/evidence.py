@@ -225,10 +225,11 @@ class Net:
         return F.linear(F.dropout(h, drop, drop > 0), self.train["classifier.weight"], self.train["classifier.bias"])[:, 0]
 
     def folder(self, path):
-        """What export wrote."""
+        """What export wrote, of this rank or of a smaller one: then the other factors are as they were made, and change nothing yet."""
         sd = halves(path)
         for k, v in self.train.items():
-            v.data.copy_(sd["base_model.model." + ("" if k.startswith("classifier") else "bert.") + k + (".weight" if "lora" in k else "")].float())
+            part = sd["base_model.model." + ("" if k.startswith("classifier") else "bert.") + k + (".weight" if "lora" in k else "")]
+            v.data[tuple(slice(n) for n in part.shape)].copy_(part)
 
 
 def literal(answer, text):
