@@ -8,10 +8,10 @@ import (
 )
 
 // Version counts the readers that told more of a file than those before.
-const Version = 2
+const Version = 3
 
-// changedIn are the kinds that later ones tell more of, and since when: pictures and scanned PDFs inside (2).
-var changedIn = map[string]int{"eml": 2, "mht": 2, "msg": 2, "zip": 2}
+// changedIn are the kinds that later ones tell more of, and since when: pictures and scanned PDFs inside (2), single tildes (3).
+var changedIn = map[string]int{"eml": 2, "md": 3, "mht": 2, "msg": 2, "zip": 2}
 
 // Outdated says whether a document of a kind was read by a Version that told less of it than today's: it is read again when it is next added.
 func Outdated(kind string, version int) bool { return version < max(1, changedIn[kind]) }

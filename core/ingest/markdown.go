@@ -29,7 +29,7 @@ func markdownText(q *budget, source string) (out string, err error) {
 	source = strings.ReplaceAll(strings.TrimPrefix(source, "\ufeff"), "\r\n", "\n")
 	title, body := frontMatter(source)
 	raw := []byte(body)
-	md := goldmark.New(goldmark.WithExtensions(extension.GFM, extension.CJK, extension.Footnote, markdownGuard{q}))
+	md := goldmark.New(goldmark.WithExtensions(extension.GFM, extension.CJK, extension.Footnote, markdownGuard{q}, loneTilde{}))
 	w := markdownWriter{q: q, source: raw}
 	w.blocks(md.Parser().Parse(text.NewReader(raw)), "")
 	if q.err != nil {
