@@ -105,7 +105,7 @@ func Find(rows []Row) (Bounds, error) {
 	return Bounds{Balanced: best, Careful: careful(points, best), Helpful: helpful(points, best)}, nil
 }
 
-// samples is how many times balanced draws the rows; with four times as many its bound moves by a hundredth.
+// samples is how many times balanced draws the rows: the mean of so many is off by some 0.02 of log-odds, where single ones vary by 0.3.
 const samples = 400
 
 // balanced is the mean, by log-odds, of the bounds that are best in samples of the rows, drawn with replacement, each kind for itself. The best of the rows as they
