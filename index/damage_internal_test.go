@@ -9,25 +9,32 @@ import (
 	"kakoi/index/store"
 )
 
+// threeDocuments opens a library in dir with a collection of three documents.
+func threeDocuments(t *testing.T, dir string) (*Index, core.Collection, []core.Document) {
+	t.Helper()
+	x, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x.EnsureCollection(t.Context(), "c")
+	if err == nil {
+		err = x.Synthesize(t.Context(), c.ID, 500, 1, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := x.Documents(t.Context(), c.ID)
+	if err != nil || len(docs) != 3 {
+		t.Fatal(len(docs), err)
+	}
+	return x, c, docs
+}
+
 // TestDamagedDocument: a document whose values are wrong is named, does not hide the others' removal, and can be removed.
 func TestDamagedDocument(t *testing.T) {
 	ctx := t.Context()
 	for _, kind := range []byte{store.KindHead, store.KindChunk, store.KindVector, store.KindLexical, store.KindPage} {
-		x, err := Open(t.TempDir(), Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := x.EnsureCollection(ctx, "c")
-		if err == nil {
-			err = x.Synthesize(ctx, c.ID, 500, 1, nil)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		docs, err := x.Documents(ctx, c.ID)
-		if err != nil || len(docs) != 3 {
-			t.Fatal(len(docs), err)
-		}
+		x, c, docs := threeDocuments(t, t.TempDir())
 		id := docs[1].ID
 		key := headKey(c.ID, id)
 		if kind != store.KindHead {
@@ -73,23 +80,9 @@ func TestDamagedDocument(t *testing.T) {
 // between its text and its vectors.
 func TestHarmedUntilRead(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
-	x, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := x.EnsureCollection(ctx, "c")
-	if err == nil {
-		err = x.Synthesize(ctx, c.ID, 500, 1, nil)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	docs, err := x.Documents(ctx, c.ID)
-	if err != nil || len(docs) != 3 {
-		t.Fatal(len(docs), err)
-	}
+	x, c, docs := threeDocuments(t, dir)
 	doc := docs[1]
-	err = x.store.Write(func(w *store.Writer) error { return w.Delete(headKey(c.ID, doc.ID)) })
+	err := x.store.Write(func(w *store.Writer) error { return w.Delete(headKey(c.ID, doc.ID)) })
 	for _, kind := range store.GenerationKinds {
 		err = errors.Join(err, x.store.Erase(store.DocumentPrefix(kind, c.ID, doc.ID)))
 	}

@@ -111,11 +111,22 @@ const samples = 400
 // balanced is the mean, by log-odds, of the bounds that are best in samples of the rows, drawn with replacement, each kind for itself. The best of the rows as they
 // are hangs on a few of them; the mean is steadier and better on other rows (Bühlmann and Yu 2002, Analyzing bagging).
 func balanced(rows []Row) float64 {
-	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(logOdds(a.Probability), logOdds(b.Probability)) })
-	var kinds [2][]int // places of the answerable ones, and of the others
-	for i, r := range rows {
-		kinds[count(r.Refusal)] = append(kinds[count(r.Refusal)], i)
+	var kinds [2][]int // places of the answerable ones, and of the others, in all
+	others := 0
+	for _, r := range rows {
+		others += count(r.Refusal)
+	}
+	var all []weighed
+	for _, r := range slices.SortedStableFunc(slices.Values(rows), func(a, b Row) int { return cmp.Compare(logOdds(a.Probability), logOdds(b.Probability)) }) {
+		w := weighed{odds: logOdds(r.Probability)}
+		switch {
+		case r.Refusal:
+			w.gain = -(1 - Answerable) / float64(others)
+		case r.Right:
+			w.gain = Answerable / float64(len(rows)-others)
+		}
+		kinds[count(r.Refusal)] = append(kinds[count(r.Refusal)], len(all))
+		all = append(all, w)
 	}
 	rng := rand.New(rand.NewPCG(uint64(len(rows)), 1))
 	times := make([]int, len(rows))
@@ -127,33 +138,32 @@ func balanced(rows []Row) float64 {
 				times[kind[rng.IntN(len(kind))]]++
 			}
 		}
-		sum += bestOdds(rows, times, Answerable/float64(len(kinds[0])), (1-Answerable)/float64(len(kinds[1])))
+		sum += bestOdds(all, times)
 	}
 	return fromOdds(sum / samples)
 }
 
-// bestOdds is the log-odds with the greatest share of questions that come out right, of rows, rising by their probability, that are there so many times: right is
-// gained with each that is answered rightly, and wrong lost with each of the others that is answered.
-func bestOdds(rows []Row, times []int, right, wrong float64) float64 {
-	at, top, share := 0.0, math.Inf(-1), 0.0
-	last, first := math.Inf(-1), true
+// weighed is a row as balanced sees it.
+type weighed struct {
+	odds float64 // of its probability
+	gain float64 // of the share of questions that come out right, where it is answered; below 0: lost
+}
+
+// bestOdds is the log-odds with the greatest share of questions that come out right, of rows that rise by their odds and are there so many times.
+func bestOdds(rows []weighed, times []int) float64 {
+	at, top, share, last := 0.0, math.Inf(-1), 0.0, math.Inf(-1)
 	for i, r := range rows {
 		if times[i] == 0 {
 			continue
 		}
-		o := logOdds(r.Probability)
-		switch {
-		case first:
-			at, top, first = o-beyond, 0, false
-		case o > last && share > top:
-			at, top = (last+o)/2, share
+		if math.IsInf(last, -1) {
+			last = r.odds - 2*beyond
 		}
-		last = o
-		if r.Refusal {
-			share -= wrong * float64(times[i])
-		} else if r.Right {
-			share += right * float64(times[i])
+		if r.odds > last && share > top {
+			at, top = (last+r.odds)/2, share
 		}
+		last = r.odds
+		share += r.gain * float64(times[i])
 	}
 	if share > top {
 		at = last + beyond

@@ -134,7 +134,7 @@ func (p *Parts) take(f *weights.Folder, c config) error {
 			if t, err := f.Tensor(rows); err != nil || t.DType != weights.I8 {
 				return errors.Join(err, a.badTensor(key, "stands beside what is no int8 matrix"))
 			}
-			continue // matrix reads it
+			continue // Adapter.matrix reads it
 		}
 		switch {
 		case !ok, strings.Contains(name, "lora_") && !isA && !isB:
@@ -167,11 +167,11 @@ func (p *Parts) low(a *Adapter, f *weights.Folder, c config, module string) erro
 	if !f.Has(keyPrefix + module + keyB) {
 		return a.badTensor(key, "has no lora_B beside it")
 	}
-	x, xs, err := matrix(a, f, key)
+	x, xs, err := a.matrix(f, key)
 	if err != nil {
 		return err
 	}
-	y, ys, err := matrix(a, f, keyPrefix+module+keyB)
+	y, ys, err := a.matrix(f, keyPrefix+module+keyB)
 	if err != nil {
 		return err
 	}
@@ -185,22 +185,6 @@ func (p *Parts) low(a *Adapter, f *weights.Folder, c config, module string) erro
 	}
 	p.Low[module] = t
 	return nil
-}
-
-// matrix reads a half as PEFT writes it, or stored as int8 rows, which is Kakoi's own (weights.Int8Rows): I8 [Out, In] and, beside it, F16 [Out] "….scale".
-func matrix(a *Adapter, f *weights.Folder, key string) ([]float32, []int64, error) {
-	if !f.Has(key + keyScale) {
-		return a.matrix(f, key)
-	}
-	l, err := f.Linear(key)
-	if err != nil {
-		return nil, nil, fmt.Errorf("adapter %q: %w", a.Name, err)
-	}
-	v := make([]float32, l.Out*l.In)
-	if err := l.Float32(v); err != nil {
-		return nil, nil, fmt.Errorf("adapter %q: %w", a.Name, err)
-	}
-	return v, []int64{int64(l.Out), int64(l.In)}, nil
 }
 
 func notFinite(name, what string) error {

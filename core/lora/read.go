@@ -190,8 +190,20 @@ func (a *Adapter) badTensor(key, what string) error {
 	return core.Explain(fmt.Errorf("adapter %q: tensor %q: %s: %w", a.Name, key, what, core.ErrCorrupt), "error.lora.shape", a.Name, strings.TrimPrefix(key, keyPrefix))
 }
 
-// matrix reads a tensor of two dimensions.
+// matrix reads a tensor of two dimensions: as PEFT writes it or, which is Kakoi's own and ReadParts alone lets through, as int8 rows (weights.Int8Rows), I8 [Out, In] and
+// F16 [Out] beside it.
 func (a *Adapter) matrix(f *weights.Folder, key string) ([]float32, []int64, error) {
+	if f.Has(key + keyScale) {
+		l, err := f.Linear(key)
+		if err != nil {
+			return nil, nil, fmt.Errorf("adapter %q: %w", a.Name, err)
+		}
+		v := make([]float32, l.Out*l.In)
+		if err := l.Float32(v); err != nil {
+			return nil, nil, fmt.Errorf("adapter %q: %w", a.Name, err)
+		}
+		return v, []int64{int64(l.Out), int64(l.In)}, nil
+	}
 	t, err := f.Tensor(key)
 	if err != nil {
 		return nil, nil, err

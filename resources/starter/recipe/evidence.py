@@ -228,7 +228,7 @@ class Net:
         """What export wrote, of this rank or of a smaller one: then the other factors are as they were made, and change nothing yet."""
         sd = halves(path)
         for k, v in self.train.items():
-            part = sd["base_model.model." + ("" if k.startswith("classifier") else "bert.") + k + (".weight" if "lora" in k else "")]
+            part = sd[peft_name(k)]
             v.data[tuple(slice(n) for n in part.shape)].copy_(part)
 
 
@@ -799,6 +799,11 @@ def exam(pack, state, rows_file, out):
             f.write(json.dumps(r, ensure_ascii=False) + "\n")
 
 
+def peft_name(name):
+    """PEFT's name for one of Net.train."""
+    return "base_model.model.%s%s%s" % ("" if name.startswith("classifier") else "bert.", name, ".weight" if "lora" in name else "")
+
+
 def stored(name, value):
     """What a tensor is stored as: halves of adapters as int8 rows, which is half the room: row r is weight[r] * scale[r]."""
     import torch
@@ -835,7 +840,7 @@ def export(pack, state, folder):
     os.makedirs(folder, exist_ok=True)
     out = {}
     for k, v in s["train"].items():
-        out.update(stored("base_model.model.%s%s%s" % ("" if k.startswith("classifier") else "bert.", k, ".weight" if "lora" in k else ""), v))
+        out.update(stored(peft_name(k), v))
     save_file(out, folder + "/adapter_model.safetensors", metadata={"format": "pt"})
     cfg = dict(peft_type="LORA", task_type="SEQ_CLS", base_model_name_or_path="intfloat/multilingual-e5-small", r=s["rank"], lora_alpha=s["alpha"], lora_dropout=0.0, bias="none", fan_in_fan_out=False, inference_mode=True,
                init_lora_weights=True, target_modules=r"bert\.encoder\.layer\.\d+\.(attention\.self\.(query|key|value)|attention\.output\.dense|intermediate\.dense|output\.dense)", modules_to_save=["pooler", "classifier"])

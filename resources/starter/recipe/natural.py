@@ -14,8 +14,7 @@ whose questions are shorter and more general than the sentences that answer them
 """
 import json, math, os, random, sys
 import evidence, invent, wording
-import held as back
-from held import documents
+from held import documents, plain as plain_documents
 from rows import core, is_ja
 
 
@@ -127,14 +126,13 @@ def mixed(out, each=60, crossed=45):
 
 
 def plain(out):
-    lines, n, seen = [], {}, set()
-    for r in back.plain("written", "ja") + back.plain("written", "en"):
-        name = "plain-" + r["lang"]
-        n[name] = n.get(name, 0) + 1
-        file = "%02d.md" % n[name]
-        write(os.path.join(out, name), file, "# %s\n\n## %s\n\n%s\n" % (r["title"], r["heading"], r["passage"]))
-        for some in asked(name, r["lang"], file, r["passage"], [(x["q"], x["a"]) for x in r["qa"]], r["absent"], seen):
-            lines += some
+    lines, seen = [], set()
+    for lang in ("ja", "en"):
+        for n, r in enumerate(plain_documents("written", lang), 1):
+            name, file = "plain-" + lang, "%02d.md" % n
+            write(os.path.join(out, name), file, "# %s\n\n## %s\n\n%s\n" % (r["title"], r["heading"], r["passage"]))
+            yes, no = asked(name, lang, file, r["passage"], [(x["q"], x["a"]) for x in r["qa"]], r["absent"], seen)
+            lines += yes + no
     write(out, "questions.jsonl", "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines))
     print(len(lines), "questions")
 
