@@ -145,7 +145,11 @@ func (d *Datasets) calibrate(ctx context.Context, model string, rows []core.Row,
 		// Where an answer stands is not asked for: no gold, so nothing is cited and no embedder needed.
 		items[i] = record.ExamItem{ID: r.ID, Place: i, Question: r.Question, Expected: r.Answer, Refusal: r.Refusal, Language: r.Language, Source: r.Source, Inputs: r.Inputs, Evidence: r.Evidence, Answerable: r.Answerable}
 	}
-	if of, now := evidenceOf(items), evidenceID(c.Models.evidenceFor(ctx, a.gen.Info(), p)); of != now {
+	now := evidenceID(c.Models.evidenceFor(ctx, a.gen.Info(), p))
+	if err := ctx.Err(); err != nil { // none was found since nobody waited
+		return nil, err
+	}
+	if of := evidenceOf(items); of != now {
 		return nil, core.Explain(fmt.Errorf("calibrate with rows of evidence %q, where answers are from %q: %w", of, now, core.ErrUnsupported), "error.calibrate.evidence")
 	}
 	a.common = a.commonOf(items)
