@@ -603,6 +603,7 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=19
     lora = [v for k, v in ps.items() if "lora" in k]
     head = [v for k, v in ps.items() if "lora" not in k]
     opt = torch.optim.AdamW([{"params": lora, "weight_decay": 0.01, "lr0": rate}, {"params": head, "weight_decay": 0.01, "lr0": rate / 2}], lr=rate, betas=(0.9, 0.98))
+    save = lambda: torch.save({"train": {k: v.detach().cpu() for k, v in ps.items()}, "rank": rank, "alpha": net.alpha}, state)
     begun, step, total, seen = time.time(), 0, 0.0, 0
     p = 0.0
     while p < 1:
@@ -634,11 +635,13 @@ def train(pack, written, state, seconds, rank=16, rate=6e-4, drop=0.1, groups=19
         if step % 500 == 0:
             log("step %d at %.2f loss %.4f, %.1fk pairs/s, %d waiting" % (step, p, total / 50, seen / (time.time() - begun) / 1e3, made.qsize()))
             total = 0.0
+            if not me and step % 2000 == 0:
+                save()  # what there is, should the machine go
     for q in workers:
         q.kill()
     if me:
         os._exit(0)
-    torch.save({"train": {k: v.detach().cpu() for k, v in ps.items()}, "rank": rank, "alpha": net.alpha}, state)
+    save()
     log("saved after step", step)
     net.layer = layer
     if MEASURED:
