@@ -104,6 +104,7 @@ func (a *Asker) settle(ctx context.Context, ans *core.Answer, q asked, shown []c
 	if !quoted {
 		text = finished(text)
 	}
+	text = unfinished(text, q.evidence.chosen[of].whole().stretch.text)
 	ans.Text, ans.Quoted = text, quoted
 	ans.Citations, ans.Unsupported, err = citeAnswer(ctx, ans.Question, text, shown, a.Embedder, true)
 	if err != nil || len(ans.Unsupported) == 0 {
