@@ -48,13 +48,13 @@ var reading = struct {
 	hits: 8, first: 4, enough: 2, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, ofHit: 3.3, noCode: 2,
 	places: 2, overOne: 1.5, perRune: 0.05, ofWhole: 0.75, underWhole: 2, underClause: 0.5,
 	trims: 3, longJa: 30, longEn: 80, perTrimmed: 0.02,
-	ofStretch: 0.63, ofClause: 0.31, plus: -0.07,
+	ofStretch: 0.51, ofClause: 0.45, plus: -0.34,
 	shown: 1, share: 0.5, heading: true,
 	ofOdds: 1, ofOwnOdds: 0, bound: 0.5,
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 9
+const Reading = 10
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
