@@ -211,6 +211,7 @@ func TestEvidenceRefusal(t *testing.T) {
 func TestTrims(t *testing.T) {
 	for text, want := range map[string][]string{
 		"in at most ten days, or": {"in", "in at", "in at most", "in at most ten", "in at most ten days", "at most ten days, or", "most ten days, or", "ten days, or", "days, or", "or"},
+		"apply the coat of paint": {"apply", "apply the coat", "the coat of paint", "coat of paint", "of paint", "paint"},
 		"受付は平日の9時まで。":             {"受付", "受付は", "受付は平日", "受付は平日の", "受付は平日の9時", "受付は平日の9時まで", "平日の9時まで", "9時まで"},
 		"部屋は 3号館":                 {"部屋", "部屋は", "3号館"},
 		"カード（再発行）":                {"カード", "カード（", "カード（再発行", "（再発行）", "再発行）"},

@@ -47,7 +47,7 @@ func (c candidate) isLong() bool {
 }
 
 // trims are the places of a text less some words at its end, and less some at its beginning, without repeats; none of a single word. Japanese ones begin at no particle and in no
-// compound (after hiragana, a mark or a space alone), and end behind no number whose unit follows.
+// compound (after hiragana, a mark or a space alone), and end behind no number whose unit follows. English ones end behind no word that wants another ("apply the").
 func trims(text string) []Span {
 	rs := []rune(text)
 	ws := words(rs)
@@ -59,7 +59,7 @@ func trims(text string) []Span {
 		}
 	}
 	for i := 0; i+1 < len(ws); i++ {
-		if !endsInNumber(rs, ws[i].End) {
+		if !endsInNumber(rs, ws[i].End) && !wantsMore(string(rs[:ws[i].End])) {
 			add(Span{0, ws[i].End})
 		}
 	}
@@ -69,6 +69,14 @@ func trims(text string) []Span {
 		}
 	}
 	return out
+}
+
+// leading are English words that begin what follows them: an answer that ends with one breaks off. Those that may end a sentence ("what it is for", "log in") are not among them.
+var leading = strings.Fields("a an the my your our their its of from with into than and or but nor because although whether unless whose must shall should will would very per every")
+
+// wantsMore says whether a text ends with an English word that begins what follows.
+func wantsMore(text string) bool {
+	return slices.Contains(leading, strings.ToLower(text[strings.LastIndexAny(text, " \t\n")+1:]))
 }
 
 // beginsInside says whether what begins at i goes on a Japanese word: the particle or the ending of the one before, or the rest of a compound, a number's unit.

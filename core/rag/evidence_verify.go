@@ -29,7 +29,7 @@ func (a *Asker) verified(ctx context.Context, q asked, said string, shown []core
 		}
 	}
 	c := q.evidence.chosen[of]
-	inside := stands(answer, c.whole().stretch.text)
+	inside := stands(answer, c.whole().stretch.text) && (!wantsMore(answer) || strings.HasSuffix(bare(c.whole().stretch.text), bare(answer)))
 	text, err = a.held(ctx, q, said, lead, answer, inside, c)
 	switch {
 	case err == nil:
