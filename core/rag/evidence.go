@@ -27,6 +27,7 @@ var reading = struct {
 	afterJa, afterEn          int     // behind it
 	most                      int     // stretches that are compared at most: those with most of the question's words, the better hits first
 	ofHit                     float64 // logit that the search's score of a passage (near 1 of the first hit, near 0 of the last) adds where stretches are put in order
+	foreign                   float64 // taken off logits of what is not in the question's language, where passages in that were found, too
 	noCode                    float64 // taken off logits where the question names a code that stands nowhere
 	places                    int     // sentences whose clauses are compared
 	overOne                   float64 // logit by which several sentences together must be better than the best one, to stand for it
@@ -45,7 +46,7 @@ var reading = struct {
 	ofOwnOdds                 float64 // weight of the log-odds of the model's own refusal; 0: it is not asked where the evidence refuses
 	bound                     float64 // of the refusal, where none was calibrated
 }{
-	hits: 8, first: 4, enough: 2, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, ofHit: 3.3, noCode: 2,
+	hits: 8, first: 4, enough: 2, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, ofHit: 3.3, foreign: 2, noCode: 2,
 	places: 2, overOne: 1.5, perRune: 0.05, ofWhole: 0.75, underWhole: 2, underClause: 0.5,
 	trims: 3, longJa: 30, longEn: 80, perTrimmed: 0.02,
 	ofStretch: 0.51, ofClause: 0.45, plus: -0.34,
@@ -64,8 +65,9 @@ type candidate struct {
 	stretch
 	of      []rune // the text of its passage
 	heading string
-	within  Span   // of a clause: the sentence
-	side    string // a yes or no: whether the stretch says it is what is read
+	within  Span    // of a clause: the sentence
+	side    string  // a yes or no: whether the stretch says it is what is read
+	less    float64 // what is taken off what the cross-encoder says, for its language
 	logit   float64
 	found   float64 // what is added to that where candidates of several places are put in order: of the search's score of the passage, and of what a clause is of
 }
@@ -156,11 +158,22 @@ func (a *Asker) stretchesIn(ctx context.Context, question string, seen logits, p
 		less = reading.noCode
 	}
 	if found {
-		for i := range all {
-			all[i].found = reading.ofHit * passages[all[i].passage].Score
-		}
+		asFound(question, passages, all)
 	}
 	return all, less, a.compare(ctx, question, seen, all, less)
+}
+
+// asFound counts in what the search says of passages, and that a question is seldom about those in the other language where there are some in its own.
+func asFound(question string, passages []core.Passage, all []candidate) {
+	lang := Language(question)
+	own := slices.ContainsFunc(passages, func(p core.Passage) bool { return Language(p.Text) == lang })
+	for i := range all {
+		p := passages[all[i].passage]
+		all[i].found = reading.ofHit * p.Score
+		if own && Language(p.Text) != lang {
+			all[i].less = reading.foreign
+		}
+	}
 }
 
 // compare has the cross-encoder read the question with each of some texts that it has not seen.
@@ -186,7 +199,7 @@ func (a *Asker) compare(ctx context.Context, question string, seen logits, all [
 		}
 	}
 	for i, text := range texts {
-		all[i].logit = float64(seen[text]) - less
+		all[i].logit = float64(seen[text]) - less - all[i].less
 	}
 	return nil
 }
@@ -282,7 +295,7 @@ func (c candidate) parts(codes map[string]bool) []candidate {
 
 // part is a span within a sentence.
 func (c candidate) part(s Span) candidate {
-	p := candidate{stretch: stretch{passage: c.passage, lines: 1}, of: c.of, heading: c.heading, within: c.span, found: c.found}
+	p := candidate{stretch: stretch{passage: c.passage, lines: 1}, of: c.of, heading: c.heading, within: c.span, less: c.less, found: c.found}
 	p.span = Span{c.span.Start + s.Start, c.span.Start + s.End}
 	p.stretch.text = string(c.of[p.span.Start:p.span.End])
 	return p

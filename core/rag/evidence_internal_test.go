@@ -144,6 +144,41 @@ func TestEvidenceReadsOn(t *testing.T) {
 	}
 }
 
+// TestEvidenceForeign: what a search found in the other language has to answer better than what it found in the question's own, and to be surer that there is an answer; where there is
+// nothing in its own, or the passages are given, nothing is taken off.
+func TestEvidenceForeign(t *testing.T) {
+	const ja, en, other = "申請は毎月15日に払い戻します。", "Claims are paid within seven days of it.", "The office is closed on Sundays."
+	for i, c := range []struct {
+		question string
+		logit    float32 // of the English one; the Japanese one's is 1
+		texts    []string
+		found    bool
+		want     string
+		less     float64 // what is taken off the logit of it
+	}{
+		{"立て替えたお金はいつ戻りますか。", 1 + float32(reading.foreign)*0.9, []string{en, ja}, true, ja, 0},
+		{"立て替えたお金はいつ戻りますか。", 1 + float32(reading.foreign)*1.1, []string{en, ja}, true, en, reading.foreign},
+		{"立て替えたお金はいつ戻りますか。", 1.1, []string{en, ja}, false, en, 0},
+		{"立て替えたお金はいつ戻りますか。", 1.1, []string{en, other}, true, en, 0},
+		{"When are claims paid?", 1 - float32(reading.foreign)*0.9, []string{en, ja}, true, en, 0},
+	} {
+		s := scored{ja: 1, en: c.logit}
+		var passages []core.Passage
+		for _, text := range c.texts {
+			passages = append(passages, core.Passage{Document: text, Text: text, Score: 1})
+		}
+		e, err := (&Asker{Evidence: s}).evidenceIn(t.Context(), c.question, passages, c.found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		logit := float64(s[c.want]) - c.less
+		best := fromOdds((reading.ofStretch+reading.ofClause)*logit + reading.plus)
+		if got := e.shownPassages(); got[0].Text != c.want || math.Abs(e.best-best) > 1e-6 {
+			t.Errorf("%d: %q, %.4f, want %q, %.4f", i, got[0].Text, e.best, c.want, best)
+		}
+	}
+}
+
 // TestEvidenceChosen: the clause that answers is read, of the better sentence; a sentence whose clauses are much worse is read whole; where several
 // stretches may be read, the ones of other places that are not much less likely.
 func TestEvidenceChosen(t *testing.T) {
