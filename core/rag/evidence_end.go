@@ -10,7 +10,7 @@ import (
 var (
 	joining = regexp.MustCompile(`(?:[いきぎしちみりびえけげせてねめれべくず]|[んい]で|[すたるい]が|たら|れば|ながら)$`)
 	// nouns and adverbs that end like that
-	closed = regexp.MustCompile(`(?:なし|だけ|ため|とき|ころ|くらい|ぐらい|のみ|ごみ|あたり|より|つき|うち|たち|おき|近く|多く|全て|すべて|いずれ|それ|これ|くすり|はがき|ちらし|みそ汁|でき)$`)
+	closed = regexp.MustCompile(`(?:なし|だけ|ため|とき|ころ|くらい|ぐらい|のみ|ごみ|あたり|より|つき|うち|たち|おき|近く|多く|全て|すべて|いずれ|それ|これ|くすり|はがき|ちらし)$`)
 )
 
 // unfinished is an answer that is a part of a sentence, with an ellipsis where the sentence goes on and the words ask for that.

@@ -72,7 +72,7 @@ func trims(text string) []Span {
 }
 
 // leading are English words that begin what follows them: an answer that ends with one breaks off. Those that may end a sentence ("what it is for", "log in") are not among them.
-var leading = strings.Fields("a an the my your our their its of from with into than and or but nor because although whether unless whose must shall should will would very per every")
+var leading = strings.Fields("a an the my your our their its of from with into than and or but nor because although whether unless whose must shall should will would very per every which who whom")
 
 // wantsMore says whether a text ends with an English word that begins what follows.
 func wantsMore(text string) bool {
