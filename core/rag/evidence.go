@@ -55,7 +55,7 @@ var reading = struct {
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 10
+const Reading = 11
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
@@ -129,9 +129,17 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	if err := a.compare(ctx, question, seen, parts, less); err != nil {
 		return nil, err
 	}
-	top, topPart := slices.MaxFunc(all, byRank).logit, slices.MaxFunc(parts, byRank).logit
+	best, bestPart := slices.MaxFunc(all, byRank), slices.MaxFunc(parts, byRank)
+	top, topPart := best.logit, bestPart.logit
 	e := &evidence{question: question, passages: lot, id: a.Evidence.Info().ID, read: len(seen), seen: seen}
-	e.best = fromOdds(reading.ofStretch*top + reading.ofClause*topPart + reading.plus)
+	e.best = answerable(top, topPart)
+	if e.best > unsureLow && e.best < unsureHigh {
+		stretch, clause, err := a.readAgain(ctx, question, best, bestPart, less)
+		if err != nil {
+			return nil, err
+		}
+		e.best = answerable(stretch, clause)
+	}
 	var read []candidate
 	start := 0
 	for _, end := range ends {
@@ -149,6 +157,11 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 		e.chosen = append(e.chosen, c)
 	}
 	return e, nil
+}
+
+// answerable is how likely there is an answer, by the logits of the best stretch and the best clause.
+func answerable(stretch, clause float64) float64 {
+	return fromOdds(reading.ofStretch*stretch + reading.ofClause*clause + reading.plus)
 }
 
 // stretchesIn are the stretches of passages as the cross-encoder reads them with the question, and what is taken off the logits of those and of their clauses.
