@@ -67,7 +67,7 @@ type candidate struct {
 	heading string
 	within  Span    // of a clause: the sentence
 	side    string  // a yes or no: whether the stretch says it is what is read
-	less    float64 // what is taken off what the cross-encoder says, for its language
+	less    float64 // what is taken off what the cross-encoder says of it and of its clauses
 	logit   float64
 	found   float64 // what is added to that where candidates of several places are put in order: of the search's score of the passage, and of what a clause is of
 }
@@ -111,10 +111,10 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 	if found {
 		lot = passages[:min(reading.first, len(passages))]
 	}
-	all, less, err := a.stretchesIn(ctx, question, seen, lot, found)
+	all, err := a.stretchesIn(ctx, question, seen, lot, found)
 	if err == nil && len(lot) < len(passages) && (len(all) == 0 || slices.MaxFunc(all, byRank).logit < reading.enough) {
 		lot = passages
-		all, less, err = a.stretchesIn(ctx, question, seen, lot, found)
+		all, err = a.stretchesIn(ctx, question, seen, lot, found)
 	}
 	if err != nil || len(all) == 0 {
 		return nil, err
@@ -126,19 +126,16 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 		parts = append(parts, p.parts(codes)...)
 		ends[i] = len(parts)
 	}
-	if err := a.compare(ctx, question, seen, parts, less); err != nil {
+	if err := a.compare(ctx, question, seen, parts); err != nil {
 		return nil, err
 	}
-	best, bestPart := slices.MaxFunc(all, byRank), slices.MaxFunc(parts, byRank)
-	top, topPart := best.logit, bestPart.logit
+	top, topPart := slices.MaxFunc(all, byRank), slices.MaxFunc(parts, byRank)
 	e := &evidence{question: question, passages: lot, id: a.Evidence.Info().ID, read: len(seen), seen: seen}
-	e.best = answerable(top, topPart)
+	e.best = answerable(top.logit, topPart.logit)
 	if e.best > unsureLow && e.best < unsureHigh {
-		stretch, clause, err := a.readAgain(ctx, question, best, bestPart, less)
-		if err != nil {
+		if e.best, err = a.readAgain(ctx, question, top, topPart); err != nil {
 			return nil, err
 		}
-		e.best = answerable(stretch, clause)
 	}
 	var read []candidate
 	start := 0
@@ -147,7 +144,7 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 		start = end
 	}
 	slices.SortStableFunc(read, func(x, y candidate) int { return byRank(y, x) })
-	if topPart < top-reading.underWhole {
+	if topPart.logit < top.logit-reading.underWhole {
 		read = places
 	}
 	for _, c := range read {
@@ -164,16 +161,18 @@ func answerable(stretch, clause float64) float64 {
 	return fromOdds(reading.ofStretch*stretch + reading.ofClause*clause + reading.plus)
 }
 
-// stretchesIn are the stretches of passages as the cross-encoder reads them with the question, and what is taken off the logits of those and of their clauses.
-func (a *Asker) stretchesIn(ctx context.Context, question string, seen logits, passages []core.Passage, found bool) (all []candidate, less float64, err error) {
+// stretchesIn are the stretches of passages as the cross-encoder reads them with the question.
+func (a *Asker) stretchesIn(ctx context.Context, question string, seen logits, passages []core.Passage, found bool) ([]candidate, error) {
 	all, coded := candidatesOf(question, passages)
-	if !coded {
-		less = reading.noCode
-	}
 	if found {
 		asFound(question, passages, all)
 	}
-	return all, less, a.compare(ctx, question, seen, all, less)
+	if !coded {
+		for i := range all {
+			all[i].less += reading.noCode
+		}
+	}
+	return all, a.compare(ctx, question, seen, all)
 }
 
 // asFound counts in what the search says of passages, and that a question is seldom about those in the other language where there are some in its own.
@@ -190,7 +189,7 @@ func asFound(question string, passages []core.Passage, all []candidate) {
 }
 
 // compare has the cross-encoder read the question with each of some texts that it has not seen.
-func (a *Asker) compare(ctx context.Context, question string, seen logits, all []candidate, less float64) error {
+func (a *Asker) compare(ctx context.Context, question string, seen logits, all []candidate) error {
 	texts := make([]string, len(all))
 	var unseen []string
 	for i, c := range all {
@@ -212,7 +211,7 @@ func (a *Asker) compare(ctx context.Context, question string, seen logits, all [
 		}
 	}
 	for i, text := range texts {
-		all[i].logit = float64(seen[text]) - less - all[i].less
+		all[i].logit = float64(seen[text]) - all[i].less
 	}
 	return nil
 }

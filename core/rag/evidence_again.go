@@ -20,8 +20,8 @@ func saidOtherwise(question string) string {
 	if contracted.MatchString(question) {
 		return contracted.ReplaceAllString(question, "${1}'s ")
 	}
-	if bare := strings.TrimRight(question, "?？。. "); bare != question {
-		return bare
+	if open := strings.TrimRight(question, "?？。. "); open != question && open != "" {
+		return open
 	}
 	if Language(question) == "ja" {
 		return question + "？"
@@ -29,11 +29,11 @@ func saidOtherwise(question string) string {
 	return question + "?"
 }
 
-// readAgain is the mean of the logits of a stretch and of a clause, and of what they are with the question said otherwise; less is taken off those.
-func (a *Asker) readAgain(ctx context.Context, question string, top, part candidate, less float64) (stretch, clause float64, err error) {
-	again := []candidate{top, part}
-	if err := a.compare(ctx, saidOtherwise(question), logits{}, again, less); err != nil {
-		return 0, 0, err
+// readAgain is how likely there is an answer by the means of what the best stretch and the best clause were given and what they are with the question said otherwise.
+func (a *Asker) readAgain(ctx context.Context, question string, stretch, clause candidate) (float64, error) {
+	again := []candidate{stretch, clause}
+	if err := a.compare(ctx, saidOtherwise(question), logits{}, again); err != nil {
+		return 0, err
 	}
-	return (top.logit + again[0].logit) / 2, (part.logit + again[1].logit) / 2, nil
+	return answerable((stretch.logit+again[0].logit)/2, (clause.logit+again[1].logit)/2), nil
 }

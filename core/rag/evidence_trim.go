@@ -26,7 +26,7 @@ func (a *Asker) trimmed(ctx context.Context, question string, seen logits, c can
 		if len(all) == 1 {
 			return best, nil
 		}
-		if err := a.compare(ctx, question, seen, all, 0); err != nil {
+		if err := a.compare(ctx, question, seen, all); err != nil {
 			return best, err
 		}
 		shorter := briefest(all, reading.perTrimmed)

@@ -66,7 +66,7 @@ func (a *Asker) held(ctx context.Context, q asked, said, lead, answer string, in
 		return quote(lead, brief.stretch.text), nil
 	}
 	both := []candidate{brief, from.part(at)}
-	if err := a.compare(ctx, q.evidence.question, q.evidence.seen, both, 0); err != nil {
+	if err := a.compare(ctx, q.evidence.question, q.evidence.seen, both); err != nil {
 		return "", err
 	}
 	if both[1].worth(reading.perRune) >= both[0].worth(reading.perRune)-reading.underClause {
@@ -112,7 +112,7 @@ func (a *Asker) sided(ctx context.Context, question string, seen logits, lead st
 		sentence.side = side
 		both = append(both, sentence)
 	}
-	if err := a.compare(ctx, question, seen, both, 0); err != nil {
+	if err := a.compare(ctx, question, seen, both); err != nil {
 		return "", err
 	}
 	switch {

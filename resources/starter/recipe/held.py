@@ -9,6 +9,7 @@ import hashlib, json, lzma, os, re, struct, sys
 
 PPMD = {"max_order": 12, "mem_size": 256 << 20}  # a fifth smaller than xz
 MOST = 90  # documents a language
+PLAIN = "plain.jsonl.ppmd"  # nothing is to learn from it
 
 
 def heldout(text, one_in):
@@ -55,7 +56,7 @@ def documents(written, lang):
 
 def plain(written, lang):
     """The documents of a language that were written for plain questions (natural.py) and that no model learns from."""
-    return [r for r in map(json.loads, lines(os.path.join(written, "plain.jsonl.ppmd"))) if r["lang"] == lang]
+    return [r for r in map(json.loads, lines(os.path.join(written, PLAIN))) if r["lang"] == lang]
 
 
 def some(docs):

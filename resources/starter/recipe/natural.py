@@ -1,6 +1,6 @@
 """Questions in the product's own form (`kakoi exam --questions`) on what no model learned from.
 
-usage: natural.py make WORK_DIR OUT_DIR [N [SEED]]  -> OUT_DIR/SET/*.md, a collection each, and OUT_DIR/questions.jsonl
+usage: natural.py make WORK_DIR OUT_DIR [N [SEED]] -> OUT_DIR/SET/*.md, a collection each, and OUT_DIR/questions.jsonl
        natural.py mixed OUT_DIR                   -> OUT_DIR/mixed/*.md, a collection in both languages, OUT_DIR/questions.jsonl, and OUT_DIR/{cross,own}-{ja,en}.jsonl
                                                   (questions in the other or the documents' own language, for `kakoi bench retrieval`)
        natural.py plain OUT_DIR                   -> OUT_DIR/plain-{ja,en}/*.md, a collection each, and OUT_DIR/questions.jsonl: questions as people ask who know nothing yet

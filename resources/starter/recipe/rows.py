@@ -7,7 +7,7 @@ import glob, json, lzma, os, random as R, re
 import numpy as np
 import sentencepiece as spm
 import evidence, invent, wording
-from held import heldout, rows as held_rows
+from held import PLAIN, heldout, rows as held_rows
 from renaming import Renamer
 
 PROMPT = {"ja": ("ユーザー:以下の情報を参照し、質問に回答してください。\n\n-----------\n", "\n-----------\n\n", "質問→%s\nシステム:"),
@@ -88,8 +88,8 @@ class Data:
     def load_written(self, folder):
         texts = {p["id"]: p["text"] for of in (self.real, self.dev_real) for ps in of.values() for p in ps}
         for path in sorted(glob.glob(folder + "/**/*.jsonl*", recursive=True)):
-            if os.path.basename(path).startswith("plain."):
-                continue  # bounds are found on it, and figures: held.plain
+            if os.path.basename(path) == PLAIN:
+                continue
             for r in held_rows(path, texts):
                 r["text"] = r["passage"]
                 r["qa"] = [x for x in r["qa"] if x.get("q") and x.get("a") and (core(x["a"]).lower() in r["text"].lower() or x.get("e") or evidence.polarity(x["a"]) is not None or x.get("kind") in ("count", "compare", "howmany"))]
