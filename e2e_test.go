@@ -63,13 +63,17 @@ func lines[T any](t *testing.T, text string) []T {
 
 func ask(t *testing.T, data, question string) core.Answer {
 	t.Helper()
-	out, errs, code := kakoi(t, data, "--json", "ask", question)
+	proof := filepath.Join(t.TempDir(), "answer.kakoi-receipt")
+	out, errs, code := kakoi(t, data, "--json", "ask", "--receipt", proof, question)
 	if code != 0 && code != 3 {
 		t.Fatalf("ask %q: exit %d\n%s%s", question, code, out, errs)
 	}
 	answer := lines[core.Answer](t, out)[0]
 	if answer.Refused != (code == 3) {
 		t.Errorf("ask %q: refused %v with exit code %d", question, answer.Refused, code)
+	}
+	if out, errs, code := kakoi(t, data, "receipt", "verify", proof); code != 0 {
+		t.Errorf("the receipt of %q: exit %d\n%s%s", answer.Text, code, out, errs)
 	}
 	return answer
 }

@@ -60,7 +60,7 @@ type Answer struct {
 	Seconds      float64    `json:"seconds"`
 	Receipt      *Receipt   `json:"receipt,omitempty"`
 
-	Quoted bool `json:"quoted,omitempty"` // Text is the clause that the model was asked with, in place of what it made of it (Receipt.Reply)
+	Quoted bool `json:"quoted,omitempty"` // Text is of the clause that the model was asked with, in place of what it made of it (Receipt.Reply)
 
 	RefusalProbability *float64 `json:"refusal_probability,omitempty"` // by the model, of the prompt that the answer is to, and by the Evidence where there is some; nil when neither said
 }

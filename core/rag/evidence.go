@@ -35,6 +35,7 @@ var reading = struct {
 	ofWhole                   float64 // share of a stretch's logit that is added to its clauses' where those of several are put in order
 	underWhole                float64 // logit by which the best clause may be worse than the best stretch before that is read as it is
 	underClause               float64 // logit by which the model's answer may be worse than its clause before that is quoted
+	apart                     float64 // logit that yes and no must be apart before one is said
 	trims                     int     // rounds in which words are taken off a long clause that is quoted; 0: it is quoted whole
 	longJa, longEn            int     // characters above which a clause is long
 	perTrimmed                float64 // logit that each character costs there
@@ -47,7 +48,7 @@ var reading = struct {
 	bound                     float64 // of the refusal, where none was calibrated
 }{
 	hits: 8, first: 4, enough: 2, window: 3, beforeJa: 130, beforeEn: 300, afterJa: 40, afterEn: 100, most: 120, ofHit: 3.3, foreign: 2, noCode: 2,
-	places: 2, overOne: 1.5, perRune: 0.05, ofWhole: 0.75, underWhole: 2, underClause: 0.5,
+	places: 2, overOne: 1.5, perRune: 0.05, ofWhole: 0.75, underWhole: 2, underClause: 0.5, apart: 2.5,
 	trims: 3, longJa: 30, longEn: 80, perTrimmed: 0.02,
 	ofStretch: 0.51, ofClause: 0.45, plus: -0.34,
 	shown: 1, share: 0.5, heading: true,
@@ -55,7 +56,7 @@ var reading = struct {
 }
 
 // Reading counts the ways of asking from evidence: it is raised whenever the numbers above change, or the stretches.
-const Reading = 11
+const Reading = 12
 
 // Narrow says whether a model is one that is asked from one sentence, or from evidence.
 func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }

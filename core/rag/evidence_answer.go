@@ -104,14 +104,15 @@ func (a *Asker) settle(ctx context.Context, ans *core.Answer, q asked, shown []c
 	if !quoted {
 		text = finished(text)
 	}
-	text = unfinished(text, q.evidence.chosen[of].whole().stretch.text)
-	ans.Text, ans.Quoted = text, quoted
+	from := q.evidence.chosen[of].whole()
+	text = cased(unlabelled(unfinished(text, from.stretch.text), from.heading))
+	ans.Text, ans.Quoted = text, text != strings.TrimSpace(ans.Receipt.Reply)
 	ans.Citations, ans.Unsupported, err = citeAnswer(ctx, ans.Question, text, shown, a.Embedder, true)
 	if err != nil || len(ans.Unsupported) == 0 {
 		return err
 	}
 	// What stands there word for word, behind a yes or no, is from there.
-	if _, rest := yesNo(text); quoted || stands(strings.TrimSpace(withoutCopula(rest)), shown[of].Text) {
+	if _, rest := yesNo(text); ans.Quoted || stands(strings.TrimSpace(withoutCopula(rest)), shown[of].Text) {
 		p := shown[of]
 		ans.Citations = []core.Citation{{Sentence: text, ID: p.Document, Document: p.Name, Page: p.Page, Start: p.Start, End: p.End, Text: p.Text, Score: 1}}
 		ans.Unsupported = []string{}

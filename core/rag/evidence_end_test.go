@@ -25,3 +25,49 @@ func TestUnfinished(t *testing.T) {
 		}
 	}
 }
+
+// TestUnlabelled: what an answer is numbered or named by in its list is no part of it; a number that says something is.
+func TestUnlabelled(t *testing.T) {
+	for _, c := range []struct{ answer, heading, want string }{
+		{"A. It will be repeated on 14 September.", "Q. When is the next one?", "It will be repeated on 14 September."},
+		{"A. Smith leads the group.", "Staff", "A. Smith leads the group."},
+		{"A: It is free.", "", "It is free."},
+		{"Answer: It gets its water from a well.", "", "It gets its water from a well."},
+		{"22. We hold USD 940.", "", "We hold USD 940."},
+		{"(3) Wash your hands.", "", "Wash your hands."},
+		{"はい、答 次回は2月第1土曜日です。", "", "はい、次回は2月第1土曜日です。"},
+		{"A．費用が予算を超えたためです。", "", "費用が予算を超えたためです。"},
+		{"回答：3日以内です。", "", "3日以内です。"},
+		{"1. 受付は2階です。", "", "受付は2階です。"},
+		{"第9条 届け出は人事部です。", "", "第9条 届け出は人事部です。"},
+		{"答えは3です。", "", "答えは3です。"},
+		{"A room on the left.", "Q. Where?", "A room on the left."},
+		{"3.5 litres.", "", "3.5 litres."},
+		{"10. 5月", "", "10. 5月"},
+		{"答：", "", "答："},
+		{"", "", ""},
+	} {
+		if got := unlabelled(c.answer, c.heading); got != c.want {
+			t.Errorf("%q: %q, want %q", c.answer, got, c.want)
+		}
+	}
+}
+
+// TestCased: English answers begin with a capital letter, and behind a yes or no with a small one, but for names and commands.
+func TestCased(t *testing.T) {
+	for answer, want := range map[string]string{
+		"the seal burns within a minute.": "The seal burns within a minute.",
+		"No, Never run the pump dry.":     "No, never run the pump dry.",
+		"No, Weller & Sons do not.":       "No, Weller & Sons do not.",
+		"Yes, you may.":                   "Yes, you may.",
+		"e2guardian checks it.":           "e2guardian checks it.",
+		"apt-get update.":                 "apt-get update.",
+		"it":                              "it",
+		"はい、できます。":                        "はい、できます。",
+		"":                                "",
+	} {
+		if got := cased(answer); got != want {
+			t.Errorf("%q: %q, want %q", answer, got, want)
+		}
+	}
+}

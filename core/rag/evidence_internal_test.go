@@ -291,14 +291,17 @@ func TestTrimmed(t *testing.T) {
 
 // TestSided: the yes or no of an answer is the one that the sentence says, in the question's language; an answer without one gets none.
 func TestSided(t *testing.T) {
-	s := scored{"Yes": -1, "No": 2, "はい": 3, "いいえ": 1}
+	s := scored{"Yes": -1, "No": 2, "はい": 4, "いいえ": 1}
 	for _, c := range []struct{ question, lead, want string }{
 		{"May I?", "Yes", "No"}, {"May I?", "no", "No"}, {"よいですか", "いいえ", "はい"}, {"May I?", "", "No"}, {"It says so.", "", ""}, {"休めますか", "", "はい"}, {"料金は？", "", ""},
-		{"Who is it?", "Yes", ""}, {"鍵はどこですか", "はい", ""}, {"応募できるのはどんな人ですか", "いいえ", ""}, {"Is it said who pays?", "Yes", "No"}, {"For guests, When is it open?", "No", ""}, {"Is it held, when it rains, in the hall?", "Yes", "No"},
-		{"May I now?", "yes", "yes"}, {"May I now?", "No", "No"},
+		{"Who is it?", "Yes", ""}, {"鍵はどこですか", "はい", ""}, {"応募できるのはどんな人ですか", "いいえ", ""}, {"Is it said who pays?", "Yes", ""}, {"For guests, When is it open?", "No", ""}, {"Is it held, when it rains, in the hall?", "Yes", "No"},
+		{"May I now?", "yes", ""}, {"May I now?", "", ""}, {"いまは休めますか", "はい", "はい"}, {"May I, near?", "No", ""},
 	} {
+		s := s
 		if strings.Contains(c.question, "now") {
 			s = scored{}
+		} else if strings.Contains(c.question, "near") {
+			s = scored{"Yes": 2.2, "No": 0}
 		}
 		text := []rune("It is forbidden.")
 		got, err := (&Asker{Evidence: s}).sided(t.Context(), c.question, logits{}, c.lead, candidate{stretch: stretch{span: Span{0, len(text)}, text: string(text)}, of: text})
@@ -314,6 +317,10 @@ func TestAsksSide(t *testing.T) {
 		"Can I bring a dog?": true, "If it rains, is the tour held?": true, "And do I pay for it?": true, "The material is oak, right?": true, "Must visitors sign in?": true,
 		"Is it red or blue?": false, "Can you tell me when it opens?": false, "What is it?": false, "the opening hours": false, "If it rains, what happens?": false,
 		"犬を連れて行けますか": true, "雨でも開催されますか？": true, "土曜も開いてる?": true, "領収書は必要でしょうか。": true, "前払いなの？": true,
+		"Would I lose my place when I am away?": true, "Do I have to explain why?": true, "The text is too long; is it cut?": true, "A stranger sent us a patch. Is it built?": true, "My line is busy. Who rings back?": false,
+		"In which case is it paid?": false, "Do you know how much it costs?": false, "With snow, will you come?": true, "Is it free, or do I pay?": false,
+		"いつでも使えますか": true, "何度でも相談できますか。": true, "誰でも見に行ってよいですか？": true, "診断書がないと何も返ってきませんか": true, "どこで働いてもいいですか": true, "見せるかどうかを分けられますか": true, "コース外でも無料?": true, "誰かが直したのですか": true,
+		"何か月かかりますか": false, "いくらかかりますか": false, "誰から借りますか": false, "いつから使えますか": false, "どこでもらえますか": false, "何をもらえますか": false, "どうしたら使えますか": false, "どうしても行けないときは何をしますか": false,
 		"料金は？": false, "締切はいつですか": false, "現金ですか、カードですか": false, "連絡先を教えて": false, "定員は何人ですか": false, "担当者": false,
 	} {
 		if got := asksSide(question); got != want {

@@ -211,12 +211,12 @@ func TestEvidenceVerified(t *testing.T) {
 		{"The hotel.", "The hotel limit is $180 per night.", 1, true},
 		{"$1800.", "The hotel limit is $180 per night.", 9, true},
 		{"$90.", "The hotel limit is $180 per night.", 9, true},
-		{"Yes, $90.", "Yes, The hotel limit is $180 per night.", 9, true},
-		{"No.", "No, The hotel limit is $180 per night.", 9, true},
+		{"Yes, $90.", "Yes, the hotel limit is $180 per night.", 9, true},
+		{"No.", "No, the hotel limit is $180 per night.", 9, true},
 		{"No, $180 per night.", "No, $180 per night.", 3, false},
-		{"Yes, $180 per night.", "No, The hotel limit is $180 per night.", 3, true}, // the other side
+		{"Yes, $180 per night.", "No, the hotel limit is $180 per night.", 3, true}, // the other side
 		{"Yes, $180 per night.", "The hotel limit is $180 per night.", 3, true},     // no side is asked for
-		{"no, $90.", "Yes, The hotel limit is $180 per night.", 9, true},
+		{"no, $90.", "Yes, the hotel limit is $180 per night.", 9, true},
 		{"Nobody.", "The hotel limit is $180 per night.", 9, true},
 	} {
 		t.Run(c.say, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestEvidenceVerified(t *testing.T) {
 			}
 			r.fixed["« Travel is paid by card. »"] = -9
 			side, _, _ := strings.Cut(strings.TrimRight(c.want, "."), ",")
-			r.fixed[side+" |"] = 3 // the yes or no that the sentence says
+			r.fixed[side+" |"] = 8 // the yes or no that the sentence says
 			opt := rag.Recommended()
 			opt.Given = given
 			var told []string

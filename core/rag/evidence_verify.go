@@ -13,10 +13,7 @@ import (
 // What a narrow model makes of a clause is often the wrong part of it. So its answer is held against the clause: the cross-encoder says whether the answer, within
 // the same sentence, answers about as well, and it has to stand in that sentence. Where it does not, the clause itself is the answer, quoted.
 
-var (
-	yesNoLead = regexp.MustCompile(`(?i)^\s*(はい|いいえ|yes\b|no\b)[\s、。，,.!！]*`)
-	leadMarks = regexp.MustCompile(`^(?:[-*•・■●○◆※:：、，,;；]\s*)+`)
-)
+var leadMarks = regexp.MustCompile(`^(?:[-*•・■●○◆※:：、，,;；]\s*)+`)
 
 // verified is an answer to show: the model's own, or the clause that it was asked with. quoted says which; of is the place of the clause among the shown ones.
 func (a *Asker) verified(ctx context.Context, q asked, said string, shown []core.Passage) (text string, quoted bool, of int, err error) {
@@ -75,68 +72,10 @@ func (a *Asker) held(ctx context.Context, q asked, said, lead, answer string, in
 	return quote(lead, brief.stretch.text), nil
 }
 
-// asksWhich finds questions that ask for something, also behind a clause ("For guests, when is it open?"): yes and no are no answers to them.
-var asksWhich = regexp.MustCompile(`(?i)^\s*(?:who|whom|whose|what|when|where|which|how|why)\b|[,:]\s*(?:who|whom|what|when|where|which|how|why)\s+(?:is|are|was|were|do|does|did|can|could|should|must|will|would|has|have|had|much|many|long|often)\b|何|誰|だれ|どなた|いつ|どこ|どれ|どの|どん|どう|どち|いくら|いくつ|なぜ`)
-
-// Questions that ask for a yes or no: English ones by their verb, at the beginning or behind a clause, or by "right?"; Japanese ones by their end, but for those that
-// name a thing alone (料金は？) or two to choose from.
-var (
-	asksSideEn = regexp.MustCompile(`(?i)^(?:(?:and|but|so|then|if|when|in|for|with|after|as|while|once|since|at|on)\b[^?]*,\s*|(?:and|but|so|then)\s+)?(?:is|are|was|were|am|do|does|did|can|could|may|might|must|should|shall|will|would|has|have|had)\b|,\s*(?:right|correct|yes|ok)\s*\?\s*$`)
-	asksSideJa = regexp.MustCompile(`(?:(?:ます|です|でしょう|ません|した|よい|いい|る|た|ない|の|る)か|[ますでしょ]?よね|かな|[るたいすくむうぬぐぶつの])\s*[。？?]?\s*$`)
-	asksEither = regexp.MustCompile(`(?i)\b(?:or|who|whom|whose|what|when|where|which|how|why)\b|それとも|または|もしくは|か、|[はをもって]\s*[？?]?\s*$|教えて`)
-)
-
-// asksSide says whether a question asks for a yes or no.
-func asksSide(question string) bool {
-	if asksWhich.MatchString(question) || asksEither.MatchString(question) {
-		return false
-	}
-	if Language(question) == "ja" {
-		return asksSideJa.MatchString(question)
-	}
-	return asksSideEn.MatchString(question)
-}
-
-// sided is the yes or no that an answer begins with, as the cross-encoder reads it in the sentence, and the one that it should begin with where the question asks for one.
-// What a question does not ask for goes.
-func (a *Asker) sided(ctx context.Context, question string, seen logits, lead string, sentence candidate) (string, error) {
-	if lead == "" && !asksSide(question) || asksWhich.MatchString(question) {
-		return "", nil
-	}
-	sides := [2]string{"Yes", "No"}
-	if Language(question) == "ja" {
-		sides = [2]string{"はい", "いいえ"}
-	}
-	var both []candidate
-	for _, side := range sides {
-		sentence.side = side
-		both = append(both, sentence)
-	}
-	if err := a.compare(ctx, question, seen, both); err != nil {
-		return "", err
-	}
-	switch {
-	case both[0].logit > both[1].logit:
-		return sides[0], nil
-	case both[1].logit > both[0].logit:
-		return sides[1], nil
-	}
-	return lead, nil
-}
-
 // stands says whether an answer is in a sentence word for word, with its numbers. An empty one is in none.
 func stands(answer, sentence string) bool {
 	b := bare(answer)
 	return b != "" && strings.Contains(bare(sentence), b) && !newProfile(answer).lacksNumber(newProfile(sentence))
-}
-
-// yesNo parts an answer from the yes or no that it begins with.
-func yesNo(said string) (lead, rest string) {
-	m := yesNoLead.FindStringSubmatchIndex(said)
-	if m == nil {
-		return "", said
-	}
-	return said[m[2]:m[3]], said[m[1]:]
 }
 
 // Quoted is the answer that a chat gives where a model's own does not stand: the evidence of a prompt, its last line, as a sentence.
@@ -181,15 +120,4 @@ func stopped(text string) string {
 		return text + "。"
 	}
 	return text + "."
-}
-
-// led is a text behind a yes or no.
-func led(lead, text string) string {
-	switch {
-	case lead == "":
-		return text
-	case Language(lead) == "ja":
-		return lead + "、" + text
-	}
-	return lead + ", " + text
 }

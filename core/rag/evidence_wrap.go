@@ -14,6 +14,9 @@ const mostWrapped = 6
 // listItem finds a line that is an item of a list; "1.4 kg" is none.
 var listItem = regexp.MustCompile(`^([-*+・•●○◆■□※]|\(?[0-9０-９]+[.)）．]([^0-9]|$)|[①-⑳])`)
 
+// labelled finds a line that begins with a name and a colon: a row or an item, and no rest of a sentence. "9:00から" is none.
+var labelled = regexp.MustCompile(`^[^\s\d:、。，,(（「]{1,12}:`)
+
 // goesOn are English words that no line of a list or a heading ends with.
 var goesOn = map[string]bool{
 	"a": true, "an": true, "the": true, "of": true, "to": true, "and": true, "or": true, "for": true, "in": true, "at": true, "by": true, "with": true, "on": true, "from": true, "is": true, "are": true, "as": true, "that": true,
@@ -42,7 +45,7 @@ func unwrapped(rs []rune, spans []Span, headings []string) ([]Span, []string) {
 // wraps says whether a sentence goes on in the next line. widest is the width of the widest one of the text.
 func wraps(rs []rune, s, next Span, widest int) bool {
 	line, after := string(rs[s.Start:s.End]), string(rs[next.Start:next.End])
-	if strings.Count(string(rs[s.End:next.Start]), "\n") != 1 || strings.Contains(line, "  ") || listItem.MatchString(after) || strings.ContainsAny(line+after, "|\t：■●◆【】") {
+	if strings.Count(string(rs[s.End:next.Start]), "\n") != 1 || strings.Contains(line, "  ") || listItem.MatchString(after) || labelled.MatchString(after) && isCJK(rs[next.Start]) || strings.ContainsAny(line+after, "|\t：■●◆【】") {
 		return false
 	}
 	last, begins := rs[s.End-1], rs[next.Start]

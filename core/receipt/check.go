@@ -60,14 +60,16 @@ func (r Receipt) checkRequest(add func(string, ...any)) {
 		add("question")
 	}
 	for i, p := range r.Passages {
-		if q.PromptSHA256 != "" && !strings.Contains(plain(q.Prompt), plain(strings.TrimSpace(p.Text))) {
+		if q.PromptSHA256 != "" && !strings.Contains(plain(q.Prompt), plain(p.Text)) {
 			add("unread", i+1)
 		}
 	}
 }
 
-// plain is a text with the cells of its tables below each other, as small models are shown them.
-func plain(s string) string { return strings.ReplaceAll(s, " | ", "\n") }
+// plain is a text without white space and the marks between the cells of a table: small models are shown those below each other, and wrapped sentences in one line.
+func plain(s string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(s, " | ", " ")), "")
+}
 
 func (r Receipt) checkReply(add func(string, ...any)) {
 	y := r.Reply
@@ -87,13 +89,13 @@ func (r Receipt) checkReply(add func(string, ...any)) {
 	}
 }
 
-// quotes says whether a quoted answer stands in a passage, but for its end and a yes or no before it.
+// quotes says whether a quoted answer stands in a passage, but for its end, capital letters, white space and a yes or no before it.
 func (r Receipt) quotes() bool {
-	text := strings.Join(strings.Fields(strings.TrimRight(r.Answer.Text, "。.")), " ")
+	text := strings.TrimSuffix(strings.ToLower(plain(strings.TrimRight(r.Answer.Text, "。.…"))), "です")
 	for _, p := range r.Passages {
-		of := strings.Join(strings.Fields(p.Text), " ")
-		for _, lead := range []string{"", "はい、", "いいえ、", "yes, ", "no, "} {
-			if len(text) > len(lead) && strings.EqualFold(text[:len(lead)], lead) && strings.Contains(of, text[len(lead):]) {
+		of := strings.ToLower(plain(p.Text))
+		for _, lead := range []string{"", "はい、", "いいえ、", "yes,", "no,"} {
+			if rest, ok := strings.CutPrefix(text, lead); ok && rest != "" && strings.Contains(of, rest) {
 				return true
 			}
 		}

@@ -89,6 +89,40 @@ func TestSealedAndOpened(t *testing.T) {
 	}
 }
 
+// TestQuotedStands: an answer that is quoted in place of the model's reply has to stand in a passage, but for what is made of a clause to have a sentence: a yes or no before it, its
+// capital letter, its lines in one, and how it ends.
+func TestQuotedStands(t *testing.T) {
+	for text, want := range map[string]string{
+		"夏季休暇は3日です。":                     "",
+		"はい、夏季休暇は3日です。":                  "",
+		"夏季休暇は3日…":                       "",
+		"夏季休暇は3日 冬季休暇は5日です。":             "error.receipt.answer",
+		"冬季休暇は5です。":                      "",
+		"Masks are put on before.":       "",
+		"no, masks are put on.":          "",
+		"夏季休暇は4日です。":                     "error.receipt.answer",
+		"Yes, masks are put on after.":   "error.receipt.answer",
+		"はい、":                            "error.receipt.answer",
+		"…":                              "error.receipt.answer",
+		"Maybe, masks are put on before": "error.receipt.answer",
+	} {
+		a := answer()
+		p := &a.Passages[0]
+		p.Text += "\nmasks are put\non before entering."
+		a.Receipt.Prompt += p.Text
+		a.Receipt.PromptSHA256 = receipt.Sum(a.Receipt.Prompt)
+		a.Receipt.Reply, a.Quoted, a.Text = "It is three.", true, text
+		a.Receipt.ReplySHA256 = receipt.Sum(a.Receipt.Reply)
+		var problems []string
+		for _, x := range receipt.Of(a).Check() {
+			problems = append(problems, x.Key)
+		}
+		if got := strings.Join(problems, " "); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // reason is the key of the sentence that an error is told with.
 func reason(err error) string {
 	var user *core.UserError
