@@ -4,6 +4,7 @@ usage: natural.py make WORK_DIR OUT_DIR [N [SEED]] -> OUT_DIR/SET/*.md, a collec
        natural.py mixed OUT_DIR                   -> OUT_DIR/mixed/*.md, a collection in both languages, OUT_DIR/questions.jsonl, and OUT_DIR/{cross,own}-{ja,en}.jsonl
                                                   (questions in the other or the documents' own language, for `kakoi bench retrieval`)
        natural.py plain OUT_DIR                   -> OUT_DIR/plain-{ja,en}/*.md, a collection each, and OUT_DIR/questions.jsonl: questions as people ask who know nothing yet
+       natural.py sides OUT_DIR                   -> OUT_DIR/held-{ja,en}/*.md, a collection each, and OUT_DIR/questions.jsonl: every question of the held-back documents that a yes or no answers
        natural.py figures RESULT.json...          of `kakoi exam --questions OUT_DIR/questions.jsonl -o RESULT.json`
 
 held-ja, held-en: the written documents that were held back (held.py). families-ja-01 ...: an invented document of relations and fields of life that were held
@@ -137,6 +138,26 @@ def plain(out):
     print(len(lines), "questions")
 
 
+def sides(out):
+    lines = []
+    for lang in ("ja", "en"):
+        seen = set()
+        for n, (text, qa, _) in enumerate(held(lang), 1):
+            name, file = "held-" + lang, "held-%s %03d.md" % (lang, n)
+            write(os.path.join(out, name), file, text)
+            lines += [x for x in asked(name, lang, file, text, qa, [], seen)[0] if x["kind"] == "yesno"]
+    write(out, "questions.jsonl", "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines))
+    print(len(lines), "questions")
+
+
+def sided(rows):
+    """How often answers to questions that a yes or no answers begin with the right one, the wrong one, with neither, or are refusals."""
+    said = dict(right=0, wrong=0, neither=0, refused=0)
+    for r in rows:
+        said["refused" if r.get("refused") else {None: "neither", evidence.polarity(r["accept"][0]): "right"}.get(evidence.polarity(r["answer"]), "wrong")] += 1
+    return "yes or no: " + ", ".join("%s %s" % (k, share(n, len(rows))) for k, n in said.items())
+
+
 def share(k, n):
     """Percent with Wilson's 95% interval."""
     if not n:
@@ -157,7 +178,9 @@ def figures(*results):
                 refused = lambda rs: sum(bool(r.get("refused")) for r in rs)
                 print("%-8s %-12s right %s; refused what is there %s; refused what is not %s; evidence holds %s" % (
                     setting, kind, share(sum(bool(r.get("right")) for r in yes), len(yes)), share(refused(yes), len(yes)), share(refused(no), len(no)), share(sum(bool(r.get("evident")) for r in yes), len(yes))))
+                if yes and all(r["kind"] == "yesno" for r in yes):
+                    print(" " * 9 + sided(yes))
 
 
 if __name__ == "__main__":
-    {"make": make, "mixed": mixed, "plain": plain, "figures": figures}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "mixed": mixed, "plain": plain, "sides": sides, "figures": figures}[sys.argv[1]](*sys.argv[2:])
