@@ -64,13 +64,14 @@ func Narrow(model core.GeneratorInfo) bool { return isSmall(model) }
 // candidate is a stretch with what the cross-encoder reads of it.
 type candidate struct {
 	stretch
-	of      []rune // the text of its passage
-	heading string
-	within  Span    // of a clause: the sentence
-	side    string  // a yes or no: whether the stretch says it is what is read
-	less    float64 // what is taken off what the cross-encoder says of it and of its clauses
-	logit   float64
-	found   float64 // what is added to that where candidates of several places are put in order: of the search's score of the passage, and of what a clause is of
+	of        []rune // the text of its passage
+	heading   string
+	within    Span    // of a clause: the sentence
+	condition int     // of a clause: characters at its beginning that are its condition
+	side      string  // a yes or no: whether the stretch says it is what is read
+	less      float64 // what is taken off what the cross-encoder says of it and of its clauses
+	logit     float64
+	found     float64 // what is added to that where candidates of several places are put in order: of the search's score of the passage, and of what a clause is of
 }
 
 // text is what is put to the cross-encoder.
@@ -152,7 +153,7 @@ func (a *Asker) evidenceIn(ctx context.Context, question string, passages []core
 		if len(e.chosen) == max(1, reading.shown) || len(e.chosen) > 0 && fromOdds(c.logit) < reading.share*fromOdds(e.chosen[0].logit) {
 			break
 		}
-		e.chosen = append(e.chosen, c)
+		e.chosen = append(e.chosen, c.conditioned())
 	}
 	return e, nil
 }

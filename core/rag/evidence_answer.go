@@ -101,10 +101,10 @@ func (a *Asker) settle(ctx context.Context, ans *core.Answer, q asked, shown []c
 	if err != nil {
 		return err
 	}
+	from := q.evidence.chosen[of].whole()
 	if !quoted {
 		text = finished(text)
 	}
-	from := q.evidence.chosen[of].whole()
 	text = cased(unlabelled(unfinished(text, from.stretch.text), from.heading))
 	ans.Text, ans.Quoted = text, text != strings.TrimSpace(ans.Receipt.Reply)
 	ans.Citations, ans.Unsupported, err = citeAnswer(ctx, ans.Question, text, shown, a.Embedder, true)

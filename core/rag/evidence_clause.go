@@ -1,6 +1,7 @@
 package rag
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,6 +13,14 @@ const (
 	clauseEn = 16
 	// joinedEn is the length of what stands on either side of an "and" that parts two clauses.
 	joinedEn = 20
+)
+
+// What forbids several things at once ends once: "転貸し、または増改築してはならない", "must not sublet it or change it". Cut apart, one of them would be allowed.
+var (
+	forbidsJa = regexp.MustCompile(`(?:[てで]は(?:なら|いけ)(?:ない|ません)|ないでください|ことは?(?:できない|できません)|(?:禁止する|禁ずる|禁止です|禁止します))[。．]?$`)
+	sharedJa  = regexp.MustCompile(`[いきぎしちみりびえけげせてねめれべ]、$`)
+	joinedJa  = regexp.MustCompile(`^(?:または|又は|もしくは|若しくは|および|及び)`)
+	negatedEn = regexp.MustCompile(`(?i)\b(?:not|never|no|nor|neither|cannot|without|forbidden|prohibited)\b|n['’]t\b`)
 )
 
 // Clauses are the parts of a sentence, or of a few: Japanese ones end at 、，；：。 and at round brackets, English ones at a comma, a semicolon, a colon and a dash
@@ -69,10 +78,12 @@ func cutsJa(rs []rune, s Span) []Span {
 		}
 		start = end
 	}
+	forbids := forbidsJa.MatchString(string(rs[s.Start:s.End]))
 	for i := s.Start; i < s.End; i++ {
 		switch {
 		case strings.ContainsRune("（(", rs[i]):
 			cut(i)
+		case forbids && rs[i] == '、' && (sharedJa.MatchString(string(rs[start:i+1])) || joinedJa.MatchString(string(rs[i+1:s.End]))):
 		case strings.ContainsRune("、，；：。）)", rs[i]):
 			cut(i + 1)
 		}
@@ -105,7 +116,7 @@ func cutsEn(rs []rune, s Span) []Span {
 			cut(i, i+3)
 		case strings.HasPrefix(rest, " and "), strings.HasPrefix(rest, " but "), strings.HasPrefix(rest, " or "):
 			after := i + 1 + strings.IndexByte(rest[1:], ' ') + 1
-			if i-start >= joinedEn && s.End-after >= joinedEn {
+			if i-start >= joinedEn && s.End-after >= joinedEn && (rest[1] == 'b' || !negatedEn.MatchString(string(rs[start:i]))) {
 				cut(i, after)
 			}
 		}

@@ -43,6 +43,14 @@ func TestUnlabelled(t *testing.T) {
 		{"答えは3です。", "", "答えは3です。"},
 		{"A room on the left.", "Q. Where?", "A room on the left."},
 		{"3.5 litres.", "", "3.5 litres."},
+		{"No, but not in the intensive care unit.", "", "No, not in the intensive care unit."},
+		{"And once, in a hall.", "", "once, in a hall."},
+		{"and lost keys are charged.", "", "Lost keys are charged."},
+		{"::4,950円です。", "", "4,950円です。"},
+		{"-18℃以下です。", "", "-18℃以下です。"},
+		{"いいえ、ただし、製造部の者は除く。", "", "いいえ、製造部の者は除く。"},
+		{"Android phones.", "", "Android phones."},
+		{"and so on.", "", "and so on."},
 		{"10. 5月", "", "10. 5月"},
 		{"答：", "", "答："},
 		{"", "", ""},
@@ -68,6 +76,33 @@ func TestCased(t *testing.T) {
 	} {
 		if got := cased(answer); got != want {
 			t.Errorf("%q: %q, want %q", answer, got, want)
+		}
+	}
+}
+
+// TestConditioned: a clause keeps the condition right before it, which goes off again for what is compared.
+func TestConditioned(t *testing.T) {
+	for _, c := range []struct{ clause, sentence, want string }{
+		{"賃料の6か月分を支払う。", "直ちに解約するときは、賃料の6か月分を支払う。", "直ちに解約するときは、賃料の6か月分を支払う。"},
+		{"窓口では受け付けない。", "本人が来られず、郵便の場合は、窓口では受け付けない。", "郵便の場合は、窓口では受け付けない。"},
+		{"背後が止まっている。", "「502 Bad Gateway」が返るときは、背後が止まっている。", "「502 Bad Gateway」が返るときは、背後が止まっている。"},
+		{"背後が止まっている。", "「止まった、502」が返るときは、背後が止まっている。", "背後が止まっている。"},
+		{"総務課が受け付ける。", "申請書を出し、総務課が受け付ける。", "総務課が受け付ける。"},
+		{"翌月に払う。", "遅れた場合は利息が付き、翌月に払う。", "翌月に払う。"},
+		{"you pay six months.", "If you leave\nat once, you pay six months.", "If you leave\nat once, you pay six months."},
+		{"you pay", "It is due. When it rains, you pay the rest.", "When it rains, you pay"},
+		{"the hall is open.", "In summer, the hall is open.", "the hall is open."},
+	} {
+		at, ok := placeIn(c.clause, c.sentence)
+		of := []rune(c.sentence)
+		whole := candidate{of: of, stretch: stretch{span: Span{0, len(of)}, text: c.sentence, lines: 1}}
+		clause := whole.part(at)
+		got := clause.conditioned()
+		if !ok || got.stretch.text != c.want || string(of[got.span.Start:got.span.End]) != c.want {
+			t.Errorf("%q: %q, want %q", c.clause, got.stretch.text, c.want)
+		}
+		if back := got.unconditioned(); back.stretch.text != clause.stretch.text || back.span != clause.span {
+			t.Errorf("%q: back %q", c.clause, back.stretch.text)
 		}
 	}
 }

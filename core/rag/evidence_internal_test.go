@@ -22,7 +22,12 @@ func TestClauses(t *testing.T) {
 		"Bring the form, pay, and wait at the desk.":                           {"Bring the form, pay,", "and wait at the desk."},
 		"The office opens at nine and the shop on the ground floor at eleven.": {"The office opens at nine", "the shop on the ground floor at eleven."},
 		"Salt and pepper are on the table.":                                    {"Salt and pepper are on the table."},
-		"":                                                                     nil,
+		"乙は、承諾なく物件を転貸し、または増改築してはならない。":                                         {"乙は、承諾なく物件を転貸し、または増改築してはならない。"},
+		"ペットを館内に持ち込み、廊下を走ってはならない。":                                             {"ペットを館内に持ち込み、廊下を走ってはならない。"},
+		"申請書を窓口に出し、総務課が受け付ける。":                                                 {"申請書を窓口に出し、", "総務課が受け付ける。"},
+		"Tenants must not sublet the rooms or change the walls of them.":       {"Tenants must not sublet the rooms or change the walls of them."},
+		"Pets are not allowed inside but they may be kept in the yard.":        {"Pets are not allowed inside", "they may be kept in the yard."},
+		"": nil,
 	} {
 		var got []string
 		for _, s := range clauses(text) {
@@ -332,7 +337,7 @@ func TestAsksSide(t *testing.T) {
 // TestQuote: a clause becomes a sentence of its own: without the marks before it and the comma behind, in one line.
 func TestQuote(t *testing.T) {
 	for _, c := range []struct{ lead, clause, want string }{
-		{"", "・受付は9時から、", "受付は9時から。"}, {"", ": 1km 16円", "1km 16円。"}, {"はい", "入れないでくだ\nさい。", "はい、入れないでください。"}, {"No", "- it is\n closed;", "No, it is closed."}, {"", "Is it?", "Is it?"},
+		{"", "・受付は9時から、", "受付は9時から。"}, {"", ": 1km 16円", "1km 16円。"}, {"はい", "入れないでくだ\nさい。", "はい、入れないでください。"}, {"No", "- it is\n closed;", "No, it is closed."}, {"", "-18℃以下とする。", "-18℃以下とする。"}, {"", "Is it?", "Is it?"},
 	} {
 		if got := quote(c.lead, c.clause); got != c.want {
 			t.Errorf("%q: %q, want %q", c.clause, got, c.want)
@@ -344,7 +349,7 @@ func TestQuote(t *testing.T) {
 func TestFinished(t *testing.T) {
 	for said, want := range map[string]string{
 		"The test takes 30 minutesです。": "The test takes 30 minutes.", "はい、it is closed on Sundaysです。": "はい、it is closed on Sundays.", "Winter barleyです。": "Winter barleyです。", "契約電力は2kVAです。": "契約電力は2kVAです。",
-		"昨年は4件.": "昨年は4件。", "then goes on alone,.": "then goes on alone.", "No, Cost: 310;.": "No, Cost: 310.", "1.4 kg.": "1.4 kg.", "50分": "50分", "そのほか...": "そのほか...", "Yes.": "Yes.", "。": "。", "": "",
+		"昨年は4件.": "昨年は4件。", "then goes on alone,.": "then goes on alone.", "No, Cost: 310;.": "No, Cost: 310.", "1.4 kg.": "1.4 kg.", "Until 7 p.m..": "Until 7 p.m.", "50分": "50分", "そのほか...": "そのほか...", "Yes.": "Yes.", "。": "。", "": "",
 	} {
 		if got := finished(said); got != want {
 			t.Errorf("%q: %q, want %q", said, got, want)

@@ -13,7 +13,8 @@ import (
 // What a narrow model makes of a clause is often the wrong part of it. So its answer is held against the clause: the cross-encoder says whether the answer, within
 // the same sentence, answers about as well, and it has to stand in that sentence. Where it does not, the clause itself is the answer, quoted.
 
-var leadMarks = regexp.MustCompile(`^(?:[-*•・■●○◆※:：、，,;；]\s*)+`)
+// leadMarks stand before an item of a list or are left where a text was cut; "-18℃" begins with none.
+var leadMarks = regexp.MustCompile(`^(?:(?:[*•・■●○◆※:：、，,;；]|[-–]\s)\s*)+`)
 
 // verified is an answer to show: the model's own, or the clause that it was asked with. quoted says which; of is the place of the clause among the shown ones.
 func (a *Asker) verified(ctx context.Context, q asked, said string, shown []core.Passage) (text string, quoted bool, of int, err error) {
@@ -47,20 +48,28 @@ func (a *Asker) held(ctx context.Context, q asked, said, lead, answer string, in
 	if err != nil {
 		return "", err
 	}
-	brief, err := a.trimmed(ctx, q.evidence.question, q.evidence.seen, c)
+	narrow := c.unconditioned()
+	brief, err := a.trimmed(ctx, q.evidence.question, q.evidence.seen, narrow)
 	if err != nil {
 		return "", err
 	}
+	clause := brief.stretch.text
+	if brief.span.Start == narrow.span.Start {
+		clause = brief.moved(-c.condition).stretch.text
+	}
 	if !inside || !strings.EqualFold(side, lead) {
-		return quote(side, brief.stretch.text), nil
+		return quote(side, clause), nil
 	}
 	if bare(answer) == bare(withoutCopula(brief.stretch.text)) {
+		if c.condition > 0 {
+			return quote(lead, clause), nil
+		}
 		return said, nil
 	}
 	from := c.whole()
 	at, ok := placeIn(answer, from.stretch.text)
 	if !ok {
-		return quote(lead, brief.stretch.text), nil
+		return quote(lead, clause), nil
 	}
 	both := []candidate{brief, from.part(at)}
 	if err := a.compare(ctx, q.evidence.question, q.evidence.seen, both); err != nil {
@@ -69,7 +78,7 @@ func (a *Asker) held(ctx context.Context, q asked, said, lead, answer string, in
 	if both[1].worth(reading.perRune) >= both[0].worth(reading.perRune)-reading.underClause {
 		return said, nil
 	}
-	return quote(lead, brief.stretch.text), nil
+	return quote(lead, clause), nil
 }
 
 // stands says whether an answer is in a sentence word for word, with its numbers. An empty one is in none.
@@ -99,6 +108,9 @@ func quote(lead, clause string) string {
 func finished(said string) string {
 	lead, rest := yesNo(strings.TrimSpace(said))
 	text := strings.TrimRight(rest, "。．.")
+	if strings.HasSuffix(rest, "m..") { // p.m.
+		return said[:len(said)-1]
+	}
 	if utf8.RuneCountInString(rest[len(text):]) != 1 { // none, or an ellipsis
 		return said
 	}
