@@ -56,7 +56,7 @@ var (
 	answerLabel  = regexp.MustCompile(`^(?:[AＡ][:：]|[Aa]nswer:|(?:回答|答え?)[:：　 ])\s*(.)`)
 	answerLetter = regexp.MustCompile(`^[AＡ][.．]\s*(.)`)
 	conjunction  = regexp.MustCompile(`^(?:(?i:but|and|or|yet) |ただし、|しかし、|なお、|また、)`)
-	smallWord    = regexp.MustCompile(`^[a-z]+ `)
+	smallWord    = regexp.MustCompile(`^[a-z]+[ ,]`)
 	itemNumber   = regexp.MustCompile(`^\(?\d{1,3}[.)．）]\s+(\D)`)
 )
 

@@ -44,7 +44,7 @@ func TestUnlabelled(t *testing.T) {
 		{"A room on the left.", "Q. Where?", "A room on the left."},
 		{"3.5 litres.", "", "3.5 litres."},
 		{"No, but not in the intensive care unit.", "", "No, not in the intensive care unit."},
-		{"And once, in a hall.", "", "once, in a hall."},
+		{"And once, in a hall.", "", "Once, in a hall."},
 		{"and lost keys are charged.", "", "Lost keys are charged."},
 		{"::4,950円です。", "", "4,950円です。"},
 		{"-18℃以下です。", "", "-18℃以下です。"},
