@@ -310,16 +310,21 @@ func (c candidate) parts(codes map[string]bool) []candidate {
 // part is a span within a sentence.
 func (c candidate) part(s Span) candidate {
 	p := candidate{stretch: stretch{passage: c.passage, lines: 1}, of: c.of, heading: c.heading, within: c.span, less: c.less, found: c.found}
-	p.span = Span{c.span.Start + s.Start, c.span.Start + s.End}
-	p.stretch.text = string(c.of[p.span.Start:p.span.End])
-	return p
+	return p.at(Span{c.span.Start + s.Start, c.span.Start + s.End})
+}
+
+// at is a candidate with another place in its passage.
+func (c candidate) at(s Span) candidate {
+	c.span = s
+	c.stretch.text = string(c.of[s.Start:s.End])
+	return c
 }
 
 // whole is what a clause is of; of another stretch, itself.
 func (c candidate) whole() candidate {
 	if c.within != (Span{}) {
-		c.span, c.within = c.within, Span{}
-		c.stretch.text = string(c.of[c.span.Start:c.span.End])
+		c = c.at(c.within)
+		c.within = Span{}
 	}
 	return c
 }

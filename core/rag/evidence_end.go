@@ -16,8 +16,8 @@ var (
 
 // Conditions end or begin so: "直ちに解約するときは、", "If you leave at once,".
 var (
-	conditionJa = regexp.MustCompile(`(?:^|[。、\n])([^。、\n]{2,40}?(?:とき(?:に)?は|場合(?:に)?は|場合(?:に)?限り|に限り|際(?:に)?は|れば|たら|ならば)、\s*)$`)
-	conditionEn = regexp.MustCompile(`(?i)(?:^|[.;\n] )((?:if|when|unless|where|in case) [^,.;\n]{3,80},\s*)$`)
+	conditionJa = regexp.MustCompile(`(?:^|[。、])([^。、]{2,40}?(?:とき(?:に)?は|場合(?:に)?は|場合(?:に)?限り|に限り|際(?:に)?は|れば|たら|ならば)、\s*)$`)
+	conditionEn = regexp.MustCompile(`(?i)(?:^|[.;] )((?:if|when|unless|where|in case) [^,.;]{3,80},\s*)$`)
 )
 
 // conditioned is a clause with the condition that its sentence puts right before it, without which it would promise too much. The condition is not what was found to answer: it
@@ -45,9 +45,7 @@ func (c candidate) unconditioned() candidate {
 
 // moved is a clause that begins n characters later.
 func (c candidate) moved(n int) candidate {
-	c.span.Start += n
-	c.stretch.text = string(c.of[c.span.Start:c.span.End])
-	return c
+	return c.at(Span{c.span.Start + n, c.span.End})
 }
 
 // Labels stand before an answer in a list of questions, and before an item of a numbered one: they are of the place, not of the answer. That of an article (第5条) is kept,
@@ -67,8 +65,8 @@ func unlabelled(answer, heading string) string {
 	if strings.HasPrefix(heading, "Q") || Language(rest) == "ja" {
 		plain = answerLetter.ReplaceAllString(plain, "$1")
 	}
-	if rest := conjunction.ReplaceAllString(plain, ""); rest != plain && utf8.RuneCountInString(rest) > 8 {
-		if plain = rest; lead == "" && smallWord.MatchString(plain) {
+	if alone := conjunction.ReplaceAllString(plain, ""); alone != plain && utf8.RuneCountInString(alone) > 8 {
+		if plain = alone; lead == "" && smallWord.MatchString(plain) {
 			plain = strings.ToUpper(plain[:1]) + plain[1:]
 		}
 	}

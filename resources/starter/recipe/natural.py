@@ -56,17 +56,28 @@ def asked(name, lang, file, text, qa, absent, seen):
     return yes, no
 
 
+def save(out, lines):
+    write(out, "questions.jsonl", "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines))
+    print(len(lines), "questions")
+
+
+def held_asked(out, lang):
+    """Writes the held-back documents of a language. -> (text, lines that it answers, lines that it does not) of each"""
+    name, seen = "held-" + lang, set()
+    for n, (text, qa, absent) in enumerate(held(lang), 1):
+        file = "held-%s %03d.md" % (lang, n)
+        write(os.path.join(out, name), file, text)
+        yield text, *asked(name, lang, file, text, qa, absent, seen)
+
+
 def make(work, out, most=150, seed=21):
     invent.load_words(os.path.join(work, "pack", "words.json"))
     random.seed(int(seed))
     lines, yes_most, no_most = [], int(most) * 2 // 3, int(most) // 3
     for lang in ("ja", "en"):
-        yes, no, seen, texts = [], [], set(), []
-        for n, (text, qa, absent) in enumerate(held(lang), 1):
-            file = "held-%s %03d.md" % (lang, n)
-            write(os.path.join(out, "held-" + lang), file, text)
+        yes, no, texts = [], [], []
+        for text, y, x in held_asked(out, lang):
             texts.append(text)
-            y, x = asked("held-" + lang, lang, file, text, qa, absent, seen)
             yes += y
             no += x
         random.shuffle(yes)
@@ -86,10 +97,7 @@ def make(work, out, most=150, seed=21):
             if len(yes) >= yes_most and len(no) >= no_most:
                 break
         lines += yes[:yes_most] + no[:no_most]
-    with open(os.path.join(out, "questions.jsonl"), "w") as f:
-        for x in lines:
-            f.write(json.dumps(x, ensure_ascii=False) + "\n")
-    print(len(lines), "questions")
+    save(out, lines)
 
 
 def mixed(out, each=60, crossed=45):
@@ -118,12 +126,11 @@ def mixed(out, each=60, crossed=45):
             for kind, other in (("cross", True), ("own", False)):
                 for q in [q for q in d["absent"] if foreign(q) == other][:1]:
                     lines.append(dict(set="mixed", lang=("en" if lang == "ja" else "ja") if other else lang, kind=kind, question=q, absent=[q]))
-    write(out, "questions.jsonl", "".join(json.dumps(x | {"kind": x["kind"].replace("own", "fact")}, ensure_ascii=False) + "\n" for x in lines))
+    save(out, [x | {"kind": x["kind"].replace("own", "fact")} for x in lines])
     for kind in ("cross", "own"):
         for lang in ("ja", "en"):
             found = [dict(question=x["question"], document=x["gold"][0]["document"], text=x["gold"][0]["text"]) for x in lines if x.get("gold") and (x["kind"], x["lang"]) == (kind, lang)]
             write(out, "%s-%s.jsonl" % (kind, lang), "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in found))
-    print(len(lines), "questions")
 
 
 def plain(out):
@@ -134,20 +141,11 @@ def plain(out):
             write(os.path.join(out, name), file, "# %s\n\n## %s\n\n%s\n" % (r["title"], r["heading"], r["passage"]))
             yes, no = asked(name, lang, file, r["passage"], [(x["q"], x["a"]) for x in r["qa"]], r["absent"], seen)
             lines += yes + no
-    write(out, "questions.jsonl", "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines))
-    print(len(lines), "questions")
+    save(out, lines)
 
 
 def sides(out):
-    lines = []
-    for lang in ("ja", "en"):
-        seen = set()
-        for n, (text, qa, _) in enumerate(held(lang), 1):
-            name, file = "held-" + lang, "held-%s %03d.md" % (lang, n)
-            write(os.path.join(out, name), file, text)
-            lines += [x for x in asked(name, lang, file, text, qa, [], seen)[0] if x["kind"] == "yesno"]
-    write(out, "questions.jsonl", "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines))
-    print(len(lines), "questions")
+    save(out, [x for lang in ("ja", "en") for _, yes, _ in held_asked(out, lang) for x in yes if x["kind"] == "yesno"])
 
 
 def sided(rows):
